@@ -1,0 +1,130 @@
+"""The contract of a stage's steps, over datatrove's ``PipelineStep``.
+
+A document never disappears from the stream: a rule marks it, the sink writes it where it belongs and gives
+every one a row in the ledger. That is why rows in equal rows out, by construction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from datatrove.pipeline.base import PipelineStep  # type: ignore[import-untyped]
+
+from llama_data.pipeline.core.document import (
+    Document,
+    fail,
+    is_open,
+    new_document,
+    public_metadata,
+    reject,
+    verdict,
+)
+from llama_data.pipeline.core.errors import RecordError
+from llama_data.pipeline.core.files import JsonlWriter, Split, join
+from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.ledger import CHARS_IN, LINES_IN, LedgerWriter, count_lines
+from llama_data.pipeline.core.reasons import Reason
+
+
+class Step(PipelineStep):  # type: ignore[misc]
+    """A step of ours: a plain name, counted by datatrove's statistics."""
+
+    type = "llama-data"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def __repr__(self) -> str:
+        return str(self.name)
+
+
+class Reader(Step):
+    """Turns splits of raw dumps into documents; a task takes every ``world_size``-th split from its rank on."""
+
+    name = "read"
+
+    def __init__(self, *, splits: Sequence[Split], domain: str) -> None:
+        super().__init__()
+        self.splits = tuple(splits)
+        self.domain = domain
+
+    @abstractmethod
+    def read(self, split: Split) -> Iterator[Document]:
+        """Yield a document for every record of the split, damaged ones as ``self.failed(...)``."""
+
+    def failed(self, split: Split, *, key: str | int, reason: Reason, detail: str = "") -> Document:
+        """The document of a record that cannot be read; ``key`` is its offset or name in the file."""
+        source = f"{split.name}#{key}"
+        doc = new_document(domain=self.domain, id=f"{self.domain}/{source}", text="", source=source)
+        fail(doc, reason, self.name, detail)
+        return doc
+
+    def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Yield the documents of this task's splits, with the length of the text as it was read."""
+        if data:
+            yield from data
+        for split in self.splits[rank::world_size]:
+            for doc in self.read(split):
+                doc.metadata.setdefault(CHARS_IN, len(doc.text))
+                doc.metadata.setdefault(LINES_IN, count_lines(doc.text))
+                yield doc
+
+
+class Rule(Step):
+    """One decision about a document; may also edit its text and metadata."""
+
+    @abstractmethod
+    def judge(self, doc: Document) -> Reason | None:
+        """Return why the document is rejected, or None to keep it."""
+
+    def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Judge the documents that are still open and pass every one on."""
+        for doc in data:
+            if is_open(doc):
+                try:
+                    reason = self.judge(doc)
+                except RecordError as error:
+                    fail(doc, error.reason, self.name, error.detail)
+                else:
+                    if reason is not None:
+                        reject(doc, reason, self.name)
+                        self.stat_update(str(reason))
+            yield doc
+
+
+class Sink(Step):
+    """The end of every domain's last job: documents, ledger, and a seeded sample of the rejected texts."""
+
+    name = "write"
+
+    def __init__(self, *, run: RunContext, domain: str, columns: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self.context = run
+        self.domain = domain
+        self.columns = dict(columns or {})
+
+    def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Write this task's three files. Yields nothing."""
+        context, name = self.context, f"{rank:05d}"
+        with (
+            JsonlWriter(join(context.documents(self.domain), name + ".jsonl.zst")) as documents,
+            JsonlWriter(join(context.rejected(self.domain), name + ".jsonl.zst")) as rejected,
+            LedgerWriter(join(context.ledger(self.domain), name + ".parquet"), self.columns) as ledger,
+        ):
+            for doc in data:
+                ledger.add(doc)
+                found = verdict(doc)
+                self.stat_update("kept" if found is None else str(found.outcome))
+                if found is None:
+                    documents.write({"id": doc.id, "text": doc.text, "metadata": public_metadata(doc)})
+                elif self._sampled(doc.id):
+                    metadata = {**public_metadata(doc), "reason": str(found.reason), "step": found.step}
+                    rejected.write({"id": doc.id, "text": doc.text, "metadata": metadata})
+        yield from ()
+
+    def _sampled(self, id: str) -> bool:
+        """True for the share of ids that the recipe keeps, chosen by a hash of seed and id."""
+        digest = hashlib.blake2b(f"{self.context.seed}:{id}".encode("utf-8", "surrogatepass"), digest_size=8)
+        return int.from_bytes(digest.digest(), "little") < self.context.rejected_sample * 2**64

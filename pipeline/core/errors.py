@@ -1,0 +1,63 @@
+"""Errors that a person sees, with the exit code each one means.
+
+    LlamaDataError                something went wrong that we can explain          exit 1
+    ├── RequestError              what was asked for cannot be done as asked        exit 2
+    │   ├── RecipeError           a recipe, a preset or a weights file is wrong
+    │   ├── InputError            an input is missing, or is not what it claims
+    │   └── ModelError            a model file is missing or does not fit
+    └── RunError                  the run started and failed                        exit 1
+
+    RecordError                   one damaged record: costs that record, never the run
+
+A message says what happened, where (file, field or line), what was expected and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llama_data.pipeline.core.reasons import Reason
+
+
+class LlamaDataError(Exception):
+    """Base of every error that is shown to a person as one sentence."""
+
+    exit_code = 1
+
+
+class RequestError(LlamaDataError):
+    """The request was wrong: nothing was started."""
+
+    exit_code = 2
+
+
+class RecipeError(RequestError):
+    """A recipe, preset or weights file does not say something that can be run."""
+
+
+class InputError(RequestError):
+    """An input is missing, or is not in the format it claims."""
+
+
+class ModelError(RequestError):
+    """A model file is missing, damaged, or does not fit its use."""
+
+
+class RunError(LlamaDataError):
+    """The run was started and failed."""
+
+
+class RecordError(Exception):
+    """One record cannot be read; it becomes a ``failed`` row of the ledger and the reader goes on.
+
+    ``reason`` is the ledger's code, ``detail`` what was found (an offset, the parser's message).
+    """
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else str(reason))
+        self.reason = reason
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type[RecordError], tuple[Reason, str]]:
+        return type(self), (self.reason, self.detail)

@@ -1,0 +1,203 @@
+"""Files of a run: inputs and their splits, atomic writing, JSON lines; local paths and any fsspec URL."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, BinaryIO, Self, cast
+
+import fsspec  # type: ignore[import-untyped]
+import orjson
+import zstandard
+
+from llama_data.pipeline.core.errors import InputError
+
+ZSTD_LEVEL = 3
+
+
+@dataclass(frozen=True)
+class Split:
+    """One piece of an input file.
+
+    ``name`` is the path relative to the input folder; ``start`` and ``end`` are byte offsets in the file as
+    it is stored (``end`` None: to the end); ``size`` is the size of the piece in bytes.
+    """
+
+    path: str
+    name: str
+    size: int
+    start: int = 0
+    end: int | None = None
+
+
+def join(root: str, *parts: str) -> str:
+    """Join path parts for local paths and URLs alike."""
+    return "/".join([root.rstrip("/"), *(part.strip("/") for part in parts)]) if parts else root
+
+
+def is_local(path: str) -> bool:
+    """True for a path on this machine's file system."""
+    return "://" not in path or path.startswith("file://")
+
+
+def list_inputs(root: str, patterns: Sequence[str]) -> list[Split]:
+    """Whole files below ``root`` that match any of the globs, sorted by name, each once.
+
+    Raises:
+        InputError: the folder does not exist, or nothing matches.
+    """
+    fs, base = fsspec.core.url_to_fs(root)
+    if not fs.exists(base):
+        raise InputError(f"{root}: no such folder; expected the input that holds {', '.join(patterns)}")
+    if fs.isfile(base):
+        return [Split(path=root, name=os.path.basename(base), size=int(fs.size(base) or 0))]
+    found: dict[str, Split] = {}
+    prefix = base.rstrip("/") + "/"
+    for pattern in patterns:
+        for path, info in sorted(fs.glob(prefix + pattern, detail=True).items()):
+            if info["type"] == "file":
+                name = path.removeprefix(prefix)
+                url = path if is_local(root) else fs.unstrip_protocol(path)
+                found[name] = Split(path=url, name=name, size=int(info["size"] or 0))
+    if not found:
+        raise InputError(f"{root}: no file matches {', '.join(patterns)}")
+    return [found[name] for name in sorted(found)]
+
+
+def exists(path: str) -> bool:
+    """True when there is a file or folder at the path."""
+    fs, target = fsspec.core.url_to_fs(path)
+    return bool(fs.exists(target))
+
+
+def list_files(folder: str, suffix: str) -> list[str]:
+    """Sorted paths of the files directly below ``folder`` that end with ``suffix``; empty when there is none."""
+    fs, base = fsspec.core.url_to_fs(folder)
+    if not fs.isdir(base):
+        return []
+    names = sorted(path for path in fs.ls(base, detail=False) if path.endswith(suffix))
+    return names if is_local(folder) else [fs.unstrip_protocol(name) for name in names]
+
+
+def file_size(path: str) -> int:
+    """Size of a file in bytes."""
+    fs, target = fsspec.core.url_to_fs(path)
+    return int(fs.size(target) or 0)
+
+
+def remove_tree(folder: str) -> None:
+    """Remove a folder of a run and all it holds, if it is there."""
+    fs, base = fsspec.core.url_to_fs(folder)
+    if fs.exists(base):
+        fs.rm(base, recursive=True)
+
+
+def open_binary(path: str) -> BinaryIO:
+    """Open a file for reading bytes. Raises InputError when there is none."""
+    try:
+        if is_local(path):
+            return open(path.removeprefix("file://"), "rb")
+        return cast("BinaryIO", fsspec.open(path, "rb").open())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+
+
+def read_bytes(path: str) -> bytes:
+    """The whole file."""
+    with open_binary(path) as stream:
+        return stream.read()
+
+
+def open_decompressed(path: str) -> BinaryIO:
+    """Open a file and decompress it by its suffix (.gz .bz2 .xz .zst; anything else as it is)."""
+    raw = open_binary(path)
+    if path.endswith(".gz"):
+        return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
+    if path.endswith(".bz2"):
+        return cast("BinaryIO", bz2.BZ2File(raw))
+    if path.endswith(".xz"):
+        return cast("BinaryIO", lzma.LZMAFile(raw))
+    if path.endswith(".zst"):
+        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=True)
+        return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", reader), 1 << 20))
+    return raw
+
+
+@contextmanager
+def atomic_write(path: str) -> Iterator[BinaryIO]:
+    """Write a file that appears under its name only when the block ends without an error.
+
+    On a local path the bytes go to a temporary name beside it and are renamed; an object store makes an
+    object visible only when it is complete, so there the upload is simply abandoned on an error.
+    """
+    if not is_local(path):
+        fs, target = fsspec.core.url_to_fs(path)
+        stream = fs.open(target, "wb")
+        try:
+            yield cast("BinaryIO", stream)
+        except BaseException:
+            getattr(stream, "discard", lambda: None)()
+            raise
+        stream.close()
+        return
+    final = path.removeprefix("file://")
+    os.makedirs(os.path.dirname(final) or ".", exist_ok=True)
+    temporary = f"{final}.tmp-{os.getpid()}"
+    try:
+        with open(temporary, "wb") as stream:
+            yield stream
+        os.replace(temporary, final)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
+
+
+class JsonlWriter:
+    """Writes one JSON object a line, zstd-compressed, atomically. A context manager."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.count = 0
+
+    def __enter__(self) -> Self:
+        self._file = atomic_write(self.path)
+        self._raw = self._file.__enter__()
+        compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True)
+        self._stream = compressor.stream_writer(self._raw, closefd=False)
+        return self
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Add one line."""
+        self._stream.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+        self.count += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._stream.close()
+        self._file.__exit__(kind, error, trace)
+
+
+def read_jsonl(path: str) -> Iterator[dict[str, Any]]:
+    """Read JSON lines that we wrote, decompressing by suffix.
+
+    Raises:
+        InputError: a line is not JSON or the stream is damaged; names the file and the line.
+    """
+    number = 0
+    with open_decompressed(path) as stream:
+        try:
+            for line in stream:
+                number += 1
+                yield orjson.loads(line)
+        except (orjson.JSONDecodeError, zstandard.ZstdError, EOFError, OSError) as error:
+            raise InputError(f"{path}: line {number}: not a readable JSON line: {error}") from None

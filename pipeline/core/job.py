@@ -1,0 +1,50 @@
+"""A job: one datatrove pipeline over a fixed number of tasks; and the context in which a run's jobs are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from datatrove.pipeline.base import PipelineStep  # type: ignore[import-untyped]
+
+from llama_data.pipeline.core.files import join
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """Where a run reads and writes. ``rejected_sample`` is the share (0..1) of rejected texts that are kept."""
+
+    input: str
+    output: str
+    seed: int = 0
+    rejected_sample: float = 1.0
+    models_dir: str | None = None
+
+    def documents(self, domain: str) -> str:
+        """Folder of the cleaned documents."""
+        return join(self.output, "documents", domain)
+
+    def ledger(self, domain: str) -> str:
+        """Folder of the ledger."""
+        return join(self.output, "ledger", domain)
+
+    def rejected(self, domain: str) -> str:
+        """Folder of the sampled rejected texts."""
+        return join(self.output, "rejected", domain)
+
+    def work(self, domain: str) -> str:
+        """Folder of files that one job leaves for the next."""
+        return join(self.output, "work", domain)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One datatrove pipeline. ``tasks`` follows from the input and the settings, never from the workers."""
+
+    name: str
+    steps: Sequence[PipelineStep] = field(repr=False)
+    tasks: int
+
+    def __post_init__(self) -> None:
+        if self.tasks < 1:
+            raise ValueError(f"job {self.name}: tasks must be at least 1, not {self.tasks}")

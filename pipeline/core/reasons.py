@@ -1,0 +1,86 @@
+"""Why a record was not kept: one code and one sentence for each reason, for all domains.
+
+Codes are fixed lower-case nouns and never hold numbers; the numbers stand in the ledger's other columns.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """A ledger reason: its value is the code, ``sentence`` says it to a person."""
+
+    sentence: str
+
+    def __new__(cls, code: str, sentence: str) -> Reason:
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.sentence = sentence
+        return member
+
+    # damaged input (outcome `failed`)
+    damaged_archive = "damaged_archive", "The archive or one of its members cannot be opened or decompressed."
+    damaged_record = "damaged_record", "The record is broken: its structure cannot be read."
+    truncated_file = "truncated_file", "The file ends in the middle of a record."
+    invalid_json = "invalid_json", "The line is not a valid JSON object."
+    invalid_xml = "invalid_xml", "The XML is broken at this place."
+    invalid_encoding = "invalid_encoding", "The bytes are not text in any of the encodings that were tried."
+    missing_field = "missing_field", "The record lacks a field that it must have."
+    wrong_format = "wrong_format", "The file is not in the format that its name claims."
+    unsafe_archive = "unsafe_archive", "The archive goes past the limits on size, ratio, members, depth or paths."
+    too_complex = "too_complex", "Processing the record would exceed the limits on depth, size or growth."
+
+    # any domain
+    empty_text = "empty_text", "The record has no text."
+    empty_after_cleaning = "empty_after_cleaning", "Nothing is left of the text after cleaning."
+    too_short = "too_short", "The text is shorter than the minimum."
+    too_long = "too_long", "The text is longer than the maximum."
+
+    # commoncrawl
+    not_a_page = "not_a_page", "The record is not a page (a request, metadata or a non-HTML response)."
+    all_lines_duplicated = "all_lines_duplicated", "Every line of the page also occurs on other pages."
+    language_uncertain = "language_uncertain", "No language was recognised with enough confidence."
+    language_not_chosen = "language_not_chosen", "The text is in a language that the recipe does not keep."
+    high_perplexity = "high_perplexity", "The language model finds the text unlike edited prose."
+    not_like_references = "not_like_references", "The page does not resemble pages that Wikipedia cites."
+
+    # c4
+    page_too_long = "page_too_long", "The page has more characters than C4's limit."
+    older_copy = "older_copy", "A newer copy of the same address is kept."
+    lorem_ipsum = "lorem_ipsum", "The page contains placeholder text (lorem ipsum)."
+    curly_brace = "curly_brace", "A sentence line of the page contains a curly brace."
+    too_few_sentences = "too_few_sentences", "Too few sentences are left of the page."
+    bad_word = "bad_word", "The page contains an entry of the list of bad words."
+
+    # github
+    licence_not_chosen = "licence_not_chosen", "The repository's licence is not one that the recipe keeps."
+    no_content = "no_content", "The row holds no content (a binary or oversized file)."
+    extension_not_chosen = "extension_not_chosen", "The file's extension is not one that the recipe keeps."
+    excluded_path = "excluded_path", "The file's path is excluded (a licence text or a certificate)."
+    long_line = "long_line", "The longest line is over the limit."
+    long_lines_on_average = "long_lines_on_average", "Lines are too long on average."
+    few_alphanumerics = "few_alphanumerics", "Too few of the characters are letters or digits."
+    few_letters_per_token = "few_letters_per_token", "There are too few letters for each token."
+    generated_file = "generated_file", "The file says that it was generated."
+    duplicate_file = "duplicate_file", "Another file with the same cleaned content is kept."
+
+    # wikipedia
+    redirect = "redirect", "The page is a redirect."
+    other_namespace = "other_namespace", "The page is not an article (another namespace)."
+    disambiguation = "disambiguation", "The page is a disambiguation page."
+    duplicate_page = "duplicate_page", "The same page was already read from another dump file."
+
+    # books
+    no_text_file = "no_text_file", "The archive holds no text file."
+    duplicate_book = "duplicate_book", "Another book holds more than the allowed share of this one's content."
+
+    # arxiv
+    no_tex = "no_tex", "The submission holds no LaTeX source (PDF only)."
+    no_body = "no_body", "No body text was found in the LaTeX source."
+
+    # stackexchange
+    site_not_chosen = "site_not_chosen", "The site is not one of those that the recipe keeps."
+    not_a_question = "not_a_question", "The post is neither a question nor an answer (a wiki or moderator post)."
+    orphan_answer = "orphan_answer", "The answer's question is not in the dump."
+    unanswered = "unanswered", "The question has no answer."

@@ -1,0 +1,127 @@
+"""Strict settings: YAML files checked by pydantic models, with the file, line and field in every error."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from llama_data.pipeline.core.errors import RecipeError
+
+
+class Strict(BaseModel):
+    """A frozen settings object that refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DomainSettings(Strict):
+    """What every domain's settings have.
+
+    ``inputs``: globs relative to the run's input folder. ``max_task_bytes``: an input that can be split
+    is cut into pieces of at most this many (compressed) bytes, one task each.
+    """
+
+    inputs: tuple[str, ...]
+    max_task_bytes: int = Field(default=256 * 1024 * 1024, gt=0)
+
+
+Settings = TypeVar("Settings", bound=BaseModel)
+Lines = dict[tuple[str | int, ...], int]
+
+
+def parse_yaml(text: str, where: str) -> tuple[dict[str, Any], Lines]:
+    """Return the mapping in ``text`` and the line (from 1) on which each key path stands.
+
+    Raises:
+        RecipeError: not YAML, not a mapping, or a key given twice.
+    """
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark is not None else ""
+        problem = getattr(error, "problem", None) or "it cannot be parsed"
+        raise RecipeError(f"{where}{line}: not valid YAML: {problem}") from None
+    if data is None:
+        return {}, {}
+    if not isinstance(data, dict) or node is None:
+        raise RecipeError(f"{where}:1: expected a mapping of settings, found {type(data).__name__}")
+    lines: Lines = {}
+    _collect_lines(node, (), lines, where)
+    return data, lines
+
+
+def _collect_lines(node: yaml.Node, path: tuple[str | int, ...], lines: Lines, where: str) -> None:
+    lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value)
+            line = key.start_mark.line + 1
+            if name in seen:
+                raise RecipeError(f"{where}:{line}: the key {name!r} is given twice")
+            seen.add(name)
+            lines[(*path, name)] = line
+            _collect_lines(value, (*path, name), lines, where)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _collect_lines(value, (*path, index), lines, where)
+
+
+def read_text(path: Path) -> str:
+    """Read a settings file. Raises RecipeError when there is none or it is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise RecipeError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read: {error}") from None
+
+
+def validate(model: type[Settings], data: dict[str, Any], where: str, lines: Lines | None = None) -> Settings:
+    """Build ``model`` from ``data``. Raises RecipeError naming file, line, field and what was expected."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        problems = [_explain(model, problem, where, lines or {}) for problem in error.errors()]
+        raise RecipeError("\n".join(dict.fromkeys(problems))) from None
+
+
+def _explain(model: type[BaseModel], problem: Any, where: str, lines: Lines) -> str:
+    location = tuple(problem["loc"])
+    field = ".".join(str(part) for part in location) or "(whole file)"
+    prefix = location
+    while prefix and prefix not in lines:
+        prefix = prefix[:-1]
+    line = f":{lines[prefix]}" if prefix in lines else ""
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(location[-1]), _field_names(model, location[:-1]), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return f"{where}{line}: {field}: unknown key{hint}"
+    found = problem.get("input")
+    shown = f", found {found!r}" if not isinstance(found, dict | list | BaseModel) else ""
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{where}{line}: {field}: {message[:1].lower()}{message[1:]}{shown}"
+
+
+def _field_names(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
+    """Names of the fields of the settings object at ``path`` below ``model`` (empty when unknown)."""
+    current: Any = model
+    for part in path:
+        fields = getattr(current, "model_fields", {})
+        if part not in fields:
+            return []
+        current = _model_in(fields[part].annotation)
+    return list(getattr(current, "model_fields", {}))
+
+
+def _model_in(annotation: Any) -> Any:
+    for candidate in (annotation, *getattr(annotation, "__args__", ())):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None

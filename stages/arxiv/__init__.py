@@ -1,0 +1,1 @@
+"""arXiv: raw dumps to clean documents."""

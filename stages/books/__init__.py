@@ -1,0 +1,1 @@
+"""Books: raw dumps to clean documents."""

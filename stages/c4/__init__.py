@@ -1,0 +1,1 @@
+"""C4: raw dumps to clean documents."""

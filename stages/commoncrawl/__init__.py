@@ -1,0 +1,1 @@
+"""CommonCrawl: raw dumps to clean documents."""

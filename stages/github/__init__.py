@@ -1,0 +1,1 @@
+"""GitHub: raw dumps to clean documents."""

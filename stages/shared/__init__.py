@@ -1,0 +1,1 @@
+"""What two or more sources use: line dedup, language, perplexity, classifier, MinHash, kernels."""

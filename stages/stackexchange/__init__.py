@@ -1,0 +1,1 @@
+"""Stack Exchange: raw dumps to clean documents."""

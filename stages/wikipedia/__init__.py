@@ -1,0 +1,1 @@
+"""Wikipedia: raw dumps to clean documents."""

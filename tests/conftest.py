@@ -1,0 +1,35 @@
+"""Fixtures for all tests: where a corpus folder, its ground truth and the oracle models may be."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _folder(variable: str, default: Path, what: str) -> Path:
+    folder = Path(os.environ.get(variable, default))
+    if not folder.is_dir():
+        pytest.skip(f"no {what}: set {variable} to run this test")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """A folder of real raw dumps, shaped as configs/corpus.yaml says; skips when there is none."""
+    return _folder("LLAMA_DATA_CORPUS", ROOT.parent / "shared" / "corpus", "corpus folder")
+
+
+@pytest.fixture(scope="session")
+def truth() -> Path:
+    """Ground truth for that corpus; skips when there is none."""
+    return _folder("LLAMA_DATA_TRUTH", ROOT.parent / "shared" / "truth", "ground truth for the corpus")
+
+
+@pytest.fixture(scope="session")
+def oracle_models() -> Path:
+    """Published models that serve as oracles; skips when there are none."""
+    return _folder("LLAMA_DATA_ORACLE_MODELS", ROOT.parent / "shared" / "models", "oracle models")

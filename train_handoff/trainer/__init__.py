@@ -1,0 +1,1 @@
+"""The PyTorch FSDP trainer; torch is imported here and nowhere else."""
