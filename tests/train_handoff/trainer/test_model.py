@@ -1,0 +1,127 @@
+"""The model: LLaMA's sizes, Hugging Face's logits, the document mask, the schedule."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from llama_data.pipeline.core.errors import RecipeError, RequestError
+from llama_data.train_handoff.trainer.config import ModelConfig, OptimConfig, load_config, presets
+
+torch = pytest.importorskip("torch")
+
+from llama_data.train_handoff.trainer.attention import document_mask  # noqa: E402
+from llama_data.train_handoff.trainer.huggingface import hf_config, hf_name, to_halves, to_pairs  # noqa: E402
+from llama_data.train_handoff.trainer.loop import agree  # noqa: E402
+from llama_data.train_handoff.trainer.model import Llama  # noqa: E402
+from llama_data.train_handoff.trainer.optim import learning_rate  # noqa: E402
+
+SMALL = ModelConfig(dim=32, n_heads=4, n_layers=2, vocab_size=64, seq_len=24, multiple_of=32)
+
+
+def small_model() -> Llama:
+    model = Llama(SMALL)
+    model.init_weights(1)
+    return model.eval()
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden", "parameters"),
+    [
+        ("7b", 11008, 6_738_415_616),
+        ("13b", 13824, 13_015_864_320),
+        ("33b", 17920, 32_528_943_616),
+        ("65b", 22016, 65_285_660_672),
+    ],
+)
+def test_presets_have_the_papers_sizes(name: str, hidden: int, parameters: int) -> None:
+    model = load_config(name).model.model_copy(update={"vocab_size": 32_000})
+    assert (model.hidden_dim, model.parameters()) == (hidden, parameters)
+
+
+def test_every_preset_loads_and_counts_its_parameters_right() -> None:
+    assert {"tiny", "125m", "1b", "7b", "13b", "33b", "65b"} <= set(presets())
+    assert sum(p.numel() for p in small_model().parameters()) == SMALL.parameters()
+
+
+def test_unknown_model_and_unknown_key_are_named(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="one of: 125m"):
+        load_config("9b")
+    file = tmp_path / "mine.yaml"
+    file.write_text("name: mine\nmodel: {dim: 8, n_heads: 2, n_layers: 1}\noptim:\n  learning_rate: 1\n")
+    with pytest.raises(RecipeError, match=r"mine\.yaml:4: optim\.learning_rate: unknown key"):
+        load_config(str(file))
+
+
+def test_rows_with_another_vocabulary_are_refused() -> None:
+    with pytest.raises(RequestError, match="vocab_size is 64, but the training rows have 65"):
+        agree(SMALL, 65, 24)
+
+
+def test_weights_do_not_depend_on_the_device_layout() -> None:
+    a, b = small_model(), small_model()
+    assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+    c = Llama(SMALL)
+    c.init_weights(2)
+    assert not torch.equal(a.output.weight, c.output.weight)
+
+
+def test_logits_equal_transformers(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    model = small_model()
+    config = transformers.LlamaConfig(**{k: v for k, v in hf_config(SMALL, "float32").items() if k != "dtype"})
+    theirs = transformers.LlamaForCausalLM(config).eval()
+    weights = {
+        hf_name(name): to_halves(value, SMALL.n_heads) if name.endswith(("wq.weight", "wk.weight")) else value
+        for name, value in model.state_dict().items()
+    }
+    missing = theirs.load_state_dict(weights, strict=False)
+    assert not missing.unexpected_keys
+    assert not [key for key in missing.missing_keys if "rotary" not in key]
+    ids = torch.randint(0, 64, (3, 24), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(model(ids), theirs(ids).logits, atol=2e-5, rtol=1e-4)
+
+
+def test_rotary_layouts_are_inverse() -> None:
+    weight = torch.arange(32.0 * 32).view(32, 32)
+    assert torch.equal(to_pairs(to_halves(weight, 4), 4), weight)
+    assert not torch.equal(to_halves(weight, 4), weight)
+
+
+def test_attention_stays_inside_a_document_under_the_mask() -> None:
+    model = small_model()
+    first, second = [1, 5, 6, 7, 8], [1, 9, 10, 11]
+    row = torch.tensor([first + second])
+    other = torch.tensor([[1, 50, 51, 52, 53, *second]])
+    with torch.no_grad():
+        masked = model(row, document_mask(row, 1))[0, 5:]
+        changed = model(other, document_mask(other, 1))[0, 5:]
+        alone = model(torch.tensor([second]))[0]
+        unmasked = model(row)[0, 5:]
+    torch.testing.assert_close(masked, changed)
+    torch.testing.assert_close(masked, alone, atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(masked, unmasked, atol=1e-4)
+
+
+def test_the_schedule_reaches_the_peak_after_warmup_and_a_tenth_at_the_end() -> None:
+    config = OptimConfig(lr=3e-4, warmup_steps=10)
+    rates = [learning_rate(step, 100, config) for step in range(100)]
+    assert rates[0] == pytest.approx(3e-5)
+    assert rates[9] == rates[10] == pytest.approx(3e-4)
+    assert rates[-1] == pytest.approx(3e-5)
+    assert all(a >= b for a, b in pairwise(rates[10:]))
+
+
+def test_llama_train_starts_without_heavy_imports() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, json; import llama_data.train_handoff.trainer.cli; "
+        "print(json.dumps([m for m in ('torch','fasttext','kenlm','datatrove') if m in sys.modules]))"
+    )
+    assert json.loads(subprocess.check_output([sys.executable, "-c", code])) == []

@@ -1,0 +1,145 @@
+"""The trainer as processes: resumed, split and whole runs see the same rows and take the same steps."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from llama_data.pipeline.core.errors import InputError, RequestError, RunError
+from llama_data.train_handoff.mix import Mixture
+from llama_data.train_handoff.trainer.config import TrainConfig
+from llama_data.train_handoff.trainer.launch import Cluster, describe, launch, torchrun
+from llama_data.train_handoff.trainer.loader import batches
+
+torch = pytest.importorskip("torch")
+
+STEPS, BATCH_ROWS = 8, 8
+
+
+def config(mix: Path, output: Path, **changes: Any) -> TrainConfig:
+    """Eight steps of a very small model."""
+    values: dict[str, Any] = {
+        "name": "test",
+        "data": str(mix),
+        "output": str(output),
+        "model": {"dim": 32, "n_heads": 2, "n_layers": 2, "multiple_of": 32},
+        "optim": {"lr": 1e-2, "warmup_steps": 2},
+        "batch_tokens": BATCH_ROWS * 32,
+        "micro_rows": 4,
+        "steps": STEPS,
+        "dtype": "float32",
+        "device": "cpu",
+        "save_every": 4,
+        **changes,
+    }
+    return TrainConfig.model_validate(values)
+
+
+def metrics(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def whole(mix: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted run on two processes."""
+    output = tmp_path_factory.mktemp("whole")
+    launch(config(mix, output), Cluster(nproc=2))
+    return output
+
+
+def test_loss_falls_and_every_step_is_written_once(whole: Path) -> None:
+    lines = metrics(whole)
+    assert [line["step"] for line in lines] == list(range(STEPS))
+    assert [line["row"] for line in lines] == [step * BATCH_ROWS for step in range(STEPS)]
+    assert lines[-1]["loss"] < lines[0]["loss"] - 0.5
+    assert lines[0]["loss/books"] != lines[0]["loss/arxiv"]
+    assert lines[0]["mfu"] is None
+
+
+def test_one_process_takes_the_same_steps_as_two(mix: Path, whole: Path, tmp_path: Path) -> None:
+    launch(config(mix, tmp_path, micro_rows=3), Cluster(nproc=1))
+    ours, theirs = metrics(tmp_path), metrics(whole)
+    np.testing.assert_allclose([a["loss"] for a in ours], [b["loss"] for b in theirs], rtol=2e-5)
+    np.testing.assert_allclose([a["gradient_norm"] for a in ours], [b["gradient_norm"] for b in theirs], rtol=2e-4)
+
+
+def test_resumed_on_another_number_of_processes_it_continues_with_the_next_row(
+    mix: Path, whole: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    shutil.copytree(whole, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "checkpoints" / f"step-{STEPS:08d}")
+    (tmp_path / "run" / "checkpoints" / "step-00000006.partial").mkdir()
+    launch(config(mix, tmp_path / "run"), Cluster(nproc=1))
+    resumed, expected = metrics(tmp_path / "run"), metrics(whole)
+    assert [line["row"] for line in resumed] == [line["row"] for line in expected]
+    assert [line["processes"] for line in resumed] == [2] * 4 + [1] * 4
+    np.testing.assert_allclose([a["loss"] for a in resumed], [b["loss"] for b in expected], rtol=2e-5)
+
+
+def test_a_signal_saves_and_the_run_goes_on(mix: Path, tmp_path: Path) -> None:
+    long = config(mix, tmp_path, steps=64, save_every=None, optim={"lr": 1e-3, "warmup_steps": 2})
+    (tmp_path / "train.json").write_text(json.dumps(long.model_dump(mode="json")))
+    command = [sys.executable, "-m", "llama_data.train_handoff.trainer.loop", str(tmp_path / "train.json")]
+    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (tmp_path / "metrics.jsonl").exists():
+        time.sleep(0.02)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    saved = list((tmp_path / "checkpoints").glob("step-*"))
+    assert len(saved) == 1
+    done = int(saved[0].name.removeprefix("step-"))
+    assert len(metrics(tmp_path)) == done
+    launch(long, Cluster(nproc=1))
+    assert [line["step"] for line in metrics(tmp_path)] == list(range(64))
+
+
+def test_a_checkpoint_of_another_mix_is_refused(mix: Path, whole: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(whole, tmp_path / "run")
+    record = tmp_path / "run" / "checkpoints" / f"step-{STEPS:08d}" / "record.json"
+    content = json.loads(record.read_text())
+    record.write_text(json.dumps({**content, "fingerprint": "another"}))
+    with pytest.raises(RunError, match="exit code"):
+        launch(config(mix, tmp_path / "run"), Cluster(nproc=1))
+
+
+def test_processes_share_a_batch_without_overlap(mix: Path) -> None:
+    rows = Mixture(str(mix))
+    whole = next(batches(rows, batch_rows=8, start_row=16, steps=4, rank=0, world=1))
+    parts = [next(batches(rows, batch_rows=8, start_row=16, steps=4, rank=rank, world=2)) for rank in (0, 1)]
+    assert whole.start == 16
+    np.testing.assert_array_equal(whole.ids[0::2], parts[0].ids)
+    np.testing.assert_array_equal(whole.ids[1::2], parts[1].ids)
+    np.testing.assert_array_equal(whole.ids[3], rows[19])
+
+
+def test_too_few_rows_and_uneven_batches_are_named(mix: Path, tmp_path: Path) -> None:
+    rows = Mixture(str(mix))
+    with pytest.raises(RequestError, match="need 520 rows, and the mix has 512"):
+        next(batches(rows, batch_rows=8, start_row=0, steps=65, rank=0, world=1))
+    with pytest.raises(RequestError, match="does not divide among 3 processes"):
+        next(batches(rows, batch_rows=8, start_row=0, steps=1, rank=0, world=3))
+    with pytest.raises(InputError, match=r"mix\.json"):
+        describe(config(tmp_path, tmp_path), Cluster())
+
+
+def test_several_nodes_need_a_meeting_place() -> None:
+    with pytest.raises(RequestError, match="--rendezvous"):
+        torchrun(Cluster(nnodes=2), Path("train.json"))
+    command = torchrun(Cluster(nproc=8, nnodes=2, node_rank=1, rendezvous="head:29500"), Path("train.json"))
+    assert "--rdzv-endpoint=head:29500" in command
+    assert "--node-rank=1" in command

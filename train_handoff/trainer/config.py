@@ -1,0 +1,130 @@
+"""What a training run is: model, optimiser, batch, schedule, checkpoints. Imports no torch.
+
+LLaMA's values are from the paper (arXiv:2302.13971, section 2 and Table 2). Adam's epsilon and the initialisation
+are not stated there: ours are named below.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from llama_data.pipeline.core.errors import RecipeError
+from llama_data.pipeline.core.settings import Count, Places, Strict, parse_yaml, read_text, validate
+
+
+class ModelConfig(Strict):
+    """A LLaMA model. ``vocab_size`` and ``seq_len`` None: what the training rows say.
+
+    The feed-forward width is 2/3 of 4 x ``dim``, rounded up to a multiple of ``multiple_of``. ``init_std`` 0.02 with
+    the projections into the residual stream scaled by 1/sqrt(2 x layers): not stated in the paper.
+    """
+
+    dim: int = Field(gt=0)
+    n_layers: int = Field(gt=0)
+    n_heads: int = Field(gt=0)
+    vocab_size: int | None = Field(default=None, gt=0)
+    seq_len: int | None = Field(default=None, gt=0)
+    multiple_of: int = Field(default=256, gt=0)
+    norm_eps: float = Field(default=1e-6, gt=0)
+    rope_theta: float = Field(default=10_000.0, gt=0)
+    init_std: float = Field(default=0.02, gt=0)
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> ModelConfig:
+        if self.dim % self.n_heads or (self.dim // self.n_heads) % 2:
+            raise ValueError(f"dim {self.dim} must be n_heads {self.n_heads} times an even head size")
+        return self
+
+    @property
+    def hidden_dim(self) -> int:
+        """Width of the feed-forward layer."""
+        return -(-int(2 * 4 * self.dim / 3) // self.multiple_of) * self.multiple_of
+
+    def parameters(self) -> int:
+        """Number of parameters; needs the vocabulary size."""
+        if self.vocab_size is None:
+            raise ValueError("the vocabulary size is not known yet")
+        block = 4 * self.dim**2 + 3 * self.dim * self.hidden_dim + 2 * self.dim
+        return self.n_layers * block + 2 * self.vocab_size * self.dim + self.dim
+
+
+class OptimConfig(Strict):
+    """AdamW with LLaMA's values; warm-up to ``lr``, then a cosine to ``min_lr_ratio`` of it."""
+
+    lr: float = Field(default=3.0e-4, gt=0)
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.95, ge=0, lt=1)
+    eps: float = Field(default=1e-8, gt=0)
+    weight_decay: float = Field(default=0.1, ge=0)
+    clip: float | None = Field(default=1.0, gt=0)
+    warmup_steps: int = Field(default=2000, ge=0)
+    min_lr_ratio: float = Field(default=0.1, ge=0, le=1)
+
+
+class TrainConfig(Strict):
+    """A training run.
+
+    ``batch_tokens`` is the global batch in tokens (LLaMA: 4M = 2,048 rows of 2,048), ``micro_rows`` the rows that
+    one process holds at a time. ``steps`` None: one pass over the rows of the mix. ``document_mask`` keeps attention
+    inside a document; the paper mentions none. ``replicate`` > 1 is hybrid sharding (copies x shards).
+    """
+
+    name: str
+    data: str | None = None
+    output: str | None = None
+    model: ModelConfig
+    optim: OptimConfig = OptimConfig()
+    batch_tokens: Count = 4_194_304
+    micro_rows: int = Field(default=1, gt=0)
+    steps: Count | None = None
+    seed: int = 1
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    compile: bool = False
+    recompute: bool = False
+    document_mask: bool = False
+    replicate: int = Field(default=1, gt=0)
+    save_every: int | None = Field(default=1000, gt=0)
+    keep_checkpoints: int | None = Field(default=3, gt=0)
+    log_every: int = Field(default=1, gt=0)
+
+    def batch_rows(self, seq_len: int) -> int:
+        """Rows in one global batch. Raises RecipeError when the tokens are not a whole number of rows."""
+        rows, rest = divmod(self.batch_tokens, seq_len)
+        if rows < 1 or rest:
+            raise RecipeError(f"batch_tokens {self.batch_tokens} is not a multiple of the rows' {seq_len} tokens")
+        return rows
+
+
+def presets() -> list[str]:
+    """Names of the models that the package brings."""
+    folder = resources.files("llama_data.configs.train")
+    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
+
+
+def load_config(source: str, overrides: dict[str, Any] | None = None) -> TrainConfig:
+    """Read a preset or a .yaml file; ``overrides`` (dotted keys) come last. Raises RecipeError."""
+    if source.endswith((".yaml", ".yml")) or "/" in source:
+        text, where = read_text(Path(source)), source
+    elif source in presets():
+        text = resources.files("llama_data.configs.train").joinpath(f"{source}.yaml").read_text("utf-8")
+        where = f"{source}.yaml"
+    else:
+        raise RecipeError(f"{source}: no such model; expected a path to a .yaml file or one of: {', '.join(presets())}")
+    data, places = parse_yaml(text, where)
+    _apply(data, places, overrides or {})
+    return validate(TrainConfig, data, where, places)
+
+
+def _apply(data: dict[str, Any], places: Places, overrides: dict[str, Any]) -> None:
+    for dotted, value in overrides.items():
+        *parents, last = dotted.split(".")
+        inner = data
+        for part in parents:
+            inner = inner.setdefault(part, {})
+        inner[last] = value
+        places[(*parents, last)] = f"--{last.replace('_', '-')}"

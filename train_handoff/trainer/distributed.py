@@ -1,0 +1,98 @@
+"""Processes, devices and sharding: gloo on CPU, nccl on CUDA, FSDP over a (replicate, shard) mesh."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+
+from llama_data.pipeline.core.errors import RequestError
+from llama_data.train_handoff.trainer.config import TrainConfig
+from llama_data.train_handoff.trainer.model import Llama
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among all: ``rank`` of ``world``, on ``device``, with the mesh that FSDP uses."""
+
+    rank: int
+    world: int
+    device: torch.device
+    mesh: DeviceMesh
+
+    @property
+    def main(self) -> bool:
+        """True on the process that writes logs."""
+        return self.rank == 0
+
+
+def start(config: TrainConfig) -> Processes:
+    """Join the process group that torchrun set up (or a group of one).
+
+    Raises:
+        RequestError: CUDA was asked for and is not there, or the copies do not divide the processes.
+    """
+    cuda = torch.cuda.is_available()
+    if config.device == "cuda" and not cuda:
+        raise RequestError("device cuda: no CUDA device is visible; use --device cpu or auto")
+    kind = "cuda" if cuda and config.device != "cpu" else "cpu"
+    for key, value in (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0")):
+        os.environ.setdefault(key, value)
+    if "MASTER_ADDR" not in os.environ:
+        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT="0")
+    local = int(os.environ["LOCAL_RANK"])
+    device = torch.device(kind, local) if kind == "cuda" else torch.device("cpu")
+    if kind == "cuda":
+        torch.cuda.set_device(device)
+    backend = "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo"
+    dist.init_process_group(backend, timeout=timedelta(minutes=10))
+    world = dist.get_world_size()
+    if world % config.replicate:
+        raise RequestError(f"replicate {config.replicate}: must divide the {world} processes")
+    mesh = init_device_mesh(kind, (config.replicate, world // config.replicate), mesh_dim_names=("replicate", "shard"))
+    return Processes(dist.get_rank(), world, device, mesh)
+
+
+def shard(model: Llama, config: TrainConfig, processes: Processes) -> None:
+    """Shard the model layer by layer, in place.
+
+    Gradients are summed, not averaged: the loss is already divided by the tokens of the whole step, so a step is
+    the same for any number of processes. (gloo's averaging of FSDP gradients has been wrong without notice:
+    pytorch issue 162338.)
+    """
+    mesh = processes.mesh if config.replicate > 1 else processes.mesh["shard"]
+    low = torch.bfloat16 if config.dtype == "bfloat16" else None
+    policy = MixedPrecisionPolicy(param_dtype=low, reduce_dtype=torch.float32)
+    for layer in model.layers:
+        if config.compile:
+            layer.compile()
+        fully_shard(layer, mesh=mesh, mp_policy=policy)
+    fully_shard(model, mesh=mesh, mp_policy=policy)
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.set_gradient_divide_factor(1.0)
+            module.set_force_sum_reduction_for_comms(True)
+
+
+def synchronise_gradients(model: nn.Module, wanted: bool) -> None:
+    """Reduce gradients in the next backward pass only when ``wanted`` (the last micro-batch of a step)."""
+    if isinstance(model, FSDPModule):
+        model.set_requires_gradient_sync(wanted)
+
+
+def sum_over_processes(values: torch.Tensor) -> torch.Tensor:
+    """Sum a tensor over all processes."""
+    dist.all_reduce(values, op=dist.ReduceOp.SUM)
+    return values
+
+
+def stop() -> None:
+    """Leave the process group."""
+    if dist.is_initialized():
+        dist.destroy_process_group()

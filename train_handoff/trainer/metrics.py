@@ -1,0 +1,73 @@
+"""What a run tells while it trains: one JSON line a step, and a line for the person who watches."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from llama_data.train_handoff.trainer.config import ModelConfig
+
+# Dense bfloat16 peak in FLOP/s; a device that is not listed gets no utilisation rather than a guessed one.
+PEAK_FLOPS = {
+    "A100": 312e12,
+    "H100 PCIe": 756e12,
+    "H100 NVL": 835e12,
+    "H100": 989e12,
+    "H200": 989e12,
+    "B200": 2250e12,
+    "MI300X": 1300e12,
+}
+
+
+def flops_per_token(model: ModelConfig, seq_len: int) -> float:
+    """Training FLOPs for a token: 6 x parameters + 12 x layers x dim x seq_len (PaLM, appendix B; not causal)."""
+    return 6.0 * model.parameters() + 12.0 * model.n_layers * model.dim * seq_len
+
+
+def peak_flops(device: torch.device) -> float | None:
+    """Peak of the device, or None when it is not known."""
+    if device.type != "cuda":
+        return None
+    name = torch.cuda.get_device_name(device)
+    return next((peak for key, peak in PEAK_FLOPS.items() if key in name), None)
+
+
+class Metrics:
+    """Writes ``metrics.jsonl`` below the run's folder; only the main process has one.
+
+    A resumed run drops the lines of steps that it will do again, so every step stands there once.
+    """
+
+    def __init__(self, folder: str, first_step: int) -> None:
+        self.path = Path(folder) / "metrics.jsonl"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        kept = []
+        if self.path.exists():
+            kept = [line for line in self.path.read_text().splitlines() if json.loads(line)["step"] < first_step]
+        self.path.write_text("".join(line + "\n" for line in kept))
+        self._file = self.path.open("a")
+        self._last = time.perf_counter()
+
+    def seconds(self) -> float:
+        """Seconds since the last call (or since the start)."""
+        now = time.perf_counter()
+        elapsed, self._last = now - self._last, now
+        return elapsed
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Append one line, at once visible to a reader. A number that is not finite is written as null."""
+        clean = {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in record.items()
+        }
+        self._file.write(json.dumps(clean) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
