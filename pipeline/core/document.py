@@ -9,11 +9,21 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from datatrove.data import Document
+from datatrove.data import Document  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.reasons import Reason
 
-__all__ = ["Document", "Outcome", "Verdict", "fail", "is_open", "new_document", "public_metadata", "reject", "verdict"]
+__all__ = [
+    "Document",
+    "Outcome",
+    "Verdict",
+    "fail",
+    "is_open",
+    "new_document",
+    "public_metadata",
+    "reject",
+    "verdict",
+]
 
 _VERDICT = "_verdict"
 

@@ -183,7 +183,7 @@ class JsonlWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            self._stream.close()
+            self._stream.close()  # type: ignore[no-untyped-call]
         self._file.__exit__(kind, error, trace)
 
 

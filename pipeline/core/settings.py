@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from llama_data.pipeline.core.errors import RecipeError
+
+_UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+
+
+def parse_count(value: Any) -> Any:
+    """Read ``1.4T`` or ``200M`` as an integer; anything else is left for pydantic to accept or refuse."""
+    if isinstance(value, str) and value[-1:].upper() in _UNITS:
+        try:
+            return round(float(value[:-1]) * _UNITS[value[-1].upper()])
+        except ValueError:
+            return value
+    return value
+
+
+Count = Annotated[int, BeforeValidator(parse_count), Field(gt=0)]
 
 
 class Strict(BaseModel):
@@ -21,20 +36,22 @@ class Strict(BaseModel):
 class DomainSettings(Strict):
     """What every domain's settings have.
 
-    ``inputs``: globs relative to the run's input folder. ``max_task_bytes``: an input that can be split
+    ``inputs``: globs relative to the run's input folder, or to ``root`` when that is given (a folder or any
+    fsspec URL). ``max_task_bytes``: an input that can be split
     is cut into pieces of at most this many (compressed) bytes, one task each.
     """
 
     inputs: tuple[str, ...]
+    root: str | None = None
     max_task_bytes: int = Field(default=256 * 1024 * 1024, gt=0)
 
 
 Settings = TypeVar("Settings", bound=BaseModel)
-Lines = dict[tuple[str | int, ...], int]
+Places = dict[tuple[str | int, ...], str]
 
 
-def parse_yaml(text: str, where: str) -> tuple[dict[str, Any], Lines]:
-    """Return the mapping in ``text`` and the line (from 1) on which each key path stands.
+def parse_yaml(text: str, where: str) -> tuple[dict[str, Any], Places]:
+    """Return the mapping in ``text`` and the place (``file:line``) at which each key path stands.
 
     Raises:
         RecipeError: not YAML, not a mapping, or a key given twice.
@@ -51,13 +68,13 @@ def parse_yaml(text: str, where: str) -> tuple[dict[str, Any], Lines]:
         return {}, {}
     if not isinstance(data, dict) or node is None:
         raise RecipeError(f"{where}:1: expected a mapping of settings, found {type(data).__name__}")
-    lines: Lines = {}
-    _collect_lines(node, (), lines, where)
-    return data, lines
+    places: Places = {}
+    _collect_places(node, (), places, where)
+    return data, places
 
 
-def _collect_lines(node: yaml.Node, path: tuple[str | int, ...], lines: Lines, where: str) -> None:
-    lines.setdefault(path, node.start_mark.line + 1)
+def _collect_places(node: yaml.Node, path: tuple[str | int, ...], places: Places, where: str) -> None:
+    places.setdefault(path, f"{where}:{node.start_mark.line + 1}")
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
@@ -66,11 +83,11 @@ def _collect_lines(node: yaml.Node, path: tuple[str | int, ...], lines: Lines, w
             if name in seen:
                 raise RecipeError(f"{where}:{line}: the key {name!r} is given twice")
             seen.add(name)
-            lines[(*path, name)] = line
-            _collect_lines(value, (*path, name), lines, where)
+            places[(*path, name)] = f"{where}:{line}"
+            _collect_places(value, (*path, name), places, where)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            _collect_lines(value, (*path, index), lines, where)
+            _collect_places(value, (*path, index), places, where)
 
 
 def read_text(path: Path) -> str:
@@ -83,30 +100,30 @@ def read_text(path: Path) -> str:
         raise RecipeError(f"{path}: cannot be read: {error}") from None
 
 
-def validate(model: type[Settings], data: dict[str, Any], where: str, lines: Lines | None = None) -> Settings:
+def validate(model: type[Settings], data: dict[str, Any], where: str, places: Places | None = None) -> Settings:
     """Build ``model`` from ``data``. Raises RecipeError naming file, line, field and what was expected."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        problems = [_explain(model, problem, where, lines or {}) for problem in error.errors()]
+        problems = [_explain(model, problem, where, places or {}) for problem in error.errors()]
         raise RecipeError("\n".join(dict.fromkeys(problems))) from None
 
 
-def _explain(model: type[BaseModel], problem: Any, where: str, lines: Lines) -> str:
+def _explain(model: type[BaseModel], problem: Any, where: str, places: Places) -> str:
     location = tuple(problem["loc"])
     field = ".".join(str(part) for part in location) or "(whole file)"
     prefix = location
-    while prefix and prefix not in lines:
+    while prefix and prefix not in places:
         prefix = prefix[:-1]
-    line = f":{lines[prefix]}" if prefix in lines else ""
+    place = places.get(prefix, where) if prefix else where
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(location[-1]), _field_names(model, location[:-1]), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"{where}{line}: {field}: unknown key{hint}"
+        return f"{place}: {field}: unknown key{hint}"
     found = problem.get("input")
     shown = f", found {found!r}" if not isinstance(found, dict | list | BaseModel) else ""
     message = str(problem["msg"]).removeprefix("Value error, ")
-    return f"{where}{line}: {field}: {message[:1].lower()}{message[1:]}{shown}"
+    return f"{place}: {field}: {message[:1].lower()}{message[1:]}{shown}"
 
 
 def _field_names(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:

@@ -1,0 +1,75 @@
+"""The command line: the verbs, and how errors become exit codes. Imports nothing heavy.
+
+Exit codes: 0 done, 1 the run failed, 2 the request was wrong. A traceback is shown only with ``--debug``.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from llama_data.pipeline.commands.export import export
+from llama_data.pipeline.commands.inspect import inspect
+from llama_data.pipeline.commands.mix import mix
+from llama_data.pipeline.commands.models import app as models_app
+from llama_data.pipeline.commands.plan import plan
+from llama_data.pipeline.commands.quickstart import quickstart
+from llama_data.pipeline.commands.report import report
+from llama_data.pipeline.commands.run import run
+from llama_data.pipeline.commands.tokenize import tokenize
+from llama_data.pipeline.commands.train_tokenizer import train_tokenizer
+from llama_data.pipeline.commands.verify import verify
+from llama_data.pipeline.commands.why import why
+from llama_data.pipeline.core.errors import LlamaDataError
+from llama_data.pipeline.core.version import VERSION
+
+app = typer.Typer(
+    name="llama-data",
+    help="Rebuild LLaMA's pretraining data from public raw dumps and hand it to a trainer.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"llama-data {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    pass
+
+
+for command in (quickstart, plan, run):
+    app.command()(command)
+app.add_typer(models_app, name="models")
+app.command("train-tokenizer")(train_tokenizer)
+for command in (tokenize, mix, report, why, inspect, verify, export):
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point of ``llama-data``."""
+    debug = "--debug" in sys.argv[1:]
+    try:
+        app([argument for argument in sys.argv[1:] if argument != "--debug"])
+    except LlamaDataError as error:
+        if debug:
+            raise
+        typer.echo(f"llama-data: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""``llama-data plan``: what would run, before anything does."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from llama_data.pipeline.commands import options
+
+
+def plan(
+    recipe: Annotated[str, typer.Argument(help="Recipe: a .yaml file or a preset name.")],
+    input: options.Input = None,
+    output: options.Output = None,
+    workers: options.Workers = None,
+    models_dir: options.ModelsDir = None,
+    calibrate: Annotated[
+        bool,
+        typer.Option("--calibrate", help="Measure the rates on a few MB of each input first (in a temporary folder)."),
+    ] = False,
+) -> None:
+    """Print the inputs found, the jobs, and estimates of time, memory and disk; write nothing."""
+    from llama_data.pipeline import plan as planning
+    from llama_data.pipeline.recipe import load_recipe
+
+    changes = options.overrides(input=input, output=output, workers=workers, models_dir=models_dir)
+    loaded = load_recipe(recipe, changes)
+    if loaded.output is None:
+        loaded = loaded.model_copy(update={"output": "RUN"})
+    planning.require_domains(loaded)
+    plans = planning.make_plan(loaded, calibrate, lambda line: typer.echo(line, err=True))
+    typer.echo(planning.describe(loaded, plans))

@@ -1,0 +1,101 @@
+"""``llama-data run``: raw dumps to documents, one stage or all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llama_data.pipeline.commands import options
+
+if TYPE_CHECKING:
+    from llama_data.pipeline.recipe import Recipe
+    from llama_data.pipeline.summary import DomainSummary
+
+STAGES = "commoncrawl c4 github wikipedia books arxiv stackexchange all"
+
+
+def run(
+    stage: Annotated[list[str], typer.Argument(help=f"One or more of: {STAGES}.")],
+    config: options.Config = None,
+    input: options.Input = None,
+    output: options.Output = None,
+    workers: options.Workers = None,
+    executor: options.Executor = None,
+    models_dir: options.ModelsDir = None,
+    overwrite: options.Overwrite = False,
+    annotate_only: Annotated[
+        bool, typer.Option("--annotate-only", help="commoncrawl: write the scores, reject nothing by them.")
+    ] = False,
+    from_ledger: Annotated[
+        str | None,
+        typer.Option("--from-ledger", help="commoncrawl: apply the thresholds to this annotated run; no model runs."),
+    ] = None,
+) -> None:
+    """Turn raw dumps into clean documents, with a ledger of what happened to every record."""
+    recipe = _recipe(
+        stage,
+        config,
+        options.overrides(input=input, output=output, workers=workers, executor=executor, models_dir=models_dir),
+        annotate_only=annotate_only,
+        from_ledger=from_ledger,
+    )
+    run_stages(recipe, recipe.chosen() if "all" in stage else list(dict.fromkeys(stage)), overwrite=overwrite)
+
+
+def _recipe(
+    stages: list[str],
+    config: str | None,
+    changes: dict[str, object],
+    *,
+    annotate_only: bool,
+    from_ledger: str | None,
+) -> Recipe:
+    from llama_data.pipeline.core.errors import RequestError
+    from llama_data.pipeline.recipe import DOMAINS, load_recipe
+
+    unknown = [name for name in stages if name not in (*DOMAINS, "all")]
+    if unknown:
+        raise RequestError(f"{unknown[0]}: no such stage; expected one or more of: {STAGES}")
+    if (annotate_only or from_ledger) and stages != ["commoncrawl"]:
+        raise RequestError("--annotate-only and --from-ledger belong to the stage commoncrawl alone")
+    if annotate_only:
+        changes["domains.commoncrawl.annotate_only"] = True
+    if from_ledger is not None:
+        changes["domains.commoncrawl.from_ledger"] = from_ledger
+    if config is not None:
+        return load_recipe(config, changes)
+    if "all" in stages:
+        raise RequestError("run all needs a recipe: give -c RECIPE (configs/corpus.yaml shows one)")
+    return load_recipe("llama", {"domains": {name: {} for name in stages}, **changes})
+
+
+def run_stages(recipe: Recipe, domains: list[str], *, overwrite: bool = False) -> list[DomainSummary]:
+    """Run the jobs of the domains one after the other, check each domain's ledger, and print the table."""
+    from llama_data.pipeline import jobs, summary
+    from llama_data.pipeline.core.files import remove_tree
+
+    planned = {domain: jobs.domain_jobs(recipe, domain) for domain in domains}
+    for domain, domain_jobs in planned.items():
+        context = recipe.context(domain)
+        settings = {**getattr(recipe.domains, domain).model_dump(mode="json"), "seed": recipe.seed}
+        outputs = [
+            context.documents(domain),
+            context.ledger(domain),
+            context.rejected(domain),
+            context.work(domain),
+        ]
+        jobs.prepare(domain, domain_jobs, recipe, settings, overwrite=overwrite, outputs=outputs)
+    jobs.write_recipe(recipe)
+    summaries = []
+    for domain, domain_jobs in planned.items():
+        jobs.execute(domain_jobs, recipe, lambda line: typer.echo(line, err=True))
+        if recipe.executor.kind == "slurm":
+            continue
+        summaries.append(summary.summarise(recipe.context(domain), domain))
+        summary.check(summaries[-1], recipe.failure_limit)
+        remove_tree(recipe.context(domain).work(domain))
+    if summaries:
+        typer.echo(summary.table(summaries))
+        typer.echo(f"documents, ledger and rejected texts are in {recipe.path()}")
+    return summaries

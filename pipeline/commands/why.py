@@ -1,0 +1,99 @@
+"""``llama-data why``: what happened to one document, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SHOWN = 600
+
+
+def why(
+    run: Annotated[str, typer.Argument(help="Folder or URL of the run.")],
+    document: Annotated[str, typer.Argument(help="Id, source or URL of the document (or a part of it).")],
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most this many records.")] = 5,
+    full: Annotated[bool, typer.Option("--full", help="Print the whole text.")] = False,
+) -> None:
+    """Say what happened to a record: kept, rejected or failed, by which step, why, and with which scores."""
+    from llama_data.pipeline.core.errors import RequestError
+
+    rows = list(_rows(run, document, limit))
+    if not rows:
+        raise RequestError(f"{document}: no record with this id, source or URL in {run}/ledger")
+    for row in rows:
+        _explain(run, row, full)
+
+
+def _rows(run: str, wanted: str, limit: int) -> Iterator[dict[str, Any]]:
+    """Ledger rows that match exactly, or, when none does, that contain ``wanted``."""
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.compute as pc  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+    from llama_data.pipeline.core.errors import RequestError
+    from llama_data.pipeline.core.files import join, list_files, open_binary
+
+    domains = list_files(join(run, "ledger"), "")
+    if not domains:
+        raise RequestError(f"{run}: no ledger there; expected the folder of a run")
+    names = ("id", "source", "url")
+    for exact in (True, False):
+        found = 0
+        for path in (file for domain in domains for file in list_files(domain, ".parquet")):
+            with open_binary(path) as stream:
+                table = pq.read_table(stream)
+            matches = [
+                pc.fill_null(pc.equal(table[name], wanted) if exact else pc.match_substring(table[name], wanted), False)
+                for name in names
+            ]
+            chosen = table.filter(pc.or_(pc.or_(matches[0], matches[1]), matches[2]))
+            assert isinstance(chosen, pa.Table)
+            for row in chosen.to_pylist():
+                found += 1
+                yield {**row, "_task": path.rsplit("/", 1)[-1].removesuffix(".parquet")}
+                if found == limit:
+                    return
+        if found:
+            return
+
+
+def _explain(run: str, row: dict[str, Any], full: bool) -> None:
+    from llama_data.pipeline.core.reasons import Reason
+
+    typer.echo(f"{row['id']}  ({row['source']}{', ' + row['url'] if row['url'] else ''})")
+    if row["outcome"] == "kept":
+        typer.echo(
+            f"  kept: {row['chars_out']:,} of {row['chars_in']:,} characters, "
+            f"{row['lines_out']:,} of {row['lines_in']:,} lines"
+        )
+    else:
+        reason = Reason(row["reason"])
+        typer.echo(f"  {row['outcome']} by {row['step']}: {reason} — {reason.sentence}")
+        if row["detail"]:
+            typer.echo(f"  detail: {row['detail']}")
+    shown = {"id", "domain", "source", "url", "outcome", "reason", "step", "detail", "_task"}
+    shown |= {"chars_in", "chars_out", "lines_in", "lines_out"}
+    scores = [f"{key} {value}" for key, value in row.items() if key not in shown and value is not None]
+    if scores:
+        typer.echo("  " + ", ".join(scores))
+    text = _text(run, row)
+    if text is None:
+        typer.echo("  the text is not kept (the recipe's rejected_sample says which share is)")
+    else:
+        body = text if full or len(text) <= SHOWN else text[:SHOWN] + " …"
+        typer.echo("\n".join("  | " + line for line in body.splitlines()))
+
+
+def _text(run: str, row: dict[str, Any]) -> str | None:
+    """The kept or rejected text of a ledger row; None when it was not sampled."""
+    from llama_data.pipeline.core.files import exists, join, read_jsonl
+
+    folder = "documents" if row["outcome"] == "kept" else "rejected"
+    path = join(run, folder, row["domain"], row["_task"] + ".jsonl.zst")
+    if not exists(path):
+        return None
+    return next((record["text"] for record in read_jsonl(path) if record["id"] == row["id"]), None)

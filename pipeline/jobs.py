@@ -1,0 +1,214 @@
+"""From a recipe to jobs, and jobs onto datatrove's executors. Nothing in a stage knows which executor runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec  # type: ignore[import-untyped]
+import orjson
+from datatrove.executor import LocalPipelineExecutor  # type: ignore[import-untyped]
+
+from llama_data.pipeline.core.block import Reader
+from llama_data.pipeline.core.errors import LlamaDataError, RequestError, RunError
+from llama_data.pipeline.core.files import (
+    Split,
+    atomic_write,
+    exists,
+    join,
+    list_files,
+    read_bytes,
+    remove_tree,
+)
+from llama_data.pipeline.core.job import Job
+from llama_data.pipeline.core.version import VERSION
+from llama_data.pipeline.recipe import ExecutorSettings, Recipe
+
+Progress = Callable[[str], None]
+
+
+class LocalExecutor(LocalPipelineExecutor):  # type: ignore[misc]
+    """datatrove's local executor, with the console left to us: its log lines go to the run's log files only."""
+
+    def _run_for_rank(self, rank: int, local_rank: int = 0, node_rank: int = -1) -> Any:
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+            return super()._run_for_rank(rank, local_rank, node_rank)
+
+
+@dataclass(frozen=True)
+class Launched:
+    """What became of a job: ``seconds`` is None when it was only submitted (Slurm)."""
+
+    job: str
+    tasks: int
+    seconds: float | None
+
+
+def domain_jobs(recipe: Recipe, domain: str) -> list[Job]:
+    """The jobs of one domain, in the order in which they run.
+
+    Raises:
+        RequestError: the recipe does not have the domain, or its inputs or models are missing.
+    """
+    settings = getattr(recipe.domains, domain, None)
+    if settings is None:
+        have = ", ".join(recipe.chosen()) or "none"
+        raise RequestError(f"{domain}: the recipe {recipe.name!r} has no settings for this stage; it has: {have}")
+    stage = importlib.import_module(f"llama_data.stages.{domain}.jobs")
+    jobs: list[Job] = stage.jobs(settings, recipe.context(domain))
+    return jobs
+
+
+def input_splits(jobs: Sequence[Job]) -> list[Split]:
+    """The distinct input splits that the jobs read."""
+    found = {split: None for job in jobs for step in job.steps if isinstance(step, Reader) for split in step.splits}
+    return list(found)
+
+
+def fingerprint(jobs: Sequence[Job], settings: Any) -> str:
+    """What a group of jobs depends on: its settings, its inputs' names and sizes, its tasks."""
+    content = {
+        "version": VERSION,
+        "settings": settings,
+        "inputs": [[split.name, split.size, split.start, split.end] for split in input_splits(jobs)],
+        "jobs": [[job.name, job.tasks] for job in jobs],
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def prepare(
+    group: str, jobs: Sequence[Job], recipe: Recipe, settings: Any, *, overwrite: bool, outputs: Sequence[str]
+) -> None:
+    """Make sure that what stands in the run's folder was made from the same inputs and settings.
+
+    A folder that holds other work is an error unless ``overwrite``; then the group's logs and ``outputs``
+    (folders) are removed first.
+
+    Raises:
+        RequestError: the folder holds output of other inputs or settings.
+    """
+    record = recipe.path("logs", group, "made-from.json")
+    current = fingerprint(jobs, settings)
+    if exists(record) and not overwrite:
+        if orjson.loads(read_bytes(record)).get("fingerprint") == current:
+            return
+        raise RequestError(
+            f"{recipe.path()}: {group} was made there from other inputs or settings; "
+            "give another --output, or --overwrite to make it anew"
+        )
+    for folder in (recipe.path("logs", group), *outputs):
+        remove_tree(folder)
+    with atomic_write(record) as stream:
+        stream.write(orjson.dumps({"fingerprint": current, "settings": settings}, default=str))
+
+
+def execute(jobs: Sequence[Job], recipe: Recipe, progress: Progress) -> list[Launched]:
+    """Run the jobs one after the other; completed tasks of an earlier run are skipped.
+
+    Raises:
+        RunError: a task failed; what is complete stays and is not done again by the next run.
+    """
+    if recipe.executor.kind == "slurm":
+        return _submit_slurm(jobs, recipe, progress)
+    launched = []
+    for job in jobs:
+        started = time.monotonic()
+        executor = _executor(job, recipe.executor, recipe.path("logs", job.name))
+        try:
+            executor.run()
+        except LlamaDataError:
+            raise
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}".split("\n", 1)[0]
+            raise RunError(
+                f"{job.name}: a task failed: {what}; its log is in {recipe.path('logs', job.name, 'logs')}; "
+                "the same command goes on from the tasks that are complete"
+            ) from error
+        _check_complete(job, recipe)
+        launched.append(Launched(job.name, job.tasks, time.monotonic() - started))
+        progress(f"  {job.name:<34} {job.tasks:>5} task{'s' if job.tasks > 1 else ' '} {launched[-1].seconds:8.1f} s")
+    return launched
+
+
+def _executor(job: Job, settings: ExecutorSettings, logs: str) -> Any:
+    if settings.kind == "ray":
+        try:
+            from datatrove.executor import RayPipelineExecutor
+        except ImportError:
+            raise RequestError("executor ray: ray is not installed; install llama-data with the extra `ray`") from None
+        return RayPipelineExecutor(
+            pipeline=list(job.steps),
+            tasks=job.tasks,
+            workers=min(settings.workers, job.tasks),
+            logging_dir=logs,
+            cpus_per_task=settings.ray.cpus_per_task,
+            mem_per_cpu_gb=settings.ray.mem_per_cpu_gb,
+        )
+    workers = min(settings.workers, job.tasks)
+    return LocalExecutor(pipeline=list(job.steps), tasks=job.tasks, workers=workers, logging_dir=logs)
+
+
+def _check_complete(job: Job, recipe: Recipe) -> None:
+    done = len(list_files(recipe.path("logs", job.name, "completions"), ""))
+    if done < job.tasks:
+        raise RunError(
+            f"{job.name}: {done} of {job.tasks} tasks are complete; see {recipe.path('logs', job.name, 'logs')}, "
+            "then give the same command again"
+        )
+
+
+def _submit_slurm(jobs: Sequence[Job], recipe: Recipe, progress: Progress) -> list[Launched]:
+    """Submit the jobs as arrays, each depending on the one before; returns without waiting for them."""
+    from datatrove.executor import SlurmPipelineExecutor
+
+    slurm = recipe.executor.slurm
+    assert slurm is not None  # the recipe's validator demands it
+    previous, launched = None, []
+    for job in jobs:
+        previous = SlurmPipelineExecutor(
+            pipeline=list(job.steps),
+            tasks=job.tasks,
+            workers=recipe.executor.workers,
+            job_name=job.name.replace("/", "-"),
+            logging_dir=recipe.path("logs", job.name),
+            depends=previous,
+            time=slurm.time,
+            partition=slurm.partition,
+            cpus_per_task=slurm.cpus_per_task,
+            mem_per_cpu_gb=slurm.mem_per_cpu_gb,
+            qos=slurm.qos,
+            venv_path=slurm.venv_path,
+            env_command=slurm.env_command,
+            max_array_size=slurm.max_array_size,
+            sbatch_args=dict(slurm.sbatch_args),
+        )
+        launched.append(Launched(job.name, job.tasks, None))
+    if previous is not None:
+        previous.run()
+    for item in launched:
+        progress(f"  {item.job:<34} {item.tasks:>5} tasks submitted")
+    return launched
+
+
+def write_recipe(recipe: Recipe) -> None:
+    """Write the resolved recipe beside the run's output, exactly as run."""
+    import yaml
+
+    text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    with atomic_write(recipe.path("recipe.yaml")) as stream:
+        stream.write(text.encode())
+
+
+def local_folder(url: str) -> str:
+    """The path of a local folder. Raises RequestError for a remote one."""
+    fs, path = fsspec.core.url_to_fs(url)
+    if "file" not in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)):
+        raise RequestError(f"{url}: this command needs a local folder")
+    return join(path)

@@ -1,0 +1,162 @@
+"""What a recipe would run: inputs found, jobs, and estimates of time, memory and disk. Writes nothing of a run."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from llama_data.pipeline import jobs
+from llama_data.pipeline.core.errors import RequestError
+from llama_data.pipeline.core.files import list_files, list_inputs
+from llama_data.pipeline.core.job import Job
+from llama_data.pipeline.recipe import Recipe
+from llama_data.pipeline.summary import format_table, summarise
+
+GB = 1e9
+CALIBRATION_BYTES = 8_000_000
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What a stage costs: stored input bytes read a core-second, and bytes written for each byte read.
+
+    ``output`` is the share that stays (documents, ledger), ``work`` the share that lies on disk only while the
+    domain runs. ``memory`` is the peak of one worker in bytes, models included.
+    """
+
+    bytes_per_second: float
+    output: float
+    work: float
+    memory: float
+
+
+# Measured with `plan --calibrate` on one core of a 2-core AMD EPYC over a corpus folder (docs/benchmarks.md).
+RATES: dict[str, Rate] = {
+    "commoncrawl": Rate(4.0e6, 0.05, 0.05, 1.2e9),
+    "c4": Rate(3.0e7, 0.9, 0.0, 0.4e9),
+    "github": Rate(2.5e6, 0.7, 0.05, 0.6e9),
+    "wikipedia": Rate(0.4e6, 0.6, 0.0, 0.5e9),
+    "books": Rate(3.0e6, 0.9, 0.2, 0.8e9),
+    "arxiv": Rate(1.0e6, 0.8, 0.0, 0.5e9),
+    "stackexchange": Rate(1.0e6, 0.9, 1.0, 0.6e9),
+}
+
+
+@dataclass(frozen=True)
+class DomainPlan:
+    """The plan of one domain; ``core_seconds`` and the byte counts are estimates from ``rate``."""
+
+    domain: str
+    files: int
+    bytes_in: int
+    jobs: tuple[Job, ...]
+    rate: Rate
+
+    @property
+    def core_seconds(self) -> float:
+        """Seconds on one core."""
+        return self.bytes_in / self.rate.bytes_per_second
+
+
+def make_plan(
+    recipe: Recipe, calibrate: bool = False, progress: Callable[[str], None] | None = None
+) -> list[DomainPlan]:
+    """Find the inputs and jobs of every chosen domain.
+
+    Raises:
+        RequestError: an input or a model is missing.
+    """
+    plans = []
+    for domain in recipe.chosen():
+        made = tuple(jobs.domain_jobs(recipe, domain))
+        splits = jobs.input_splits(made)
+        files = {split.name: split for split in splits}
+        rate = RATES[domain]
+        if calibrate:
+            rate = measure(recipe, domain)
+            if progress:
+                progress(f"  {domain}: {rate.bytes_per_second / 1e6:.2f} MB of stored input a core-second")
+        plans.append(DomainPlan(domain, len(files), sum(split.size for split in splits), made, rate))
+    return plans
+
+
+def measure(recipe: Recipe, domain: str) -> Rate:
+    """Run a domain on a few MB of its own input in a temporary folder and take the rates from that."""
+    settings = getattr(recipe.domains, domain)
+    context = recipe.context(domain)
+    chosen, total = [], 0
+    for split in list_inputs(context.input, settings.inputs):
+        chosen.append(split)
+        total += split.size
+        if total >= CALIBRATION_BYTES:
+            break
+    with tempfile.TemporaryDirectory(prefix="llama-data-calibrate-") as folder:
+        small = settings.model_copy(update={"inputs": tuple(split.name for split in chosen)})
+        executor = recipe.executor.model_copy(update={"kind": "local", "workers": 1})
+        domains = recipe.domains.model_copy(update={domain: small})
+        trial = recipe.model_copy(update={"output": folder, "executor": executor, "domains": domains})
+        started = time.process_time()
+        jobs.execute(jobs.domain_jobs(trial, domain), trial, lambda line: None)
+        seconds = max(time.process_time() - started, 1e-3)
+        out = summarise(trial.context(domain), domain).bytes_out
+        work = sum(_tree_bytes(trial.context(domain).work(domain)))
+    return Rate(total / seconds, out / total, work / total, RATES[domain].memory)
+
+
+def _tree_bytes(folder: str) -> list[int]:
+    from pathlib import Path
+
+    return [path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()]
+
+
+def describe(recipe: Recipe, plans: list[DomainPlan]) -> str:
+    """The plan as text."""
+    rows: list[tuple[str, ...]] = [
+        ("stage", "files", "GB in", "core-hours", "GB out", "GB work", "GB/worker", "jobs (tasks)")
+    ]
+    for plan in plans:
+        listed = ", ".join(f"{job.name.split('/', 1)[-1]} ({job.tasks})" for job in plan.jobs)
+        rows.append(
+            (
+                plan.domain,
+                f"{plan.files:,}",
+                f"{plan.bytes_in / GB:,.3f}",
+                f"{plan.core_seconds / 3600:,.3f}",
+                f"{plan.bytes_in * plan.rate.output / GB:,.3f}",
+                f"{plan.bytes_in * plan.rate.work / GB:,.3f}",
+                f"{plan.rate.memory / GB:,.1f}",
+                listed,
+            )
+        )
+    core_hours = sum(plan.core_seconds for plan in plans) / 3600
+    workers = recipe.executor.workers
+    lines = [
+        f"recipe {recipe.name}: {len(plans)} stages, executor {recipe.executor.kind}, {workers} workers",
+        format_table(rows),
+        f"about {core_hours:,.2f} core-hours: {core_hours / workers:,.2f} hours when tasks fill {workers} workers",
+    ]
+    lines += _notes(recipe)
+    return "\n".join(lines)
+
+
+def _notes(recipe: Recipe) -> list[str]:
+    notes = []
+    cc = recipe.domains.commoncrawl
+    if cc is not None:
+        notes.append(f"commoncrawl line dedup compares pages within groups of: {cc.dedup_group}")
+    weights = ", ".join(f"{name} {share:.1%}" for name, share in recipe.mix.weights.items())
+    notes.append(f"mix weights (shares of sampled tokens): {weights}")
+    absent = [name for name in recipe.mix.weights if name not in recipe.chosen()]
+    if absent:
+        notes.append(f"the mix names domains that this recipe does not run: {', '.join(absent)}")
+    if recipe.output and list_files(recipe.path("logs"), ""):
+        notes.append(f"{recipe.path()} already holds work; completed tasks with the same inputs and settings are kept")
+    return notes
+
+
+def require_domains(recipe: Recipe) -> None:
+    """Raise RequestError when the recipe chooses no domain."""
+    if not recipe.chosen():
+        raise RequestError(f"recipe {recipe.name!r}: no domain is chosen under `domains`")

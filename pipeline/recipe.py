@@ -1,0 +1,223 @@
+"""The recipe: one validated description of a whole run, from a YAML file, its presets and the command's flags."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from llama_data.pipeline.core.errors import RecipeError
+from llama_data.pipeline.core.files import join
+from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.settings import Count, Places, Strict, parse_yaml, read_text, validate
+from llama_data.stages.arxiv.jobs import Settings as ArxivSettings
+from llama_data.stages.books.jobs import Settings as BooksSettings
+from llama_data.stages.c4.jobs import Settings as C4Settings
+from llama_data.stages.commoncrawl.jobs import Settings as CommonCrawlSettings
+from llama_data.stages.github.jobs import Settings as GithubSettings
+from llama_data.stages.stackexchange.jobs import Settings as StackExchangeSettings
+from llama_data.stages.wikipedia.jobs import Settings as WikipediaSettings
+
+DOMAINS = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")
+RECIPE_FILE = "recipe.yaml"
+
+
+class SlurmSettings(Strict):
+    """What datatrove's Slurm executor needs. ``time`` is the limit of one task (HH:MM:SS)."""
+
+    partition: str
+    time: str = "04:00:00"
+    cpus_per_task: int = Field(default=1, gt=0)
+    mem_per_cpu_gb: int = Field(default=4, gt=0)
+    qos: str = "normal"
+    venv_path: str | None = None
+    env_command: str | None = None
+    max_array_size: int = Field(default=1001, gt=0)
+    sbatch_args: dict[str, str] = Field(default_factory=dict)
+
+
+class RaySettings(Strict):
+    """What datatrove's Ray executor needs; the cluster is the one that ``ray.init`` finds."""
+
+    cpus_per_task: int = Field(default=1, gt=0)
+    mem_per_cpu_gb: float = Field(default=4, gt=0)
+
+
+class ExecutorSettings(Strict):
+    """Which of datatrove's executors runs the jobs, and how many tasks run at the same time."""
+
+    kind: Literal["local", "slurm", "ray"] = "local"
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, gt=0)
+    slurm: SlurmSettings | None = None
+    ray: RaySettings = RaySettings()
+
+    @model_validator(mode="after")
+    def _slurm_has_settings(self) -> ExecutorSettings:
+        if self.kind == "slurm" and self.slurm is None:
+            raise ValueError("executor.kind is slurm, so executor.slurm.partition must be given")
+        return self
+
+
+class Domains(Strict):
+    """The domains of the run; one that is absent (or null) is not run."""
+
+    commoncrawl: CommonCrawlSettings | None = None
+    c4: C4Settings | None = None
+    github: GithubSettings | None = None
+    wikipedia: WikipediaSettings | None = None
+    books: BooksSettings | None = None
+    arxiv: ArxivSettings | None = None
+    stackexchange: StackExchangeSettings | None = None
+
+
+class TokenizerSettings(Strict):
+    """What may be chosen about the tokenizer; the rest is LLaMA's and fixed in ``tokenizer.train``.
+
+    ``model``: an existing tokenizer.model to use instead of training one. ``input_sentence_size`` bounds the
+    lines that SentencePiece holds in memory, ``sample_bytes`` the text that is sampled for it.
+    """
+
+    model: str | None = None
+    vocab_size: int = Field(default=32_000, gt=300)
+    input_sentence_size: Count = 10_000_000
+    sample_bytes: Count = 4_000_000_000
+    threads: int = Field(default_factory=lambda: os.cpu_count() or 1, gt=0)
+
+
+class TokensSettings(Strict):
+    """How documents become rows: LLaMA trains on 2,048 tokens, documents as ``BOS ids EOS``."""
+
+    seq_len: int = Field(default=2048, gt=0)
+    bos: bool = True
+    eos: bool = True
+    shuffle_documents: bool = False
+    validation_fraction: float = Field(default=0.0, ge=0.0, lt=1.0)
+    task_bytes: Count = 512 * 1024 * 1024
+
+
+class MixSettings(Strict):
+    """The mixture, in shares of sampled tokens (LLaMA Table 1). ``tokens`` None: as many as one pass allows."""
+
+    weights: dict[str, float]
+    tokens: Count | None = None
+    max_epochs: float | None = Field(default=4.0, gt=0)
+    rows_per_shard: int = Field(default=65_536, gt=0)
+
+
+class Recipe(Strict):
+    """A whole run. Paths are local or any fsspec URL; globs of the domains are relative to ``input``.
+
+    ``rejected_sample``: share of the rejected texts kept in full. ``failure_limit``: share of a domain's
+    records that may fail before the run counts as failed.
+    """
+
+    name: str
+    input: str | None = None
+    output: str | None = None
+    seed: int = Field(default=1, ge=0)
+    rejected_sample: float = Field(default=0.01, ge=0.0, le=1.0)
+    failure_limit: float = Field(default=0.01, ge=0.0, le=1.0)
+    models_dir: str | None = None
+    executor: ExecutorSettings = Field(default_factory=ExecutorSettings)
+    domains: Domains
+    tokenizer: TokenizerSettings = TokenizerSettings()
+    tokens: TokensSettings = TokensSettings()
+    mix: MixSettings
+
+    def chosen(self) -> list[str]:
+        """The domains that the recipe runs, in the order of LLaMA's Table 1."""
+        return [name for name in DOMAINS if getattr(self.domains, name) is not None]
+
+    def context(self, domain: str | None = None) -> RunContext:
+        """Where the run (of one domain) reads and writes. Raises RecipeError when a path is missing."""
+        settings = getattr(self.domains, domain) if domain else None
+        root = (settings.root if settings else None) or self.input
+        if self.output is None:
+            raise RecipeError("no output folder: give `output` in the recipe or --output on the command line")
+        if root is None and domain is not None:
+            raise RecipeError("no input folder: give `input` in the recipe or --input on the command line")
+        return RunContext(
+            input=root or "",
+            output=self.output,
+            seed=self.seed,
+            rejected_sample=self.rejected_sample,
+            models_dir=self.models_dir,
+        )
+
+    def path(self, *parts: str) -> str:
+        """A path below the run's output folder."""
+        return join(self.context().output, *parts)
+
+
+def presets() -> list[str]:
+    """Names of the recipes that the package brings."""
+    folder = resources.files("llama_data.configs")
+    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
+
+
+def load_recipe(source: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Read a recipe by path or preset name, with what it extends; ``overrides`` (dotted keys) come last.
+
+    Raises:
+        RecipeError: no such recipe, unknown key, wrong value (with file, line and field), or a cycle.
+    """
+    data, places = _load(source, None, ())
+    for dotted, value in (overrides or {}).items():
+        path = tuple(dotted.split("."))
+        _put(data, path, value)
+        places[path] = f"--{path[-1].replace('_', '-')}"
+    return validate(Recipe, data, source, places)
+
+
+def _load(source: str, beside: Path | None, chain: tuple[str, ...]) -> tuple[dict[str, Any], Places]:
+    text, where, folder = _find(source, beside)
+    if where in chain:
+        raise RecipeError(f"{where}: `extends` goes round in a circle: {' -> '.join([*chain, where])}")
+    data, places = parse_yaml(text, where)
+    base = data.pop("extends", None)
+    if base is None:
+        return data, places
+    if not isinstance(base, str):
+        raise RecipeError(f"{places[('extends',)]}: extends: expected the name or path of one recipe, found {base!r}")
+    merged, merged_places = _load(base, folder, (*chain, where))
+    _merge(merged, data)
+    return merged, {**merged_places, **places}
+
+
+def _find(source: str, beside: Path | None) -> tuple[str, str, Path | None]:
+    """The text of a recipe, how to call it in messages, and the folder that holds it (None for a preset)."""
+    if "/" in source or source.endswith((".yaml", ".yml")):
+        path = Path(source)
+        if beside is not None and not path.is_absolute():
+            path = beside / path
+        return read_text(path), str(path), path.parent
+    if source not in presets():
+        known = ", ".join(presets())
+        raise RecipeError(f"{source}: no such recipe; expected a path to a .yaml file or one of: {known}")
+    return (
+        resources.files("llama_data.configs").joinpath(f"{source}.yaml").read_text("utf-8"),
+        f"{source}.yaml",
+        None,
+    )
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
+    """Lay ``over`` on ``base``: mappings key by key, everything else whole. Weights replace as a whole."""
+    for key, value in over.items():
+        if key != "weights" and isinstance(value, Mapping) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
+        else:
+            base[key] = value
+
+
+def _put(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    for part in path[:-1]:
+        inner = data.setdefault(part, {})
+        if not isinstance(inner, dict):
+            inner = data[part] = {}
+        data = inner
+    data[path[-1]] = value

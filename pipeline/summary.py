@@ -1,0 +1,101 @@
+"""What the ledgers of a run say: records, outcomes and reasons for each domain."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+from llama_data.pipeline.core.errors import RunError
+from llama_data.pipeline.core.files import file_size, list_files, open_binary
+from llama_data.pipeline.core.job import RunContext
+
+
+@dataclass
+class DomainSummary:
+    """Counts of one domain's ledger. ``chars`` are characters of text; ``bytes_out`` is on disk, compressed."""
+
+    domain: str
+    outcomes: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    chars_in: int = 0
+    chars_out: int = 0
+    bytes_out: int = 0
+
+    @property
+    def records(self) -> int:
+        """Input records: the sum over all outcomes."""
+        return sum(self.outcomes.values())
+
+    @property
+    def kept(self) -> int:
+        """Records that became documents."""
+        return self.outcomes["kept"]
+
+
+def summarise(context: RunContext, domain: str) -> DomainSummary:
+    """Count a domain's ledger, reading only the columns it needs."""
+    summary = DomainSummary(domain)
+    for path in list_files(context.ledger(domain), ".parquet"):
+        with open_binary(path) as stream:
+            table = pq.read_table(stream, columns=["outcome", "reason", "chars_in", "chars_out"])
+        for key, target in (("outcome", summary.outcomes), ("reason", summary.reasons)):
+            for item in table.column(key).value_counts().to_pylist():
+                if item["values"] is not None:
+                    target[item["values"]] += item["counts"]
+        summary.chars_in += sum(table.column("chars_in").to_pylist())
+        summary.chars_out += sum(table.column("chars_out").to_pylist())
+    summary.bytes_out = sum(file_size(path) for path in list_files(context.documents(domain), ".zst"))
+    return summary
+
+
+def check(summary: DomainSummary, failure_limit: float) -> None:
+    """Raise RunError when the domain has no documents, or more failed records than the recipe allows."""
+    if summary.kept == 0:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in summary.reasons.most_common(5))
+        raise RunError(
+            f"{summary.domain}: no document is left of {summary.records} input records ({reasons or 'no records'}); "
+            "see the ledger, then check the inputs and the thresholds"
+        )
+    failed = summary.outcomes["failed"]
+    if failed > failure_limit * summary.records:
+        raise RunError(
+            f"{summary.domain}: {failed} of {summary.records} records could not be read, more than the recipe's "
+            f"failure_limit of {failure_limit:.2%}; see the ledger rows with outcome `failed`"
+        )
+
+
+def table(summaries: list[DomainSummary]) -> str:
+    """The counts of several domains as a text table, with the commonest reason of each."""
+    head = ("stage", "records", "kept", "rejected", "failed", "Mchars in", "Mchars out", "commonest reason")
+    rows = [head]
+    for item in summaries:
+        reason, count = item.reasons.most_common(1)[0] if item.reasons else ("", 0)
+        rows.append(
+            (
+                item.domain,
+                f"{item.records:,}",
+                f"{item.kept:,}",
+                f"{item.outcomes['rejected']:,}",
+                f"{item.outcomes['failed']:,}",
+                f"{item.chars_in / 1e6:,.2f}",
+                f"{item.chars_out / 1e6:,.2f}",
+                f"{reason} ({count:,})" if reason else "",
+            )
+        )
+    return format_table(rows)
+
+
+def format_table(rows: list[tuple[str, ...]]) -> str:
+    """Align rows in columns: the first and the last to the left, the others to the right."""
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    last = len(widths) - 1
+    lines = []
+    for row in rows:
+        cells = [
+            cell.ljust(width) if index in (0, last) else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
