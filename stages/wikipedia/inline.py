@@ -1,0 +1,120 @@
+"""Markup inside a line: emphasis, HTML tags, external links, magic words; and the punctuation around gaps."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from llama_data.stages.wikipedia.opaque import BREAK, GAP
+
+_SUPERSCRIPTS = str.maketrans("0123456789+-−–()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻⁽⁾ⁿ")
+_SUPERSCRIPT = re.compile(r"<sup\b[^<>]*>(\s*[0-9+\-−–()n\s]+?)\s*</sup\s*>", re.IGNORECASE)
+_TABLE = re.compile(r"<table\b[^<>]*>(?:(?!<table\b).)*?</table\s*>", re.IGNORECASE | re.DOTALL)
+_BREAK = re.compile(r"[ \t]*<\s*/?\s*br\b[^<>]*>[ \t]*\n?", re.IGNORECASE)
+_BLOCK = re.compile(
+    r"[ \t]*</?(?:p|div|blockquote|center|ul|ol|li|dl|dt|dd|h[1-6]|section|hr|tr|td|th|table|tbody|caption)\b[^<>]*>",
+    re.IGNORECASE,
+)
+_TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9:-]*(?:\s[^<>]*)?/?>")
+_EXTERNAL = re.compile(r"\[(?:(?:https?|ftps?|gopher|irc|news|mailto|ftp|telnet):|//)[^\s\[\]<>\"]*[ \t]*([^\[\]\n]*)\]", re.I)
+_MAGIC = re.compile(r"__[A-ZÀ-ÖØ-ÞА-ЯЁІЇЄҐĐŠŽČĆ]{3,}(?:_[A-ZÀ-ÖØ-ÞА-ЯЁІЇЄҐĐŠŽČĆ]+)*__")
+_VARIANT = re.compile(r"-\{((?:(?!-\{|\}-).)*)\}-", re.DOTALL)
+_RUN = re.compile(r"'{2,}")
+
+
+def strip_inline(text: str) -> str:
+    """Take the inline markup out of a page whose brackets are already resolved."""
+    if "<" in text:
+        text = _SUPERSCRIPT.sub(lambda found: found.group(1).strip().translate(_SUPERSCRIPTS), text)
+        text = _BREAK.sub(BREAK, text)
+        text = _BLOCK.sub("\n", text)
+        text = _TAG.sub("", text)
+    if "[" in text:
+        text = _EXTERNAL.sub(lambda found: found.group(1) or GAP, text)
+    if "__" in text:
+        text = _MAGIC.sub("", text)
+    if "-{" in text:
+        text = _VARIANT.sub(lambda found: _variant(found.group(1)), text)
+    if "''" in text:
+        text = "\n".join([_unquote(line) if "''" in line else line for line in text.split("\n")])
+    return html.unescape(text) if "&" in text else text
+
+
+def _variant(rule: str) -> str:
+    """Serbian language conversion: the text itself, or the first variant's."""
+    flagless = rule.split("|", 1)[-1]
+    first = flagless.split(";", 1)[0]
+    return first.split(":", 1)[1].strip() if re.match(r"\s*[a-z]{2}-[a-z]+\s*:", first) else flagless
+
+
+def _unquote(line: str) -> str:
+    """Drop the apostrophes of bold and italics, and keep those that MediaWiki shows.
+
+    Four are one and bold, more than five are the surplus and both; when bold and italics are both unbalanced,
+    one run of three is an apostrophe and italics: the first after a one-letter word, else the first
+    after a longer word, else the first after a space (MediaWiki's rule).
+    """
+    runs = list(_RUN.finditer(line))
+    lengths = [min(len(found.group()), 5) for found in runs]
+    shown = [len(found.group()) - 5 if len(found.group()) > 5 else 0 for found in runs]
+    for index, length in enumerate(lengths):
+        if length == 4:
+            lengths[index], shown[index] = 3, 1
+    bold = sum(length in (3, 5) for length in lengths)
+    italic = sum(length in (2, 5) for length in lengths)
+    if bold % 2 and italic % 2:
+        chosen = _apostrophe(line, [(index, runs[index].start() + shown[index]) for index, n in enumerate(lengths) if n == 3])
+        if chosen is not None:
+            shown[chosen] += 1
+    out, position = [], 0
+    for found, count in zip(runs, shown, strict=True):
+        out += [line[position : found.start()], "'" * count]
+        position = found.end()
+    return "".join(out) + line[position:]
+
+
+def _apostrophe(line: str, candidates: list[tuple[int, int]]) -> int | None:
+    after_word = after_space = None
+    for index, at in candidates:
+        before, earlier = line[at - 1 : at], line[at - 2 : at - 1]
+        if before == " ":
+            after_space = index if after_space is None else after_space
+        elif earlier == " ":
+            return index
+        else:
+            after_word = index if after_word is None else after_word
+    return after_word if after_word is not None else after_space
+
+
+_G = GAP
+_EMPTY_QUOTES = re.compile(f"(?<=[ (]){_G}*(?:\"\"|“”|„“|«»|‘’)(?=[ ,.;)])")
+_OPENING = re.compile(f"([(\\[（])[ \\u00a0]*(?:{_G}[ \\u00a0]*(?:[,;:/–—-]|(?:or|and|oder|ou|o|и)(?= ))?[ \\u00a0]*)+")
+_CLOSING = re.compile(f"(?:[ \\u00a0]*[,;:/–—]?[ \\u00a0]*{_G})+[ \\u00a0]*[,;:]?[ \\u00a0]*(?=[)\\]）])")
+_PAIR = re.compile(f"[ \\u00a0]*[(（\\[][ \\u00a0,;:/–—.]*{_G}[ \\u00a0,;:/–—.{_G}]*[)）\\]]")
+_SEPARATORS = re.compile(f"([,;])(?:[ \\u00a0]*{_G}+[ \\u00a0]*\\1)+")
+_AROUND = re.compile(f"([ \\u00a0]*){_G}[{_G} \\u00a0]*(.?)")
+_NO_SPACE_BEFORE = frozenset(",.;:!?)]»”%")
+_SPACES = re.compile(r"[ \t\u2002-\u200a]{2,}")
+
+
+def mend(line: str) -> str:
+    """Repair a line around its gaps: empty brackets, doubled separators and spaces. Other text stays as it is."""
+    if GAP in line:
+        for _ in range(3):
+            mended = _PAIR.sub(GAP, line)
+            if mended == line:
+                break
+            line = mended
+        line = _OPENING.sub(r"\1", line)
+        line = _CLOSING.sub("", line)
+        line = _SEPARATORS.sub(r"\1", line)
+        line = _AROUND.sub(_close_up, line)
+    return _SPACES.sub(" ", line)
+
+
+def _close_up(found: re.Match[str]) -> str:
+    before, following = found.group(1), found.group(2)
+    spaced = before or found.group()[: -len(following) or None].strip(GAP)
+    if not spaced:
+        return following
+    return following if following in _NO_SPACE_BEFORE and following else " " + following

@@ -1,0 +1,50 @@
+"""The Wikipedia domain: its settings and its one job."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from llama_data.pipeline.core.block import Sink
+from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.files import list_inputs
+from llama_data.pipeline.core.settings import DomainSettings
+from llama_data.stages.wikipedia.dump import cut, inspect, label_dumps
+from llama_data.stages.wikipedia.languages import LANGUAGES
+from llama_data.stages.wikipedia.reader import WikipediaReader
+from llama_data.stages.wikipedia.rules import CleanWikitext, SelectArticles, TitlePlace
+
+DOMAIN = "wikipedia"
+
+
+class Settings(DomainSettings):
+    """``languages``: codes of the Wikipedias that are kept. ``title``: whether the title becomes the first line.
+
+    ``disambiguation``: keep disambiguation pages. ``min_chars``: shortest text that is kept.
+    ``max_page_chars``: longest wikitext that is cleaned.
+    """
+
+    inputs: tuple[str, ...] = ("*wiki*.xml*", "*wiki*.bz2", "*wiki*.gz")
+    max_task_bytes: int = Field(default=16 << 20, gt=0)
+    languages: tuple[str, ...] = LANGUAGES
+    title: TitlePlace = "drop"
+    disambiguation: bool = True
+    min_chars: int = Field(default=1, ge=1)
+    max_page_chars: int = Field(default=4 << 20, gt=0)
+
+
+def jobs(settings: Settings, run: RunContext) -> list[Job]:
+    """Read, select, clean, write: one task for each piece of a dump.
+
+    Raises:
+        InputError: there is no dump, or one whose language cannot be told.
+    """
+    files = list_inputs(settings.root or run.input, settings.inputs)
+    dumps = label_dumps(files, {split.name: inspect(split) for split in files})
+    splits = [piece for split in files for piece in cut(split, settings.max_task_bytes)]
+    steps = [
+        WikipediaReader(splits=splits, domain=DOMAIN, dumps=dumps),
+        SelectArticles(languages=settings.languages, disambiguation=settings.disambiguation),
+        CleanWikitext(title=settings.title, min_chars=settings.min_chars, max_page_chars=settings.max_page_chars),
+        Sink(run=run, domain=DOMAIN, columns={"page_id": "int64", "title": "string", "_templates_unknown": "int64"}),
+    ]
+    return [Job(name=f"{DOMAIN}/documents", steps=steps, tasks=len(splits))]

@@ -1,0 +1,189 @@
+"""MediaWiki XML dumps to documents: one for every page, its text still wikitext."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+from llama_data.pipeline.core.block import Reader
+from llama_data.pipeline.core.document import Document, new_document
+from llama_data.pipeline.core.errors import RecordError
+from llama_data.pipeline.core.files import Split
+from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.wikipedia.dump import Dump
+from llama_data.stages.wikipedia.stream import Block, Damage, read_range
+
+MAX_PAGE_BYTES = 64 << 20
+
+_OPEN = re.compile(rb"<page(?:\s[^<>]*)?>")
+_CLOSE = b"</page>"
+_KEEP = 64  # bytes in which a tag may be cut between two blocks
+
+
+class RawPage(NamedTuple):
+    """The bytes of one ``<page>`` element, or why there are none; ``place`` is where it begins."""
+
+    place: str
+    xml: bytes
+    problem: Reason | None = None
+    detail: str = ""
+
+
+def frame_pages(blocks: Iterator[Block | Damage]) -> Iterator[RawPage]:
+    """Cut ``<page>`` elements out of a range of a dump.
+
+    Markup inside a page's text is escaped, so the tags can be searched for as bytes: what is broken in one page
+    stays in it, and a document type with hostile entities is never parsed. A page belongs to the range in
+    which its tag begins.
+    """
+    framer = _Framer()
+    for block in blocks:
+        if isinstance(block, Damage):
+            reason = Reason.truncated_file if block.truncated else Reason.damaged_archive
+            yield RawPage(str(block.offset), b"", reason, block.detail)
+            framer = _Framer()
+            continue
+        yield from framer.feed(block)
+        if framer.finished:
+            return
+    yield from framer.end()
+
+
+class _Framer:
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._own = 0  # so many bytes of the buffer belong to the range
+        self._inside = False  # the buffer begins with the tag of a page of ours
+        self._scanned = 0
+        self._place = ""
+        self._block: Block | None = None
+        self._block_start = 0
+        self._previous: Block | None = None
+        self._previous_start = 0
+        self.finished = False
+
+    def feed(self, block: Block) -> Iterator[RawPage]:
+        """Add bytes and yield the pages that are complete."""
+        if not self._inside and not block.own and self._own == 0:
+            self.finished = True
+            return
+        self._previous, self._previous_start = self._block, self._block_start
+        self._block, self._block_start = block, len(self._buffer)
+        self._buffer += block.data
+        if block.own:
+            self._own = len(self._buffer)
+        while (self._inside and (yield from self._close())) or (not self._inside and self._open()):
+            pass
+        if not self._inside and not block.own:
+            self.finished = True
+
+    def end(self) -> Iterator[RawPage]:
+        """Yield what is wrong with a page that the file's end cuts off."""
+        if self._inside:
+            yield RawPage(self._place, b"", Reason.truncated_file, "the file ends inside this page")
+
+    def _open(self) -> bool:
+        found = _OPEN.search(self._buffer)
+        if found and found.start() < self._own:
+            self._place = self._place_of(found.start())
+            self._drop(found.start())
+            self._inside = True
+            self._scanned = found.end() - found.start()
+            return True
+        if self._block is not None and self._block.own:
+            self._drop(max(0, len(self._buffer) - _KEEP))
+        return False
+
+    def _close(self) -> Iterator[RawPage]:
+        """Yield the page that the buffer begins with, if it ends there; returns whether to go on."""
+        end = self._buffer.find(_CLOSE, self._scanned)
+        again = _OPEN.search(self._buffer, self._scanned, end if end >= 0 else len(self._buffer))
+        if again:
+            detail = "another page begins before this one ends"
+            yield RawPage(self._place, b"", Reason.invalid_xml, detail)
+            self._leave(again.start())
+        elif end >= 0:
+            yield RawPage(self._place, bytes(memoryview(self._buffer)[: end + len(_CLOSE)]))
+            self._leave(end + len(_CLOSE))
+        elif len(self._buffer) > MAX_PAGE_BYTES:
+            yield RawPage(self._place, b"", Reason.too_complex, f"the page has more than {MAX_PAGE_BYTES} bytes")
+            self._leave(len(self._buffer))
+        else:
+            self._scanned = max(self._scanned, len(self._buffer) - _KEEP)
+            return False
+        return True
+
+    def _leave(self, size: int) -> None:
+        self._drop(size)
+        self._inside = False
+
+    def _drop(self, size: int) -> None:
+        del self._buffer[:size]
+        self._own = max(0, self._own - size)
+        self._block_start -= size
+        self._previous_start -= size
+
+    def _place_of(self, offset: int) -> str:
+        block, start = self._block, self._block_start
+        if offset < start and self._previous is not None:
+            block, start = self._previous, self._previous_start
+        return block.place(offset - start) if block is not None else ""
+
+
+class WikipediaReader(Reader):
+    """Reads pages from splits of dump files; ``dumps`` says what each file is, by its name."""
+
+    name = "read_wikipedia"
+
+    def __init__(self, *, splits: Sequence[Split], domain: str, dumps: Mapping[str, Dump]) -> None:
+        super().__init__(splits=splits, domain=domain)
+        self.dumps = dict(dumps)
+
+    def read(self, split: Split) -> Iterator[Document]:
+        """Yield a document for every page of the split."""
+        dump = self.dumps[split.name]
+        for page in frame_pages(read_range(split.path, split.start, split.end)):
+            if page.problem is not None:
+                yield self.failed(split, key=page.place, reason=page.problem, detail=page.detail)
+                continue
+            try:
+                yield self._document(page.xml, split, dump)
+            except RecordError as error:
+                yield self.failed(split, key=page.place, reason=error.reason, detail=error.detail)
+
+    def _document(self, xml: bytes, split: Split, dump: Dump) -> Document:
+        page = _parse(xml)
+        title = page.findtext("title", "").strip()
+        page_id = page.findtext("id", "").strip()
+        if not title or not page_id.isdecimal():
+            raise RecordError(Reason.missing_field, "the page has no <title> or no numeric <id>")
+        revisions = page.findall("revision")
+        revision = revisions[-1] if revisions else ElementTree.Element("revision")
+        return new_document(
+            domain=self.domain,
+            id=f"{self.domain}/{dump.page_id(page_id)}",
+            text=revision.findtext("text", ""),
+            source=f"{split.name}#{page_id}",
+            title=title,
+            url=f"https://{dump.language}.wikipedia.org/wiki/{quote(title.replace(' ', '_'), safe=_URL_SAFE)}",
+            language=dump.language,
+            timestamp=revision.findtext("timestamp"),
+            page_id=int(page_id),
+            _namespace=page.findtext("ns", "0").strip(),
+            _redirect=page.find("redirect") is not None,
+            _model=revision.findtext("model", "wikitext").strip(),
+            _dump=dump,
+        )
+
+
+_URL_SAFE = "/:@!$*(),;'~-._"
+
+
+def _parse(xml: bytes) -> ElementTree.Element:
+    try:
+        return ElementTree.fromstring(xml)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise RecordError(Reason.invalid_xml, f"the page is not well-formed XML: {error}") from None

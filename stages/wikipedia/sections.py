@@ -1,0 +1,142 @@
+"""Lines to paragraphs, lists and sections: what stays of a page's layout in plain text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from llama_data.stages.wikipedia.inline import mend
+from llama_data.stages.wikipedia.languages import is_end_matter
+from llama_data.stages.wikipedia.opaque import BREAK, GAP
+
+_HEADING = re.compile(r"(={1,6})(.+?)(={1,6})[ \t\x03]*$")
+_LIST = re.compile(r"[*#:;]+")
+_JUNK = re.compile(r"[|!]|\{\||\|\}")
+_NOTHING = re.compile(r"[\s\x03.,;:·•*#|/–—-]*")
+_RULE = re.compile(r"-{4,}")
+
+
+@dataclass
+class Section:
+    """A heading with its level (0: the lead), and the blocks under it."""
+
+    level: int
+    heading: str
+    blocks: list[str] = field(default_factory=list)
+
+
+def assemble(text: str, language: str) -> str:
+    """Paragraphs apart by a blank line, list items and headings on lines of their own.
+
+    A section without text is dropped with its heading, and so are sections of end matter with all below them.
+    """
+    sections = split_sections(text)
+    kept: list[Section] = []
+    dropping: int | None = None
+    for section in sections:
+        if dropping is not None and section.level > dropping:
+            continue
+        dropping = None
+        if section.level and is_end_matter(section.heading, language):
+            dropping = section.level
+            continue
+        kept.append(section)
+    filled: list[Section] = []
+    following = 0  # the level of the section that comes next in the output
+    for section in reversed(kept):
+        if section.blocks or section.level < following:
+            filled.append(section)
+            following = section.level
+    parts = ["\n".join(filter(None, [s.heading, "\n\n".join(s.blocks)])) for s in reversed(filled)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def split_sections(text: str) -> list[Section]:
+    """Cut the text at its headings and make blocks of the lines in between."""
+    section = Section(0, "")
+    sections = [section]
+    block = _Blocks(section)
+    for line in text.split("\n"):
+        if line.startswith("="):
+            found = _HEADING.match(line)
+            if found:
+                block.finish()
+                level = min(len(found.group(1)), len(found.group(3)))
+                heading = mend(found.group(2).replace(BREAK, " ")).strip(" =\t")
+                section = Section(level, heading) if heading else Section(0, "")
+                sections.append(section)
+                block = _Blocks(section)
+                continue
+        block.add(line)
+    block.finish()
+    return sections
+
+
+class _Blocks:
+    """Collects the lines of one section: soft line ends are joined, list items stay apart."""
+
+    def __init__(self, section: Section) -> None:
+        self._section = section
+        self._paragraph: list[str] = []
+        self._items: list[str] = []
+        self._numbers: list[int] = []
+
+    def add(self, line: str) -> None:
+        """Add one line of the page."""
+        if not line.strip():
+            self.finish()
+            return
+        if GAP in line and _NOTHING.fullmatch(line.replace(BREAK, " ")):
+            return
+        marker = _LIST.match(line)
+        if marker:
+            self._item(marker.group(), line[marker.end() :])
+        elif _RULE.match(line) or _JUNK.match(line.lstrip(" \t" + GAP)):
+            self.finish()
+        else:
+            self._end_list()
+            indented = line.startswith(" ")
+            self._paragraph.append((BREAK if indented and self._paragraph else "") + line.strip())
+
+    def _item(self, marker: str, text: str) -> None:
+        self._end_paragraph()
+        text = _tidy(text)
+        if not text:
+            return
+        depth = len(marker)
+        kind = marker[-1]
+        if kind != "#":
+            del self._numbers[depth - 1 :]
+        if kind == "*":
+            text = "- " + text
+        elif kind == "#":
+            del self._numbers[depth:]
+            self._numbers += [0] * (depth - len(self._numbers))
+            self._numbers[-1] += 1
+            text = f"{self._numbers[-1]}. {text}"
+        self._items.append(text)
+
+    def finish(self) -> None:
+        """End the paragraph and the list."""
+        self._end_paragraph()
+        self._end_list()
+
+    def _end_list(self) -> None:
+        if self._items:
+            self._section.blocks.append("\n".join(self._items))
+            self._items = []
+        self._numbers = []
+
+    def _end_paragraph(self) -> None:
+        if self._paragraph:
+            text = _tidy(" ".join(self._paragraph))
+            if text:
+                self._section.blocks.append(text)
+            self._paragraph = []
+
+
+def _tidy(text: str) -> str:
+    if BREAK in text:
+        lines = [mend(line).strip() for line in text.split(BREAK)]
+        return "\n".join(line for line in lines if line)
+    return mend(text).strip()

@@ -1,0 +1,212 @@
+"""Wikitext to plain text: one linear pass over matched brackets, then one over the lines.
+
+Brackets are matched once for the whole page, so a template that is dropped is stepped over without being
+looked at, and an unclosed one costs what follows on its line. Nothing here backtracks or searches twice, so a
+page's time grows with its length only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from llama_data.stages.wikipedia.inline import strip_inline
+from llama_data.stages.wikipedia.languages import CATEGORY_NAMES, FILE_NAMES, INTERWIKI
+from llama_data.stages.wikipedia.opaque import GAP, set_aside
+from llama_data.stages.wikipedia.sections import assemble
+from llama_data.stages.wikipedia.handlers import COMMON
+from llama_data.stages.wikipedia.handlers_local import LOCAL
+from llama_data.stages.wikipedia.templates import Call, render
+
+MAX_DEPTH = 40
+
+_BRACKETS = re.compile(r"\{\{|\}\}|\[\[|\]\]")
+_MARKS = re.compile(r"\{\{|\[\[|\]\]|\}\}|^[ \t:*#;]*\{\|", re.MULTILINE)
+_TABLE_EDGE = re.compile(r"^[ \t:*#;]*\{\||^[ \t]*\|\}(?!\})", re.MULTILINE)
+_SPLIT = re.compile(r"\{\{|\[\[|\||=|^[ \t:*#;]*\{\|", re.MULTILINE)
+_PARAMETER = re.compile(r"\{\{\{[^{}|]*(?:\|([^{}]*))?\}\}\}")
+_HEADING_LINE = re.compile(r"^=.*=[ \t]*$", re.MULTILINE)
+_UNCLOSED = re.compile(r"\{\{[^{}\n]*\}?")
+_NAME = re.compile(r"\{\{([^|{}\[\]<>]*)")
+
+
+class Cleaned(NamedTuple):
+    """A page's text; how many templates were rendered, dropped on purpose, and dropped because unknown."""
+
+    text: str
+    unknown_templates: int
+    too_deep: int
+
+
+def clean(wikitext: str, *, title: str = "", language: str = "en") -> Cleaned:
+    """The running text of a page."""
+    prepared, stash = set_aside(wikitext)
+    for _ in range(3):
+        if "{{{" not in prepared:
+            break
+        prepared = _PARAMETER.sub(lambda found: found.group(1) or "", prepared)
+    page = _Page(prepared, title, language)
+    text = strip_inline(page.expand(0, len(prepared), 0))
+    text = assemble(text, language)
+    text = stash.restore(text)
+    return Cleaned(text, page.unknown, page.too_deep)
+
+
+class _Page:
+    def __init__(self, text: str, title: str, language: str) -> None:
+        self.text = text
+        self.title = title
+        self.language = language
+        self.local = LOCAL.get(language, {})
+        self.unknown = 0
+        self.too_deep = 0
+        self.ends = match_brackets(text)
+        self.tables = match_tables(text)
+
+    def expand(self, start: int, end: int, depth: int) -> str:
+        """The text between two offsets with links, templates and tables replaced."""
+        text, out, position = self.text, [], start
+        if depth > MAX_DEPTH:
+            self.too_deep += 1
+            return GAP
+        while True:
+            found = _MARKS.search(text, position, end)
+            if not found:
+                break
+            at = found.start()
+            out.append(text[position:at])
+            mark = found.group()
+            if mark == "{{":
+                position = self._template(at, end, depth, out)
+            elif mark == "[[":
+                position = self._link(at, end, depth, out)
+            elif mark in ("]]", "}}"):
+                position = found.end()
+            else:
+                position = min(self.tables.get(at, found.end()), end)
+                out.append(GAP + "\n" if position < end else GAP)
+        out.append(text[position:end])
+        return "".join(out)
+
+    def _template(self, at: int, end: int, depth: int, out: list[str]) -> int:
+        stop = self.ends.get(at)
+        if stop is None or stop > end:
+            found = _UNCLOSED.match(self.text, at, end)
+            out.append(GAP)
+            return found.end() if found else at + 2
+        named = _NAME.match(self.text, at, stop - 2)
+        name_end = named.end() if named else at + 2
+        call = Call(
+            name=self.text[at + 2 : name_end],
+            language=self.language,
+            title=self.title,
+            load=lambda: self._arguments(at + 2, stop - 2, depth + 1),
+        )
+        value = render(call, self.local, COMMON)
+        if value is None:
+            self.unknown += 1
+        out.append(value or GAP)
+        return stop
+
+    def _pieces(self, start: int, end: int) -> list[tuple[int, int, int]]:
+        """Split at the top-level bars: (start, end, offset of the first top-level ``=`` or -1)."""
+        pieces: list[tuple[int, int, int]] = []
+        begin, equals, position = start, -1, start
+        while True:
+            found = _SPLIT.search(self.text, position, end)
+            if not found:
+                break
+            mark, at = found.group(), found.start()
+            position = found.end()
+            if mark == "|":
+                pieces.append((begin, at, equals))
+                begin, equals = position, -1
+            elif mark == "=":
+                equals = at if equals < 0 else equals
+            elif mark in ("{{", "[["):
+                position = min(self.ends.get(at, position), end)
+            else:
+                position = min(self.tables.get(at, position), end)
+        pieces.append((begin, end, equals))
+        return pieces
+
+    def _arguments(self, start: int, end: int, depth: int) -> list[tuple[str, Callable[[], str]]]:
+        pieces = self._pieces(start, end)
+        head = pieces[0]
+        arguments: list[tuple[str, Callable[[], str]]] = [("0", lambda: self.expand(head[0], head[1], depth))]
+        number = 0
+        for begin, stop, equals in pieces[1:]:
+            if equals < 0:
+                number += 1
+                name, begin_value = str(number), begin
+            else:
+                name, begin_value = self.expand(begin, equals, depth).strip().replace(GAP, ""), equals + 1
+            arguments.append((name, lambda a=begin_value, b=stop: self.expand(a, b, depth)))  # type: ignore[misc]
+        return arguments
+
+    def _link(self, at: int, end: int, depth: int, out: list[str]) -> int:
+        stop = self.ends.get(at)
+        if stop is None or stop > end:
+            return at + 2
+        inner = self.text[at + 2 : stop - 2]
+        bar = inner.find("|")
+        target = (inner if bar < 0 else inner[:bar]).strip()
+        prefix = target.split(":", 1)[0].strip().casefold() if ":" in target else ""
+        if prefix in FILE_NAMES or prefix in CATEGORY_NAMES or prefix in INTERWIKI:
+            out.append(GAP)
+        elif bar < 0:
+            out.append(self.expand(at + 2, stop - 2, depth + 1).lstrip(" :"))
+        else:
+            pieces = self._pieces(at + 2, stop - 2)
+            label_start = pieces[1][0] if len(pieces) > 1 else at + 2
+            label = self.expand(label_start, stop - 2, depth + 1)
+            out.append(label if label.strip() else target.split("#", 1)[0].lstrip(":"))
+        return stop
+
+
+def match_brackets(text: str) -> dict[int, int]:
+    """Offsets of ``{{`` and ``[[`` with the offset after the bracket that closes each; unclosed ones are absent."""
+    ends: dict[int, int] = {}
+    stack: list[tuple[str, int]] = []
+    open_templates = 0
+    for found in _BRACKETS.finditer(text):
+        mark = found.group()
+        if mark == "{{":
+            stack.append((mark, found.start()))
+            open_templates += 1
+        elif mark == "[[":
+            stack.append((mark, found.start()))
+        elif mark == "]]":
+            if stack and stack[-1][0] == "[[":
+                ends[stack.pop()[1]] = found.end()
+        elif open_templates:
+            while stack[-1][0] == "[[":
+                stack.pop()
+            ends[stack.pop()[1]] = found.end()
+            open_templates -= 1
+    return ends
+
+
+def match_tables(text: str) -> dict[int, int]:
+    """Offsets at which a table's opening line begins, with the offset after the table.
+
+    An unclosed table ends at the next heading or at the end of the page.
+    """
+    if "{|" not in text:
+        return {}
+    ends: dict[int, int] = {}
+    stack: list[int] = []
+    for found in _TABLE_EDGE.finditer(text):
+        if found.group().endswith("{|"):
+            stack.append(found.start())
+        elif stack:
+            ends[stack.pop()] = found.end()
+    following = len(text)
+    headings = [found.start() for found in _HEADING_LINE.finditer(text)] if stack else []
+    for at in reversed(stack):
+        while headings and headings[-1] > at:
+            following = headings.pop()
+        ends[at] = following
+    return ends
+
