@@ -1,0 +1,302 @@
+"""A bounded hash table from byte strings to spans of int32, for compiled kernels that pay once a distinct word.
+
+Open addressing with linear probing; a hit is only a hit when all bytes are equal. Keys of up to 8 bytes and
+values of up to two numbers stand in the slot itself. A kernel takes the arrays (``ChunkTable.arrays``) and calls
+
+    key = key_hash(data, start, end)                     # data: uint8, readable for 8 bytes after ``end``
+    slot = find(table, data, start, end, key)            # -1: not there
+    n = read(table, slot, out, at)                       # copies the numbers to out[at:at + n]
+    ok = insert(table, data, start, end, key, values, n) # False: full; see below
+
+When ``insert`` says False the kernel returns to Python, which calls ``ChunkTable.make_room()`` (grow, or at the
+bound keep only what was found again since the last time) and enters the kernel again with the new arrays. What is
+in the table never changes a result, only its speed. ``FIND_LIMIT`` bounds the work of a probe on crafted keys: what
+does not fit within it is simply not kept (``insert`` returns True).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+FIND_LIMIT = 64
+MAX_KEY = (1 << 24) - 1
+KEY_BYTES = 10
+VALUE_NUMBERS = 3
+SLOT_BYTES = 32 + KEY_BYTES + 4 * VALUE_NUMBERS
+
+# Columns of a slot.
+HASH, KEY, VALUE, LENGTHS = 0, 1, 2, 3
+# Places in ``counts``.
+ENTRIES, KEYS_USED, VALUES_USED = 0, 1, 2
+_FOUND_AGAIN = np.uint64(1 << 63)
+_EMPTY = np.uint64(0)
+_LENGTH_MASK = np.uint64((1 << 24) - 1)
+_P1 = np.uint64(0x9E3779B97F4A7C15)
+_P2 = np.uint64(0xC2B2AE3D27D4EB4F)
+
+
+class Table(NamedTuple):
+    """The arrays of a table, as kernels take them."""
+
+    slots: NDArray[np.uint64]
+    keys: NDArray[np.uint8]
+    values: NDArray[np.int32]
+    counts: NDArray[np.int64]
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load_word(typingctx: Any, array: Any, index: Any) -> Any:
+    """Eight bytes of a uint8 array from ``index`` on, as one little-endian uint64."""
+    signature = numba.types.uint64(array, index)
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        view = context.make_array(signature.args[0])(context, builder, arguments[0])
+        address = builder.gep(view.data, [arguments[1]])
+        word = builder.bitcast(address, ir.IntType(64).as_pointer())
+        return builder.load(word, align=1)
+
+    return signature, build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store_word(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
+    """Write eight bytes of a uint8 array from ``index`` on, from one little-endian uint64."""
+    signature = numba.types.void(array, index, numba.types.uint64)
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        view = context.make_array(signature.args[0])(context, builder, arguments[0])
+        address = builder.gep(view.data, [arguments[1]])
+        word = builder.bitcast(address, ir.IntType(64).as_pointer())
+        builder.store(arguments[2], word, align=1)
+        return context.get_dummy_value()
+
+    return signature, build
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _last_word(data, start, length):  # type: ignore[no-untyped-def]
+    word = load_word(data, start)
+    return word & (np.uint64(0xFFFFFFFFFFFFFFFF) >> (np.uint64(8) * (np.uint64(8) - np.uint64(length))))
+
+
+@numba.njit(cache=True, nogil=True)
+def key_hash(data, start, end):  # type: ignore[no-untyped-def]
+    """Hash of ``data[start:end]`` (never 0); the span must not be empty."""
+    length = end - start
+    h = np.uint64(length) * _P2
+    while length > 8:
+        h = (h ^ load_word(data, start)) * _P1
+        h ^= h >> np.uint64(29)
+        start += 8
+        length -= 8
+    h = (h ^ _last_word(data, start, length)) * _P1
+    h = (h ^ (h >> np.uint64(32))) * _P2
+    return h | np.uint64(1)
+
+
+@numba.njit(cache=True, nogil=True)
+def find(table, data, start, end, key):  # type: ignore[no-untyped-def]
+    """The slot that holds ``data[start:end]``, or -1."""
+    slots, length = table.slots, end - start
+    mask = np.uint64(slots.shape[0] - 1)
+    at = (key >> np.uint64(20)) & mask
+    for _ in range(FIND_LIMIT):
+        stored = slots[at, HASH]
+        if stored == key and (slots[at, LENGTHS] & _LENGTH_MASK) == np.uint64(length):
+            if length <= 8:
+                if slots[at, KEY] == _last_word(data, start, length):
+                    slots[at, LENGTHS] |= _FOUND_AGAIN
+                    return np.int64(at)
+            else:
+                offset, same = np.int64(slots[at, KEY]), True
+                for i in range(length):
+                    if table.keys[offset + i] != data[start + i]:
+                        same = False
+                        break
+                if same:
+                    slots[at, LENGTHS] |= _FOUND_AGAIN
+                    return np.int64(at)
+        elif stored == _EMPTY:
+            return np.int64(-1)
+        at = (at + np.uint64(1)) & mask
+    return np.int64(-1)
+
+
+@numba.njit(cache=True, nogil=True)
+def value_length(table, slot):  # type: ignore[no-untyped-def]
+    """How many numbers the slot's value has."""
+    return np.int64((table.slots[slot, LENGTHS] >> np.uint64(24)) & _LENGTH_MASK)
+
+
+@numba.njit(cache=True, nogil=True)
+def read(table, slot, out, at):  # type: ignore[no-untyped-def]
+    """Copy the slot's value to ``out`` from ``at`` on and return its length."""
+    n = np.int64((table.slots[slot, LENGTHS] >> np.uint64(24)) & _LENGTH_MASK)
+    value = table.slots[slot, VALUE]
+    if n <= 2:
+        if n > 0:
+            out[at] = np.int32(value & np.uint64(0xFFFFFFFF))
+        if n > 1:
+            out[at + 1] = np.int32(value >> np.uint64(32))
+    else:
+        offset = np.int64(value)
+        for i in range(n):
+            out[at + i] = table.values[offset + i]
+    return n
+
+
+@numba.njit(cache=True, nogil=True)
+def insert(table, data, start, end, key, values, n):  # type: ignore[no-untyped-def]
+    """Keep ``values[:n]`` for ``data[start:end]``, which must not be there. False: the table is full.
+
+    True also when it was not kept: a key of 16 MiB or more, or no free slot within FIND_LIMIT.
+    """
+    slots, counts, length = table.slots, table.counts, end - start
+    long_key, long_value = length if length > 8 else 0, n if n > 2 else 0
+    if length > MAX_KEY or n > MAX_KEY or long_key > table.keys.size or long_value > table.values.size:
+        return True
+    if (
+        counts[ENTRIES] * 5 >= slots.shape[0] * 3
+        or counts[KEYS_USED] + long_key > table.keys.size
+        or counts[VALUES_USED] + long_value > table.values.size
+    ):
+        return False
+    mask = np.uint64(slots.shape[0] - 1)
+    at = (key >> np.uint64(20)) & mask
+    probes = 0
+    while slots[at, HASH] != _EMPTY:
+        probes += 1
+        if probes == FIND_LIMIT:
+            return True
+        at = (at + np.uint64(1)) & mask
+    if length <= 8:
+        slots[at, KEY] = _last_word(data, start, length)
+    else:
+        offset = counts[KEYS_USED]
+        table.keys[offset : offset + length] = data[start:end]
+        slots[at, KEY] = np.uint64(offset)
+        counts[KEYS_USED] += length
+    if n <= 2:
+        low = np.uint64(np.uint32(values[0])) if n > 0 else np.uint64(0)
+        high = np.uint64(np.uint32(values[1])) if n > 1 else np.uint64(0)
+        slots[at, VALUE] = low | (high << np.uint64(32))
+    else:
+        offset = counts[VALUES_USED]
+        for i in range(n):
+            table.values[offset + i] = values[i]
+        slots[at, VALUE] = np.uint64(offset)
+        counts[VALUES_USED] += n
+    slots[at, LENGTHS] = np.uint64(length) | (np.uint64(n) << np.uint64(24))
+    slots[at, HASH] = key
+    counts[ENTRIES] += 1
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def _found_again(table):  # type: ignore[no-untyped-def]
+    count = 0
+    for at in range(table.slots.shape[0]):
+        if table.slots[at, HASH] != _EMPTY and table.slots[at, LENGTHS] & _FOUND_AGAIN:
+            count += 1
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
+def _move(old, new, everything):  # type: ignore[no-untyped-def]
+    """Copy entries (all, or those found again) into an empty table that is large enough."""
+    mask = np.uint64(new.slots.shape[0] - 1)
+    for source in range(old.slots.shape[0]):
+        key = old.slots[source, HASH]
+        lengths = old.slots[source, LENGTHS]
+        if key == _EMPTY or not (everything or lengths & _FOUND_AGAIN):
+            continue
+        at = (key >> np.uint64(20)) & mask
+        probes = 0
+        while new.slots[at, HASH] != _EMPTY and probes < FIND_LIMIT - 1:
+            probes += 1
+            at = (at + np.uint64(1)) & mask
+        if new.slots[at, HASH] != _EMPTY:
+            continue
+        length = np.int64(lengths & _LENGTH_MASK)
+        n = np.int64((lengths >> np.uint64(24)) & _LENGTH_MASK)
+        new.slots[at] = old.slots[source]
+        if not everything:
+            new.slots[at, LENGTHS] = lengths & ~_FOUND_AGAIN
+        if length > 8:
+            offset, target = np.int64(old.slots[source, KEY]), new.counts[KEYS_USED]
+            new.keys[target : target + length] = old.keys[offset : offset + length]
+            new.slots[at, KEY] = np.uint64(target)
+            new.counts[KEYS_USED] += length
+        if n > 2:
+            offset, target = np.int64(old.slots[source, VALUE]), new.counts[VALUES_USED]
+            new.values[target : target + n] = old.values[offset : offset + n]
+            new.slots[at, VALUE] = np.uint64(target)
+            new.counts[VALUES_USED] += n
+        new.counts[ENTRIES] += 1
+
+
+def _make(slots: int) -> Table:
+    return Table(
+        np.zeros((slots, 4), np.uint64),
+        np.zeros(slots * KEY_BYTES, np.uint8),
+        np.zeros(slots * VALUE_NUMBERS, np.int32),
+        np.zeros(3, np.int64),
+    )
+
+
+class ChunkTable:
+    """Owner of a table. ``max_bytes`` bounds its memory, also while it is rebuilt; it starts small and grows."""
+
+    def __init__(self, *, max_bytes: int = 512 << 20, slots: int = 1 << 14) -> None:
+        if max_bytes < 2 * SLOT_BYTES * 16:
+            raise ValueError(f"max_bytes must be at least {2 * SLOT_BYTES * 16}, not {max_bytes}")
+        self.max_slots = 1 << ((max_bytes // (2 * SLOT_BYTES)).bit_length() - 1)
+        self.arrays = _make(min(slots, self.max_slots))
+        self.evictions = 0
+
+    def __len__(self) -> int:
+        return int(self.arrays.counts[ENTRIES])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the table holds."""
+        return sum(array.nbytes for array in self.arrays)
+
+    def make_room(self) -> None:
+        """Grow fourfold, or at the bound drop what was not found again since the last time (all, if that helps little)."""
+        size = self.arrays.slots.shape[0]
+        if size < self.max_slots:
+            larger = _make(min(size * 4, self.max_slots))
+            _move(self.arrays, larger, True)
+            self.arrays = larger
+            return
+        fresh = _make(size)
+        if _found_again(self.arrays) * 2 <= len(self):
+            _move(self.arrays, fresh, False)
+        if fresh.counts[KEYS_USED] * 4 > fresh.keys.size * 3 or fresh.counts[VALUES_USED] * 4 > fresh.values.size * 3:
+            fresh = _make(size)
+        self.arrays = fresh
+        self.evictions += 1
+
+    def get(self, key: bytes) -> NDArray[np.int32] | None:
+        """The value of a key, or None. For callers outside kernels."""
+        data = np.frombuffer(key + bytes(8), np.uint8)
+        slot = find(self.arrays, data, 0, len(key), np.uint64(key_hash(data, 0, len(key)))) if key else -1
+        if slot < 0:
+            return None
+        out = np.empty(value_length(self.arrays, slot), np.int32)
+        read(self.arrays, slot, out, 0)
+        return out
+
+    def put(self, key: bytes, value: NDArray[np.int32]) -> None:
+        """Keep a value for a key that is not there; the key must not be empty. For callers outside kernels."""
+        data = np.frombuffer(key + bytes(8), np.uint8)
+        mark = np.uint64(key_hash(data, 0, len(key)))
+        while not insert(self.arrays, data, 0, len(key), mark, np.ascontiguousarray(value, np.int32), len(value)):
+            self.make_room()
