@@ -28,7 +28,10 @@ class Reason(StrEnum):
     invalid_encoding = "invalid_encoding", "The bytes are not text in any of the encodings that were tried."
     missing_field = "missing_field", "The record lacks a field that it must have."
     wrong_format = "wrong_format", "The file is not in the format that its name claims."
-    unsafe_archive = "unsafe_archive", "The archive goes past the limits on size, ratio, members, depth or paths."
+    unsafe_archive = (
+        "unsafe_archive",
+        "The archive goes past the limits on size, ratio, members, depth or paths.",
+    )
     too_complex = "too_complex", "Processing the record would exceed the limits on depth, size or growth."
 
     # any domain
@@ -50,6 +53,7 @@ class Reason(StrEnum):
     older_copy = "older_copy", "A newer copy of the same address is kept."
     lorem_ipsum = "lorem_ipsum", "The page contains placeholder text (lorem ipsum)."
     curly_brace = "curly_brace", "A sentence line of the page contains a curly brace."
+    javascript_page = "javascript_page", "The page mentions javascript, and the chosen rules drop such pages."
     too_few_sentences = "too_few_sentences", "Too few sentences are left of the page."
     bad_word = "bad_word", "The page contains an entry of the list of bad words."
 
@@ -81,6 +85,9 @@ class Reason(StrEnum):
 
     # stackexchange
     site_not_chosen = "site_not_chosen", "The site is not one of those that the recipe keeps."
-    not_a_question = "not_a_question", "The post is neither a question nor an answer (a wiki or moderator post)."
+    not_a_question = (
+        "not_a_question",
+        "The post is neither a question nor an answer (a wiki or moderator post).",
+    )
     orphan_answer = "orphan_answer", "The answer's question is not in the dump."
     unanswered = "unanswered", "The question has no answer."

@@ -1,0 +1,64 @@
+"""Reads C4: JSON lines with ``text`` (and ``url``, ``timestamp``), or WET files for a rebuild."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llama_data.pipeline.core.block import Reader
+from llama_data.pipeline.core.document import Document, new_document
+from llama_data.pipeline.core.errors import RecordError
+from llama_data.pipeline.core.files import Split
+from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.shared.json_rows import json_rows
+from llama_data.stages.shared.wet import WetDamage, read_wet
+
+DOMAIN = "c4"
+WET_SUFFIXES = (".wet", ".wet.gz")
+
+
+class C4Reader(Reader):
+    """One document for every line of a JSON file, and for every page of a WET file."""
+
+    name = "read_c4"
+
+    def read(self, split: Split) -> Iterator[Document]:
+        """Yield the split's documents; the key of a record is its line number (JSON) or its offset (WET)."""
+        return self._wet(split) if split.name.endswith(WET_SUFFIXES) else self._json(split)
+
+    def _json(self, split: Split) -> Iterator[Document]:
+        for number, row in json_rows(split.path):
+            if isinstance(row, RecordError):
+                detail = f"line {number}: {row.detail}"
+                yield self.failed(split, key=number, reason=row.reason, detail=detail)
+                continue
+            text = row.get("text")
+            if not isinstance(text, str):
+                detail = f"line {number}: expected a string under 'text'"
+                yield self.failed(split, key=number, reason=Reason.missing_field, detail=detail)
+                continue
+            yield self._document(split, str(number), text, row.get("url"), row.get("timestamp"))
+
+    def _wet(self, split: Split) -> Iterator[Document]:
+        for record in read_wet(split.path):
+            if isinstance(record, WetDamage):
+                detail = f"byte {record.key}: {record.detail}"
+                yield self.failed(split, key=record.key, reason=record.reason, detail=detail)
+                continue
+            try:
+                text = record.body.decode()
+            except UnicodeDecodeError as error:
+                detail = f"byte {record.key}: {error.reason} at byte {error.start} of the page"
+                yield self.failed(split, key=record.key, reason=Reason.invalid_encoding, detail=detail)
+                continue
+            yield self._document(split, record.key, text, record.url, record.date)
+
+    def _document(self, split: Split, key: str, text: str, url: object, timestamp: object) -> Document:
+        source = f"{split.name}#{key}"
+        return new_document(
+            domain=self.domain,
+            id=f"{self.domain}/{source}",
+            text=text,
+            source=source,
+            url=url if isinstance(url, str) else None,
+            timestamp=timestamp if isinstance(timestamp, str) else None,
+        )
