@@ -91,3 +91,4 @@ class Reason(StrEnum):
     )
     orphan_answer = "orphan_answer", "The answer's question is not in the dump."
     unanswered = "unanswered", "The question has no answer."
+    duplicate_post = "duplicate_post", "A post with the same number was already read from this site."

@@ -1,0 +1,92 @@
+"""Stack Exchange in two jobs: rows to buckets by question, buckets to threads (LLaMA paper, section 2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from math import ceil
+from typing import Literal
+
+from pydantic import Field
+
+from llama_data.pipeline.core.block import Rule, Sink
+from llama_data.pipeline.core.errors import InputError
+from llama_data.pipeline.core.files import Split, join, list_inputs
+from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.settings import DomainSettings
+from llama_data.stages.stackexchange.reader import Gather, PostReader, Scatter
+from llama_data.stages.stackexchange.rules import KeepAnswered, KeepChosenSites, Layout, WriteThread
+from llama_data.stages.stackexchange.sites import is_posts, refuse_repeated
+
+DOMAIN = "stackexchange"
+COLUMNS = {"site": "string", "score": "int64", "answers": "int64", "posts": "int64"}
+
+# bytes of Posts.xml in a byte of the stored file, rounded up from 4.3 (7z) and 3.7 (gz) on real dumps
+_EXPANSION = {".7z": 5, ".gz": 4, ".xml": 1}
+
+
+class Settings(DomainSettings):
+    """Settings of the Stack Exchange stage.
+
+    ``sites``: the sites to keep (None: all that are found); ``largest``: of these the so many with most posts (None:
+    all). ``bucket_bytes``: about how much of ``Posts.xml`` a joining task holds in memory. ``max_posts_bytes`` and
+    ``max_ratio``: an archive that unpacks to more, or to more than so many times its size, is refused.
+    """
+
+    inputs: tuple[str, ...] = ("**/*.7z", "**/Posts.xml", "**/Posts.xml.gz")
+    sites: tuple[str, ...] | None = None
+    largest: int | None = Field(default=28, gt=0)
+    unanswered: Literal["keep", "drop"] = "keep"
+    layout: Layout = "llama"
+    link_targets: bool = False
+    bucket_bytes: int = Field(default=128 * 1024 * 1024, gt=0)
+    max_posts_bytes: int = Field(default=1024**4, gt=0)
+    max_ratio: int = Field(default=200, gt=0)
+
+
+def jobs(settings: Settings, run: RunContext) -> list[Job]:
+    """The two jobs. Raises InputError: no dump is found, a site is not known or stands in two files."""
+    files = [split for split in list_inputs(run.input, settings.inputs) if is_posts(split)]
+    if not files:
+        raise InputError(f"{run.input}: no dump with posts among {', '.join(settings.inputs)}")
+    refuse_repeated(files)
+    splits = [piece for split in files for piece in _pieces(split, settings.max_task_bytes)]
+    buckets = max(1, ceil(sum(map(_posts_bytes, files)) / settings.bucket_bytes))
+    folder = join(run.work(DOMAIN), "posts")
+    reader = PostReader(
+        splits=splits, domain=DOMAIN, max_posts_bytes=settings.max_posts_bytes, max_ratio=settings.max_ratio
+    )
+    return [
+        Job(f"{DOMAIN}/posts", [reader, Scatter(folder=folder, buckets=buckets)], tasks=len(splits)),
+        Job(
+            f"{DOMAIN}/threads",
+            [
+                Gather(folder=folder, domain=DOMAIN),
+                *_rules(settings, folder),
+                Sink(run=run, domain=DOMAIN, columns=COLUMNS),
+            ],
+            tasks=buckets,
+        ),
+    ]
+
+
+def _rules(settings: Settings, folder: str) -> Iterable[Rule]:
+    yield KeepChosenSites(folder=folder, sites=settings.sites, largest=settings.largest)
+    if settings.unanswered == "drop":
+        yield KeepAnswered()
+    yield WriteThread(layout=settings.layout, link_targets=settings.link_targets)
+
+
+def _posts_bytes(split: Split) -> int:
+    """About how many bytes of ``Posts.xml`` a file holds."""
+    suffix = next(suffix for suffix in (*_EXPANSION, "") if split.name.endswith(suffix))
+    return split.size * _EXPANSION.get(suffix, 1)
+
+
+def _pieces(split: Split, size: int) -> Iterator[Split]:
+    """A plain ``Posts.xml`` in pieces of ``size`` bytes; a compressed file whole."""
+    if not split.name.endswith(".xml") or split.size <= size:
+        yield split
+        return
+    for start in range(0, split.size, size):
+        end = min(start + size, split.size)
+        yield Split(path=split.path, name=split.name, start=start, end=end, size=end - start)
