@@ -1,4 +1,4 @@
-"""A site's ``Posts.xml`` as a stream of bytes: plain, gzipped, or inside a 7z archive; never held whole, never on disk."""
+"""A site's ``Posts.xml`` as a stream of bytes: plain, gzipped or inside a 7z archive; not held whole, nor on disk."""
 
 from __future__ import annotations
 

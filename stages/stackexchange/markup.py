@@ -26,8 +26,41 @@ _POWER = re.compile(r"[+\-\u2212]?(?:\d+|[a-z])")
 
 _HIDDEN = frozenset({"script", "style", "img", "hr", "head", "title", "iframe", "object", "svg", "input", "button"})
 _BLOCKS = frozenset(
-    "p div h1 h2 h3 h4 h5 h6 blockquote pre ul ol dl dt dd table section article aside details summary figure "
-    "figcaption center address header footer main nav form fieldset html body".split()
+    {
+        "p",
+        "div",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "blockquote",
+        "pre",
+        "ul",
+        "ol",
+        "dl",
+        "dt",
+        "dd",
+        "table",
+        "section",
+        "article",
+        "aside",
+        "details",
+        "summary",
+        "figure",
+        "figcaption",
+        "center",
+        "address",
+        "header",
+        "footer",
+        "main",
+        "nav",
+        "form",
+        "fieldset",
+        "html",
+        "body",
+    }
 )
 _LISTS = frozenset({"ul", "ol"})
 
@@ -137,7 +170,8 @@ class _Writer:
     def _table(self, element: Any, depth: int) -> str:
         rows = []
         for row in element.iter("tr"):
-            cells = [" ".join(self.blocks(cell, depth + 2)).replace("\n", " ") for cell in row if cell.tag in ("td", "th")]
+            found = [self.blocks(cell, depth + 2) for cell in row if cell.tag in ("td", "th")]
+            cells = [" ".join(blocks).replace("\n", " ") for blocks in found]
             if any(cells):
                 rows.append(" | ".join(cells))
         return "\n".join(rows)

@@ -22,7 +22,9 @@ QUESTION, ANSWER = 1, 2
 
 _ROW = re.compile(rb"<row(?=[\s/>])")
 _LONGEST_MARK = len(b"<row") + 1
-_NOT_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[0-8bcef]|1[0-9a-f])|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]));", re.I)
+_NOT_XML = re.compile(
+    rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[0-8bcef]|1[0-9a-f])|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]));", re.I
+)
 _TAG = re.compile(r"<([^<>]+)>|([^|<>]+)")
 
 
@@ -92,18 +94,17 @@ def parse_row(row: Row) -> dict[str, str]:
         data += b"</row>" if data.endswith(b">") else b""
     try:
         return _attributes(data)
+    except etree.XMLSyntaxError:
+        pass
+    try:
+        return _attributes(_NOT_XML.sub(b"", data))
     except etree.XMLSyntaxError as error:
-        cleaned = _NOT_XML.sub(b"", data)
-        if cleaned != data:
-            try:
-                return _attributes(cleaned)
-            except etree.XMLSyntaxError as second:
-                error = second
-        try:
-            data.decode("utf-8")
-        except UnicodeDecodeError as problem:
-            raise RecordError(Reason.invalid_encoding, f"byte {row.offset + problem.start}: {problem.reason}") from None
-        raise RecordError(Reason.invalid_xml, f"row at byte {row.offset}: {error.msg}") from None
+        message = error.msg
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RecordError(Reason.invalid_encoding, f"byte {row.offset + error.start}: {error.reason}") from None
+    raise RecordError(Reason.invalid_xml, f"row at byte {row.offset}: {message}")
 
 
 def _attributes(data: bytes) -> dict[str, str]:
@@ -149,7 +150,9 @@ def _integer(row: dict[str, str], name: str) -> int:
     try:
         return int(value)
     except ValueError:
-        raise RecordError(Reason.damaged_record, f"post {row.get('Id', '?')}: {name} is no number: {value[:40]!r}") from None
+        raise RecordError(
+            Reason.damaged_record, f"post {row.get('Id', '?')}: {name} is no number: {value[:40]!r}"
+        ) from None
 
 
 def _tags(value: str) -> list[str]:

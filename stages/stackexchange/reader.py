@@ -116,7 +116,7 @@ class Gather(Step):
         for post in read_bucket(self.folder, rank):
             key = (post["site"], post["id"])
             if post["kind"] == "failed":
-                loose.append((post, Reason(post["reason"])))
+                loose.append((post, Reason[post["reason"]]))
             elif key in seen:
                 loose.append((post, Reason.duplicate_post))
             else:
