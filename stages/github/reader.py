@@ -1,0 +1,104 @@
+"""Reads rows of BigQuery's GitHub tables: JSON lines or parquet, one file of a repository a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+from llama_data.pipeline.core.block import Reader
+from llama_data.pipeline.core.document import Document, new_document
+from llama_data.pipeline.core.errors import RecordError
+from llama_data.pipeline.core.files import Split, open_binary
+from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.github.languages import language_of
+from llama_data.stages.shared.json_rows import json_rows
+
+DOMAIN = "github"
+_COLUMNS = ("repo_name", "sample_repo_name", "path", "sample_path", "content", "license", "ref", "sample_ref", "binary")
+_BATCH = 512
+_FIRST_ROW = 1
+
+
+class GithubReader(Reader):
+    """One document for every row; a row without content is read as an empty text with ``_no_content`` set."""
+
+    name = "read_github"
+
+    def read(self, split: Split) -> Iterator[Document]:
+        """Yield the split's rows; the key of a row is its number in the file, from 1."""
+        rows = parquet_rows(split.path) if split.name.endswith(".parquet") else json_rows(split.path)
+        for number, row in rows:
+            try:
+                if isinstance(row, RecordError):
+                    raise row
+                yield self._document(split, number, row)
+            except RecordError as error:
+                detail = f"row {number}: {error.detail}"
+                yield self.failed(split, key=number, reason=error.reason, detail=detail)
+
+    def _document(self, split: Split, number: int, row: dict[str, Any]) -> Document:
+        path = _string(row, "path", "sample_path")
+        if path is None:
+            raise RecordError(Reason.missing_field, "expected a string under 'path'")
+        content = row.get("content")
+        if content is not None and not isinstance(content, str):
+            raise RecordError(Reason.missing_field, "expected a string or null under 'content'")
+        missing = content is None or row.get("binary") is True
+        repo = _string(row, "repo_name", "sample_repo_name")
+        source = f"{split.name}#{number}"
+        return new_document(
+            domain=self.domain,
+            id=f"{self.domain}/{source}",
+            text="" if missing else content,
+            source=source,
+            path=path,
+            repo_name=repo,
+            license=_string(row, "license"),
+            code_language=language_of(path),
+            url=file_url(repo, _string(row, "ref", "sample_ref"), path),
+            _key=number,
+            _no_content=True if missing else None,
+        )
+
+
+def _string(row: dict[str, Any], *names: str) -> str | None:
+    for name in names:
+        value = row.get(name)
+        if isinstance(value, str) and value:
+            return value
+    return None
+
+
+def file_url(repo: str | None, ref: str | None, path: str) -> str | None:
+    """Address of a file on github.com; None when the row does not say repository and branch."""
+    if repo is None or ref is None:
+        return None
+    branch = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
+    return f"https://github.com/{repo}/blob/{quote(branch)}/{quote(path)}"
+
+
+def parquet_rows(path: str) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
+    """Yield (row number from 1, row) of a parquet file; one error in place of a row group that cannot be read."""
+    number = _FIRST_ROW
+    with open_binary(path) as stream:
+        try:
+            file = pq.ParquetFile(stream)
+        except (pa.ArrowInvalid, OSError) as error:
+            yield number, RecordError(Reason.damaged_archive, str(error))
+            return
+        columns = [name for name in _COLUMNS if name in file.schema_arrow.names]
+        for group in range(file.num_row_groups):
+            following = number + file.metadata.row_group(group).num_rows
+            try:
+                for batch in file.iter_batches(_BATCH, row_groups=[group], columns=columns):
+                    for row in batch.to_pylist():
+                        yield number, row
+                        number += 1
+            except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
+                detail = f"rows {number} to {following - 1} cannot be read: {error}"
+                yield number, RecordError(Reason.damaged_record, detail)
+            number = following
