@@ -71,14 +71,16 @@ def _zipped(name: str, data: bytes) -> bytes:
 
 
 def build_books(folder: Path) -> None:
-    """Three different books as .txt, .zip and .txt.gz, and a second edition of the first."""
+    """Four different books as .txt, .zip and .txt.gz, and a second edition of the first."""
     island = story("the_cartographer_of_low_water")
     clocks = book("The Night School for Clocks", 9002, story("the_night_school_for_clocks"))
     lists = book("On the Keeping of Lists", 9003, story("on_the_keeping_of_lists"))
+    weather = book("A Field Guide to Small Weather", 9005, story("a_field_guide_to_small_weather"))
     title = "The Cartographer of Low Water"
     write(folder / "9001_the_cartographer_of_low_water.txt", book(title, 9001, island))
     write(folder / "9002-0.zip", _zipped("9002-0.txt", clocks))
     write(folder / "9003_on_the_keeping_of_lists.txt.gz", gzipped(lists))
+    write(folder / "9005_a_field_guide_to_small_weather.txt", weather)
     write(
         folder / "9004_the_cartographer_of_low_water_second_edition.txt",
         book(title, 9004, second_edition(island)),

@@ -25,6 +25,7 @@ FILES = {
     "books/9002-0.zip",
     "books/9003_on_the_keeping_of_lists.txt.gz",
     "books/9004_the_cartographer_of_low_water_second_edition.txt",
+    "books/9005_a_field_guide_to_small_weather.txt",
     "c4/c4-train.00000-of-00001.json.gz",
     "cc/sample-00000.warc.wet.gz",
     "cc/sample-00001.warc.wet.gz",
@@ -91,7 +92,9 @@ def test_seed_changes_the_order_and_nothing_else(samples: Path, tmp_path: Path) 
     before, after = contents(samples), contents(tmp_path)
     assert {name.split("/")[0] for name in FILES if before[name] != after[name]} == {"cc", "c4", "github"}
     name = "c4/c4-train.00000-of-00001.json.gz"
-    assert sorted(gzip.decompress(before[name]).split(b"\n")) == sorted(gzip.decompress(after[name]).split(b"\n"))
+    assert sorted(gzip.decompress(before[name]).split(b"\n")) == sorted(
+        gzip.decompress(after[name]).split(b"\n")
+    )
 
 
 def test_every_web_page_is_a_record(wet: dict[str, bytes]) -> None:
@@ -137,7 +140,9 @@ def test_c4_defects(samples: Path) -> None:
     assert sum("JavaScript" in text for text in texts) == 1
     assert sum("[1]" in text for text in texts) == 1
     addresses = Counter(page["url"].partition("?utm_")[0] for page in good)
-    assert [url for url, count in addresses.items() if count > 1] == ["https://word-cellar.example/words/salary"]
+    assert [url for url, count in addresses.items() if count > 1] == [
+        "https://word-cellar.example/words/salary"
+    ]
 
 
 def test_github_stays_below_its_limits(rows: list[dict[str, Any]]) -> None:
