@@ -98,7 +98,7 @@ def _tarred(members: list[tuple[str, bytes]]) -> bytes:
 
 
 def build_arxiv(folder: Path) -> None:
-    """One source archive: a paper of many files, one of a single file, one in latin-1, one that is only a PDF."""
+    """One source archive: a paper of many files, one of a single file, one in latin-1, one PDF only."""
     papers = TEXTS / "arxiv"
     many = _tarred([(name, (papers / "mixing" / name).read_bytes()) for name in PAPER_FILES])
     single = (papers / "queue" / "queue.tex").read_bytes()

@@ -1,4 +1,4 @@
-"""The sample dumps that are XML or archives: the standard libraries read them back, and the defects are in them."""
+"""The sample dumps that are XML or archives: the standard libraries read them, and the defects are there."""
 
 from __future__ import annotations
 

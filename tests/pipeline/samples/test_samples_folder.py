@@ -1,4 +1,4 @@
-"""The sample dumps as a whole: reproducible, of the promised size; and the planted defects of web and code."""
+"""The sample dumps as a whole: reproducible, long enough; and the planted defects of web and code."""
 
 from __future__ import annotations
 
@@ -139,6 +139,8 @@ def test_c4_defects(samples: Path) -> None:
     assert sum("{" in text for text in texts) == 1
     assert sum("JavaScript" in text for text in texts) == 1
     assert sum("[1]" in text for text in texts) == 1
+    lines = Counter(line for text in texts for line in text.split("\n"))
+    assert [count for count in lines.values() if count > 1] == [3]
     addresses = Counter(page["url"].partition("?utm_")[0] for page in good)
     assert [url for url, count in addresses.items() if count > 1] == [
         "https://word-cellar.example/words/salary"
