@@ -115,19 +115,30 @@ def read_bytes(path: str) -> bytes:
         return stream.read()
 
 
+class _Decompressed(io.BufferedReader):
+    """A decompressing stream that closes the file below it too."""
+
+    def __init__(self, stream: Any, below: BinaryIO) -> None:
+        super().__init__(stream, 1 << 20)
+        self._below = below
+
+    def close(self) -> None:
+        super().close()
+        self._below.close()
+
+
 def open_decompressed(path: str) -> BinaryIO:
     """Open a file and decompress it by its suffix (.gz .bz2 .xz .zst; anything else as it is)."""
-    raw = open_binary(path)
+    below = open_binary(path)
     if path.endswith(".gz"):
-        return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
+        return _Decompressed(gzip.GzipFile(fileobj=below), below)
     if path.endswith(".bz2"):
-        return cast("BinaryIO", bz2.BZ2File(raw))
+        return _Decompressed(bz2.BZ2File(below), below)
     if path.endswith(".xz"):
-        return cast("BinaryIO", lzma.LZMAFile(raw))
+        return _Decompressed(lzma.LZMAFile(below), below)
     if path.endswith(".zst"):
-        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=True)
-        return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", reader), 1 << 20))
-    return raw
+        return _Decompressed(zstandard.ZstdDecompressor().stream_reader(below, read_across_frames=True), below)
+    return below
 
 
 @contextmanager

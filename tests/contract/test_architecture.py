@@ -1,0 +1,129 @@
+"""The house: who may import whom, what the packages are, how large files are, how light the commands start."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("pipeline", "stages", "tokenizer", "train_handoff", "configs")
+FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+SOURCES = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")
+
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "pipeline.core": ("pipeline.core",),
+    "pipeline.samples": ("pipeline.samples", "pipeline.core"),
+    "stages.shared": ("stages.shared", "pipeline.core"),
+    **{f"stages.{name}": (f"stages.{name}", "stages.shared", "pipeline.core") for name in SOURCES},
+    "tokenizer": ("tokenizer", "pipeline.core"),
+    "train_handoff.trainer": (
+        "train_handoff.trainer",
+        "train_handoff.shards",
+        "train_handoff.order",
+        "train_handoff.mix",
+        "pipeline.core.errors",
+        "pipeline.core.files",
+        "pipeline.core.settings",
+        "configs",
+    ),
+    "train_handoff": ("train_handoff", "tokenizer.encode", "pipeline.core"),
+    "configs": (),
+}
+LARGE = {"torch": "train_handoff.trainer", "typer": "pipeline"}
+
+
+def room(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def imports(path: Path) -> list[tuple[str, bool]]:
+    """Names imported by a file, and whether the import stands at module level."""
+    found = []
+    tree = ast.parse(path.read_text())
+    top = set(map(id, tree.body))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, id(node) in top) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.append((node.module or "", id(node) in top))
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=room)
+def test_imports_run_in_one_direction(path: Path) -> None:
+    name = room(path)
+    rule = next((key for key in ALLOWED if name == key or name.startswith(key + ".")), None)
+    if rule is None:
+        return
+    for module, _ in imports(path):
+        if module.startswith("llama_data."):
+            inner = module.removeprefix("llama_data.")
+            allowed = any(inner == a or inner.startswith(a + ".") for a in ALLOWED[rule])
+            assert allowed, f"{name} may not import {module}; {rule} may import {ALLOWED[rule]}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=room)
+def test_torch_lives_in_the_trainer_and_commands_are_light(path: Path) -> None:
+    name = room(path)
+    for module, top in imports(path):
+        first = module.split(".")[0]
+        if first == "torch":
+            assert name.startswith("train_handoff.trainer"), f"{name} imports torch"
+        if top and (name == "pipeline.cli" or name.startswith("pipeline.commands.")):
+            light = first in ("__future__", "typing", "typer", "sys", "pathlib", "llama_data", "collections")
+            assert light, f"{name} imports {module} when it is loaded"
+
+
+def test_every_folder_is_packaged() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    folders = {".".join(path.parent.relative_to(ROOT).parts) for path in FILES}
+    assert sorted(listed) == sorted(f"llama_data.{folder}" for folder in folders)
+
+
+def test_the_version_is_stated_once() -> None:
+    from llama_data.pipeline.core.version import VERSION
+
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
+
+
+def test_files_and_functions_stay_readable() -> None:
+    for path in FILES:
+        text = path.read_text()
+        assert text.count("\n") <= 450, f"{path}: split it"
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                length = (node.end_lineno or 0) - node.lineno
+                assert length <= 90, f"{path}:{node.lineno} {node.name} has {length} lines"
+
+
+def test_folders_outside_the_package_name_are_refused() -> None:
+    for name in ROOMS:
+        done = subprocess.run([sys.executable, "-c", f"import {name}"], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode != 0
+        assert f"import llama_data.{name}" in done.stderr
+
+
+def test_help_starts_without_heavy_imports() -> None:
+    code = (
+        "import sys, json\nimport llama_data.pipeline.cli\n"
+        "print(json.dumps(sorted({m.split('.')[0] for m in sys.modules})))"
+    )
+    loaded = set(json.loads(subprocess.check_output([sys.executable, "-c", code])))
+    assert not loaded & {"torch", "datatrove", "pyarrow", "numba", "numpy", "fasttext", "kenlm", "sentencepiece"}
+
+
+def test_public_functions_say_what_they_do() -> None:
+    missing = []
+    for path in FILES:
+        for node in ast.parse(path.read_text()).body:
+            public = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+            if public and not ast.get_docstring(node):  # type: ignore[arg-type]
+                missing.append(f"{room(path)}.{node.name}")  # type: ignore[attr-defined]
+    assert missing == []

@@ -1,0 +1,70 @@
+"""Files: atomic writing, listing, JSON lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from llama_data.pipeline.core.errors import InputError
+from llama_data.pipeline.core.files import JsonlWriter, atomic_write, list_inputs, open_decompressed, read_jsonl
+
+
+def test_a_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
+    target = tmp_path / "a" / "file"
+    with pytest.raises(ValueError, match="stop"), atomic_write(str(target)) as stream:
+        stream.write(b"half")
+        assert not target.exists()
+        raise ValueError("stop")
+    assert list((tmp_path / "a").iterdir()) == []
+    with atomic_write(str(target)) as stream:
+        stream.write(b"whole")
+    assert target.read_bytes() == b"whole"
+
+
+def test_inputs_are_sorted_named_from_the_folder_and_found_at_any_depth(tmp_path: Path) -> None:
+    for name in ("b.txt", "a/c.txt", "a/d.gz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x" * 5)
+    found = list_inputs(str(tmp_path), ["**/*.txt"])
+    assert [(split.name, split.size, split.end) for split in found] == [("a/c.txt", 5, None), ("b.txt", 5, None)]
+    assert [split.name for split in list_inputs(str(tmp_path / "b.txt"), ["**/*.gz"])] == ["b.txt"]
+
+
+def test_missing_inputs_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        list_inputs(str(tmp_path / "absent"), ["*.txt"])
+    with pytest.raises(InputError, match=r"no file matches \*\.txt"):
+        list_inputs(str(tmp_path), ["*.txt"])
+
+
+def test_json_lines_round_trip_and_a_damaged_file_names_the_line(tmp_path: Path) -> None:
+    path = str(tmp_path / "x.jsonl.zst")
+    records = [{"id": str(number), "text": "Zeile\n\u2028𝄞" * number} for number in range(2000)]
+    with JsonlWriter(path) as writer:
+        for record in records:
+            writer.write(record)
+    assert list(read_jsonl(path)) == records
+    whole = Path(path).read_bytes()
+    Path(path).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"x\.jsonl\.zst: line \d+"):
+        assert len(list(read_jsonl(path))) == len(records)
+
+
+def test_decompression_follows_the_suffix(tmp_path: Path) -> None:
+    import bz2
+    import gzip
+    import lzma
+
+    for suffix, pack in ((".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress), ("", bytes)):
+        (tmp_path / f"f{suffix}").write_bytes(pack(b"text"))
+        with open_decompressed(str(tmp_path / f"f{suffix}")) as stream:
+            assert stream.read() == b"text"
+
+
+def test_object_stores_work_like_folders() -> None:
+    with JsonlWriter("memory://bucket/run/a.jsonl.zst") as writer:
+        writer.write({"id": "1"})
+    assert list(read_jsonl("memory://bucket/run/a.jsonl.zst")) == [{"id": "1"}]
+    found = list_inputs("memory://bucket/run", ["**/*.zst"])
+    assert [(split.name, split.path) for split in found] == [("a.jsonl.zst", "memory:///bucket/run/a.jsonl.zst")]

@@ -1,0 +1,49 @@
+"""Settings errors name the file, the line and the field."""
+
+from __future__ import annotations
+
+import pytest
+
+from llama_data.pipeline.core.errors import RecipeError
+from llama_data.pipeline.core.settings import Strict, parse_count, parse_yaml, validate
+
+
+class Inner(Strict):
+    threshold: float = 0.5
+    languages: tuple[str, ...] = ("en",)
+
+
+class Outer(Strict):
+    name: str
+    inner: Inner = Inner()
+
+
+def load(text: str) -> Outer:
+    data, places = parse_yaml(text, "file.yaml")
+    return validate(Outer, data, "file.yaml", places)
+
+
+def test_a_good_file_loads() -> None:
+    assert load("name: a\ninner:\n  threshold: 0.25\n").inner.threshold == 0.25
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: a\ninner:\n  treshold: 1\n", r"file\.yaml:3: inner\.treshold: unknown key; did you mean 'threshold'\?"),
+        ("name: a\nfoo: 1\n", r"file\.yaml:2: foo: unknown key$"),
+        ("name: a\ninner: {threshold: high}\n", r"file\.yaml:2: inner\.threshold: .*valid number.*found 'high'"),
+        ("inner: {}\n", r"file\.yaml: name: field required"),
+        ("name: a\nname: b\n", r"file\.yaml:2: the key 'name' is given twice"),
+        ("name: [\n", r"file\.yaml:2: not valid YAML"),
+        ("- a\n", r"file\.yaml:1: expected a mapping of settings, found list"),
+    ],
+)
+def test_each_mistake_is_named_with_its_line(text: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        load(text)
+
+
+def test_counts_may_have_a_unit() -> None:
+    assert [parse_count(value) for value in ("1.4T", "200m", "3K", 7)] == [1_400_000_000_000, 200_000_000, 3_000, 7]
+    assert parse_count("manyT") == "manyT"

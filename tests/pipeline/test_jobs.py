@@ -1,0 +1,109 @@
+"""Jobs on datatrove's executor: same bytes for any number of workers, restart, and clear failures."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llama_data.pipeline import jobs
+from llama_data.pipeline.core.errors import InputError, RequestError, RunError
+from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.recipe import Recipe, load_recipe
+from llama_data.pipeline.summary import check, summarise
+
+TEXT = "It was a quiet morning by the river, and the ferryman was already awake.\n" * 40
+
+
+def quiet(line: str) -> None:
+    pass
+
+
+def books(folder: Path, count: int) -> Path:
+    folder.mkdir()
+    for number in range(count):
+        body = "".join(f"Chapter {number}. Line {line} of a book about {number * 7919 + line}.\n" for line in range(300))
+        (folder / f"book{number}.txt").write_text(body)
+    return folder
+
+
+def recipe(source: Path, output: Path, workers: int = 1, **changes: Any) -> Recipe:
+    overrides = {"domains": {"books": {}}, "input": str(source), "output": str(output), "executor.workers": workers}
+    return load_recipe("llama", {**overrides, **changes})
+
+
+def run(made: Recipe, **options: bool) -> None:
+    from llama_data.pipeline.commands.run import run_stages
+
+    run_stages(made, ["books"], **options)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = sorted(p for kind in ("documents", "ledger", "rejected") for p in (folder / kind).rglob("*") if p.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_any_number_of_workers_gives_the_same_bytes(tmp_path: Path) -> None:
+    source = books(tmp_path / "in", 5)
+    run(recipe(source, tmp_path / "one", 1))
+    run(recipe(source, tmp_path / "two", 2))
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+    assert len(digests(tmp_path / "one")) >= 3
+
+
+def test_completed_tasks_are_not_done_again(tmp_path: Path) -> None:
+    source = books(tmp_path / "in", 3)
+    run(recipe(source, tmp_path / "run"))
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "documents").rglob("*.zst")}
+    run(recipe(source, tmp_path / "run"))
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "documents").rglob("*.zst")}
+
+
+def test_other_inputs_in_the_same_folder_are_refused_until_overwrite(tmp_path: Path) -> None:
+    source = books(tmp_path / "in", 3)
+    made = recipe(source, tmp_path / "run")
+    run(made)
+    (source / "extra.txt").write_text(TEXT)
+    with pytest.raises(RequestError, match="--overwrite"):
+        run(made)
+    run(made, overwrite=True)
+    assert summarise(made.context("books"), "books").records == 4
+
+
+def test_a_stage_that_the_recipe_lacks_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"arxiv: the recipe 'llama' has no settings .* it has: books"):
+        jobs.domain_jobs(recipe(tmp_path, tmp_path / "run"), "arxiv")
+
+
+def test_missing_inputs_stop_the_run_before_it_starts(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        run(recipe(tmp_path / "absent", tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+class Broken:
+    def __init__(self) -> None:
+        self.name = "broken"
+
+    def __call__(self, data: object, rank: int, world_size: int) -> None:
+        raise ZeroDivisionError("a bug")
+
+
+def test_a_bug_in_a_task_is_one_sentence_that_names_the_log(tmp_path: Path) -> None:
+    made = recipe(tmp_path, tmp_path / "run")
+    with pytest.raises(RunError, match=r"books/broken: a task failed: ZeroDivisionError: a bug; its log is in .*logs"):
+        jobs.execute([Job("books/broken", [Broken()], 1)], made, quiet)
+    log = tmp_path / "run" / "logs" / "books" / "broken" / "logs" / "task_00000.log"
+    assert "a bug" in log.read_text()
+
+
+def test_an_empty_or_failing_domain_is_an_error(tmp_path: Path) -> None:
+    summary = summarise(RunContext(input="", output=str(tmp_path)), "books")
+    with pytest.raises(RunError, match="no document is left of 0 input records"):
+        check(summary, 0.01)
+    summary.outcomes.update({"kept": 98, "failed": 2})
+    with pytest.raises(RunError, match=r"2 of 100 records could not be read, more than the recipe's"):
+        check(summary, 0.01)
+    check(summary, 0.05)
