@@ -7,32 +7,40 @@ The markers alone decide, and each has to be plausible: what one of them would r
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 LONGEST = 40_000
 _LEAST_BODY = 20
 _CREDIT_LINES = 40
 
-_OPENING = re.compile(r"^[ \t]*\*{2,3}[ \t]*START OF (?:(?:THE|THIS) )?PROJECT GUTENBERG[^\n]*", re.I | re.M)
-_SMALL_PRINT_END = re.compile(r"^[ \t]*\*+[ \t]*END[ *]+THE SMALL PRINT[^\n]*", re.I | re.M)
-_SMALL_PRINT = re.compile(r"^[ \t]*\*+[ \t]*START[ *]+THE SMALL PRINT[^\n]*", re.I | re.M)
-_CLOSING = re.compile(
-    r"^[ \t]*(?:"
-    r"\*{2,3}[ \t]*END OF (?:(?:THE|THIS) )?PROJECT GUTENBERG"
-    r"|\**[ \t]*End of (?:(?:the|this) )?Project Gutenberg(?:['\u2019]s|-tm)?[ ,.]"
-    r"|\**[ \t]*End of (?:the|this) (?:Etext|E-?book) of\b.{0,80}Gutenberg"
-    r"|Ende dieses Proje[ck]te?s? Gutenberg"
-    r"|Fin (?:de|du) (?:ce )?(?:livre|texte)?.{0,40}Project Gutenberg"
-    r"|\*{2,3}[ \t]*START: FULL LICENSE"
-    r"|THE FULL PROJECT GUTENBERG(?:-tm|\u2122|™)? LICENSE"
-    r")[^\n]*",
-    re.I | re.M,
+_WORDS = ("gutenberg", "the small print", "full license")  # every mark has one of these on its line
+_MARKS = (
+    ("opening", re.compile(r"[ \t]*\*{2,3}[ \t]*START OF (?:(?:THE|THIS) )?PROJECT GUTENBERG", re.I)),
+    ("small_print_end", re.compile(r"[ \t]*\*+[ \t]*END[ *]+THE SMALL PRINT", re.I)),
+    ("small_print", re.compile(r"[ \t]*\*+[ \t]*START[ *]+THE SMALL PRINT", re.I)),
+    (
+        "closing",
+        re.compile(
+            r"[ \t]*(?:"
+            r"\*{2,3}[ \t]*END OF (?:(?:THE|THIS) )?PROJECT GUTENBERG"
+            r"|\**[ \t]*End of (?:(?:the|this) )?Project Gutenberg(?:['\u2019]s|-tm)?[ ,.]"
+            r"|\**[ \t]*End of (?:the|this) (?:Etext|E-?book) of\b.{0,80}Gutenberg"
+            r"|Ende dieses Proje[ck]te?s? Gutenberg"
+            r"|Fin (?:de|du) (?:ce )?(?:livre|texte)?.{0,40}Project Gutenberg"
+            r"|\*{2,3}[ \t]*START: FULL LICENSE"
+            r"|THE FULL PROJECT GUTENBERG(?:-tm|\u2122)? LICENSE"
+            r")",
+            re.I,
+        ),
+    ),
 )
 _HEADER_LINE = re.compile(
     r"Project Gutenberg|gutenberg\.(?:org|net)|\[?e-?(?:text|book) ?#|release date|character set encoding", re.I
 )
 _CREDIT = re.compile(
-    r"(?:(?:this )?(?:e-?text|e-?book|file|text)\b.{0,20}\b(?:was )?(?:produced|prepared|scanned|created|typed|transcribed)\b"
+    r"(?:(?:this )?(?:e-?text|e-?book|file|text)\b.{0,20}"
+    r"\b(?:was )?(?:produced|prepared|scanned|created|typed|transcribed)\b"
     r"|(?:produced|prepared|scanned|typed|digiti[sz]ed|proofed|proofread) (?:and \w+ )?(?:by|from)\b"
     r"|transcribed (?:by\b|from the \d{4}\b)|html version (?:by|prepared)|updated editions? will"
     r"|note: (?:project gutenberg|images of the original)|images of the original pages"
@@ -85,10 +93,28 @@ def strip_gutenberg(text: str) -> Stripped:
 
 
 def _marks(text: str) -> list[_Mark]:
-    found = [_Mark(match.start(), _closing_stars(text, match.end()), "opening") for match in _OPENING.finditer(text)]
-    for pattern, kind in ((_SMALL_PRINT_END, "small_print_end"), (_SMALL_PRINT, "small_print"), (_CLOSING, "closing")):
-        found += [_Mark(match.start(), match.end(), kind) for match in pattern.finditer(text)]
-    return sorted(found)
+    """The marks in a text, in order. Only lines that hold one of ``_WORDS`` are looked at."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a few letters change their length; then positions would not fit
+        lowered = "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
+    lines: set[tuple[int, int]] = set()
+    for word in _WORDS:
+        position = lowered.find(word)
+        while position >= 0:
+            end = text.find("\n", position)
+            end = len(text) if end < 0 else end
+            lines.add((text.rfind("\n", 0, position) + 1, end))
+            position = lowered.find(word, end)
+    return [_Mark(start, end, kind) for start, end in sorted(lines) for kind, end in _kind(text, start, end)]
+
+
+def _kind(text: str, start: int, end: int) -> Iterator[tuple[str, int]]:
+    """The kind of mark that a line is, and where the mark ends; nothing when it is none."""
+    line = text[start:end]
+    for kind, pattern in _MARKS:
+        if pattern.match(line):
+            yield kind, _closing_stars(text, end) if kind == "opening" else end
+            return
 
 
 def _closing_stars(text: str, end: int) -> int:

@@ -27,11 +27,11 @@ COLUMNS = {
 class Settings(DomainSettings):
     """Settings of the books stage.
 
-    ``measure``: what "content overlap" means, on sets of ``shingle_words`` words in a row. ``containment``: the share of
-    the smaller book's set that the larger one holds (an excerpt goes, its omnibus stays); ``jaccard``: the share of the
-    two sets' union that both hold (it never finds an excerpt). ``max_overlap``: a book with more than this is dropped;
-    None keeps all. ``max_book_bytes``, ``max_members``, ``max_ratio``: limits on files and archives. A run needs about
-    1.5 times the unpacked size of the input on disk for the sets, while it lasts.
+    ``measure``: what "content overlap" means, on sets of ``shingle_words`` words in a row. ``containment``: the share
+    of the smaller book's set that the larger one holds (an excerpt goes, its omnibus stays); ``jaccard``: the share of
+    the two sets' union that both hold (it never finds an excerpt). ``max_overlap``: a book with more than this is
+    dropped; None keeps all. ``max_book_bytes``, ``max_members``, ``max_ratio``: limits on files and archives. A run
+    needs about 1.5 times the unpacked size of the input on disk for the sets, while it lasts.
     """
 
     inputs: tuple[str, ...] = ("**/*.txt", "**/*.txt.gz", "**/*.zip")

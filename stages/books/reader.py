@@ -6,7 +6,7 @@ import gzip
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from typing import IO
 
 from llama_data.pipeline.core.block import Reader
 from llama_data.pipeline.core.document import Document, new_document, reject
@@ -77,7 +77,7 @@ class BookReader(Reader):
             detail = f"{type(error).__name__}: {error}"
             return self.failed(split, key=name, reason=Reason.damaged_archive, detail=detail)
 
-    def _limited(self, stream: BinaryIO, stored: int) -> bytes:
+    def _limited(self, stream: IO[bytes], stored: int) -> bytes:
         """All bytes of a file, unless they are more than a book can have."""
         limit = min(self.max_book_bytes, max(stored, 1 << 12) * self.max_ratio)
         data = stream.read(limit + 1)

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint64]
@@ -28,7 +28,14 @@ def shingle_hashes(text: str, width: int = 5) -> Hashes:
     data = np.frombuffer(text.lower().encode("utf-8", "replace"), np.uint8)
     hashes = np.empty(len(data) // 2 + 1, np.uint64)
     found = _shingle(data, _word_characters(), width, hashes)
-    return np.unique(hashes[:found])
+    return _distinct(np.sort(hashes[:found]))
+
+
+def _distinct(ordered: Hashes) -> Hashes:
+    """A sorted array without repeats; numpy's own unique is an order of magnitude slower here."""
+    first = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
 
 
 def bottom(hashes: Hashes, size: int) -> Hashes:
@@ -60,7 +67,7 @@ def _word_characters() -> NDArray[np.uint8]:
     return np.fromiter((chr(point).isalnum() for point in range(0x110000)), np.uint8, 0x110000)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[misc]
+@njit(cache=True, nogil=True)
 def _mix(value: Any) -> Any:
     """The finaliser of splitmix64: spreads every bit over the whole word."""
     value = (value ^ (value >> np.uint64(30))) * MIX_1
@@ -68,7 +75,7 @@ def _mix(value: Any) -> Any:
     return value ^ (value >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[misc]
+@njit(cache=True, nogil=True)
 def _shingle(data: Any, is_word: Any, width: int, out: Any) -> int:
     """Write the hash of every shingle of UTF-8 text to ``out``; returns how many there are."""
     ring = np.zeros(width, np.uint64)
@@ -116,7 +123,7 @@ def _shingle(data: Any, is_word: Any, width: int, out: Any) -> int:
     return written
 
 
-@njit(cache=True, nogil=True)  # type: ignore[misc]
+@njit(cache=True, nogil=True)
 def _common(a: Any, b: Any) -> int:
     i, j, found = 0, 0, 0
     while i < len(a) and j < len(b):
