@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import unescape
+from itertools import pairwise
 
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import Split, open_binary
@@ -108,7 +109,7 @@ def _disjoint_parts(names: Sequence[str]) -> bool:
         ranges.append((int(found.group(1)), int(found.group(2))))
         stems.add(_LABEL.sub("", name.rsplit("/", 1)[-1]))
     ranges.sort()
-    return len(stems) == 1 and all(a[1] < b[0] for a, b in zip(ranges, ranges[1:], strict=False))
+    return len(stems) == 1 and all(a[1] < b[0] for a, b in pairwise(ranges))
 
 
 def cut(split: Split, max_bytes: int) -> list[Split]:

@@ -1,4 +1,5 @@
-"""Handlers of templates that many Wikipedias share, under their English names."""
+"""What templates show that many Wikipedias share, under their English names."""
+# ruff: noqa: RUF001, RUF002 - dashes, fractions and phonetic signs are the subject
 
 from __future__ import annotations
 
@@ -8,11 +9,12 @@ from llama_data.stages.wikipedia.names import language_name
 from llama_data.stages.wikipedia.numbers import format_number, superscript
 from llama_data.stages.wikipedia.opaque import BREAK
 from llama_data.stages.wikipedia.templates import Call, Handler, normal_name
-from llama_data.stages.wikipedia.units import convert, cvt, show
+from llama_data.stages.wikipedia.units import show
 
-MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
+MONTHS = [
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+]  # fmt: skip
 
 
 def first(call: Call) -> str:
@@ -26,7 +28,7 @@ def second(call: Call) -> str:
 
 
 def last(call: Call) -> str:
-    """The last positional argument that is not empty."""
+    """The last positional argument that is not empty: the text of ``{{transl|ar|DIN|text}}``."""
     return next((value for value in reversed(call.positional()) if value), "")
 
 
@@ -75,11 +77,6 @@ def lang_rus(call: Call) -> str:
     return "Russian: " + ", ".join(part for part in parts if part) if call.get(1) else ""
 
 
-def transl(call: Call) -> str:
-    """``{{transl|ar|DIN|text}}``: the last of language, standard and text."""
-    return last(call)
-
-
 def nihongo(call: Call) -> str:
     """``{{nihongo|English|漢字|romaji|extra}}`` → "English (漢字, romaji, extra)"."""
     english, kanji, romaji = call.get(1), call.get(2), call.get(3)
@@ -106,13 +103,16 @@ def chinese(call: Call) -> str:
     return "; ".join(f"{label}: {value}" if named else value for label, value in shown if value)
 
 
+_SOUNDS = (".ogg", ".oga", ".wav")
 _IPA_HELP = frozenset({"icon", "pron", "local", "audio", "uk", "us", "lang", "small", "also", "generally", "ipa"})
 
 
 def ipa(call: Call) -> str:
     """``{{IPA|/a/}}``, ``{{IPA|de|bɛʁˈliːn}}``: the transcription."""
-    values = [value for value in call.positional() if value and not value.lower().endswith((".ogg", ".oga", ".wav"))]
-    return values[1] if len(values) > 1 and re.fullmatch(r"[a-z]{2,3}(?:-[a-zA-Z]+)?", values[0]) else (values or [""])[0]
+    values = [value for value in call.positional() if value and not value.lower().endswith(_SOUNDS)]
+    if len(values) > 1 and re.fullmatch(r"[a-z]{2,3}(?:-[a-zA-Z]+)?", values[0]):
+        return values[1]
+    return values[0] if values else ""
 
 
 def ipa_of(call: Call) -> str:
@@ -123,8 +123,9 @@ def ipa_of(call: Call) -> str:
 
 def ipac(call: Call) -> str:
     """``{{IPAc-en|æ|l|ə|ˈ|b|æ|m|ə}}`` → "/æləˈbæmə/": the sounds one after the other."""
-    sounds = [v for v in call.positional() if v.lower() not in _IPA_HELP and not v.lower().endswith((".ogg", ".oga", ".wav"))]
-    return f"/{' '.join(''.join(s or ' ' for s in sounds).split())}/" if sounds else ""
+    values = [value for value in call.positional() if value.lower() not in _IPA_HELP]
+    sounds = "".join(" " if value in ("", "_") else value for value in values if not value.lower().endswith(_SOUNDS))
+    return f"/{' '.join(sounds.split())}/" if sounds.strip() else ""
 
 
 def respell(call: Call) -> str:
@@ -167,15 +168,19 @@ def val(call: Call) -> str:
     power = call.get("e")
     if power:
         number = f"{number}×10{superscript(power)}" if number else f"10{superscript(power)}"
-    unit = call.get("u", "ul", "up", "upl")
-    per = call.get("p", "pre", "fmt") if call.get("p") else ""
-    tail = f" {unit}" if unit else ""
-    return f"{per}{number}{'%' if unit == '%' else tail}{'/' + call.get('up', 'upl') if call.get('u') and call.get('up', 'upl') else ''}"
+    unit, per = call.get("u", "ul"), call.get("up", "upl")
+    number += unit if unit == "%" else f" {unit}" if unit else ""
+    return call.get("p") + number + (f"/{per}" if per else "")
 
 
 def power_of_ten(call: Call) -> str:
     """``{{e|24}}`` → "×10²⁴"."""
     return f"×10{superscript(call.get(1))}" if call.get(1) else ""
+
+
+def raised(call: Call) -> str:
+    """``{{exp|2}}`` → "²"."""
+    return superscript(call.get(1)) if call.get(1) else ""
 
 
 def chem(call: Call) -> str:
@@ -211,9 +216,10 @@ def plain_date(call: Call) -> str:
     return _date(call, 1, month_first=not call.get("df").lower().startswith("y"))
 
 
-def death_date(call: Call) -> str:
-    """``{{death date and age|1999|1|2|1920|3|4}}``: the date; the age follows when both years are given."""
-    return plain_date(call)
+def old_style_date(call: Call) -> str:
+    """``{{OldStyleDate|February 2|1905|January 20}}`` → "February 2 [O.S. January 20] 1905"."""
+    old = f"[O.S. {call.get(3)}]" if call.get(3) else ""
+    return " ".join(part for part in (call.get(1), old, call.get(2)) if part)
 
 
 def circa(call: Call) -> str:
@@ -255,8 +261,10 @@ def quotation(call: Call) -> str:
 
 
 def block(call: Call) -> str:
-    """A template around a list or a paragraph: its content on lines of its own."""
+    """A template around a list or a paragraph: its content on lines of its own. A first number says columns."""
     text = call.get(1, "content", "list")
+    if re.fullmatch(r"[\d.]*(?:em|px|%)?", text):
+        text = call.get(2)
     return f"\n{text}\n" if text else ""
 
 
@@ -270,134 +278,36 @@ def number(call: Call) -> str:
     return format_number(call.get(1), call.language)
 
 
-def bible(call: Call) -> str:
-    """``{{bibleref|Mark|3:25}}`` → "Mark 3:25"."""
+def joined_two(call: Call) -> str:
+    """``{{bibleref|Mark|3:25}}`` → "Mark 3:25", ``{{sortname|First|Last}}`` → "First Last"."""
     return " ".join(value for value in call.positional()[:2] if value)
+
+
+def nuclide(call: Call) -> str:
+    """``{{nuclide|uranium|235}}`` → "uranium-235"."""
+    return "-".join(value for value in call.positional()[:2] if value)
+
+
+def stacked(call: Call) -> str:
+    """``{{su|p=+1|b=2}}``: the upper and the lower text, one after the other."""
+    return " ".join(value for value in (call.get("p"), call.get("b")) if value)
+
+
+def height(call: Call) -> str:
+    """``{{height|ft=6|in=1}}`` → "6 ft 1 in"."""
+    return " ".join(f"{call.get(unit)} {unit}" for unit in ("m", "cm", "ft", "in") if call.get(unit))
+
+
+def ship_class(call: Call) -> str:
+    """``{{sclass|Nimitz|aircraft carrier}}`` → "Nimitz-class aircraft carrier"."""
+    return f"{call.get(1)}-class {call.get(2)}".strip()
+
+
+def page_title(call: Call) -> str:
+    """``{{PAGENAME}}``: the title of the page."""
+    return call.title
 
 
 def ship(prefix: str) -> Handler:
     """``{{USS|Enterprise|CV-6}}`` → "USS Enterprise (CV-6)"."""
     return lambda call: f"{prefix} {call.get(1)}" + (f" ({call.get(2)})" if call.get(2) else "")
-
-
-def person_sort(call: Call) -> str:
-    """``{{sortname|First|Last}}`` → "First Last"."""
-    return f"{call.get(1)} {call.get(2)}".strip()
-
-
-def _many(names: str, handler: Handler) -> dict[str, Handler]:
-    return {name.strip(): handler for name in re.split(r"[|\n]", names) if name.strip()}
-
-
-COMMON: dict[str, Handler] = {
-    **_many("convert|conv", convert),
-    **_many("cvt|cv", cvt),
-    "val": val,
-    **_many("lang|lang2|langue|lang-xx|wikt-lang|rtl-lang", lang),
-    "lang-": lang_prefixed,
-    **_many("lang-rus|lang-ru-rus", lang_rus),
-    **_many("transl|transliteration|translit", transl),
-    **_many("script|script/hebrew|script/arabic|script/cuneiform", last),
-    **_many("nihongo|nihongo core|nihongo2|nihongo foot|japonais", nihongo),
-    **_many("nihongo3|nihongo4", nihongo3),
-    **_many("zh|zh-tsp|zh-cp|zh-sp", chinese),
-    **_many("ipa|ipa2|afi|мфа|api|ipa3|ipa1|ipa link|ipalink|phon|audio-ipa", ipa),
-    "ipa-": ipa_of,
-    "ipac-": ipac,
-    **_many("respell|pronunciation respelling", respell),
-    **_many("ill|interlanguage link|interlanguage link multi|link-interwiki|interwiki|red-link", interlanguage_link),
-    **_many("frac|fraction", fraction),
-    **_many("sfrac|sfraction|frac2", sfrac),
-    **_many("e|exp|10^", power_of_ten),
-    **_many("chem|chem2|chemf", chem),
-    **_many("as of|asof|as-of", as_of),
-    **_many("birth date|birth date and age|start date|start date and age|end date|film date|birth-date|dob|birth year"
-            "|start-date|end-date|date|birth-date and age|bda|dts|release date|launch date", plain_date),
-    **_many("death date|death date and age|death-date|death-date and age|dda|death year and age", death_date),
-    **_many("circa|c.|ca.|ca", circa),
-    **_many("reign|r.", years("r. ")),
-    **_many("floruit|fl.", years("fl. ")),
-    **_many("born|b.|born in", years("b. ")),
-    **_many("died|d.", years("d. ")),
-    "marriage": marriage,
-    **_many("us$|usd|us dollar", money("US$")),
-    **_many("£|gbp|pound sterling|gbp sign", money("£")),
-    **_many("€|euro|eur", money("€")),
-    **_many("a$|aud", money("A$")), **_many("c$|cad", money("C$")), **_many("¥|jpy|yen", money("¥")),
-    **_many("inr|₹|indian rupee|indian rupees|rupee", money("₹")),
-    "currency": currency,
-    **_many("quote|blockquote|cquote|quotation|rquote|quote box|centered pull quote|bquote|quote frame|poemquote"
-            "|poem quote|verse translation|long quote|block quote", quotation),
-    **_many("columns-list|div col content|plainlist|flatlist|columns|cols|colwidth|multicol|column", block),
-    **_many("ubl|unbulleted list|ublist|vunblist|bulleted list|ordered list|blist|bullet list", bulleted),
-    **_many("hlist|flat list|dot separated entries", joined(" · ")),
-    **_many("csv|comma separated entries", joined(", ")),
-    **_many("nts|formatnum|number|nb|fmtn|ntsh|ntsc|num|formatnumber", number),
-    **_many("bibleref|bibleref2|bible verse|bibleverse|bv|bibleref2c", bible),
-    **_many("uss", ship("USS")), **_many("hms", ship("HMS")), **_many("ss", ship("SS")), **_many("rms", ship("RMS")),
-    **_many("hmas", ship("HMAS")), **_many("hmcs", ship("HMCS")), **_many("usns", ship("USNS")),
-    **_many("ship", joined(" ")), **_many("sclass|sclass2|sclass-", lambda call: f"{call.get(1)}-class {call.get(2)}".strip()),
-    **_many("sortname|sort name", person_sort),
-    **_many("sort|hs|tooltip|abbr|abbrlink|explain|hover title|hint|comment|abbreviation", first),
-    **_many("color|colour|font color|fontcolor|colored text|background color|bg|font", second),
-    **_many("""small|smaller|nowrap|nobr|nobreak|nobold|noitalic|big|bigger|larger|large|center|centre|sc|smallcaps|smcaps
-        small caps|sc2|unicode|polytonic|mvar|math|mathvar|strong|em|bold|b|i|italic|italics|emphasis|u|underline|strike
-        s|code|tt|mono|monospace|kbd|key|keypress|key press|sup|sub|angbr|angbr ipa|ipa angbr|not a typo|sic|as written|linktext|vanchor
-        visible anchor|anchored text|resize|allow wrap|j|text|span|strikethrough|pie|grc|hebrew|rtl|ltr|nastaliq|arabic|urdu
-        cuneiform|lang-ar-at|transl2|notatypo|not typo|proper name|native name|title|tq|xt|mxt|nq|green|red|blue|gray|grey
-        vr|l|large text|script/nastaliq|proto|translation|block indent|blockindent|in5|indent text|align|left|right
-        longitem|wrap|normal|nomobile|ipablink|ipaslink|phonetic|isfdb|iast|taxon|species|abbrv|nobreaks|blockquote top
-        mset|bra-ket|intmath|music|wikt|dict|inline|nihongo title|noflag|noitalics|roman|unichar|charmap|small2|sm
-        no wrap|tmath|var|hair space text|fix spacing|smallsup|raised|tooltip2|lk|link|gloss|gcl|lit|literal translation""", first),
-    **_many("lang-de-short|lang-fr-short|lang-en-short|lang-ru-short|lang-it-short|lang-es-short", first),
-    **_many("lit.|literally", wrapped("lit. '", "'")),
-    **_many("native phrase|native name list", second),
-    **_many("overline|overbar|underset", first),
-    **_many("su", lambda call: call.get("p") + (" " if call.get("p") and call.get("b") else "") + call.get("b")),
-    **_many("simplenuclide|simplenuclide2|nuclide|nuclide2", lambda call: f"{call.get(1)}-{call.get(2)}" if call.get(2) else call.get(1)),
-    **_many("nbsp|space|spaces|thinsp|thin space|hair space|hairsp|nnbsp|0|figure space|pad|gap|in|quad|zwsp|em space", constant(" ")),
-    **_many("ndash|en dash|–|endash", constant("–")),
-    **_many("mdash|em dash|—|emdash", constant("—")),
-    **_many("snd|spnd|spaced ndash|spaced en dash|sndash|snds|dash|bnd|–s|spaced endash", constant(" – ")),
-    **_many("smdash|spaced mdash|mdashb|spaced em dash", constant(" — ")),
-    **_many("·|dot|•|bullet|middot|bull|spaced dot", constant(" · ")),
-    **_many("!|pipe", constant("|")), **_many("=", constant("=")), **_many("!!", constant("||")),
-    **_many("'|apostrophe", constant("'")), **_many("'s", constant("'s")), **_many('"|quote mark', constant('"')),
-    **_many("' \"|' &quot;", constant("'\"")), **_many("\" '", constant("\"'")),
-    **_many("okina|ʻ", constant("ʻ")), **_many("hamza", constant("ʾ")), **_many("ayin|ayn", constant("ʿ")),
-    **_many("pi", constant("π")), **_many("dagger|†", constant("†")), **_many("shy", constant("")),
-    **_many("times|x", constant("×")), **_many("minus", constant("−")), **_many("root|radic|sqrt", wrapped("√", "")),
-    **_many("sharp|♯", constant("♯")), **_many("flat|♭|b music", constant("♭")), **_many("natural", constant("♮")),
-    **_many("no.|numero", constant("No. ")), **_many("bce", constant("BCE")), **_many("bc", constant("BC")),
-    **_many("pagename|pagenamebase|fullpagename|sitename", lambda call: call.title),
-    **_many("vol.|vol", wrapped("vol. ", "")), **_many("p.|p", wrapped("p. ", "")), **_many("pp.|pp", wrapped("pp. ", "")),
-    **_many("height", lambda call: " ".join(f"{call.get(k)} {u}" for k, u in
-            (("m", "m"), ("cm", "cm"), ("ft", "ft"), ("in", "in")) if call.get(k))),
-    **_many("railgauge|rail gauge|track gauge|trackgauge", first),
-    **_many("lookfrom|intitle", nothing),
-    **_many("angle bracket|angle|anglebracket", wrapped("⟨", "⟩")),
-    **_many("bracket|brackets", wrapped("[", "]")), **_many("braces|mset", wrapped("{", "}")), **_many("abs", wrapped("|", "|")),
-    **_many("ceil", wrapped("⌈", "⌉")), **_many("floor", wrapped("⌊", "⌋")), **_many("paren|parentheses", wrapped("(", ")")),
-    **_many("baseball year|by|mlby|scfy|nfl year|nhl year|nba year", first),
-    **_many("oetymd|lsj|oed", nothing),
-}  # fmt: skip
-"""Handlers by normal name; names that end in a hyphen render all templates that begin with them."""
-
-DROPPED = frozenset(
-    name.strip()
-    for name in re.split(
-        r"[|\n]",
-        """reflist|refbegin|refend|rp|cn|fact|citation needed|who|when|where|which|clarify|dead link|by whom|page needed
-        webarchive|authority control|clear|-|clr|hatnote|for|redirect|distinguish|short description|toc|div col|div col end
-        colbegin|colend|sister project links|n/a|anchor|increase|decrease|steady|official website|disambiguation|dmoz
-        google books|books|listen|audio|gallery|chart|bartable|bar percent|clade|cmain|details|verify source|vague|dubious
-        better source|failed verification|subscription required|sep|iep|defaultsort|displaytitle|italic title|bots|nobots
-        good article|featured article|update|update inline|full|multiple issues|refimprove|more footnotes|cleanup|colorbox
-        nom|won|yes|no|unknown|tba|fs player|episode list|double image|wide image|image|inflation|youtube|gutenberg author
-        librivox author|internet archive author|url|oclc|sfnref|sfnp|note|notes|ref|refn|efn|hidden|collapsible list|default""",
-    )
-    if name.strip()
-)
-"""Known templates without running text, beyond those told by the beginning of their names."""
-
-COMMON.update({name: nothing for name in DROPPED if name not in COMMON})

@@ -1,4 +1,5 @@
 """Markup inside a line: emphasis, HTML tags, external links, magic words; and the punctuation around gaps."""
+# ruff: noqa: RUF001 - the brackets and dashes of many scripts
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ _BLOCK = re.compile(
     re.IGNORECASE,
 )
 _TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9:-]*(?:\s[^<>]*)?/?>")
-_EXTERNAL = re.compile(r"\[(?:(?:https?|ftps?|gopher|irc|news|mailto|ftp|telnet):|//)[^\s\[\]<>\"]*[ \t]*([^\[\]\n]*)\]", re.I)
+_EXTERNAL = re.compile(
+    r"\[(?:(?:https?|ftps?|gopher|irc|news|mailto|ftp|telnet):|//)[^\s\[\]<>\"]*[ \t]*([^\[\]\n]*)\]", re.I
+)
 _MAGIC = re.compile(r"__[A-ZÀ-ÖØ-ÞА-ЯЁІЇЄҐĐŠŽČĆ]{3,}(?:_[A-ZÀ-ÖØ-ÞА-ЯЁІЇЄҐĐŠŽČĆ]+)*__")
 _VARIANT = re.compile(r"-\{((?:(?!-\{|\}-).)*)\}-", re.DOTALL)
 _RUN = re.compile(r"'{2,}")
@@ -37,7 +40,9 @@ def strip_inline(text: str) -> str:
         text = _VARIANT.sub(lambda found: _variant(found.group(1)), text)
     if "''" in text:
         text = "\n".join([_unquote(line) if "''" in line else line for line in text.split("\n")])
-    return html.unescape(text) if "&" in text else text
+    if "&" in text:
+        text = html.unescape(text)
+    return text.replace("\xa0", " ")
 
 
 def _variant(rule: str) -> str:
@@ -63,7 +68,9 @@ def _unquote(line: str) -> str:
     bold = sum(length in (3, 5) for length in lengths)
     italic = sum(length in (2, 5) for length in lengths)
     if bold % 2 and italic % 2:
-        chosen = _apostrophe(line, [(index, runs[index].start() + shown[index]) for index, n in enumerate(lengths) if n == 3])
+        chosen = _apostrophe(
+            line, [(index, runs[index].start() + shown[index]) for index, n in enumerate(lengths) if n == 3]
+        )
         if chosen is not None:
             shown[chosen] += 1
     out, position = [], 0
@@ -87,12 +94,12 @@ def _apostrophe(line: str, candidates: list[tuple[int, int]]) -> int | None:
 
 
 _G = GAP
-_EMPTY_QUOTES = re.compile(f"(?<=[ (]){_G}*(?:\"\"|“”|„“|«»|‘’)(?=[ ,.;)])")
-_OPENING = re.compile(f"([(\\[（])[ \\u00a0]*(?:{_G}[ \\u00a0]*(?:[,;:/–—-]|(?:or|and|oder|ou|o|и)(?= ))?[ \\u00a0]*)+")
-_CLOSING = re.compile(f"(?:[ \\u00a0]*[,;:/–—]?[ \\u00a0]*{_G})+[ \\u00a0]*[,;:]?[ \\u00a0]*(?=[)\\]）])")
-_PAIR = re.compile(f"[ \\u00a0]*[(（\\[][ \\u00a0,;:/–—.]*{_G}[ \\u00a0,;:/–—.{_G}]*[)）\\]]")
-_SEPARATORS = re.compile(f"([,;])(?:[ \\u00a0]*{_G}+[ \\u00a0]*\\1)+")
-_AROUND = re.compile(f"([ \\u00a0]*){_G}[{_G} \\u00a0]*(.?)")
+_EMPTY_QUOTES = re.compile(f'(?<=[ (]){_G}*(?:""|“”|„“|«»|‘’)(?=[ ,.;)])')
+_OPENING = re.compile(f"([(\\[（])[ ]*(?:{_G}[ ]*(?:[,;:/–—-]|(?:or|and|oder|ou|o|и)(?= ))?[ ]*)+")
+_CLOSING = re.compile(f"(?:[ ]*[,;:/–—]?[ ]*{_G})+[ ]*[,;:]?[ ]*(?=[)\\]）])")
+_PAIR = re.compile(f"[ ]*[(（\\[][  ,;:/–—.]*{_G}[  ,;:/–—.{_G}]*[)）\\]]")
+_SEPARATORS = re.compile(f"([,;])(?:[ ]*{_G}+[ ]*\\1)+")
+_AROUND = re.compile(f"([ ]*){_G}[{_G}  ]*(.?)")
 _NO_SPACE_BEFORE = frozenset(",.;:!?)]»”%")
 _SPACES = re.compile(r"[ \t\u2002-\u200a]{2,}")
 

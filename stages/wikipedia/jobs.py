@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from llama_data.pipeline.core.block import Sink
-from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.files import list_inputs
+from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.wikipedia.dump import cut, inspect, label_dumps
 from llama_data.stages.wikipedia.languages import LANGUAGES

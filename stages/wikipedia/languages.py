@@ -1,4 +1,5 @@
 """What the twenty languages call files, categories, redirects, disambiguation pages and end matter."""
+# ruff: noqa: RUF001 - Cyrillic words
 
 from __future__ import annotations
 
@@ -58,7 +59,8 @@ DISAMBIGUATION = _names("""
     desambiguacion|disambigua|disambiguazione|ujednoznacznienie|desambiguação|desambig|doorverwijspagina|dp
     неоднозначность|многозначность|disambig|багатозначність|неоднозначність|förgrening|gren|grensida|flertydig
     rozcestník|desambiguació|egyért|egyértelműsítő lap|dezambiguizare|razdvojba|razločitev|вишезначна одредница
-    вишезначност|пояснение|disambiguation page|human name disambiguation|place name disambiguation|airport disambiguation
+    вишезначност|пояснение|disambiguation page|human name disambiguation|place name disambiguation
+    airport disambiguation
 """)
 """Templates by which a page says that it only tells articles with similar names apart."""
 
@@ -130,7 +132,8 @@ _END_MATTER = {
     "sr": """види још|види|референце|спољашње везе|извори|литература|напомене|белешке|фусноте|галерија|спољне везе
         погледај још|додатна литература|референце и напомене|vidi još|reference|spoljašnje veze|izvori|literatura
         napomene|beleške|galerija|vidi|извор|референце и извори|повезани чланци|библиографија и извори""",
-    "bg": """вижте също|източници|външни препратки|бележки|литература|бележки и източници|галерия|допълнителна литература
+    "bg": """вижте също|източници|външни препратки|бележки|литература|бележки и източници|галерия
+    допълнителна литература
         препратки|вж. също|виж също|източници и бележки|външна препратка|бележки под линия|виж още|забележки
         източници и литература|цитирана литература|използвана литература|бележки и литература|допълнително четене
         библиография и източници|вижте още""",

@@ -1,4 +1,5 @@
 """Numbers as the Wikipedias write them: digit groups, fractions, powers of ten, centuries in words."""
+# ruff: noqa: RUF001 - the minus sign is not a hyphen
 
 from __future__ import annotations
 
@@ -10,11 +11,12 @@ _FOUR_UNGROUPED = frozenset({"es", "pt", "pl", "bg", "it"})
 _PLAIN = re.compile(r"([+\-−]?)(\d+)(\.\d+)?")
 _UP = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
 
-ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen"
-).split()
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+ONES = [
+    "zero", "one", "two", "three", "four", "five", "six",
+    "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+]  # fmt: skip
+TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 
 
 def format_number(text: str, language: str) -> str:

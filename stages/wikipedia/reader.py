@@ -75,8 +75,15 @@ class _Framer:
         self._buffer += block.data
         if block.own:
             self._own = len(self._buffer)
-        while (self._inside and (yield from self._close())) or (not self._inside and self._open()):
-            pass
+        going = True
+        while going:
+            if self._inside:
+                page = self._close()
+                going = page is not None
+                if page is not None:
+                    yield page
+            else:
+                going = self._open()
         if not self._inside and not block.own:
             self.finished = True
 
@@ -97,24 +104,22 @@ class _Framer:
             self._drop(max(0, len(self._buffer) - _KEEP))
         return False
 
-    def _close(self) -> Iterator[RawPage]:
-        """Yield the page that the buffer begins with, if it ends there; returns whether to go on."""
+    def _close(self) -> RawPage | None:
+        """The page that the buffer begins with, or None when its end has not come yet."""
         end = self._buffer.find(_CLOSE, self._scanned)
         again = _OPEN.search(self._buffer, self._scanned, end if end >= 0 else len(self._buffer))
         if again:
-            detail = "another page begins before this one ends"
-            yield RawPage(self._place, b"", Reason.invalid_xml, detail)
             self._leave(again.start())
-        elif end >= 0:
-            yield RawPage(self._place, bytes(memoryview(self._buffer)[: end + len(_CLOSE)]))
+            return RawPage(self._place, b"", Reason.invalid_xml, "another page begins before this one ends")
+        if end >= 0:
+            xml = bytes(memoryview(self._buffer)[: end + len(_CLOSE)])
             self._leave(end + len(_CLOSE))
-        elif len(self._buffer) > MAX_PAGE_BYTES:
-            yield RawPage(self._place, b"", Reason.too_complex, f"the page has more than {MAX_PAGE_BYTES} bytes")
+            return RawPage(self._place, xml)
+        if len(self._buffer) > MAX_PAGE_BYTES:
             self._leave(len(self._buffer))
-        else:
-            self._scanned = max(self._scanned, len(self._buffer) - _KEEP)
-            return False
-        return True
+            return RawPage(self._place, b"", Reason.too_complex, f"the page has more than {MAX_PAGE_BYTES} bytes")
+        self._scanned = max(self._scanned, len(self._buffer) - _KEEP)
+        return None
 
     def _leave(self, size: int) -> None:
         self._drop(size)

@@ -1,4 +1,5 @@
 """Lines to paragraphs, lists and sections: what stays of a page's layout in plain text."""
+# ruff: noqa: RUF001 - dashes
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ _HEADING = re.compile(r"(={1,6})(.+?)(={1,6})[ \t\x03]*$")
 _LIST = re.compile(r"[*#:;]+")
 _JUNK = re.compile(r"[|!]|\{\||\|\}")
 _NOTHING = re.compile(r"[\s\x03.,;:·•*#|/–—-]*")
+_HEADLESS = re.compile(r"\s*\x03[\s\x03]*[.,;:)]")  # an item whose beginning was a citation
 _RULE = re.compile(r"-{4,}")
 
 
@@ -100,7 +102,7 @@ class _Blocks:
 
     def _item(self, marker: str, text: str) -> None:
         self._end_paragraph()
-        text = _tidy(text)
+        text = "" if _HEADLESS.match(text) else _tidy(text)
         if not text:
             return
         depth = len(marker)

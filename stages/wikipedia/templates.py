@@ -103,9 +103,10 @@ def _stem(name: str) -> str:
 _DROPPED_START = (
     "cite", "citation", "citar", "citace", "cita ", "cytuj", "infobox", "info/", "infotaula", "ficha", "taxobox",
     "geobox", "navbox", "sfn", "harv", "efn", "ref", "notelist", "pp-", "use ", "r from", "r to", "flag", "portal",
-    "wiki", "commons", "coord", "authority", "main", "see also", "further", "about", "other uses", "expand ",
+    "wiki", "wikt", "commons", "coord", "authority", "main", "see also", "further", "about", "other uses", "expand ",
     "unreferenced", "infobox ", "s-", "col-", "imdb", "isbn", "issn", "oclc", "campaignbox", "multiple i", "legend",
-    "флаг ", "картка", "картка:", "литература", "книга", "webarchiv", "wayback", "positionskarte", "metadaten",
+    "флаг ", "картка", "картка:", "литература", "книга", "webarchiv", "wayback", "positionskarte",
+    "metadaten", "прапор", "bandera",
 )  # fmt: skip
 
 

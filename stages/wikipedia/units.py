@@ -1,4 +1,5 @@
 """The ``convert`` family: the measured value and its unit, as the source gives them, in words or symbols."""
+# ruff: noqa: RUF001 - en dashes, fractions and minus signs are what the template shows
 
 from __future__ import annotations
 
@@ -15,14 +16,17 @@ in:inch:inches:in|inch:inch:inches:in|nmi:nautical mile:nautical miles:nmi|fatho
 feet:foot:feet:ft|metre:metre:metres:m|meter:metre:metres:m|metres:metre:metres:m|meters:metre:metres:m
 furlong:furlong:furlongs:furlong|chain:chain:chains:chain|hand:hand:hands:h|league:league:leagues:league
 ly:light-year:light-years:ly|pc:parsec:parsecs:pc|au:astronomical unit:astronomical units:au|rod:rod:rods:rod
-km2:square kilometre:square kilometres:km²|sqkm:square kilometre:square kilometres:km²|m2:square metre:square metres:m²
-sqm:square metre:square metres:m²|cm2:square centimetre:square centimetres:cm²|mm2:square millimetre:square millimetres:mm²
+km2:square kilometre:square kilometres:km²|sqkm:square kilometre:square kilometres:km²
+m2:square metre:square metres:m²
+sqm:square metre:square metres:m²|cm2:square centimetre:square centimetres:cm²
+mm2:square millimetre:square millimetres:mm²
 ha:hectare:hectares:ha|acre:acre:acres:acre|acres:acre:acres:acre|sqmi:square mile:square miles:sq mi
 mi2:square mile:square miles:sq mi|sqft:square foot:square feet:sq ft|ft2:square foot:square feet:sq ft
 sqyd:square yard:square yards:sq yd|sqin:square inch:square inches:sq in|hectare:hectare:hectares:ha
 m3:cubic metre:cubic metres:m³|km3:cubic kilometre:cubic kilometres:km³|cm3:cubic centimetre:cubic centimetres:cm³
 cuft:cubic foot:cubic feet:cu ft|cuyd:cubic yard:cubic yards:cu yd|cuin:cubic inch:cubic inches:cu in
-cumi:cubic mile:cubic miles:cu mi|cc:cubic centimetre:cubic centimetres:cc|l:litre:litres:l|ml:millilitre:millilitres:ml
+cumi:cubic mile:cubic miles:cu mi|cc:cubic centimetre:cubic centimetres:cc|l:litre:litres:l
+ml:millilitre:millilitres:ml
 cl:centilitre:centilitres:cl|hl:hectolitre:hectolitres:hl|impgal:imperial gallon:imperial gallons:imp gal
 usgal:US gallon:US gallons:US gal|u.s.gal:US gallon:US gallons:US gal|gal:gallon:gallons:gal|pt:pint:pints:pt
 imppt:imperial pint:imperial pints:imp pt|uspt:US pint:US pints:US pt|oilbbl:barrel:barrels:bbl|bbl:barrel:barrels:bbl
@@ -37,18 +41,24 @@ ft/s:foot per second:feet per second:ft/s|km/s:kilometre per second:kilometres p
 ft/min:foot per minute:feet per minute:ft/min|mi/s:mile per second:miles per second:mi/s
 kpa:kilopascal:kilopascals:kPa|hpa:hectopascal:hectopascals:hPa|mpa:megapascal:megapascals:MPa|pa:pascal:pascals:Pa
 psi:pound per square inch:pounds per square inch:psi|atm:standard atmosphere:standard atmospheres:atm|bar:bar:bars:bar
-mbar:millibar:millibars:mbar|inhg:inch of mercury:inches of mercury:inHg|mmhg:millimetre of mercury:millimetres of mercury:mmHg
+mbar:millibar:millibars:mbar|inhg:inch of mercury:inches of mercury:inHg
+mmhg:millimetre of mercury:millimetres of mercury:mmHg
 hp:horsepower:horsepower:hp|bhp:brake horsepower:brake horsepower:bhp|ps:metric horsepower:metric horsepower:PS
-w:watt:watts:W|kw:kilowatt:kilowatts:kW|mw:megawatt:megawatts:MW|gw:gigawatt:gigawatts:GW|shp:shaft horsepower:shaft horsepower:shp
+w:watt:watts:W|kw:kilowatt:kilowatts:kW|mw:megawatt:megawatts:MW|gw:gigawatt:gigawatts:GW
+shp:shaft horsepower:shaft horsepower:shp
 j:joule:joules:J|kj:kilojoule:kilojoules:kJ|kwh:kilowatt hour:kilowatt hours:kWh|cal:calorie:calories:cal
 kcal:kilocalorie:kilocalories:kcal|btu:British thermal unit:British thermal units:Btu|ev:electronvolt:electronvolts:eV
-tontnt:ton of TNT:tons of TNT:tons of TNT|kttnt:kiloton of TNT:kilotons of TNT:kt of TNT|mttnt:megaton of TNT:megatons of TNT:Mt of TNT
-n:newton:newtons:N|kn.f:kilonewton:kilonewtons:kN|lbf:pound-force:pounds-force:lbf|kgf:kilogram-force:kilograms-force:kgf
+tontnt:ton of TNT:tons of TNT:tons of TNT|kttnt:kiloton of TNT:kilotons of TNT:kt of TNT
+mttnt:megaton of TNT:megatons of TNT:Mt of TNT
+n:newton:newtons:N|kn.f:kilonewton:kilonewtons:kN|lbf:pound-force:pounds-force:lbf
+kgf:kilogram-force:kilograms-force:kgf
 nm.t:newton metre:newton metres:N⋅m|n.m:newton metre:newton metres:N⋅m|lbft:pound force-foot:pound force-feet:lbf⋅ft
-g/cm3:gram per cubic centimetre:grams per cubic centimetre:g/cm³|kg/m3:kilogram per cubic metre:kilograms per cubic metre:kg/m³
+g/cm3:gram per cubic centimetre:grams per cubic centimetre:g/cm³
+kg/m3:kilogram per cubic metre:kilograms per cubic metre:kg/m³
 km-1:per kilometre:per kilometre:/km|hz:hertz:hertz:Hz|khz:kilohertz:kilohertz:kHz|mhz:megahertz:megahertz:MHz
 m3/s:cubic metre per second:cubic metres per second:m³/s|cuft/s:cubic foot per second:cubic feet per second:cu ft/s
-mpgus:mile per US gallon:miles per US gallon:mpg‑US|l/100km:litre per 100 kilometres:litres per 100 kilometres:L/100 km
+mpgus:mile per US gallon:miles per US gallon:mpg‑US
+l/100km:litre per 100 kilometres:litres per 100 kilometres:L/100 km
 """
 _SYMBOL_ONLY = {
     "c": "°C", "f": "°F", "k": "K", "°c": "°C", "°f": "°F", "c-change": "°C", "f-change": "°F", "k-change": "K",
@@ -62,7 +72,9 @@ _RANGES = {
     "to about": " to about ", "/": "/", ",": ", ", "-to-": " to ", "through": " through ", "by(x)": " by ",
     "from": " from ", "e": " e ", "—": "–", "x(-)": " × ",
 }  # fmt: skip
-_NUMBER = re.compile(r"[+\-−±~]?\s*(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?(?:\+?\s*\d+\s*[/⁄]\s*\d+)?|\d+\s*//?\s*\d+")
+_NUMBER = re.compile(
+    r"[+\-−±~]?\s*(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?(?:\+?\s*\d+\s*[/⁄]\s*\d+)?|\d+\s*//?\s*\d+"
+)
 
 
 def _table() -> dict[str, tuple[str, str, str]]:
@@ -106,7 +118,11 @@ def measure(call: Call, *, abbreviated: bool) -> str:
     parts = [_with_unit(text, last, words[position], abbreviated, adjective, american)]
     position += 1
     while position + 1 < len(words) and _NUMBER.fullmatch(words[position]) and _is_unit(words[position + 1]):
-        parts.append(_with_unit(show(words[position], spelled), words[position], words[position + 1], abbreviated, adjective, american))
+        parts.append(
+            _with_unit(
+                show(words[position], spelled), words[position], words[position + 1], abbreviated, adjective, american
+            )
+        )
         position += 2
     return " ".join(parts)
 
@@ -149,7 +165,9 @@ def _with_unit(text: str, last: str, code: str, abbreviated: bool, adjective: bo
     singular, plural, symbol = UNITS[low]
     if abbreviated:
         return f"{text} {symbol}"
-    one = re.fullmatch(r"[-−+]?1(?:\.0*)?|(?:one)|\d+\s*/+\s*\d+|0?\.\d+", last.strip()) is not None and not text.endswith("ion")
+    one = re.fullmatch(
+        r"[-−+]?1(?:\.0*)?|(?:one)|\d+\s*/+\s*\d+|0?\.\d+", last.strip()
+    ) is not None and not text.endswith("ion")
     name = singular if adjective or one else plural
     if american:
         name = re.sub(r"(met|lit)re", r"\1er", name)

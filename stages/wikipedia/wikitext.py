@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from llama_data.stages.wikipedia.inline import strip_inline
 from llama_data.stages.wikipedia.languages import CATEGORY_NAMES, FILE_NAMES, INTERWIKI
+from llama_data.stages.wikipedia.local_registry import LOCAL
 from llama_data.stages.wikipedia.opaque import GAP, set_aside
+from llama_data.stages.wikipedia.registry import COMMON
 from llama_data.stages.wikipedia.sections import assemble
-from llama_data.stages.wikipedia.handlers import COMMON
-from llama_data.stages.wikipedia.handlers_local import LOCAL
 from llama_data.stages.wikipedia.templates import Call, render
 
 MAX_DEPTH = 40
@@ -28,11 +28,13 @@ _SPLIT = re.compile(r"\{\{|\[\[|\||=|^[ \t:*#;]*\{\|", re.MULTILINE)
 _PARAMETER = re.compile(r"\{\{\{[^{}|]*(?:\|([^{}]*))?\}\}\}")
 _HEADING_LINE = re.compile(r"^=.*=[ \t]*$", re.MULTILINE)
 _UNCLOSED = re.compile(r"\{\{[^{}\n]*\}?")
+_LOOSE_ARGUMENTS = re.compile(r"(?:\w?cite \w+ ?)?\|[ ]*[a-z][a-z-]{1,20}[ ]*=")
 _NAME = re.compile(r"\{\{([^|{}\[\]<>]*)")
 
 
 class Cleaned(NamedTuple):
-    """A page's text; how many templates were rendered, dropped on purpose, and dropped because unknown."""
+    """A page's text; how many templates within lines were dropped because they are unknown, and how many brackets
+    because they are nested too deeply."""
 
     text: str
     unknown_templates: int
@@ -82,6 +84,8 @@ class _Page:
             elif mark == "[[":
                 position = self._link(at, end, depth, out)
             elif mark in ("]]", "}}"):
+                if mark == "}}":
+                    out.append(_cut_arguments(out.pop()) + GAP)
                 position = found.end()
             else:
                 position = min(self.tables.get(at, found.end()), end)
@@ -104,10 +108,15 @@ class _Page:
             load=lambda: self._arguments(at + 2, stop - 2, depth + 1),
         )
         value = render(call, self.local, COMMON)
-        if value is None:
+        if value is None and self._in_a_line(at, stop):
             self.unknown += 1
         out.append(value or GAP)
         return stop
+
+    def _in_a_line(self, at: int, stop: int) -> bool:
+        """True when there is text beside the template, so that something may be missing from a sentence."""
+        before, after = self.text[at - 1 : at], self.text[stop : stop + 1]
+        return before not in ("", "\n", "*", "}") or after not in ("", "\n", "{")
 
     def _pieces(self, start: int, end: int) -> list[tuple[int, int, int]]:
         """Split at the top-level bars: (start, end, offset of the first top-level ``=`` or -1)."""
@@ -165,6 +174,13 @@ class _Page:
         return stop
 
 
+def _cut_arguments(text: str) -> str:
+    """What is left of a line when the arguments of a template that was never opened are cut off its end."""
+    start = text.rfind("\n") + 1
+    found = _LOOSE_ARGUMENTS.search(text, start)
+    return text[: found.start()] if found else text
+
+
 def match_brackets(text: str) -> dict[int, int]:
     """Offsets of ``{{`` and ``[[`` with the offset after the bracket that closes each; unclosed ones are absent."""
     ends: dict[int, int] = {}
@@ -209,4 +225,3 @@ def match_tables(text: str) -> dict[int, int]:
             following = headings.pop()
         ends[at] = following
     return ends
-
