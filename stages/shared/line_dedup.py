@@ -1,0 +1,379 @@
+"""CCNet's line dedup over groups of tasks: every copy of a line that occurs in two documents of a group goes.
+
+Three jobs (cc_net/dedup.py, in another shape): each task writes the sorted hashes of its lines; each partition of
+the hash range merges the tasks of a group and writes the sorted hashes that occur in more than one document; then
+each task reads its documents again and looks every line up. The sorted hashes are memory-mapped, so that the
+processes of a machine share them through the page cache. Lines that repeat inside one document only keep their
+first copy; a document of which nothing is left is rejected. ``copies="first"`` keeps a line in the first
+document of the group that has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numba import njit  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from llama_data.pipeline.core.block import Step
+from llama_data.pipeline.core.document import Document, is_open, reject
+from llama_data.pipeline.core.files import atomic_write, is_local, join, read_bytes
+from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.shared.grouped import HASH_GROUPS, hash_groups, partition_range, read_groups, write_groups
+from llama_data.stages.shared.line_hash import hash_lines
+
+BATCH_BYTES = 1 << 20
+Copies = Literal["none", "first"]
+Hashes = NDArray[np.uint64]
+
+_HASH = np.dtype("<u8")
+_NEVER = np.uint32(0xFFFFFFFF)
+
+
+class Group(NamedTuple):
+    """Tasks ``first`` to ``last`` (exclusive) are compared with each other, in ``parts`` partitions."""
+
+    number: int
+    first: int
+    last: int
+    parts: int
+
+
+@njit(cache=True, nogil=True)
+def first_of_document(hashes, offsets, slots, stamps, stamp):  # type: ignore[no-untyped-def]
+    """True for every line that is the first with its hash in its document. ``slots`` is larger than any document."""
+    keep = np.empty(hashes.size, np.bool_)
+    for doc in range(offsets.size - 1):
+        first, last = offsets[doc], offsets[doc + 1]
+        size = 1
+        while size < 2 * (last - first):
+            size *= 2
+        mask = np.uint64(size - 1)
+        for line in range(first, last):
+            at = hashes[line] & mask
+            keep[line] = True
+            while stamps[at] == stamp + doc:
+                if slots[at] == hashes[line]:
+                    keep[line] = False
+                    break
+                at = (at + np.uint64(1)) & mask
+            if keep[line]:
+                stamps[at] = stamp + doc
+                slots[at] = hashes[line]
+    return keep
+
+
+class _FirstOfDocument:
+    """``first_of_document`` with a table that is kept between calls."""
+
+    def __init__(self) -> None:
+        self._slots = np.empty(0, np.uint64)
+        self._stamps = np.empty(0, np.int64)
+        self._stamp = 0
+
+    def __call__(self, hashes: Hashes, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+        longest = int(np.diff(offsets).max(initial=0))
+        if self._slots.size < 4 * longest:
+            self._slots = np.empty(1 << (4 * longest).bit_length(), np.uint64)
+            self._stamps = np.full(self._slots.size, -1, np.int64)
+        keep = first_of_document(hashes, offsets, self._slots, self._stamps, self._stamp)
+        self._stamp += offsets.size
+        return keep  # type: ignore[no-any-return]
+
+
+class Batch(NamedTuple):
+    """The open documents of a stretch of the stream, with their lines and the offsets of each one's lines."""
+
+    docs: list[Document]
+    open: list[Document]
+    data: bytes
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    hashes: Hashes
+    offsets: NDArray[np.int64]
+
+
+def batches(data: Iterable[Document]) -> Iterator[Batch]:
+    """Cut the stream into batches of about a megabyte of open text, and hash their lines."""
+    docs: list[Document] = []
+    opened: list[Document] = []
+    texts: list[bytes] = []
+    size = 0
+    for doc in data:
+        docs.append(doc)
+        if is_open(doc):
+            opened.append(doc)
+            texts.append(doc.text.encode("utf-8", "surrogatepass"))
+            size += len(texts[-1])
+        if size >= BATCH_BYTES or len(docs) >= 4096:
+            yield _batch(docs, opened, texts)
+            docs, opened, texts, size = [], [], [], 0
+    if docs:
+        yield _batch(docs, opened, texts)
+
+
+def _batch(docs: list[Document], opened: list[Document], texts: list[bytes]) -> Batch:
+    blob = b"\n".join(texts)
+    offsets = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum([text.count(b"\n") + 1 for text in texts], out=offsets[1:])
+    lines = hash_lines(blob)
+    return Batch(docs, opened, blob, lines.starts, lines.ends, lines.hashes, offsets)
+
+
+class WriteLineHashes(Step):
+    """End of the first job: the sorted hashes of the task's lines, apart those already in two of its documents."""
+
+    name = "write_line_hashes"
+
+    def __init__(self, *, work: str) -> None:
+        super().__init__()
+        self.work = work
+
+    def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Write the task's two files. Yields nothing."""
+        first = _FirstOfDocument()
+        kept = [np.empty(0, np.uint64)]
+        for batch in batches(data):
+            if batch.open:
+                kept.append(batch.hashes[first(batch.hashes, batch.offsets)])
+        write_run(self.work, rank, np.concatenate(kept))
+        yield from ()
+
+
+def write_run(work: str, rank: int, hashes: Hashes) -> None:
+    """Write the hashes of a task, each given once for every document that has it."""
+    hashes.sort()
+    starts = np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]])) if hashes.size else np.empty(0, int)
+    counts = np.diff(np.append(starts, hashes.size))
+    for kind, chosen in (("once", counts == 1), ("often", counts > 1)):
+        some = hashes[starts[chosen]]
+        write_groups(join(work, kind, f"{rank:05d}.bin"), hash_groups(some), HASH_GROUPS, some)
+
+
+class FindDuplicateLines(Step):
+    """The second job, one task for every group and partition: the hashes that occur in two documents or more."""
+
+    name = "find_duplicate_lines"
+
+    def __init__(self, *, work: str, groups: Sequence[Group], copies: Copies) -> None:
+        super().__init__()
+        self.work = work
+        self.groups = tuple(groups)
+        self.copies = copies
+
+    def run(
+        self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1
+    ) -> Iterator[Document]:
+        """Write the duplicates of one partition. Yields nothing."""
+        part = rank
+        for group in self.groups:
+            if part < group.parts:
+                self._find(group, part)
+                break
+            part -= group.parts
+        yield from ()
+
+    def _find(self, group: Group, part: int) -> None:
+        tasks = range(group.first, group.last)
+        once = [self._read("once", task, part, group.parts) for task in tasks]
+        often = [self._read("often", task, part, group.parts) for task in tasks]
+        if self.copies == "first":
+            table = with_owners(once, often, group.first)
+        else:
+            table = DuplicateTable(duplicates(once, often), None)
+        table.write(join(self.work, "duplicates", f"{group.number:05d}-{part:05d}.bin"))
+
+    def _read(self, kind: str, task: int, part: int, parts: int) -> Hashes:
+        first, last = partition_range(part, parts)
+        return read_groups(join(self.work, kind, f"{task:05d}.bin"), _HASH, HASH_GROUPS, first, last)
+
+
+def duplicates(once: Sequence[Hashes], often: Sequence[Hashes]) -> Hashes:
+    """Sorted distinct hashes that are in ``often``, or in ``once`` or ``often`` of two tasks."""
+    # A hash that is already known to be in two documents counts twice.
+    merged = np.concatenate([*once, *often, *often]) if once else np.empty(0, np.uint64)
+    merged.sort()
+    repeated = merged[1:][merged[1:] == merged[:-1]]
+    if not repeated.size:
+        return repeated
+    return repeated[np.concatenate([[True], repeated[1:] != repeated[:-1]])]
+
+
+def with_owners(once: Sequence[Hashes], often: Sequence[Hashes], first: int) -> DuplicateTable:
+    """The duplicates, each with the first task that has it."""
+    found = duplicates(once, often)
+    owners = np.full(found.size, _NEVER, np.uint32)
+    for number in reversed(range(len(once))):
+        for run in (once[number], often[number]):
+            if found.size:
+                at = np.minimum(np.searchsorted(found, run), found.size - 1)
+                owners[at[found[at] == run]] = first + number
+    return DuplicateTable(found, owners)
+
+
+@njit(cache=True, nogil=True)
+def _look_up(hashes, table, buckets, shift, low, found):  # type: ignore[no-untyped-def]
+    """Set ``found`` to the place in the sorted table of every hash that is there."""
+    count = np.uint64(buckets.size - 1)
+    for n in range(hashes.size):
+        value = hashes[n]
+        bucket = (value - low) >> shift
+        if value < low or bucket >= count:
+            continue
+        for at in range(buckets[bucket], buckets[bucket + np.uint64(1)]):
+            if table[at] == value:
+                found[n] = at
+                break
+
+
+class DuplicateTable:
+    """Sorted hashes with buckets of about eight: a look-up touches one place of the buckets and one of the hashes.
+
+    A file is a header of four uint64 (hashes, buckets, whether owners follow, shift), one more uint64 (the least hash),
+    the buckets' offsets (uint64), the hashes, the owners (uint32).
+    """
+
+    def __init__(self, hashes: Hashes, owners: NDArray[np.uint32] | None) -> None:
+        self.hashes = hashes
+        self.owners = owners
+        self.low = int(hashes[0]) if hashes.size else 0
+        span = int(hashes[-1]) - self.low if hashes.size else 0
+        self.shift = 0
+        while (span >> self.shift) + 1 > max(1, hashes.size // 8):
+            self.shift += 1
+        bucket = (hashes - np.uint64(self.low)) >> np.uint64(min(self.shift, 63))
+        self.buckets: Hashes = np.searchsorted(
+            bucket, np.arange((span >> self.shift) + 2, dtype=np.uint64)
+        ).astype(np.uint64)
+        self.shift = min(self.shift, 63)
+
+    def write(self, path: str) -> None:
+        """Write the file, atomically."""
+        header = [self.hashes.size, self.buckets.size, int(self.owners is not None), self.shift, self.low]
+        with atomic_write(path) as stream:
+            stream.write(np.array(header, "<u8").tobytes())
+            stream.write(self.buckets.astype("<u8").tobytes())
+            stream.write(np.ascontiguousarray(self.hashes, "<u8").tobytes())
+            if self.owners is not None:
+                stream.write(np.ascontiguousarray(self.owners, "<u4").tobytes())
+
+    @classmethod
+    def open(cls, path: str) -> DuplicateTable:
+        """Map the file into memory; from an object store it is read whole."""
+        table = cls.__new__(cls)
+        if is_local(path):
+            data = np.memmap(path.removeprefix("file://"), np.uint8, "r")
+        else:
+            data = np.frombuffer(read_bytes(path), np.uint8)
+        size, buckets, owned, table.shift, table.low = (int(n) for n in data[:40].view("<u8"))
+        at = 40 + 8 * buckets
+        # A memmap is slow to slice and to pass to kernels; a plain array over the same memory is not.
+        plain = np.asarray(data).view(np.ndarray)
+        table.buckets = plain[40:at].view("<u8")
+        table.hashes = plain[at : at + 8 * size].view("<u8")
+        table.owners = plain[at + 8 * size : at + 12 * size].view("<u4") if owned else None
+        return table
+
+    def look_up(self, hashes: Hashes) -> NDArray[np.int64]:
+        """The place of each hash in the table, -1 for those that are not there."""
+        found = np.full(hashes.size, -1, np.int64)
+        if self.hashes.size:
+            _look_up(hashes, self.hashes, self.buckets, np.uint64(self.shift), np.uint64(self.low), found)
+        return found
+
+
+KEPT, DUPLICATE, REPEAT = 0, 1, 2
+"""What becomes of a line: it stays, it also occurs in another document, or earlier in this one."""
+
+
+@njit(cache=True, nogil=True)
+def _cut(data, starts, ends, offsets, codes, out, places):  # type: ignore[no-untyped-def]
+    """Copy the kept lines of every document to ``out``, joined by newlines; ``places`` are where documents end."""
+    at = 0
+    for doc in range(offsets.size - 1):
+        fresh = True
+        for line in range(offsets[doc], offsets[doc + 1]):
+            if codes[line] == 0:
+                if not fresh:
+                    out[at] = 10
+                    at += 1
+                fresh = False
+                for k in range(starts[line], ends[line]):
+                    out[at] = data[k]
+                    at += 1
+        places[doc + 1] = at
+
+
+class DropDuplicateLines(Step):
+    """Removes the lines that CCNet removes; rejects a document of which no line is left.
+
+    Sets ``removed_lines`` and the ledger's ``_lines_duplicated`` and ``_lines_repeated``.
+    """
+
+    name = "line_dedup"
+
+    def __init__(self, *, work: str, groups: Sequence[Group]) -> None:
+        super().__init__()
+        self.work = work
+        self.groups = tuple(groups)
+
+    def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Cut the open documents and pass every document on."""
+        group = next(group for group in self.groups if group.first <= rank < group.last)
+        paths = [
+            join(self.work, "duplicates", f"{group.number:05d}-{part:05d}.bin") for part in range(group.parts)
+        ]
+        tables = [DuplicateTable.open(path) for path in paths]
+        seen = [np.zeros(table.hashes.size if table.owners is not None else 0, np.bool_) for table in tables]
+        first = _FirstOfDocument()
+        for batch in batches(data):
+            if batch.open:
+                again = ~first(batch.hashes, batch.offsets)
+                gone = np.zeros(batch.hashes.size, np.bool_)
+                for table, marks in zip(tables, seen, strict=True):
+                    gone |= _gone(table, marks, batch.hashes, again, rank)
+                codes = np.where(gone, DUPLICATE, np.where(again, REPEAT, KEPT)).astype(np.uint8)
+                self._apply(batch, codes)
+            yield from batch.docs
+
+    def _apply(self, batch: Batch, codes: NDArray[np.uint8]) -> None:
+        out = np.empty(len(batch.data) + 1, np.uint8)
+        places = np.zeros(batch.offsets.size, np.int64)
+        _cut(
+            np.frombuffer(batch.data, np.uint8), batch.starts, batch.ends, batch.offsets, codes, out, places
+        )
+        kept_bytes = out.tobytes()
+        counts = [np.add.reduceat(codes == code, batch.offsets[:-1], dtype=np.int64) for code in range(3)]
+        rows = zip(
+            batch.open, places[:-1].tolist(), places[1:].tolist(), *(c.tolist() for c in counts), strict=True
+        )
+        for doc, start, end, kept, duplicated, repeated in rows:
+            doc.metadata["_lines_duplicated"] = duplicated
+            doc.metadata["_lines_repeated"] = repeated
+            doc.metadata["removed_lines"] = duplicated + repeated
+            if kept == 0:
+                reject(doc, Reason.all_lines_duplicated, self.name)
+                self.stat_update(str(Reason.all_lines_duplicated))
+            elif duplicated or repeated:
+                doc.text = kept_bytes[start:end].decode("utf-8", "surrogatepass")
+
+
+def _gone(
+    table: DuplicateTable, seen: NDArray[np.bool_], hashes: Hashes, again: NDArray[np.bool_], rank: int
+) -> NDArray[np.bool_]:
+    """The lines that go because of the table; the first copy stays where the table names an owner."""
+    found = table.look_up(hashes)
+    gone = found >= 0
+    if table.owners is None:
+        return gone
+    there = np.flatnonzero(gone & ~again)
+    there = there[table.owners[found[there]] == rank]
+    _, first = np.unique(found[there], return_index=True)
+    first = there[first]
+    first = first[~seen[found[first]]]
+    seen[found[first]] = True
+    gone[first] = False
+    # Later copies in the same document are repeats of the one that stays: they go in any case.
+    return gone
