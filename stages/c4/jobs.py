@@ -17,7 +17,7 @@ from llama_data.stages.c4.dedup import (
     FindRepeatedLines,
     WriteHashes,
 )
-from llama_data.stages.c4.lines import PRESETS, LineRules
+from llama_data.stages.c4.line_rules import PRESETS, LineRules
 from llama_data.stages.c4.reader import C4Reader
 from llama_data.stages.c4.rules import MAX_CHARACTERS, BadWords, CleanPage, EmptyText, PageLimit
 from llama_data.stages.shared.grouped import HASH_GROUPS

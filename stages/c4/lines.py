@@ -1,114 +1,45 @@
 """C4's line rules over the UTF-8 bytes of a page, in one pass of a compiled kernel.
 
-The rules and their order are TFDS's ``clean_page`` (tensorflow_datasets/text/c4_utils.py); what other systems do
-differently is a parameter. Lines, words, ``strip`` and ``lower`` mean exactly what they mean for Python's str.
+The rules and their order are TFDS's ``clean_page`` (tensorflow_datasets/text/c4_utils.py). Lines, words, ``strip``
+and ``lower`` mean exactly what they mean for Python's str.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
-from typing import Literal, NamedTuple
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 from numpy.typing import NDArray
 
-from llama_data.pipeline.core.settings import Strict
-
-Bytes = NDArray[np.uint8]
-
-
-class LineRules(Strict):
-    """Constants of the line rules; the defaults are those of the released C4 (TFDS).
-
-    ``max_word`` in characters, ``min_words`` words a line (counted after citations are removed unless
-    ``count_words_first``), ``end_marks`` ASCII characters one of which must end a line, ``javascript`` what a
-    mention costs, ``everywhere`` whether braces, lorem ipsum and (when it costs the page) javascript count in
-    lines that the other rules drop.
-    """
-
-    max_word: int | None = 1000
-    min_words: int = 5
-    count_words_first: bool = False
-    end_marks: str = '.?!"'
-    drop_ellipsis: bool = True
-    remove_citations: bool = True
-    javascript: Literal["line", "page"] = "line"
-    drop_policy: bool = True
-    everywhere: bool = False
-    min_sentences: int = 3
-
-
-PRESETS: dict[str, LineRules] = {
-    "tfds": LineRules(),
-    "datatrove": LineRules(min_words=3, count_words_first=True, end_marks=".?!\"'", min_sentences=5),
-    "dolma": LineRules(
-        max_word=None,
-        min_words=3,
-        drop_ellipsis=False,
-        remove_citations=False,
-        javascript="page",
-        drop_policy=False,
-        everywhere=True,
-        min_sentences=0,
-    ),
-}
-
-
-class Line(IntEnum):
-    """What became of a line."""
-
-    kept = 0
-    long_word = 1
-    no_end_mark = 2
-    few_words = 3
-    javascript = 4
-    policy = 5
-    lorem_ipsum = 6
-    brace = 7
-    javascript_page = 8
-
-
-class Cleaned(NamedTuple):
-    """A page after the line rules: the line that condemned it (``kept`` when none did), its text and lines."""
-
-    fatal: Line
-    text: str
-    kept: int
-    codes: NDArray[np.int8]
-
-
-_PLAIN, _SPACE, _BREAK, _WIDE = 0, 1, 2, 3
-_QUIET, _GAP, _WIDE_GAP, _BRACE, _LETTER = 0, 1, 2, 3, 4
-_LOREM, _JAVASCRIPT, _CURLY, _POLICY = 1, 2, 4, 8
-_PHRASES = (
-    ("lorem ipsum", _LOREM),
-    ("javascript", _JAVASCRIPT),
-    ("terms of use", _POLICY),
-    ("privacy policy", _POLICY),
-    ("cookie policy", _POLICY),
-    ("uses cookies", _POLICY),
-    ("use of cookies", _POLICY),
-    ("use cookies", _POLICY),
+from llama_data.stages.c4.line_rules import Line, LineRules
+from llama_data.stages.c4.phrases import JAVASCRIPT, LOREM, POLICY, find_phrases
+from llama_data.stages.shared.utf8 import (
+    BREAK,
+    CLASSES,
+    PLAIN,
+    SPACE,
+    WIDE,
+    Bytes,
+    characters,
+    strip_left,
+    strip_right,
+    wide,
 )
 
-
-def _byte_classes() -> Bytes:
-    table = np.zeros(256, np.uint8)
-    table[[9, 31, 32]] = _SPACE
-    table[[10, 11, 12, 13, 28, 29, 30]] = _BREAK
-    table[[0xC2, 0xE1, 0xE2, 0xE3]] = _WIDE
-    return table
-
-
-def _triggers() -> Bytes:
-    table = np.zeros(256, np.uint8)
-    table[[9, 10, 11, 12, 13, 28, 29, 30, 31, 32]] = _GAP
-    table[[0xC2, 0xE1, 0xE2, 0xE3]] = _WIDE_GAP
-    table[ord("{")] = _BRACE
-    for phrase, _ in _PHRASES:
-        table[[ord(phrase[0]), ord(phrase[0].upper())]] = _LETTER
-    return table
+_BRACKET, _CURLY, _KELVIN = 1, 2, 4
+# Bytes at which the search for a line's end stops to look.
+_BREAKS, _WIDE, _OPENING = 1, 2, 3
+_STOPS = np.zeros(256, np.uint8)
+_STOPS[[10, 11, 12, 13, 28, 29, 30]] = _BREAKS
+_STOPS[[0xC2, 0xE2]] = _WIDE
+_STOPS[[ord("["), ord("{")]] = _OPENING
+# Multiplying a single bit by this number brings a different six bits to the top for every place of the bit.
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+_PLACES = np.zeros(64, np.uint8)
+for _place in range(64):
+    _PLACES[((int(_DE_BRUIJN) << _place) & (2**64 - 1)) >> 58] = _place >> 3
 
 
 def _digit_starts() -> NDArray[np.int32]:
@@ -120,92 +51,9 @@ def _digit_starts() -> NDArray[np.int32]:
     return np.array(starts, np.int32)
 
 
-_CLASSES = _byte_classes()
-_TRIGGERS = _triggers()
 _DIGITS = _digit_starts()
-_WORDS = np.zeros((len(_PHRASES), 16), np.uint8)
-_LENGTHS = np.zeros(len(_PHRASES), np.int64)
-_FLAGS = np.zeros(len(_PHRASES), np.int64)
-for _row, (_phrase, _flag) in enumerate(_PHRASES):
-    _WORDS[_row, : len(_phrase)] = np.frombuffer(_phrase.encode(), np.uint8)
-    _LENGTHS[_row] = len(_phrase)
-    _FLAGS[_row] = _flag
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _wide(src: Bytes, at: int, end: int) -> int:
-    """At a byte C2, E1, E2 or E3: length * 4 + class where a non-ASCII space or line break stands, else 4."""
-    lead = src[at]
-    if lead == 0xC2:
-        if at + 1 < end:
-            if src[at + 1] == 0x85:
-                return 8 + _BREAK
-            if src[at + 1] == 0xA0:
-                return 8 + _SPACE
-        return 4
-    if at + 2 >= end:
-        return 4
-    second, third = src[at + 1], src[at + 2]
-    if lead == 0xE2:
-        if second == 0x80:
-            if third == 0xA8 or third == 0xA9:
-                return 12 + _BREAK
-            if third <= 0x8A or third == 0xAF:
-                return 12 + _SPACE
-        elif second == 0x81 and third == 0x9F:
-            return 12 + _SPACE
-    elif lead == 0xE1:
-        if second == 0x9A and third == 0x80:
-            return 12 + _SPACE
-    elif second == 0x80 and third == 0x80:
-        return 12 + _SPACE
-    return 4
-
-
-@njit(cache=True, nogil=True)
-def _strip_left(src: Bytes, start: int, end: int) -> int:
-    while start < end:
-        kind = _CLASSES[src[start]]
-        if kind == _PLAIN:
-            break
-        if kind == _WIDE:
-            wide = _wide(src, start, end)
-            if wide == 4:
-                break
-            start += wide >> 2
-        else:
-            start += 1
-    return start
-
-
-@njit(cache=True, nogil=True)
-def _strip_right(src: Bytes, start: int, end: int) -> int:
-    while start < end:
-        last = src[end - 1]
-        if last < 0x80:
-            if _CLASSES[last] == _PLAIN:
-                break
-            end -= 1
-        elif end - start >= 2 and src[end - 2] == 0xC2 and _wide(src, end - 2, end) != 4:
-            end -= 2
-        elif (
-            end - start >= 3
-            and src[end - 3] >= 0xE1
-            and src[end - 3] <= 0xE3
-            and _wide(src, end - 3, end) != 4
-        ):
-            end -= 3
-        else:
-            break
-    return end
-
-
-@njit(cache=True, nogil=True)
-def _characters(src: Bytes, start: int, end: int) -> int:
-    count = 0
-    for at in range(start, end):
-        count += (src[at] & 0xC0) != 0x80
-    return count
+_EDIT = np.frombuffer(b"[edit]", np.uint8)
+_NEEDED = np.frombuffer(b"[citation needed]", np.uint8)
 
 
 @njit(cache=True, nogil=True)
@@ -230,22 +78,13 @@ def _digit(src: Bytes, at: int, end: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _same(src: Bytes, at: int, end: int, word: Bytes, length: int) -> bool:
-    if at + length > end:
-        return False
-    for step in range(length):
-        if src[at + step] != word[step]:
-            return False
-    return True
-
-
-_EDIT = np.frombuffer(b"[edit]", np.uint8)
-_NEEDED = np.frombuffer(b"[citation needed]", np.uint8)
+def _same(src: Bytes, at: int, end: int, word: Bytes) -> bool:
+    return at + word.size <= end and np.all(src[at : at + word.size] == word)
 
 
 @njit(cache=True, nogil=True)
 def _citation(src: Bytes, at: int, end: int) -> int:
-    """Length in bytes of the citation mark at the bracket ``at``: digits or nothing in brackets, [edit], ..."""
+    """Length in bytes of the citation mark at the bracket ``at``: [], digits in brackets, [edit] ...; else 0."""
     here = at + 1
     while here < end:
         if src[here] == 93:
@@ -254,85 +93,20 @@ def _citation(src: Bytes, at: int, end: int) -> int:
         if length == 0:
             break
         here += length
-    if _same(src, at, end, _EDIT, 6):
-        return 6
-    if _same(src, at, end, _NEEDED, 17):
-        return 17
+    if _same(src, at, end, _EDIT):
+        return int(_EDIT.size)
+    if _same(src, at, end, _NEEDED):
+        return int(_NEEDED.size)
     return 0
 
 
 @njit(cache=True, nogil=True)
-def _phrase_at(src: Bytes, at: int, end: int) -> int:
-    """Flag of the phrase that begins at ``at`` in the lower-cased text; 0 for none."""
-    first = src[at] | 0x20
-    for row in range(_WORDS.shape[0]):
-        if _WORDS[row, 0] != first:
-            continue
-        here = at + 1
-        step = 1
-        while step < _LENGTHS[row] and here < end:
-            char = src[here]
-            if 65 <= char <= 90:
-                char += 32
-            if char == _WORDS[row, step]:
-                here += 1
-            elif (
-                # The Kelvin sign is the one non-ASCII character whose lower case is an ASCII letter alone.
-                _WORDS[row, step] == 107
-                and char == 0xE2
-                and here + 2 < end
-                and src[here + 1] == 0x84
-                and src[here + 2] == 0xAA
-            ):
-                here += 3
-            else:
-                break
-            step += 1
-        if step == _LENGTHS[row]:
-            return int(_FLAGS[row])
-    return 0
-
-
-@njit(cache=True, nogil=True)
-def _line_end(src: Bytes, start: int, end: int, max_word: int) -> tuple[int, int, bool]:
-    """End of the line, start of the next, and whether a word has more than ``max_word`` characters."""
-    at = start
-    word = start
-    long_word = False
-    length = 0
-    while at < end:
-        kind = _CLASSES[src[at]]
-        if kind == _PLAIN:
-            at += 1
-            continue
-        length = 1
-        if kind == _WIDE:
-            wide = _wide(src, at, end)
-            if wide == 4:
-                at += 1
-                continue
-            kind = wide & 3
-            length = wide >> 2
-        if at - word > max_word and _characters(src, word, at) > max_word:
-            long_word = True
-        if kind == _BREAK:
-            if src[at] == 13 and at + 1 < end and src[at + 1] == 10:
-                return at, at + 2, long_word
-            return at, at + length, long_word
-        at += length
-        word = at
-    if at - word > max_word and _characters(src, word, at) > max_word:
-        long_word = True
-    return at, at, long_word
-
-
-@njit(cache=True, nogil=True)
-def _copy(src: Bytes, start: int, end: int, out: Bytes, to: int, citations: bool) -> int:
+def _without_citations(src: Bytes, start: int, end: int, out: Bytes, to: int) -> int:
     """Copy a line without its citation marks; returns where it ends in ``out``."""
     at = start
     while at < end:
         char = src[at]
-        if citations and char == 91:
+        if char == 91:
             length = _citation(src, at, end)
             if length:
                 at += length
@@ -344,34 +118,86 @@ def _copy(src: Bytes, start: int, end: int, out: Bytes, to: int, citations: bool
 
 
 @njit(cache=True, nogil=True)
-def _scan(src: Bytes, start: int, end: int) -> tuple[int, int]:
-    """Number of words, and the flags of everything forbidden that occurs."""
+def _has_words(src: Bytes, start: int, end: int, minimum: int) -> bool:
+    """True when there are at least ``minimum`` words."""
     words = 0
-    flags = 0
-    word = start
+    gap = True
     at = start
-    while at < end:
-        kind = _TRIGGERS[src[at]]
-        if kind == _QUIET:
-            at += 1
-            continue
+    while at < end and words < minimum:
+        kind = CLASSES[src[at]]
         length = 1
-        if kind == _LETTER:
-            flags |= _phrase_at(src, at, end)
-        elif kind == _BRACE:
-            flags |= _CURLY
-        else:
-            if kind == _WIDE_GAP:
-                wide = _wide(src, at, end)
-                length = wide >> 2
-                if wide == 4:
-                    at += 1
-                    continue
-            words += at > word
+        if kind == WIDE:
+            found = wide(src, at, end)
+            kind = found & 3
+            length = found >> 2
+        words += gap and kind == PLAIN
+        gap = kind != PLAIN
+        at += length
+    return words >= minimum
+
+
+@njit(cache=True, nogil=True)
+def _stops_in(eight: np.uint64) -> np.uint64:
+    """High bits of those of eight bytes that may be a control character, [, {, C2 or E2: none is missed."""
+    ones, high = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+    found = (eight - np.uint64(0x2020202020202020)) & ~eight
+    for byte in (0x5B, 0x7B, 0xC2, 0xE2):
+        other = eight ^ (ones * np.uint64(byte))
+        found |= (other - ones) & ~other
+    return found & high
+
+
+@njit(cache=True, nogil=True)
+def _line_end(src: Bytes, eights: NDArray[np.uint64], start: int, end: int) -> tuple[int, int, int]:
+    """End of the line, start of the next, and flags of what is in it: brackets, the Kelvin sign."""
+    flags = 0
+    eight = start >> 3
+    stops = _stops_in(eights[eight]) & (~np.uint64(0) << np.uint64((start & 7) << 3))
+    while True:
+        while stops == 0:
+            eight += 1
+            if eight == eights.size:
+                return end, end, flags
+            stops = _stops_in(eights[eight])
+        lowest = stops & (~stops + np.uint64(1))
+        stops ^= lowest
+        at = (eight << 3) + np.int64(_PLACES[(lowest * _DE_BRUIJN) >> np.uint64(58)])
+        if at >= end:
+            return end, end, flags
+        char = src[at]
+        kind = _STOPS[char]
+        if kind == _BREAKS:
+            following = at + 2 if char == 13 and at + 1 < end and src[at + 1] == 10 else at + 1
+            return at, following, flags
+        if kind == _WIDE:
+            found = wide(src, at, end)
+            if found & 3 == BREAK:
+                return at, at + (found >> 2), flags
+            if char == 0xE2 and at + 2 < end and src[at + 1] == 0x84 and src[at + 2] == 0xAA:
+                flags |= _KELVIN
+        elif kind == _OPENING:
+            flags |= _BRACKET if char == 91 else _CURLY
+
+
+@njit(cache=True, nogil=True)
+def _has_long_word(src: Bytes, start: int, end: int, limit: int) -> bool:
+    """True when a word has more than ``limit`` characters; a line without line breaks is expected."""
+    at = start
+    word = start
+    while at < end:
+        char = src[at]
+        length = 1
+        space = char == 32 or char == 9 or char == 31
+        if char == 0xC2 or char == 0xE1 or char == 0xE2 or char == 0xE3:
+            found = wide(src, at, end)
+            space = found & 3 == SPACE
+            length = found >> 2
+        if space:
+            if at - word > limit and characters(src, word, at) > limit:
+                return True
             word = at + length
         at += length
-    words += end > word
-    return words, flags
+    return end - word > limit and characters(src, word, end) > limit
 
 
 @njit(cache=True, nogil=True)
@@ -383,69 +209,62 @@ def _ends_well(src: Bytes, start: int, end: int, marks: Bytes, ellipsis: bool) -
 
 
 @njit(cache=True, nogil=True)
-def clean_lines(
-    src: Bytes,
-    out: Bytes,
-    codes: NDArray[np.int8],
-    marks: Bytes,
-    max_word: int,
-    min_words: int,
-    count_first: bool,
-    ellipsis: bool,
-    citations: bool,
-    policy: bool,
-    javascript_kills: bool,
+def _verdict(flags: int, curly: bool, javascript_kills: bool, policy: bool) -> int:
+    """What the forbidden things in a line come to, in TFDS's order."""
+    if flags & LOREM:
+        return 6
+    if flags & JAVASCRIPT:
+        return 8 if javascript_kills else 4
+    if curly:
+        return 7
+    return 5 if policy and flags & POLICY else 0
+
+
+@njit(cache=True, nogil=True)
+def _clean(
+    src: Bytes, size: int, out: Bytes, codes: NDArray[np.int8], marks: Bytes, numbers: NDArray[np.int64]
 ) -> tuple[int, int, int, int]:
     """Apply the rules to every line; kept lines go to ``out``, joined by newlines, codes to ``codes``.
 
     Returns the code of the line that condemns the page (0: none; reading stops there), the number of lines
-    seen, of lines kept, and of bytes in ``out``. ``src`` must be valid UTF-8.
+    seen, of lines kept, and of bytes in ``out``. ``src`` must be valid UTF-8 of ``size`` bytes and zeros to a
+    multiple of eight.
     """
-    size = src.shape[0]
-    at = 0
-    lines = 0
-    kept = 0
-    done = 0
+    max_word, min_words, count_first, ellipsis = numbers[0], numbers[1], numbers[2] != 0, numbers[3] != 0
+    citations, policy, javascript_kills = numbers[4] != 0, numbers[5] != 0, numbers[6] != 0
+    eights = src.view(np.uint64)
+    at, lines, kept, done = 0, 0, 0, 0
     while at < size:
         start = at
-        stop, at, long_word = _line_end(src, start, size, max_word)
+        stop, at, seen = _line_end(src, eights, start, size)
         line = lines
         lines += 1
-        if long_word:
+        if stop - start > max_word and _has_long_word(src, start, stop, max_word):
             codes[line] = 1
             continue
-        stop = _strip_right(src, start, stop)
         codes[line] = 2
-        if stop == start or not (marks[src[stop - 1]] or (citations and src[stop - 1] == 93)):
+        stop = strip_right(src, start, stop)
+        rewrite = citations and seen & _BRACKET != 0
+        if stop == start or not (marks[src[stop - 1]] or (rewrite and src[stop - 1] == 93)):
             continue
-        start = _strip_left(src, start, stop)
+        start = strip_left(src, start, stop)
         begin = done + (kept > 0)
-        end = _copy(src, start, stop, out, begin, citations)
+        end = stop - start + begin
+        if rewrite:
+            end = _without_citations(src, start, stop, out, begin)
+        else:
+            out[begin:end] = src[start:stop]
         if not _ends_well(out, begin, end, marks, ellipsis):
             continue
-        words, flags = _scan(out, begin, end)
-        if count_first:
-            words = _scan(src, start, stop)[0]
-        if words < min_words:
-            codes[line] = 3
+        code = 3
+        if _has_words(src, start, stop, min_words) if count_first else _has_words(out, begin, end, min_words):
+            flags = find_phrases(out, begin, end, seen & _KELVIN != 0)
+            code = _verdict(flags, seen & _CURLY != 0, javascript_kills, policy)
+        codes[line] = code
+        if code >= 6:
+            return code, lines, kept, done
+        if code:
             continue
-        if flags:
-            if flags & _LOREM:
-                codes[line] = 6
-                return 6, lines, kept, done
-            if flags & _JAVASCRIPT:
-                if javascript_kills:
-                    codes[line] = 8
-                    return 8, lines, kept, done
-                codes[line] = 4
-                continue
-            if flags & _CURLY:
-                codes[line] = 7
-                return 7, lines, kept, done
-            if policy and flags & _POLICY:
-                codes[line] = 5
-                continue
-        codes[line] = 0
         if kept:
             out[done] = 10
         kept += 1
@@ -453,25 +272,40 @@ def clean_lines(
     return 0, lines, kept, done
 
 
+_NO_CODES = np.empty(0, np.int8)
+
+
+class Cleaned(NamedTuple):
+    """A page after the line rules: the line that condemned it (``kept``: none did), its text, what became of lines."""
+
+    fatal: Line
+    text: str
+    kept: int
+    codes: NDArray[np.int8]
+
+
 def clean_page(text: str, rules: LineRules) -> Cleaned:
-    """Apply the line rules to a page.
+    """Apply the line rules to a page; its text is the lines that are kept, rewritten without citation marks.
 
     Raises:
         UnicodeEncodeError: the text holds a lone surrogate.
     """
     data = text.encode()
-    fatal = _condemned(text, rules) if rules.everywhere else Line.kept
-    if fatal is not Line.kept:
-        return Cleaned(fatal, "", 0, np.empty(0, np.int8))
-    out = np.empty(len(data) + 1, np.uint8)
-    codes = np.empty(len(data), np.int8)
+    size = len(data)
+    if rules.everywhere and (fatal := _condemned(text, rules)) is not Line.kept:
+        return Cleaned(fatal, "", 0, _NO_CODES)
+    src = np.frombuffer(data + bytes(-size & 7), np.uint8)
+    out = np.empty(size + 1, np.uint8)
+    codes = np.empty(size, np.int8)
+    code, lines, kept, done = _clean(src, size, out, codes, *_arguments(rules))
+    return Cleaned(Line(code), str(out[:done].data, "utf-8").strip(), kept, codes[:lines])
+
+
+@cache
+def _arguments(rules: LineRules) -> tuple[Bytes, NDArray[np.int64]]:
     marks = np.zeros(256, np.uint8)
     marks[list(rules.end_marks.encode("ascii"))] = 1
-    code, lines, kept, done = clean_lines(
-        np.frombuffer(data, np.uint8),
-        out,
-        codes,
-        marks,
+    numbers = (
         2**62 if rules.max_word is None else rules.max_word,
         rules.min_words,
         rules.count_words_first,
@@ -480,8 +314,7 @@ def clean_page(text: str, rules: LineRules) -> Cleaned:
         rules.drop_policy,
         rules.javascript == "page",
     )
-    cleaned = out[:done].tobytes().decode().strip()
-    return Cleaned(Line(code), cleaned, kept, codes[:lines].copy())
+    return marks, np.array(numbers, np.int64)
 
 
 def _condemned(text: str, rules: LineRules) -> Line:

@@ -9,7 +9,8 @@ from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import read_bytes
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.c4.lines import Line, LineRules, clean_page
+from llama_data.stages.c4.line_rules import Line, LineRules
+from llama_data.stages.c4.lines import clean_page
 from llama_data.stages.c4.sentences import count_sentences
 
 MAX_CHARACTERS = 190_000
