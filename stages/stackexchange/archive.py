@@ -39,7 +39,7 @@ def open_posts(split: Split, *, max_bytes: int, max_ratio: int) -> Iterator[Bina
     elif split.name.endswith(".gz"):
         limit = min(max_bytes, max_ratio * max(split.size, _PIECE))
         with open_decompressed(split.path) as plain:
-            yield cast("BinaryIO", _Limited(plain, limit))
+            yield cast("BinaryIO", _Limited(cast("gzip.GzipFile", plain), limit))
     else:
         with open_binary(split.path) as raw:
             raw.seek(split.start)
@@ -49,13 +49,14 @@ def open_posts(split: Split, *, max_bytes: int, max_ratio: int) -> Iterator[Bina
 class _Limited:
     """Reads at most ``limit`` bytes of a decompressed stream, and names what is wrong with it."""
 
-    def __init__(self, stream: BinaryIO, limit: int) -> None:
+    def __init__(self, stream: gzip.GzipFile, limit: int) -> None:
         self._stream = stream
         self._left = limit
 
     def read(self, size: int) -> bytes:
+        """The next bytes, at most ``size``: what one step of unpacking gives, so that damage costs nothing before it."""
         try:
-            data = self._stream.read(size)
+            data = self._stream.read1(size)
         except EOFError:
             raise RecordError(Reason.truncated_file, "the compressed file ends early") from None
         except _DAMAGED_GZIP as error:

@@ -126,8 +126,8 @@ class _Writer:
             text = self._table(element, depth)
             return [text] if text else []
         if tag == "li":  # outside a list
-            text = _item("* ", self.blocks(element, depth))
-            return [text] if text else []
+            found = self.blocks(element, depth)
+            return [_item("* ", found)] if found else []
         return self.blocks(element, depth)
 
     def _inline(self, element: Any, depth: int, out: list[str], walk: Callable[[Any, int], None]) -> None:

@@ -41,45 +41,47 @@ def scan_rows(stream: BinaryIO, start: int = 0, end: int | None = None) -> Itera
 
     A row longer than ``MAX_ROW`` bytes comes cut off there, and not ``whole``. Errors of the stream pass through.
     """
-    data, base = b"", start  # data[0] is at offset `base`
+    data, base, position = b"", start, 0  # data[0] is at offset `base`, and what comes next at `position`
     while True:
-        mark = _ROW.search(data)
+        mark = _ROW.search(data, position)
         if mark is None:
-            keep = data[-_LONGEST_MARK:]
-            base += len(data) - len(keep)
-            if end is not None and base >= end:
+            position = max(position, len(data) - _LONGEST_MARK)
+            if end is not None and base + position >= end:
                 return
             block = stream.read(BLOCK)
             if not block:
                 return
-            data = keep + block
+            data, base, position = data[position:] + block, base + position, 0
             continue
-        base += mark.start()
-        if end is not None and base >= end:
+        position = mark.start()
+        offset = base + position
+        if end is not None and offset >= end:
             return
-        data = data[mark.start() :]
-        close, data = _find_close(stream, data)
+        close = data.find(b"<", position + 1)
         if close < 0:
-            yield Row(base, data[:MAX_ROW], False)
-            close = _LONGEST_MARK - 1
+            data, base, position = data[position:], offset, 0
+            close, data = _find_close(stream, data)
+        if close < 0:
+            yield Row(offset, data[position : position + MAX_ROW], False)
+            position += _LONGEST_MARK - 1
         else:
-            yield Row(base, data[:close], True)
-        data, base = data[close:], base + close
+            yield Row(offset, data[position:close], True)
+            position = close
 
 
 def _find_close(stream: BinaryIO, data: bytes) -> tuple[int, bytes]:
-    """The end of the row at the start of ``data``: the next ``<``. Reads on as needed; -1 when there is none."""
-    position = 1
+    """The end of the row that ``data`` begins with: the next ``<``. Reads on as needed; -1 when there is none."""
+    position = len(data)
     while True:
-        close = data.find(b"<", position)
-        if close >= 0:
-            return close, data
-        position = len(data)
         block = stream.read(BLOCK) if position <= MAX_ROW else b""
         if not block:
             # a row may be the very last thing in a file that lost its closing tag
             return (len(data) if data.rstrip().endswith(b"/>") else -1), data
         data += block
+        close = data.find(b"<", position)
+        if close >= 0:
+            return close, data
+        position = len(data)
 
 
 def parse_row(row: Row) -> dict[str, str]:
