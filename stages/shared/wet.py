@@ -362,8 +362,10 @@ class _Member:
 
 def _read_member(window: _Window, offset: int) -> Generator[WetRecord | WetDamage, None, int]:
     """Read one member; the generator's value is where to go on."""
-    if window.at(offset, 512).strip(b"\x00") == b"":
-        return offset + len(window.at(offset, 512))
+    data = window.at(offset, _FEED)
+    padding = len(data) - len(data.lstrip(b"\x00"))
+    if padding:
+        return offset + padding
     member = _Member(window, offset)
     for within, found in _frame(member.chunks()):
         yield _placed(found, offset, within)
@@ -377,9 +379,7 @@ def _next_member(window: _Window, offset: int) -> int:
     while data := window.at(offset, _BATCH):
         for found in _GZIP.finditer(data):
             try:
-                start = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(
-                    window.at(offset + found.start(), _FEED), 64
-                )
+                start = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(window.at(offset + found.start(), _FEED), 64)
             except zlib.error:
                 continue
             if start.lstrip(b"\r\n").startswith(b"WARC/"):
