@@ -26,7 +26,8 @@ class Rules(NamedTuple):
     ``ascii_glue[a * 128 + b]``: 1 when a and b stand side by side in a piece. ``glue``: the same for all characters,
     as a hashed bit set (a false yes only makes a chunk longer). ``symbol_of``: symbol of each code point, -1 when it
     is in no piece. ``pairs``: hash table of left | right | merged symbol. ``ranks``: merge order of a symbol, lower
-    first. ``numbers``: vocabulary size, unknown id, 1 for byte fallback, code point that a space stands for.
+    first. ``numbers``: vocabulary size, unknown id, 1 for byte fallback, code point that a space stands for, and
+    64 - log2 of the size of ``pairs``.
     """
 
     ascii_glue: NDArray[np.uint8]
@@ -80,9 +81,11 @@ def build_rules(facts: ModelFacts) -> Rules:
         byte_ids[value] = id
     fallback = int(facts.trainer["byte_fallback"])
     unknown = next((id for id, piece in enumerate(facts.pieces) if piece.type == PieceType.UNKNOWN), 0)
-    numbers = np.array([len(facts.pieces), unknown, fallback, ord(space)], np.int64)
+    pairs = _pairs(normal, symbols)
+    shift = 65 - pairs.size.bit_length()
+    numbers = np.array([len(facts.pieces), unknown, fallback, ord(space), shift], np.int64)
     ascii_glue, glue = _glue(normal, space)
-    return Rules(ascii_glue, glue, symbol_of, _pairs(normal, symbols), _ranks(facts), byte_ids, numbers)
+    return Rules(ascii_glue, glue, symbol_of, pairs, _ranks(facts), byte_ids, numbers)
 
 
 def _glue(normal: dict[str, int], space: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

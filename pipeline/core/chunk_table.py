@@ -8,6 +8,9 @@ values of up to two numbers stand in the slot itself. A kernel takes the arrays 
     n = read(table, slot, out, at)                       # copies the numbers to out[at:at + n]
     ok = insert(table, data, start, end, key, values, n) # False: full; see below
 
+A hot loop takes the arrays' addresses once (``address``) and calls ``hash_at``, ``prefetch_at`` and ``find_at``: a
+call that is given arrays costs numba two atomic reference counts for each, several times the search itself.
+
 When ``insert`` says False the kernel returns to Python, which calls ``ChunkTable.make_room()`` (grow, or at the
 bound keep only what was found again since the last time) and enters the kernel again with the new arrays. What is
 in the table never changes a result, only its speed. ``FIND_LIMIT`` bounds the work of a probe on crafted keys: what
@@ -21,6 +24,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 from llvmlite import ir
+from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -51,81 +55,144 @@ class Table(NamedTuple):
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def load_word(typingctx: Any, array: Any, index: Any) -> Any:
-    """Eight bytes of a uint8 array from ``index`` on, as one little-endian uint64."""
-    signature = numba.types.uint64(array, index)
+def address(typingctx: Any, array: Any) -> Any:
+    """Where the array's first element lies in memory. The caller keeps the array alive."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         view = context.make_array(signature.args[0])(context, builder, arguments[0])
-        address = builder.gep(view.data, [arguments[1]])
-        word = builder.bitcast(address, ir.IntType(64).as_pointer())
-        return builder.load(word, align=1)
+        return builder.ptrtoint(view.data, ir.IntType(64))
 
-    return signature, build
+    return numba.types.int64(array), build
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def store_word(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
-    """Write eight bytes of a uint8 array from ``index`` on, from one little-endian uint64."""
-    signature = numba.types.void(array, index, numba.types.uint64)
+def load_word(typingctx: Any, place: Any) -> Any:
+    """The eight bytes at an address, as one uint64 (little-endian machines only, as all that numba supports)."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        view = context.make_array(signature.args[0])(context, builder, arguments[0])
-        address = builder.gep(view.data, [arguments[1]])
-        word = builder.bitcast(address, ir.IntType(64).as_pointer())
-        builder.store(arguments[2], word, align=1)
+        return builder.load(builder.inttoptr(arguments[0], ir.IntType(64).as_pointer()), align=1)
+
+    return numba.types.uint64(numba.types.int64), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load_byte(typingctx: Any, place: Any) -> Any:
+    """The byte at an address, as int64."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        byte = builder.load(builder.inttoptr(arguments[0], ir.IntType(8).as_pointer()))
+        return builder.zext(byte, ir.IntType(64))
+
+    return numba.types.int64(numba.types.int64), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load_int(typingctx: Any, place: Any) -> Any:
+    """The int32 at an address, as int64."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number = builder.load(builder.inttoptr(arguments[0], ir.IntType(32).as_pointer()))
+        return builder.sext(number, ir.IntType(64))
+
+    return numba.types.int64(numba.types.int64), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _store_word(typingctx: Any, place: Any, value: Any) -> Any:
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.store(arguments[1], builder.inttoptr(arguments[0], ir.IntType(64).as_pointer()), align=1)
         return context.get_dummy_value()
 
-    return signature, build
+    return numba.types.void(numba.types.int64, numba.types.uint64), build
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def _last_word(data, start, length):  # type: ignore[no-untyped-def]
-    word = load_word(data, start)
-    return word & (np.uint64(0xFFFFFFFFFFFFFFFF) >> (np.uint64(8) * (np.uint64(8) - np.uint64(length))))
+@intrinsic  # type: ignore[untyped-decorator]
+def _prefetch(typingctx: Any, place: Any) -> Any:
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, word, word, word])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        flags = [ir.Constant(word, value) for value in (0, 3, 1)]
+        builder.call(function, [builder.inttoptr(arguments[0], pointer), *flags])
+        return context.get_dummy_value()
+
+    return numba.types.void(numba.types.int64), build
 
 
 @numba.njit(cache=True, nogil=True)
-def key_hash(data, start, end):  # type: ignore[no-untyped-def]
-    """Hash of ``data[start:end]`` (never 0); the span must not be empty."""
-    length = end - start
+def prefetch_at(slots, mask, key):  # type: ignore[no-untyped-def]
+    """Ask for the slot of a key's first probe, some dozens of keys before ``find_at`` needs it."""
+    _prefetch(slots + np.int64((key >> np.uint64(20)) & mask) * 32)
+
+
+@numba.njit(cache=True, nogil=True)
+def _last_word(place, length):  # type: ignore[no-untyped-def]
+    return load_word(place) & (np.uint64(0xFFFFFFFFFFFFFFFF) >> (np.uint64(8) * (np.uint64(8) - np.uint64(length))))
+
+
+@numba.njit(cache=True, nogil=True)
+def hash_at(place, length):  # type: ignore[no-untyped-def]
+    """Hash of ``length`` (at least 1) bytes at an address; never 0."""
     h = np.uint64(length) * _P2
     while length > 8:
-        h = (h ^ load_word(data, start)) * _P1
+        h = (h ^ load_word(place)) * _P1
         h ^= h >> np.uint64(29)
-        start += 8
+        place += 8
         length -= 8
-    h = (h ^ _last_word(data, start, length)) * _P1
+    h = (h ^ _last_word(place, length)) * _P1
     h = (h ^ (h >> np.uint64(32))) * _P2
     return h | np.uint64(1)
 
 
 @numba.njit(cache=True, nogil=True)
-def find(table, data, start, end, key):  # type: ignore[no-untyped-def]
-    """The slot that holds ``data[start:end]``, or -1."""
-    slots, length = table.slots, end - start
-    mask = np.uint64(slots.shape[0] - 1)
+def key_hash(data, start, end):  # type: ignore[no-untyped-def]
+    """Hash of ``data[start:end]`` (never 0); the span must not be empty."""
+    return hash_at(address(data) + start, end - start)
+
+
+@numba.njit(cache=True, nogil=True)
+def _same(one, other, length):  # type: ignore[no-untyped-def]
+    """True when two spans of more than 8 bytes are equal."""
+    last = length - 8
+    at = 0
+    while at < last:
+        if load_word(one + at) != load_word(other + at):
+            return False
+        at += 8
+    return load_word(one + last) == load_word(other + last)
+
+
+@numba.njit(cache=True, nogil=True)
+def find_at(slots, mask, keys, place, length, key):  # type: ignore[no-untyped-def]
+    """The slot that holds the ``length`` bytes at the address ``place``, or -1.
+
+    ``slots`` and ``keys`` are the addresses of these arrays, ``mask`` is the number of slots less one.
+    """
     at = (key >> np.uint64(20)) & mask
     for _ in range(FIND_LIMIT):
-        stored = slots[at, HASH]
-        if stored == key and (slots[at, LENGTHS] & _LENGTH_MASK) == np.uint64(length):
-            if length <= 8:
-                if slots[at, KEY] == _last_word(data, start, length):
-                    slots[at, LENGTHS] |= _FOUND_AGAIN
-                    return np.int64(at)
-            else:
-                offset, same = np.int64(slots[at, KEY]), True
-                for i in range(length):
-                    if table.keys[offset + i] != data[start + i]:
-                        same = False
-                        break
+        slot = slots + np.int64(at) * 32
+        stored = load_word(slot)
+        if stored == key:
+            lengths = load_word(slot + 24)
+            if (lengths & _LENGTH_MASK) == np.uint64(length):
+                held = load_word(slot + 8)
+                same = held == _last_word(place, length) if length <= 8 else _same(keys + np.int64(held), place, length)
                 if same:
-                    slots[at, LENGTHS] |= _FOUND_AGAIN
+                    if not lengths & _FOUND_AGAIN:
+                        _store_word(slot + 24, lengths | _FOUND_AGAIN)
                     return np.int64(at)
         elif stored == _EMPTY:
             return np.int64(-1)
         at = (at + np.uint64(1)) & mask
     return np.int64(-1)
+
+
+@numba.njit(cache=True, nogil=True)
+def find(table, data, start, end, key):  # type: ignore[no-untyped-def]
+    """The slot that holds ``data[start:end]``, or -1."""
+    slots = table.slots
+    mask = np.uint64(slots.shape[0] - 1)
+    return find_at(address(slots), mask, address(table.keys), address(data) + start, end - start, key)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -176,7 +243,7 @@ def insert(table, data, start, end, key, values, n):  # type: ignore[no-untyped-
             return True
         at = (at + np.uint64(1)) & mask
     if length <= 8:
-        slots[at, KEY] = _last_word(data, start, length)
+        slots[at, KEY] = _last_word(address(data) + start, length)
     else:
         offset = counts[KEYS_USED]
         table.keys[offset : offset + length] = data[start:end]
@@ -242,8 +309,11 @@ def _move(old, new, everything):  # type: ignore[no-untyped-def]
 
 
 def _make(slots: int) -> Table:
+    # A slot must not lie across two cache lines.
+    space = np.zeros(slots * 4 + 8, np.uint64)
+    skip = (-space.ctypes.data % 64) // 8
     return Table(
-        np.zeros((slots, 4), np.uint64),
+        space[skip : skip + slots * 4].reshape(slots, 4),
         np.zeros(slots * KEY_BYTES, np.uint8),
         np.zeros(slots * VALUE_NUMBERS, np.int32),
         np.zeros(3, np.int64),
