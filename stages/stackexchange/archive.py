@@ -16,7 +16,7 @@ import py7zr
 from py7zr.io import Py7zIO, WriterFactory
 
 from llama_data.pipeline.core.errors import RecordError
-from llama_data.pipeline.core.files import Split, open_binary, open_decompressed
+from llama_data.pipeline.core.files import Split, open_binary
 from llama_data.pipeline.core.reasons import Reason
 
 _PIECE = 1 << 20
@@ -38,8 +38,8 @@ def open_posts(split: Split, *, max_bytes: int, max_ratio: int) -> Iterator[Bina
             yield cast("BinaryIO", stream)
     elif split.name.endswith(".gz"):
         limit = min(max_bytes, max_ratio * max(split.size, _PIECE))
-        with open_decompressed(split.path) as plain:
-            yield cast("BinaryIO", _Limited(cast("gzip.GzipFile", plain), limit))
+        with open_binary(split.path) as raw, gzip.GzipFile(fileobj=raw) as plain:
+            yield cast("BinaryIO", _Limited(plain, limit))
     else:
         with open_binary(split.path) as raw:
             raw.seek(split.start)
@@ -54,7 +54,7 @@ class _Limited:
         self._left = limit
 
     def read(self, size: int) -> bytes:
-        """The next bytes, at most ``size``: what one step of unpacking gives, so that damage costs nothing before it."""
+        """The next bytes, at most ``size``: what one step of unpacking gives; damage loses nothing before it."""
         try:
             data = self._stream.read1(size)
         except EOFError:
