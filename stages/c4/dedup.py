@@ -37,7 +37,7 @@ _TASK = np.uint64(32)
 
 
 def text_hash(text: str) -> int:
-    """First eight bytes of the MD5 of the text, as the number they spell (so that order is that of the digest)."""
+    """First eight bytes of the MD5 of the text as a number, so that numbers are in the order of the digests."""
     return int.from_bytes(hashlib.md5(text.encode(), usedforsecurity=False).digest()[:8], "big")
 
 
@@ -113,9 +113,7 @@ class FindOlderCopies(_Partition):
 
     name = "find_older_copies"
 
-    def run(
-        self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1
-    ) -> Iterator[Document]:
+    def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write the losing pages of this range of addresses. Yields nothing."""
         urls = np.concatenate([self._read("urls", URL, task, rank) for task in range(self.tasks)])
         urls = urls[np.lexsort((urls["page"], -urls["time"], urls["hash"]))]
@@ -129,9 +127,7 @@ class FindRepeatedLines(_Partition):
 
     name = "find_repeated_lines"
 
-    def run(
-        self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1
-    ) -> Iterator[Document]:
+    def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write the lines of this range of hashes that go. Yields nothing."""
         kept = []
         for task in range(self.tasks):
@@ -211,9 +207,7 @@ class DropRepeatedLines(_Decided):
         self._lines = records["line"]
         pages, starts = np.unique(records["page"], return_index=True)
         ends = np.append(starts[1:], len(records))
-        self._ranges = dict(
-            zip(pages.tolist(), zip(starts.tolist(), ends.tolist(), strict=True), strict=True)
-        )
+        self._ranges = dict(zip(pages.tolist(), zip(starts.tolist(), ends.tolist(), strict=True), strict=True))
 
     def judge(self, doc: Document) -> Reason | None:
         """Cut the lines out, or return why the page goes."""

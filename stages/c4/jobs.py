@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from llama_data.pipeline.core.block import Sink
+from llama_data.pipeline.core.assets import model_path
+from llama_data.pipeline.core.block import Rule, Sink
 from llama_data.pipeline.core.files import Split, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
@@ -19,7 +20,14 @@ from llama_data.stages.c4.dedup import (
 )
 from llama_data.stages.c4.line_rules import PRESETS, LineRules
 from llama_data.stages.c4.reader import C4Reader
-from llama_data.stages.c4.rules import MAX_CHARACTERS, BadWords, CleanPage, EmptyText, PageLimit
+from llama_data.stages.c4.rules import (
+    MAX_CHARACTERS,
+    BadWords,
+    ChosenLanguage,
+    CleanPage,
+    EmptyText,
+    PageLimit,
+)
 from llama_data.stages.shared.grouped import HASH_GROUPS
 
 DOMAIN = "c4"
@@ -31,7 +39,8 @@ class Settings(DomainSettings):
 
     ``rebuild``: False takes the released files as they are (LLaMA's choice); True applies the recipe to raw
     pages. ``rules``: whose constants the line rules use. ``max_characters``: longer pages go (None: no limit).
-    ``newest_page``, ``line_dedup``: the two corpus-wide steps. ``bad_words``: a list, one entry a line.
+    ``newest_page``, ``line_dedup``: the two corpus-wide steps. ``language`` with ``language_model`` (a fastText
+    model) and ``min_language_score``: which pages stay (None: all). ``bad_words``: a list, one entry a line.
     """
 
     inputs: tuple[str, ...] = ("**/*.json.gz", "**/*.jsonl", "**/*.jsonl.gz", "**/*.jsonl.zst")
@@ -40,6 +49,9 @@ class Settings(DomainSettings):
     max_characters: int | None = Field(default=MAX_CHARACTERS, gt=0)
     newest_page: bool = True
     line_dedup: bool = True
+    language: str | None = "en"
+    language_model: str = "lid.176.bin"
+    min_language_score: float = Field(default=0.5, ge=0, le=1)
     bad_words: str | None = None
 
     @property
@@ -56,7 +68,7 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
 
 def _released(run: RunContext, splits: list[Split]) -> Job:
     steps = [
-        C4Reader(splits=splits, domain=DOMAIN),
+        C4Reader(splits=splits, language="en"),
         EmptyText(),
         Sink(run=run, domain=DOMAIN, columns=_COLUMNS),
     ]
@@ -64,7 +76,7 @@ def _released(run: RunContext, splits: list[Split]) -> Job:
 
 
 def partitions(splits: list[Split], max_task_bytes: int) -> int:
-    """Ranges of hashes, so that a task holds at most about a gigabyte: lines hash to about a tenth of their bytes."""
+    """Ranges of hashes: as many as keep a task under about a gigabyte, for hashes come to a tenth of the input."""
     total = sum(split.size for split in splits)
     return min(HASH_GROUPS, 1 + total // (8 * max_task_bytes))
 
@@ -72,10 +84,15 @@ def partitions(splits: list[Split], max_task_bytes: int) -> int:
 def _rebuild(settings: Settings, run: RunContext, splits: list[Split]) -> list[Job]:
     tasks, parts = len(splits), partitions(splits, settings.max_task_bytes)
     work = run.work(DOMAIN)
-    read = C4Reader(splits=splits, domain=DOMAIN)
+    read = C4Reader(splits=splits)
     limit = [] if settings.max_characters is None else [PageLimit(maximum=settings.max_characters)]
     clean = CleanPage(rules=settings.line_rules)
-    last = [BadWords(path=settings.bad_words)] if settings.bad_words else []
+    last: list[Rule] = []
+    if settings.language is not None:
+        model = model_path(settings.language_model, run.models_dir)
+        last.append(ChosenLanguage(model=model, language=settings.language, minimum=settings.min_language_score))
+    if settings.bad_words is not None:
+        last.append(BadWords(path=settings.bad_words))
     sink = Sink(run=run, domain=DOMAIN, columns=_COLUMNS)
     older = [DropOlderCopies(work=work, parts=parts)] if settings.newest_page else []
     repeated = (

@@ -79,7 +79,7 @@ def _digit(src: Bytes, at: int, end: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _same(src: Bytes, at: int, end: int, word: Bytes) -> bool:
-    return at + word.size <= end and np.all(src[at : at + word.size] == word)
+    return at + word.size <= end and bool(np.all(src[at : at + word.size] == word))
 
 
 @njit(cache=True, nogil=True)
@@ -161,7 +161,7 @@ def _line_end(src: Bytes, eights: NDArray[np.uint64], start: int, end: int) -> t
             stops = _stops_in(eights[eight])
         lowest = stops & (~stops + np.uint64(1))
         stops ^= lowest
-        at = (eight << 3) + np.int64(_PLACES[(lowest * _DE_BRUIJN) >> np.uint64(58)])
+        at = (eight << 3) + int(_PLACES[(lowest * _DE_BRUIJN) >> np.uint64(58)])
         if at >= end:
             return end, end, flags
         char = src[at]

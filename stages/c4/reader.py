@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from llama_data.pipeline.core.block import Reader
 from llama_data.pipeline.core.document import Document, new_document
@@ -17,9 +17,16 @@ WET_SUFFIXES = (".wet", ".wet.gz")
 
 
 class C4Reader(Reader):
-    """One document for every line of a JSON file, and for every page of a WET file."""
+    """One document for every line of a JSON file, and for every page of a WET file.
+
+    ``language`` is what all pages are known to be in; None when that is to be found out.
+    """
 
     name = "read_c4"
+
+    def __init__(self, *, splits: Sequence[Split], domain: str = DOMAIN, language: str | None = None) -> None:
+        super().__init__(splits=splits, domain=domain)
+        self.language = language
 
     def read(self, split: Split) -> Iterator[Document]:
         """Yield the split's documents; the key of a record is its line number (JSON) or its offset (WET)."""
@@ -61,4 +68,5 @@ class C4Reader(Reader):
             source=source,
             url=url if isinstance(url, str) else None,
             timestamp=timestamp if isinstance(timestamp, str) else None,
+            language=self.language,
         )

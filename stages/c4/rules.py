@@ -12,6 +12,7 @@ from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.c4.line_rules import Line, LineRules
 from llama_data.stages.c4.lines import clean_page
 from llama_data.stages.c4.sentences import count_sentences
+from llama_data.stages.shared.fasttext_model import FastTextModel
 
 MAX_CHARACTERS = 190_000
 _SCHEME = re.compile(r"\Ahttps?://(?:www\.)?")
@@ -29,7 +30,7 @@ def url_key(url: str) -> str:
 
 
 def has_sentences(text: str, minimum: int) -> bool:
-    """True when the lines of ``text`` hold at least ``minimum`` sentences; every line that is not blank has one."""
+    """True when the lines of ``text`` hold at least ``minimum`` sentences; a line that is not blank has one."""
     lines = text.split("\n") if text else []
     if len(lines) >= minimum and all(lines):
         return True
@@ -83,8 +84,36 @@ class CleanPage(Rule):
         return None
 
 
+class ChosenLanguage(Rule):
+    """Keeps pages whose best language is ``language`` with a score (0 to 1) of at least ``minimum``.
+
+    C4 asked langdetect for 0.99, whose scores are nearly always above that for the language it finds; fastText's
+    are spread out, so its usual 0.5 stands here.
+    """
+
+    name = "language"
+
+    def __init__(self, *, model: str, language: str, minimum: float) -> None:
+        super().__init__()
+        self.model = model
+        self.language = language
+        self.minimum = minimum
+        self._loaded: FastTextModel | None = None
+
+    def judge(self, doc: Document) -> Reason | None:
+        """Return the reason when it is another language, or none for certain; both go to the metadata."""
+        if self._loaded is None:
+            self._loaded = FastTextModel.load(self.model)
+        (found,) = self._loaded.predict([doc.text.replace("\n", " ").encode()])
+        doc.metadata["language"] = found.label
+        doc.metadata["language_score"] = round(found.score, 4)
+        if found.label is None or found.score < self.minimum:
+            return Reason.language_uncertain
+        return None if found.label == self.language else Reason.language_not_chosen
+
+
 class BadWords(Rule):
-    """Rejects a page that holds an entry of the user's list, flanked by non-word characters or the page's ends.
+    """Rejects a page that holds an entry of the user's list, flanked by non-word characters or the page's end.
 
     The list has one entry a line (TFDS: LDNOOBW's English list of 377 entries); matched in lower case.
     """

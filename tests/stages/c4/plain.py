@@ -1,14 +1,16 @@
-"""C4's line rules in plain Python, written from the rules and not from the kernel: what the kernel is held to."""
+"""C4's line rules in plain Python, written from the rules and not from the kernel, which is held to it."""
 
 from __future__ import annotations
 
 import re
 
+from llama_data.stages.c4.line_rules import LineRules
+
 MARKS = re.compile(r"\[\d*\]|\[edit\]|\[citation needed\]")
 POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
 
 
-def plain_clean(text, rules):
+def plain_clean(text: str, rules: LineRules) -> tuple[int, list[int], list[str]]:
     """Return (code that condemns the page or 0, codes of the lines, kept lines)."""
     if rules.everywhere:
         lower = text.lower()
@@ -18,7 +20,8 @@ def plain_clean(text, rules):
             return 8, [], []
         if "{" in text:
             return 7, [], []
-    codes, kept = [], []
+    codes: list[int] = []
+    kept: list[str] = []
     for raw in text.splitlines():
         code, line = plain_line(raw.strip(), rules)
         codes.append(code)
@@ -29,7 +32,7 @@ def plain_clean(text, rules):
     return 0, codes, kept
 
 
-def plain_line(line, rules):
+def plain_line(line: str, rules: LineRules) -> tuple[int, str]:
     """Return (code, the line without citations)."""
     before = line.split()
     if rules.max_word is not None and any(len(word) > rules.max_word for word in before):
