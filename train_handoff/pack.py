@@ -1,0 +1,399 @@
+"""Packing: documents of one domain to rows of ``seq_len + 1`` token ids.
+
+Documents become ``BOS ids EOS``, one after the other, cut every ``seq_len`` tokens with one token of overlap; what is
+left at the end of a task is dropped and counted. A document goes to the validation split by a seeded hash of its id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import orjson
+import zstandard
+from numpy.typing import NDArray
+from pydantic import Field
+
+from llama_data.pipeline.core.block import Reader, Step
+from llama_data.pipeline.core.document import Document, new_document
+from llama_data.pipeline.core.errors import InputError, ModelError, RecipeError
+from llama_data.pipeline.core.files import (
+    Split,
+    atomic_write,
+    join,
+    list_files,
+    list_inputs,
+    open_decompressed,
+    read_jsonl,
+    remove_tree,
+)
+from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.settings import Strict
+from llama_data.tokenizer.encode import FastEncoder
+from llama_data.train_handoff.shards import Footer, ShardWriter, read_footer
+
+BATCH_BYTES = 4 << 20
+READ_BYTES = 4 << 20
+VALIDATION = "validation"
+SHUFFLE_INDEX = np.dtype([("key", "<u8"), ("length", "<i8"), ("validation", "?")])
+
+
+class PackSettings(Strict):
+    """How documents become rows.
+
+    ``bos``, ``eos``: what stands around every document (at least one, or documents could not be told apart).
+    ``validation``: share of documents, 0..1, held out. ``shuffle``: put the documents of the domain in a seeded random
+    order first. ``max_task_bytes``: compressed input of one task. ``max_table_bytes``: memory of the encoder's table.
+    """
+
+    seq_len: int = Field(default=2048, ge=1)
+    bos: bool = True
+    eos: bool = True
+    validation: float = Field(default=0.0005, ge=0, lt=1)
+    shuffle: bool = False
+    max_task_bytes: int = Field(default=256 << 20, gt=0)
+    max_table_bytes: int = Field(default=512 << 20, gt=0)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Some documents: their ids and texts."""
+
+    ids: list[str]
+    texts: list[str]
+
+
+def read_texts(path: str) -> Iterator[Texts]:
+    """Documents of a jsonl file (compressed by suffix), some megabytes at a time.
+
+    Raises:
+        InputError: a line is not a document, or the stream is damaged; names the file and the line.
+    """
+    number, rest = 0, b""
+    with open_decompressed(path) as stream:
+        while True:
+            try:
+                data = stream.read(READ_BYTES)
+            except (zstandard.ZstdError, EOFError, OSError) as error:
+                raise InputError(f"{path}: after line {number}: the compressed stream is damaged: {error}") from None
+            lines = (rest + data).split(b"\n")
+            rest = lines.pop() if data else b""
+            found = Texts([], [])
+            for line in lines:
+                number += 1
+                if not line:
+                    continue
+                try:
+                    record = orjson.loads(line)
+                    found.ids.append(record["id"])
+                    found.texts.append(record["text"])
+                except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+                    raise InputError(f"{path}: line {number}: not a document with id and text: {error}") from None
+            if found.ids:
+                yield found
+            if not data:
+                return
+
+
+def _batches(paths: Iterable[str]) -> Iterator[Texts]:
+    """Documents of several files in batches that suit the encoder."""
+    for path in paths:
+        yield from read_texts(path)
+
+
+class Packer:
+    """Cuts a stream of tokens into rows and writes them to one shard."""
+
+    def __init__(self, writer: ShardWriter) -> None:
+        self.writer = writer
+        self.seq_len = writer.footer.seq_len
+        self.pending: list[NDArray[Any]] = []
+        self.size = 0
+
+    def add(self, ids: NDArray[Any], documents: int) -> None:
+        """Append the tokens of whole documents."""
+        self.writer.documents += documents
+        self.pending.append(ids)
+        self.size += len(ids)
+        if self.size > self.seq_len * self.writer.group_rows:
+            self._write(self.size // (self.seq_len * self.writer.group_rows) * self.writer.group_rows)
+
+    def _write(self, rows: int) -> None:
+        stream = np.concatenate(self.pending) if len(self.pending) != 1 else self.pending[0]
+        if rows * self.seq_len + 1 > len(stream):
+            rows -= 1
+        if rows > 0:
+            stream = np.ascontiguousarray(stream)
+            shape, step = (rows, self.seq_len + 1), stream.itemsize
+            self.writer.write(np.lib.stride_tricks.as_strided(stream, shape, (self.seq_len * step, step)))
+        self.pending = [stream[rows * self.seq_len :].copy()]
+        self.size = len(self.pending[0])
+
+    def finish(self) -> None:
+        """Write the last whole rows; the rest is dropped and counted."""
+        if self.pending:
+            self._write(max(self.size - 1, 0) // self.seq_len)
+        # The last token of the last row is also what would begin the next one: it is not lost.
+        self.writer.dropped_tokens = self.size - 1 if self.writer.rows else self.size
+
+
+@lru_cache(maxsize=1)
+def _encoder(path: str, max_table_bytes: int) -> FastEncoder:
+    """The encoder of this process: its table stays warm from one task to the next."""
+    return FastEncoder(path, max_table_bytes=max_table_bytes)
+
+
+def document_key(seed: int, id: str) -> tuple[int, int]:
+    """Two independent seeded 64-bit hashes of a document's id: for its place, and for the split it goes to."""
+    digest = blake2b(f"{seed}:{id}".encode(), digest_size=16).digest()
+    return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
+
+
+class PackStep(Reader):
+    """What the packing steps share: groups of input files, the encoder, the footer of the shards."""
+
+    def __init__(
+        self, *, groups: Sequence[Sequence[Split]], domain: str, run: RunContext, tokenizer: str, settings: PackSettings
+    ) -> None:
+        super().__init__(splits=[split for group in groups for split in group], domain=domain)
+        self.groups = tuple(tuple(group) for group in groups)
+        self.context = run
+        self.tokenizer = tokenizer
+        self.settings = settings
+
+    def read(self, split: Split) -> Iterator[Document]:
+        """The documents of one file, as documents."""
+        for record in read_jsonl(split.path):
+            yield new_document(
+                domain=self.domain, id=record["id"], text=record["text"], source=record["metadata"]["source"]
+            )
+
+    @property
+    def output(self) -> str:
+        """Folder of the domain's shards."""
+        return join(self.context.output, "tokens", self.domain)
+
+    def encoder(self) -> FastEncoder:
+        """The encoder, loaded once a process. Raises ModelError when it lacks the BOS or EOS that is asked for."""
+        encoder = _encoder(self.tokenizer, self.settings.max_table_bytes)
+        for wanted, id, name in ((self.settings.bos, encoder.bos_id, "BOS"), (self.settings.eos, encoder.eos_id, "EOS")):
+            if wanted and id < 0:
+                raise ModelError(f"{self.tokenizer}: it has no {name} piece; turn {name.lower()} off in the recipe")
+        return encoder
+
+    def footer(self, encoder: FastEncoder, split: str) -> Footer:
+        """What is known of a shard before it is written."""
+        return Footer(
+            kind="domain",
+            split="validation" if split == VALIDATION else "train",
+            domain=self.domain,
+            seq_len=self.settings.seq_len,
+            vocab_size=encoder.vocab_size,
+            tokenizer_sha256=encoder.sha256,
+            bos_id=encoder.bos_id if self.settings.bos else None,
+            eos_id=encoder.eos_id if self.settings.eos else None,
+        )
+
+    def packers(self, stack: ExitStack, encoder: FastEncoder, rank: int) -> list[Packer]:
+        """Packers of this task's training shard and, when documents are held out, of its validation shard."""
+        names = [f"{rank:05d}.parquet", f"{VALIDATION}/{rank:05d}.parquet"][: 2 if self.settings.validation else 1]
+        footers = [self.footer(encoder, split) for split in ("train", VALIDATION)]
+        writers = [ShardWriter(join(self.output, name), footer) for name, footer in zip(names, footers, strict=False)]
+        return [Packer(stack.enter_context(writer)) for writer in writers]
+
+    def encoded(self, rank: int) -> Iterator[tuple[list[str], NDArray[Any], NDArray[np.int64]]]:
+        """Batches of this task's documents: ids, tokens of all, and where each one's tokens end."""
+        encoder = self.encoder()
+        for batch in _batches(split.path for split in self.groups[rank]):
+            tokens, ends = encoder.encode_documents(batch.texts, bos=self.settings.bos, eos=self.settings.eos)
+            self.stat_update("documents", value=len(batch.ids), unit="batch")
+            self.stat_update("tokens", value=len(tokens), unit="batch")
+            yield batch.ids, tokens, ends
+
+    def held_out(self, ids: Sequence[str]) -> NDArray[np.bool_]:
+        """Which documents go to the validation split."""
+        limit = int(self.settings.validation * 2**64)
+        return np.array([document_key(self.context.seed, id)[1] < limit for id in ids], np.bool_)
+
+
+class Pack(PackStep):
+    """Encodes and packs the documents of one group of files a task, in their order."""
+
+    name = "tokenize"
+
+    def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Write this task's shards. Yields nothing."""
+        with ExitStack() as stack:
+            packers = self.packers(stack, self.encoder(), rank)
+            for ids, tokens, ends in self.encoded(rank):
+                out = self.held_out(ids) if len(packers) > 1 else np.zeros(len(ids), np.bool_)
+                if not out.any():
+                    packers[0].add(tokens, len(ids))
+                    continue
+                parts = np.split(tokens, ends[:-1])
+                for packer, chosen in zip(packers, (~out, out), strict=True):
+                    picked = [parts[i] for i in np.nonzero(chosen)[0]]
+                    if picked:
+                        packer.add(np.concatenate(picked), len(picked))
+            for packer in packers:
+                packer.finish()
+        yield from ()
+
+
+class Scatter(PackStep):
+    """First pass of a shuffle: encodes a group of files and leaves its documents sorted by their random key."""
+
+    name = "scatter"
+
+    def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Write this task's tokens and index below the work folder. Memory: the tokens of the task."""
+        parts: list[NDArray[Any]] = []
+        rows: list[tuple[int, int, bool]] = []
+        limit = int(self.settings.validation * 2**64)
+        for ids, tokens, ends in self.encoded(rank):
+            found = np.split(tokens, ends[:-1])
+            parts += found
+            for id, part in zip(ids, found, strict=True):
+                key, split = document_key(self.context.seed, id)
+                rows.append((key, len(part), split < limit))
+        index = np.array(rows, SHUFFLE_INDEX)
+        order = np.argsort(index["key"], kind="stable")
+        work = join(self.context.work(self.domain), "shuffle")
+        with atomic_write(join(work, f"{rank:05d}.tokens")) as stream:
+            for place in order:
+                stream.write(parts[place].tobytes())
+        with atomic_write(join(work, f"{rank:05d}.index")) as stream:
+            stream.write(index[order].tobytes())
+        yield from ()
+
+
+class Gather(PackStep):
+    """Second pass of a shuffle: task b packs the documents whose key falls into the b-th part of all keys."""
+
+    name = "gather"
+
+    def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Write this task's shards. Memory: the tokens of the task."""
+        tasks, encoder = len(self.groups), self.encoder()
+        keys, lengths, out, parts = [], [], [], []
+        for task in range(tasks):
+            index, tokens = _read_bucket(join(self.context.work(self.domain), "shuffle", f"{task:05d}"), rank, tasks, encoder)
+            keys.append(index["key"])
+            lengths.append(index["length"])
+            out.append(index["validation"])
+            parts += np.split(tokens, np.cumsum(index["length"])[:-1]) if len(index) else []
+        order = np.argsort(np.concatenate(keys), kind="stable")
+        held = np.concatenate(out)
+        with ExitStack() as stack:
+            packers = self.packers(stack, encoder, rank)
+            for place in order:
+                packers[1 if held[place] else 0].add(parts[place], 1)
+            for packer in packers:
+                packer.finish()
+        yield from ()
+
+
+def _read_bucket(path: str, bucket: int, buckets: int, encoder: FastEncoder) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Index and tokens of the documents of one bucket in one task's file of the first pass."""
+    with open_decompressed(path + ".index") as stream:
+        index = np.frombuffer(stream.read(), SHUFFLE_INDEX)
+    bounds = np.array([min((number << 64) // buckets, 2**64 - 1) for number in (bucket, bucket + 1)], np.uint64)
+    first, last = np.searchsorted(index["key"], bounds)
+    last = len(index) if bucket + 1 == buckets else last
+    before = int(index["length"][:first].sum())
+    index = index[first:last]
+    with open_decompressed(path + ".tokens") as stream:
+        stream.seek(before * encoder.dtype.itemsize)
+        tokens = np.frombuffer(stream.read(int(index["length"].sum()) * encoder.dtype.itemsize), encoder.dtype)
+    return index, tokens
+
+
+class Index(Step):
+    """Writes tokens.json beside the shards, so that a missing one is noticed, and clears what is left over."""
+
+    name = "index"
+
+    def __init__(self, *, output: str, tasks: int, work: str | None) -> None:
+        super().__init__()
+        self.output = output
+        self.tasks = tasks
+        self.work = work
+
+    def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Write the list of shards. Yields nothing."""
+        wanted = {f"{number:05d}.parquet" for number in range(self.tasks)}
+        shards = []
+        for folder in ("", VALIDATION):
+            for path in list_files(join(self.output, folder) if folder else self.output, ".parquet"):
+                name = path.rsplit("/", 1)[-1]
+                if name not in wanted:
+                    remove_tree(path)
+                    continue
+                footer = read_footer(path)
+                shards.append(
+                    {
+                        "name": f"{folder}/{name}".lstrip("/"),
+                        "split": footer.split,
+                        "rows": footer.rows,
+                        "documents": footer.documents,
+                        "tokens": footer.tokens,
+                        "dropped_tokens": footer.dropped_tokens,
+                        "content_sha256": footer.content_sha256,
+                    }
+                )
+        with atomic_write(join(self.output, "tokens.json")) as stream:
+            stream.write(json.dumps({"format": 1, "shards": shards}, indent=1).encode())
+        if self.work is not None:
+            remove_tree(self.work)
+        yield from ()
+
+
+def group_inputs(splits: Sequence[Split], max_bytes: int) -> list[list[Split]]:
+    """Consecutive files in groups of at most ``max_bytes``, or one file where that is larger."""
+    groups: list[list[Split]] = []
+    size = 0
+    for split in splits:
+        if not groups or size + split.size > max_bytes:
+            groups.append([])
+            size = 0
+        groups[-1].append(split)
+        size += split.size
+    return groups
+
+
+def tokenize_jobs(domain: str, run: RunContext, *, tokenizer: str, settings: PackSettings) -> list[Job]:
+    """The jobs that turn RUN/documents/<domain> into RUN/tokens/<domain>.
+
+    Raises:
+        RecipeError: neither BOS nor EOS is to be put around documents.
+        InputError: the domain has no documents.
+    """
+    if not (settings.bos or settings.eos):
+        raise RecipeError("tokenize: bos and eos are both off: documents could not be told apart; turn one on")
+    groups = group_inputs(list_inputs(run.documents(domain), ["*.jsonl.zst"]), settings.max_task_bytes)
+    common: dict[str, Any] = {
+        "groups": groups,
+        "domain": domain,
+        "run": run,
+        "tokenizer": tokenizer,
+        "settings": settings,
+    }
+    work = join(run.work(domain), "shuffle") if settings.shuffle else None
+    index = Job(
+        f"tokenize/{domain}/index",
+        [Index(output=join(run.output, "tokens", domain), tasks=len(groups), work=work)],
+        1,
+    )
+    if settings.shuffle:
+        return [
+            Job(f"tokenize/{domain}/scatter", [Scatter(**common)], len(groups)),
+            Job(f"tokenize/{domain}/gather", [Gather(**common)], len(groups)),
+            index,
+        ]
+    return [Job(f"tokenize/{domain}/pack", [Pack(**common)], len(groups)), index]
