@@ -41,7 +41,8 @@ _HEADER_LINE = re.compile(
 _CREDIT = re.compile(
     r"(?:(?:this )?(?:e-?text|e-?book|file|text)\b.{0,20}"
     r"\b(?:was )?(?:produced|prepared|scanned|created|typed|transcribed)\b"
-    r"|(?:produced|prepared|scanned|typed|digiti[sz]ed|proofed|proofread) (?:and \w+ )?(?:by|from)\b"
+    r"|(?:produced|prepared|scanned|typed|digiti[sz]ed|proofed|proofread) (?:and \w+ )?(?:by|from) "
+    r"(?:(?-i:[A-Z(\"])|an? anonymous|anonymous|an? (?:team|volunteer)|volunteers|the (?:online|people|volunteers))"
     r"|transcribed (?:by\b|from the \d{4}\b)|html version (?:by|prepared)|updated editions? will"
     r"|note: (?:project gutenberg|images of the original)|images of the original pages"
     r"|\(this (?:file|book|e-?text|e-?book) was (?:produced|created)|credits?: )",
@@ -49,6 +50,10 @@ _CREDIT = re.compile(
 )
 _CREDIT_ANYWHERE = re.compile(r"pgdp\.net|Online Distributed Proofreading|Distributed Proofread(?:ers|ing)", re.I)
 _NOTE = re.compile(r"[\[\s_*|+=\-]*transcriber['\u2019]?s?['\u2019]? notes?\b", re.I)
+_FINAL_NOTE = re.compile(
+    r"(?:\n[ \t]*){3,}(?:[-_=*+ \t]{5,}(?:\n[ \t]*)+)?[\[{|*_ \t]*transcriber['\u2019]?s?['\u2019]? notes?\b", re.I
+)
+_LONGEST_NOTE = 10_000
 _PARAGRAPH_END = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 _FIELD = re.compile(r"^(Title|Author): *(\S[^\n]*(?:\n {4,}\S[^\n]*)*)", re.M)
 _NUMBER = re.compile(r"\[?(?:e-?text|e-?book) ?#(\d{1,6})", re.I)
@@ -87,7 +92,11 @@ def strip_gutenberg(text: str) -> Stripped:
     rest = _without_credits(body)
     if rest is not body:
         kinds.add("credits")
-    order = ("opening", "small_print_end", "phrases", "credits", "small_print", "closing")
+    end = _start_of_final_note(rest)
+    if end < len(rest):
+        rest = rest[:end]
+        kinds.add("note")
+    order = ("opening", "small_print_end", "phrases", "credits", "note", "small_print", "closing")
     method = "+".join(kind for kind in order if kind in kinds) or "none"
     return Stripped(rest.rstrip().lstrip("\n"), method, *_fields(header))
 
@@ -226,6 +235,18 @@ def _end_of_section(text: str, position: int) -> int:
         return gap.end()
     match = _PARAGRAPH_END.search(text, position)
     return match.end() if match else position
+
+
+def _start_of_final_note(text: str) -> int:
+    """Where the transcriber's note begins with which the text ends, or the end of the text.
+
+    Two blank lines precede it, and it is short; one in brackets has to close at the end.
+    """
+    for match in _FINAL_NOTE.finditer(text, max(len(text) - _LONGEST_NOTE, len(text) // 2)):
+        close = text.find("]", match.end()) if "[" in match.group() else len(text)
+        if not text[close + 1 :].strip(" \n|_*=+-"):
+            return match.start()
+    return len(text)
 
 
 def _fields(header: str) -> tuple[str | None, str | None, int | None]:

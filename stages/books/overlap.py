@@ -22,7 +22,7 @@ from llama_data.stages.shared.minhash import Hashes, bottom, common
 
 Measure = Literal["containment", "jaccard"]
 
-SKETCH = 128
+SKETCH = 64
 _DEVIATIONS = 8  # a pair at the threshold is missed with a probability of about 1e-15
 _ITEM = 8
 _INDEX = ".index.json"
@@ -137,9 +137,10 @@ class Candidates:
         hits = places[self._hashes[places] == shingles] if len(self._hashes) else places[:0]
         if len(hits) == 0:
             return
-        counts = np.zeros(len(self.books), np.int32)
-        for start, end in zip(self._starts[hits], self._starts[hits + 1], strict=True):
-            counts[self._owners[start:end]] += 1
+        starts, lengths = self._starts[hits], self._starts[hits + 1] - self._starts[hits]
+        before = np.cumsum(lengths) - lengths
+        entries = np.repeat(starts - before, lengths) + np.arange(lengths.sum())
+        counts = np.bincount(self._owners[entries], minlength=len(self.books))
         enough = (counts >= self._needed) & (self._rank > number)
         yield from np.flatnonzero(enough).tolist()
 

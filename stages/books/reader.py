@@ -79,10 +79,12 @@ class BookReader(Reader):
 
     def _limited(self, stream: IO[bytes], stored: int) -> bytes:
         """All bytes of a file, unless they are more than a book can have."""
-        limit = min(self.max_book_bytes, max(stored, 1 << 12) * self.max_ratio)
-        data = stream.read(limit + 1)
-        if len(data) > limit:
-            raise RecordError(Reason.unsafe_archive, f"more than {limit} bytes")
+        unpacked = max(stored, 1 << 12) * self.max_ratio
+        data = stream.read(min(self.max_book_bytes, unpacked) + 1)
+        if len(data) > unpacked:
+            raise RecordError(Reason.unsafe_archive, f"unpacks to more than {self.max_ratio} times its size")
+        if len(data) > self.max_book_bytes:
+            raise RecordError(Reason.too_long, f"more than {self.max_book_bytes} bytes")
         return data
 
     def _book(self, source: str, data: bytes) -> Document:

@@ -55,8 +55,10 @@ class WriteSets(Step):
         """Write this task's sets. Yields nothing."""
         with SetWriter(self.folder, rank) as writer:
             for doc in data:
-                if is_open(doc):
-                    shingles = shingle_hashes(doc.text, self.width)
+                if not is_open(doc):
+                    continue
+                shingles = shingle_hashes(doc.text, self.width)
+                if len(shingles):  # a text without words has nothing that could be repeated
                     gutenberg = doc.metadata["stripped"] not in ("none", "kept_whole")
                     writer.add(doc.id, shingles, chars=len(doc.text), gutenberg=gutenberg)
         yield from ()

@@ -1,0 +1,143 @@
+"""Files of books: encodings, archives, limits, damage."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llama_data.pipeline.core.errors import RecordError
+from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.books.encoding import decode
+
+TEXT = "“Déjà vu,” said he—and left.\n"
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return target.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "text", "encoding"),
+    [
+        (TEXT.encode(), TEXT, "utf-8"),
+        (TEXT.encode("utf-8-sig"), TEXT, "utf-8-sig"),
+        (TEXT.encode("utf-16"), TEXT, "utf-16"),
+        (b"\xfe\xff" + TEXT.encode("utf-16-be"), TEXT, "utf-16"),
+        (TEXT.encode("cp1252"), TEXT, "cp1252"),
+        ("Déjà vu".encode("latin-1"), "Déjà vu", "latin-1"),
+        (b"plain\r\nlines\rhere\n", "plain\nlines\nhere\n", "utf-8"),
+        (TEXT.encode() * 3 + b"caf\xe9 \x93x\x94", TEXT * 3 + "café “x”", "utf-8+cp1252"),
+        (b"\xef\xbb\xbfcaf\xe9", "café", "utf-8+cp1252"),
+        (b"\x81\x8d \x93x\x94", "\x81\x8d “x”", "cp1252"),
+        (
+            b"Character set encoding: ISO-8859-2\n\n\xb3\xf3d\xbc",
+            "Character set encoding: ISO-8859-2\n\nłódź",
+            "iso8859-2",
+        ),
+        (b"Character set encoding: ISO Latin-1\n\xe9", "Character set encoding: ISO Latin-1\né", "iso8859-1"),
+        (b"Character set encoding: ISO-8859-1\n\x93\xe9", "Character set encoding: ISO-8859-1\n“é", "cp1252"),
+        (b"Character set encoding: Klingon\n\xe9", "Character set encoding: Klingon\né", "latin-1"),
+        ("Ærø Übung \u0153".encode(), "Ærø Übung \u0153", "utf-8"),
+        (b"", "", "utf-8"),
+    ],
+)
+def test_decode(data: bytes, text: str, encoding: str) -> None:
+    assert decode(data) == (text, encoding)
+
+
+@pytest.mark.parametrize("data", [b"PNG\0\1\2", b"\xff\xfea", b"\xff\xfe\x00\xd8"])
+def test_what_is_no_text_is_refused(data: bytes) -> None:
+    with pytest.raises(RecordError) as caught:
+        decode(data)
+    assert caught.value.reason is Reason.invalid_encoding
+
+
+@given(st.binary(max_size=200).filter(lambda data: b"\0" not in data and data[:2] not in (b"\xff\xfe", b"\xfe\xff")))
+def test_any_bytes_without_nul_are_text(data: bytes) -> None:
+    text, _ = decode(data)
+    assert "\r" not in text
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\r\0\ufeff")))
+def test_utf8_is_read_exactly(text: str) -> None:
+    assert decode(text.encode()) == (text, "utf-8")
+
+
+def test_every_kind_of_file(run_stage: Any, prose: Any) -> None:
+    files = {
+        "a.txt": prose("a", 100),
+        "sub/b.txt.gz": gzip.compress(prose("b", 100).encode()),
+        "c.zip": zipped({"c.txt": prose("c", 100).encode(), "c.htm": b"<p>", "img/x.png": b"\0"}),
+        "d.zip": zipped({"two.TXT": prose("d", 100).encode(), "one.txt": prose("e", 100).encode()}),
+        "e.pdf": "no input",
+    }
+    out = run_stage(files)
+    assert out.kept() == ["a.txt", "c.zip#c.txt", "d.zip#one.txt", "d.zip#two.TXT", "sub/b.txt.gz"]
+    assert {doc["metadata"]["source"] for doc in out.documents} == set(out.kept())
+    assert len(out.ledger) == 5
+
+
+def test_damaged_and_hostile_files_cost_themselves_only(run_stage: Any, prose: Any) -> None:
+    bomb = bytes(3 << 20)
+    packed = gzip.compress(prose("x", 5000).encode())
+    damaged = bytearray(zipped({"m.txt": prose("m", 2000).encode(), "n.txt": prose("n", 2000).encode()}))
+    damaged[3000] ^= 0xFF
+    files = {
+        "good.txt": prose("good", 100),
+        "cut.txt.gz": packed[: len(packed) // 2],
+        "not.txt.gz": b"not gzip",
+        "not.zip": b"not a zip",
+        "none.zip": zipped({"a.htm": b"<p>"}),
+        "bomb.txt.gz": gzip.compress(bomb),
+        "bomb.zip": zipped({"bomb.txt": bomb}),
+        "many.zip": zipped({f"{number}.txt": b"x" for number in range(30)}),
+        "damaged.zip": bytes(damaged),
+        "long.txt": "word " * 500_000,
+        "binary.txt": b"\x7fELF\0\0\0",
+        "empty.txt": b"",
+        "spaces.txt": b" \n\n ",
+        "up.zip": zipped({"../../up.txt": prose("up", 50).encode()}),
+    }
+    out = run_stage(files, max_book_bytes=2_000_000, max_ratio=50, max_members=20)
+    assert out.outcomes() == {
+        "good.txt": ("kept", None),
+        "cut.txt.gz#0": ("failed", "truncated_file"),
+        "not.txt.gz#0": ("failed", "damaged_archive"),
+        "not.zip#0": ("failed", "damaged_archive"),
+        "none.zip": ("rejected", "no_text_file"),
+        "bomb.txt.gz#0": ("failed", "unsafe_archive"),
+        "bomb.zip#bomb.txt": ("failed", "unsafe_archive"),
+        "many.zip#0": ("failed", "unsafe_archive"),
+        "damaged.zip#m.txt": ("failed", "damaged_archive"),
+        "damaged.zip#n.txt": ("kept", None),
+        "long.txt#0": ("failed", "too_long"),
+        "binary.txt#0": ("failed", "invalid_encoding"),
+        "empty.txt": ("rejected", "empty_text"),
+        "spaces.txt": ("rejected", "empty_text"),
+        "up.zip#../../up.txt": ("kept", None),
+    }
+
+
+def test_texts_without_words_do_not_repeat_each_other(run_stage: Any) -> None:
+    out = run_stage({"a.txt": "* * *", "b.txt": "---", "c.txt": "one two", "d.txt": "One, two!"})
+    assert out.kept() == ["a.txt", "b.txt", "d.txt"]
+    assert out.duplicates() == {"c.txt": "d.txt"}
+
+
+def test_titles_come_from_the_header(run_stage: Any, prose: Any) -> None:
+    text = "Title: A Book\n\nAuthor: Someone\n\n[eBook #42]\n\n*** START OF THE PROJECT GUTENBERG EBOOK A BOOK ***\n\n"
+    out = run_stage({"42.txt": text + prose("x", 50)})
+    metadata = out.documents[0]["metadata"]
+    assert (metadata["title"], metadata["author"], metadata["gutenberg_id"]) == ("A Book", "Someone", 42)
+    assert (metadata["stripped"], metadata["encoding"]) == ("opening", "utf-8")
+    assert out.ledger[0]["chars_in"] == len(text) + len(prose("x", 50))
