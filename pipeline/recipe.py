@@ -21,6 +21,7 @@ from llama_data.stages.commoncrawl.jobs import Settings as CommonCrawlSettings
 from llama_data.stages.github.jobs import Settings as GithubSettings
 from llama_data.stages.stackexchange.jobs import Settings as StackExchangeSettings
 from llama_data.stages.wikipedia.jobs import Settings as WikipediaSettings
+from llama_data.train_handoff.pack import PackSettings
 
 DOMAINS = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")
 RECIPE_FILE = "recipe.yaml"
@@ -88,17 +89,6 @@ class TokenizerSettings(Strict):
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, gt=0)
 
 
-class TokensSettings(Strict):
-    """How documents become rows: LLaMA trains on 2,048 tokens, documents as ``BOS ids EOS``."""
-
-    seq_len: int = Field(default=2048, gt=0)
-    bos: bool = True
-    eos: bool = True
-    shuffle_documents: bool = False
-    validation_fraction: float = Field(default=0.0, ge=0.0, lt=1.0)
-    task_bytes: Count = 512 * 1024 * 1024
-
-
 class MixSettings(Strict):
     """The mixture, in shares of sampled tokens (LLaMA Table 1). ``tokens`` None: as many as one pass allows."""
 
@@ -125,7 +115,7 @@ class Recipe(Strict):
     executor: ExecutorSettings = Field(default_factory=ExecutorSettings)
     domains: Domains
     tokenizer: TokenizerSettings = TokenizerSettings()
-    tokens: TokensSettings = TokensSettings()
+    tokens: PackSettings = PackSettings()
     mix: MixSettings
 
     def chosen(self) -> list[str]:
