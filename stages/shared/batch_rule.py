@@ -1,0 +1,46 @@
+"""A rule that judges many documents in one call, for models that are faster that way."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+
+from llama_data.pipeline.core.block import Rule
+from llama_data.pipeline.core.document import Document, is_open, reject
+from llama_data.pipeline.core.reasons import Reason
+
+BATCH_CHARACTERS = 1 << 19
+BATCH_DOCUMENTS = 1024
+
+
+class BatchRule(Rule):
+    """A ``Rule`` whose subclass implements ``judge_all``; the order of the documents stays."""
+
+    @abstractmethod
+    def judge_all(self, docs: Sequence[Document]) -> Sequence[Reason | None]:
+        """For each document why it is rejected, or None to keep it."""
+
+    def judge(self, doc: Document) -> Reason | None:
+        """Return why the document is rejected, or None to keep it."""
+        return self.judge_all([doc])[0]
+
+    def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Judge the open documents batch by batch and pass every document on."""
+        docs: list[Document] = []
+        size = 0
+        for doc in data:
+            docs.append(doc)
+            size += len(doc.text) if is_open(doc) else 0
+            if size >= BATCH_CHARACTERS or len(docs) >= BATCH_DOCUMENTS:
+                yield from self._judged(docs)
+                docs, size = [], 0
+        yield from self._judged(docs)
+
+    def _judged(self, docs: list[Document]) -> list[Document]:
+        opened = [doc for doc in docs if is_open(doc)]
+        if opened:
+            for doc, reason in zip(opened, self.judge_all(opened), strict=True):
+                if reason is not None:
+                    reject(doc, reason, self.name)
+                    self.stat_update(str(reason))
+        return docs

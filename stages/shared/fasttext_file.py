@@ -1,0 +1,166 @@
+"""Reads fastText's model files (.bin and the quantised .ftz) into arrays."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from llama_data.pipeline.core.errors import ModelError
+from llama_data.pipeline.core.files import is_local, read_bytes
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+MAGIC = 793712314
+HIERARCHICAL, NEGATIVE, SOFTMAX, ONE_VS_ALL = 1, 2, 3, 4
+_SUPERVISED = 3
+_CENTROIDS = 256
+
+
+class FastTextFile(NamedTuple):
+    """A supervised model: its settings, dictionary (words, then labels) and matrices.
+
+    ``entries`` are all dictionary strings end to end, ``offsets`` where each begins. ``pruned`` maps a bucket to its
+    row after the words' (-1: removed); None when nothing was pruned.
+    """
+
+    dim: int
+    loss: int
+    bucket: int
+    minn: int
+    maxn: int
+    words: int
+    labels: tuple[str, ...]
+    counts: NDArray[np.int64]
+    entries: Bytes
+    offsets: NDArray[np.int64]
+    pruned: NDArray[np.int32] | None
+    rows: Floats
+    output: Floats
+
+
+class _Cursor:
+    def __init__(self, data: Bytes, path: str) -> None:
+        self.data = data
+        self.path = path
+        self.at = 0
+
+    def take(self, size: int) -> Bytes:
+        if size < 0 or self.at + size > self.data.size:
+            raise ModelError(f"{self.path}: the fastText model ends too early, at byte {self.data.size}; get it again")
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def numbers(self, layout: str) -> tuple[Any, ...]:
+        return struct.unpack("<" + layout, self.take(struct.calcsize("<" + layout)).tobytes())
+
+    def array(self, kind: str, count: int) -> NDArray[Any]:
+        return self.take(np.dtype(kind).itemsize * count).view(kind)
+
+
+@njit(cache=True, nogil=True)
+def _entry_ends(data, at, count, ends):  # type: ignore[no-untyped-def]
+    """Find the dictionary's entries: text, NUL, eight bytes of count, one of type. Returns where they end, or -1."""
+    for n in range(count):
+        while at < data.size and data[at] != 0:
+            at += 1
+        ends[n] = at
+        at += 10
+        if at > data.size:
+            return -1
+    return at
+
+
+def read_model(path: str) -> FastTextFile:
+    """Read a supervised fastText model. A dense input matrix stays memory-mapped.
+
+    Raises:
+        ModelError: not a fastText model, or one of a kind that we do not evaluate.
+    """
+    try:
+        data = np.memmap(path, np.uint8, "r") if is_local(path) else np.frombuffer(read_bytes(path), np.uint8)
+    except (FileNotFoundError, ValueError):
+        raise ModelError(f"{path}: no fastText model here; expected a .bin or .ftz file") from None
+    cursor = _Cursor(np.asarray(data).view(np.ndarray), path)
+    magic, version = cursor.numbers("ii")
+    if magic != MAGIC or version not in (11, 12):
+        raise ModelError(f"{path}: not a fastText model of version 11 or 12")
+    dim, _, _, _, _, ngrams, loss, kind, bucket, minn, maxn, _, _ = cursor.numbers("12id")
+    if kind != _SUPERVISED:
+        raise ModelError(f"{path}: expected a supervised fastText model (one that predicts labels)")
+    if ngrams > 1:
+        raise ModelError(f"{path}: this model uses word n-grams ({ngrams}); train it with wordNgrams 1")
+    if version == 11:
+        maxn = 0
+    words, labels, counts, entries, offsets, pruned = _dictionary(cursor, bucket)
+    rows, output = _matrices(cursor)
+    if rows.shape[1] != dim or output.shape != (len(labels), dim):
+        raise ModelError(f"{path}: matrices of {rows.shape} and {output.shape} do not fit {len(labels)} labels")
+    return FastTextFile(dim, loss, bucket, minn, maxn, words, labels, counts, entries, offsets, pruned, rows, output)
+
+
+def _dictionary(
+    cursor: _Cursor, bucket: int
+) -> tuple[int, tuple[str, ...], NDArray[np.int64], Bytes, NDArray[np.int64], NDArray[np.int32] | None]:
+    size, words, labels, _, pruned_size = cursor.numbers("iiiqq")
+    ends = np.empty(size, np.int64)
+    start = cursor.at
+    cursor.at = int(_entry_ends(cursor.data, start, size, ends))
+    if cursor.at < 0 or words + labels != size:
+        raise ModelError(f"{cursor.path}: the fastText model's dictionary is damaged; get it again")
+    starts = np.concatenate([[start], ends[:-1] + 10]) if size else ends
+    texts = [cursor.data[a:b].tobytes() for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+    counts = np.array(
+        [struct.unpack("<q", cursor.data[end + 1 : end + 9].tobytes())[0] for end in ends[words:].tolist()], np.int64
+    )
+    offsets = np.zeros(size + 1, np.int64)
+    np.cumsum(ends - starts, out=offsets[1:])
+    pruned = None
+    if pruned_size >= 0:
+        pairs = cursor.array("<i4", 2 * pruned_size).reshape(-1, 2)
+        pruned = np.full(bucket, -1, np.int32)
+        pruned[pairs[:, 0]] = pairs[:, 1]
+    names = tuple(text.decode("utf-8", "replace") for text in texts[words:])
+    return words, names, counts, np.frombuffer(b"".join(texts) + bytes(8), np.uint8), offsets, pruned
+
+
+def _matrices(cursor: _Cursor) -> tuple[Floats, Floats]:
+    (quantised,) = cursor.numbers("?")
+    rows = _quantised(cursor) if quantised else _dense(cursor)
+    (quantised_output,) = cursor.numbers("?")
+    return rows, _quantised(cursor) if quantised and quantised_output else _dense(cursor)
+
+
+def _dense(cursor: _Cursor) -> Floats:
+    rows, columns = cursor.numbers("qq")
+    values = cursor.take(4 * rows * columns)
+    # The floats stand at any byte offset; a view of them would be unaligned, which kernels do not take.
+    return np.frombuffer(values.tobytes(), "<f4").reshape(rows, columns)
+
+
+def _quantised(cursor: _Cursor) -> Floats:
+    """A product-quantised matrix as floats: each row's codes name centroids, scaled by the row's norm."""
+    (norms,) = cursor.numbers("?")
+    rows, _, size = cursor.numbers("qqi")
+    codes = cursor.take(size).reshape(rows, -1)
+    values = _decode(cursor, codes)
+    if norms:
+        norm_codes = cursor.take(rows).reshape(rows, 1)
+        values = values * _decode(cursor, norm_codes)
+    return np.ascontiguousarray(values, np.float32)
+
+
+def _decode(cursor: _Cursor, codes: Bytes) -> Floats:
+    dim, parts, width, _ = cursor.numbers("iiii")
+    centroids = np.frombuffer(cursor.take(4 * dim * _CENTROIDS).tobytes(), "<f4")
+    values = np.empty((codes.shape[0], dim), np.float32)
+    for part in range(parts):
+        start = part * width
+        end = min(start + width, dim)
+        table = centroids[start * _CENTROIDS : end * _CENTROIDS].reshape(_CENTROIDS, end - start)
+        values[:, start:end] = table[codes[:, part]]
+    return values
