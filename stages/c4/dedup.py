@@ -206,7 +206,7 @@ class DropRepeatedLines(_Decided):
         records = records[np.argsort(records["page"], kind="stable")]
         self._lines = records["line"]
         pages, starts = np.unique(records["page"], return_index=True)
-        ends = np.append(starts[1:], len(records))
+        ends = np.append(starts, len(records))[1:]
         self._ranges = dict(zip(pages.tolist(), zip(starts.tolist(), ends.tolist(), strict=True), strict=True))
 
     def judge(self, doc: Document) -> Reason | None:
