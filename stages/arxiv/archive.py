@@ -1,0 +1,260 @@
+"""Safe reading of arXiv's archives: an outer tar of papers, each a gzip file of one TeX file or of a tar.
+
+Nothing is ever written to disk, so a member's path is only a key; the limits bound memory and time.
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import tarfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO, NamedTuple
+
+from llama_data.pipeline.core.errors import RecordError
+from llama_data.pipeline.core.files import Split, open_binary
+from llama_data.pipeline.core.reasons import Reason
+
+BLOCK = 512
+_MAGIC = b"ustar"
+_PAPER = (".gz", ".pdf")
+_SEARCH = 1 << 20
+
+# what a paper's text is never read from; everything else may be the target of an \input
+_BINARY = frozenset(
+    ["pdf", "ps", "eps", "epsf", "epsi", "png", "jpg", "jpeg", "gif", "svg", "tif", "tiff", "bmp", "zip", "gz", "tgz", "z", "bz2", "xz", "rar", "mp4", "avi", "mov", "mp3", "wav", "m4v", "fig", "bib", "bst", "ttf", "otf", "pfb", "pfa", "tfm", "vf", "afm", "xls", "xlsx", "doc", "docx", "odt", "ppt", "pptx", "jar", "class", "o", "so", "exe", "dll", "npy", "npz", "mat", "h5", "fits", "nb", "pyc", "aux", "log", "out", "toc", "lof", "lot", "blg", "synctex", "fls", "ind", "idx", "ilg"]
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an archive may hold. Sizes in bytes; ``ratio`` counts only beyond 16 MiB of output."""
+
+    paper_bytes: int = 512 << 20
+    unpacked_bytes: int = 1 << 30
+    text_bytes: int = 64 << 20
+    members: int = 20_000
+    ratio: int = 300
+
+
+class Member(NamedTuple):
+    """A paper's member of the outer tar, or why there is none; ``offset`` is that of its header."""
+
+    offset: int
+    name: str
+    data: bytes
+    problem: Reason | None = None
+    detail: str = ""
+
+
+@dataclass
+class Source:
+    """The text files of a paper by their normalised path; ``skipped`` counts members that were not taken."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    single: bool = False
+    skipped: int = 0
+
+
+def cut(split: Split, size: int) -> Iterator[Split]:
+    """Pieces of a tar of about ``size`` bytes; a member belongs to the piece in which its header begins."""
+    size = max(BLOCK, size // BLOCK * BLOCK)
+    if split.size <= size:
+        yield split
+        return
+    for start in range(0, split.size, size):
+        end = min(start + size, split.size)
+        yield Split(path=split.path, name=split.name, start=start, end=end, size=end - start)
+
+
+def read_members(split: Split, limits: Limits) -> Iterator[Member]:
+    """Yield the members of the split; after damage the reading goes on at the next sound header."""
+    with open_binary(split.path) as stream:
+        yield from _Outer(stream, split, limits).members()
+
+
+class _Outer:
+    def __init__(self, stream: BinaryIO, split: Split, limits: Limits) -> None:
+        self._stream = stream
+        self._end = split.end
+        self._limits = limits
+        self._offset = split.start
+        self._name = ""
+
+    def members(self) -> Iterator[Member]:
+        if self._offset and not self._resume():
+            return
+        while self._end is None or self._offset < self._end:
+            start = self._offset
+            self._stream.seek(start)
+            block = self._stream.read(BLOCK)
+            if not block:
+                return
+            if not block.strip(b"\0"):
+                if not self._resume():
+                    return
+                continue
+            header = _header(block)
+            if header is None:
+                what = "no tar header at this offset"
+                yield Member(start, "", b"", Reason.wrong_format if not start else Reason.damaged_archive, what)
+                self._offset += BLOCK
+                if not self._resume():
+                    return
+                continue
+            self._offset = start + BLOCK + -(-header.size // BLOCK) * BLOCK
+            member = self._member(header, start)
+            if member is not None:
+                yield member
+                if member.problem is Reason.truncated_file and self._resume(start + BLOCK):
+                    continue
+
+    def _member(self, header: tarfile.TarInfo, start: int) -> Member | None:
+        name, self._name = self._name or header.name, ""
+        if header.type == tarfile.GNUTYPE_LONGNAME and header.size < 1 << 16:
+            self._name = self._stream.read(header.size).split(b"\0")[0].decode("utf-8", "replace")
+            return None
+        if not header.isreg():
+            return None
+        if header.size > self._limits.paper_bytes:
+            detail = f"{name}: {header.size} bytes, the limit is {self._limits.paper_bytes}"
+            return Member(start, name, b"", Reason.unsafe_archive, detail)
+        data = self._stream.read(header.size)
+        if len(data) < header.size:
+            return Member(start, name, b"", Reason.truncated_file, f"{name}: {len(data)} of {header.size} bytes")
+        return Member(start, name, data)
+
+    def _resume(self, offset: int | None = None) -> bool:
+        """Move to the next sound header of a paper at or after the offset; False when there is none."""
+        at = self._offset if offset is None else offset
+        while self._end is None or at < self._end:
+            self._stream.seek(at)
+            data = self._stream.read(_SEARCH)
+            for found in _magics(data):
+                header = _header(data[found : found + BLOCK])
+                if header is not None and (header.name.endswith(_PAPER) or header.type in b"Lxg"):
+                    self._offset = at + found
+                    return self._end is None or self._offset < self._end
+            if len(data) < _SEARCH:
+                return False
+            at += len(data)
+        return False
+
+
+def _magics(data: bytes) -> Iterator[int]:
+    """Offsets of blocks that look like a tar header."""
+    place = data.find(_MAGIC)
+    while place >= 0:
+        if (place - 257) % BLOCK == 0 and place >= 257:
+            yield place - 257
+        place = data.find(_MAGIC, place + 1)
+
+
+def _header(block: bytes) -> tarfile.TarInfo | None:
+    try:
+        return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return None
+
+
+class _Gunzip(io.RawIOBase):
+    """A decompressing stream that raises RecordError beyond the limits, or when the gzip data is broken."""
+
+    def __init__(self, data: bytes, limits: Limits) -> None:
+        super().__init__()
+        self._data = data
+        self._limits = limits
+        self._place = 0
+        self._engine = zlib.decompressobj(31)
+        self._total = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        piece = self._next(len(buffer))
+        buffer[: len(piece)] = piece
+        self._total += len(piece)
+        too_much = self._total > self._limits.unpacked_bytes
+        if too_much or (self._total > 16 << 20 and self._total > self._limits.ratio * len(self._data)):
+            detail = f"{len(self._data)} bytes unpack to more than {self._total}"
+            raise RecordError(Reason.unsafe_archive, detail)
+        return len(piece)
+
+    def _next(self, size: int) -> bytes:
+        try:
+            while True:
+                if self._engine.eof:
+                    rest = self._engine.unused_data.lstrip(b"\0")
+                    if not rest.startswith(b"\x1f\x8b"):
+                        return b""
+                    self._place = len(self._data) - len(rest)
+                    self._engine = zlib.decompressobj(31)
+                feed = self._engine.unconsumed_tail or self._take()
+                piece = self._engine.decompress(feed, size)
+                if piece:
+                    return piece
+                if not feed and not self._engine.eof:
+                    raise RecordError(Reason.damaged_archive, "the gzip data ends too early")
+        except zlib.error as error:
+            raise RecordError(Reason.damaged_archive, f"broken gzip data: {error}") from None
+
+    def _take(self) -> bytes:
+        piece = self._data[self._place : self._place + (1 << 16)]
+        self._place += len(piece)
+        return piece
+
+
+def unpack(data: bytes, limits: Limits) -> Source:
+    """The text files of a gzipped paper.
+
+    Raises:
+        RecordError: broken gzip or tar data, or past the limits.
+    """
+    stream = io.BufferedReader(_Gunzip(data, limits), 1 << 16)
+    if _header(stream.peek(BLOCK)[:BLOCK]) is None:
+        content = stream.read(limits.text_bytes + 1)
+        if len(content) > limits.text_bytes and not content.startswith((b"%PDF", b"%!PS")):
+            raise RecordError(Reason.unsafe_archive, f"a single file of more than {limits.text_bytes} bytes")
+        return Source(files={"": content}, single=True)
+    return _untar(stream, limits)
+
+
+def _untar(stream: io.BufferedReader, limits: Limits) -> Source:
+    source = Source()
+    text = count = 0
+    try:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for info in archive:
+                count += 1
+                if count > limits.members:
+                    raise RecordError(Reason.unsafe_archive, f"more than {limits.members} members")
+                name = _safe_name(info.name)
+                if not info.isreg():
+                    source.skipped += not info.isdir()
+                elif name is None:
+                    source.skipped += 1
+                elif _may_be_text(name):
+                    text += info.size
+                    if text > limits.text_bytes:
+                        raise RecordError(Reason.unsafe_archive, f"more than {limits.text_bytes} bytes of text")
+                    member = archive.extractfile(info)
+                    source.files[name] = member.read() if member is not None else b""
+    except (tarfile.TarError, EOFError, ValueError) as error:
+        raise RecordError(Reason.damaged_archive, f"broken tar inside the paper: {error}") from None
+    return source
+
+
+def _safe_name(name: str) -> str | None:
+    """The normalised path, or None for one that leaves the archive."""
+    path = posixpath.normpath(name.replace("\\", "/"))
+    if path.startswith(("/", "../")) or path in (".", "..") or path[1:3] == ":/":
+        return None
+    return path
+
+
+def _may_be_text(name: str) -> bool:
+    suffix = posixpath.splitext(name)[1].lstrip(".").lower()
+    return suffix not in _BINARY

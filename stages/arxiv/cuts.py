@@ -1,0 +1,136 @@
+r"""What leaves a paper: all before its first section, and its bibliography (LLaMA, section 2.1, after Minerva B.1)."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from llama_data.stages.arxiv.macros import closing_brace, read_group, read_option, skip_space
+
+_SECTION = re.compile(r"\\(?:part|chapter|section)\s*\*?\s*(?=[\[{])")
+_FRONT_END = re.compile(r"\\maketitle(?![A-Za-z@])|\\end\s*\{(?:abstract|frontmatter|titlepage|keywords?|IEEEkeywords)\}")
+_ABSTRACT = re.compile(r"\\begin\s*\{abstract\}.*?\\end\s*\{abstract\}", re.S)
+_ABSTRACT_COMMAND = re.compile(r"\\abstract\s*(?=\{)")
+_BACK_MATTER = re.compile(
+    r"acknowledg|references|bibliography|supplement|appendi|author contribution|data avail|funding|conflict|competing",
+    re.I,
+)
+_LIST = re.compile(
+    r"\\begin\s*\{(thebibliography|references|REFERENCES|biblist\*?|bibdiv|bibsection)\}|\\Refs(?![A-Za-z@])"
+)
+_COMMAND = re.compile(
+    r"\\(?:bibliography|bibliographystyle|nobibliography|nocite|addbibresource|printbibliography|printbibheading"
+    r"|listrefs|bibdata)(?![A-Za-z@])\*?"
+)
+_HEADING_BEFORE = re.compile(
+    r"\\(?:chapter|section|subsection)\s*\*?\s*\{\s*(?:\\[a-z]+\s+)?(?:references?|bibliography|literature(?: cited)?)"
+    r"[.:]?\s*\}\s*(?:\\label\s*\{[^{}]*\}\s*)?\Z",
+    re.I,
+)
+_APPENDIX = re.compile(
+    r"\\appendix(?![A-Za-z@])|\\begin\s*\{append(?:ix|ices)\}|\\section\s*\*?\s*\{\s*(?:supplementary|appendi(?:x|ces)\b)",
+    re.I,
+)
+_TITLE = re.compile(
+    r"\\(?:title|author|date|thanks|address|affiliation|affil|institute|email|keywords|pacs|subjclass|dedicatory"
+    r"|preprint|tableofcontents|maketitle|pagestyle|thispagestyle|titlerunning|authorrunning)(?![A-Za-z@])\*?"
+)
+_BLANKS = re.compile(r"\n(?:[ \t]*\n){2,}")
+
+
+class Front(NamedTuple):
+    """Where the body begins, and by what this was found: ``section``, ``front_matter`` or ``document``."""
+
+    start: int
+    found_by: str
+
+
+def find_body(text: str) -> Front:
+    """The place of the first part, chapter or section; without one, that after the title page and the abstract.
+
+    A heading of back matter ("Acknowledgements" in a letter without sections) is no first section.
+    """
+    for found in _SECTION.finditer(text):
+        pos = found.end()
+        option = read_option(text, pos)
+        title = read_group(text, option[1] if option else pos)
+        if title is None or not _BACK_MATTER.search(title[0][:200]):
+            return Front(found.start(), "section")
+    ends = [found.end() for found in _FRONT_END.finditer(text)]
+    return Front(max(ends), "front_matter") if ends else Front(0, "document")
+
+
+def abstract(text: str) -> str:
+    """The abstract in its environment, or the empty text."""
+    found = _ABSTRACT.search(text)
+    if found is not None:
+        return found[0] + "\n\n"
+    command = _ABSTRACT_COMMAND.search(text)
+    group = read_group(text, command.end()) if command else None
+    return f"\\begin{{abstract}}{group[0]}\\end{{abstract}}\n\n" if group else ""
+
+
+def remove_front_matter(text: str) -> str:
+    """Leave out title, author and the like, each with its arguments, from a paper without sections."""
+    return _remove_commands(text, _TITLE)
+
+
+def remove_bibliography(text: str) -> str:
+    """Leave out lists of references with their heading, and the commands that make one."""
+    pieces: list[str] = []
+    pos = 0
+    while (found := _LIST.search(text, pos)) is not None:
+        before = text[pos : found.start()]
+        heading = _HEADING_BEFORE.search(before, max(0, len(before) - 300))
+        pieces.append(before[: heading.start()] if heading else before)
+        closing = "\\endRefs" if found[1] is None else f"\\end{{{found[1]}}}"
+        end = text.find(closing, found.end())
+        pos = len(text) if end < 0 else end + len(closing)
+    pieces.append(text[pos:])
+    return _remove_commands("".join(pieces), _COMMAND)
+
+
+def _remove_commands(text: str, commands: re.Pattern[str]) -> str:
+    pieces: list[str] = []
+    pos = 0
+    for found in commands.finditer(text):
+        if found.start() < pos:
+            continue
+        before = text[pos : found.start()]
+        heading = _HEADING_BEFORE.search(before, max(0, len(before) - 300)) if commands is _COMMAND else None
+        pieces.append(before[: heading.start()] if heading else before)
+        pos = _after_arguments(text, found.end())
+    pieces.append(text[pos:])
+    return "".join(pieces)
+
+
+def _after_arguments(text: str, pos: int) -> int:
+    """The place after an optional and a mandatory argument, if they are there."""
+    option = read_option(text, pos)
+    pos = option[1] if option else pos
+    place = skip_space(text, pos)
+    if text[place : place + 1] == "{":
+        end = closing_brace(text, place, limit=20_000)
+        return end + 1 if end >= 0 else pos
+    return pos
+
+
+def cut_appendix(text: str) -> str:
+    """Leave out everything from the appendix on."""
+    found = _APPENDIX.search(text)
+    return text[: found.start()] if found else text
+
+
+def cut_at_bibliography(text: str) -> str:
+    """Leave out everything from the bibliography on."""
+    places = [
+        found.start()
+        for found in (_LIST.search(text), re.search(r"\\(?:bibliography|printbibliography|listrefs)(?![A-Za-z@])", text))
+        if found is not None
+    ]
+    return text[: min(places)] if places else text
+
+
+def tidy(text: str) -> str:
+    """No more than one blank line in a row, none at the ends."""
+    return _BLANKS.sub("\n\n", text).strip()

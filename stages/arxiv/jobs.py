@@ -1,0 +1,63 @@
+"""The arXiv domain: its settings and its one job."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from llama_data.pipeline.core.block import Sink
+from llama_data.pipeline.core.files import list_inputs
+from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.settings import DomainSettings
+from llama_data.stages.arxiv.archive import Limits, cut
+from llama_data.stages.arxiv.reader import ArxivReader
+from llama_data.stages.arxiv.rules import CutToBody, InlineAndExpand
+
+DOMAIN = "arxiv"
+COLUMNS = {
+    "arxiv_id": "string",
+    "main_file": "string",
+    "encoding": "string",
+    "body_from": "string",
+    "macros_expanded": "int64",
+    "macro_problem": "string",
+    "files_read": "int64",
+    "missing_inputs": "int64",
+    "skipped_members": "int64",
+}
+
+
+class Settings(DomainSettings):
+    """Settings of the arXiv stage.
+
+    ``expand_macros``: replace what the paper defines. ``max_growth``: how many times longer than its source a
+    paper may become by that. ``keep_abstract``, ``cut_appendix``, ``cut_after_bibliography``: Minerva's way
+    where LLaMA's wording leaves it open. ``max_unpacked_bytes`` and ``max_members``: a paper that unpacks to more
+    is refused.
+    """
+
+    inputs: tuple[str, ...] = ("**/*.tar",)
+    expand_macros: bool = True
+    max_growth: float = Field(default=4.0, ge=1.0)
+    keep_abstract: bool = False
+    cut_appendix: bool = False
+    cut_after_bibliography: bool = False
+    max_unpacked_bytes: int = Field(default=1 << 30, gt=0)
+    max_members: int = Field(default=20_000, gt=0)
+
+
+def jobs(settings: Settings, run: RunContext) -> list[Job]:
+    """Read, inline and expand, cut, write: one task for each piece of a tar. Raises InputError: there is no tar."""
+    files = list_inputs(settings.root or run.input, settings.inputs)
+    splits = [piece for split in files for piece in cut(split, settings.max_task_bytes)]
+    limits = Limits(unpacked_bytes=settings.max_unpacked_bytes, members=settings.max_members)
+    steps = [
+        ArxivReader(splits=splits, domain=DOMAIN, limits=limits),
+        InlineAndExpand(macros=settings.expand_macros, growth=settings.max_growth),
+        CutToBody(
+            keep_abstract=settings.keep_abstract,
+            appendix=not settings.cut_appendix,
+            after_bibliography=not settings.cut_after_bibliography,
+        ),
+        Sink(run=run, domain=DOMAIN, columns=COLUMNS),
+    ]
+    return [Job(name=f"{DOMAIN}/documents", steps=steps, tasks=len(splits))]

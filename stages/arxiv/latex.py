@@ -1,0 +1,232 @@
+"""The first pass over a TeX file: comments leave, verbatim text is put behind marks that no later pass touches.
+
+A mark is ``U+FDD0 number U+FDD1``; decoding has made sure that no source brings these code points.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+OPEN, CLOSE = "\ufdd0", "\ufdd1"
+MARK = re.compile(f"{OPEN}(\\d+){CLOSE}")
+
+_VERBATIM = ["verbatim", "verbatim*", "Verbatim", "Verbatim*", "BVerbatim", "LVerbatim", "SaveVerbatim", "VerbatimOut", "alltt", "lstlisting", "minted", "filecontents", "filecontents*", "listing", "luacode", "luacode*", "pycode", "pyconsole", "sagesilent", "sageblock", "semiverbatim", "tcblisting", "spverbatim", "boxedverbatim", "verbatimtab", "asy", "asydef", "comment*"]
+_NEW_VERBATIM = re.compile(
+    r"\\(?:lstnewenvironment|DefineVerbatimEnvironment|CustomVerbatimEnvironment|newtcblisting|newmintedenvironment"
+    r"|NewTCBListing|newverbatim)\*?\s*(?:\[[^\]]*\])?\{([A-Za-z@]+\*?)\}|\\newminted(?:\[([a-z]+)\])?\{([a-z]+)\}"
+)
+_EXCLUDED = re.compile(r"\\excludecomment\s*\{([A-Za-z@]+)\}")
+_CONDITIONAL = frozenset(
+    ["if", "ifcat", "ifnum", "ifdim", "ifodd", "ifvmode", "ifhmode", "ifmmode", "ifinner", "ifvoid", "ifhbox", "ifvbox", "ifx", "ifeof", "iftrue", "iffalse", "ifcase", "ifdefined", "ifcsname", "iffontchar", "ifpdf", "ifxetex", "ifluatex", "ifPDFTeX", "ifXeTeX", "ifLuaTeX"]
+)
+_BRANCH = re.compile(r"\\\\|\\%|%[^\n]*|\\(newif\s*\\)?(if[A-Za-z@]*|else(?![A-Za-z@])|fi(?![A-Za-z@]))")
+_FLAG = re.compile(r"\\newif\s*\\(if[A-Za-z@]+)")
+_WORD_END = re.compile(r"\\[A-Za-z@]+\Z")
+_BLANK_LINE = re.compile(r"[ \t]*(?:\n|\Z)")
+_INDENT = re.compile(r"[ \t]*")
+_COMMENT_LINE = re.compile(r"[ \t]*%[^\n]*")
+_IF_ZERO = re.compile(r"\s?0(?![0-9])")
+_INLINE_OPEN = {
+    "verb": re.compile(r"\*?"),
+    "Verb": re.compile(r"\*?(?:\[[^\]\n]*\])?"),
+    "lstinline": re.compile(r"\s*(?:\[[^\]\n]*\])?"),
+    "mintinline": re.compile(r"\s*(?:\[[^\]\n]*\])?\s*\{\w*\}"),
+}
+
+
+class Masks:
+    """Verbatim pieces of a paper, by their number."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+
+    def put(self, piece: str) -> str:
+        """Keep a piece and return the mark that stands for it."""
+        self.pieces.append(piece)
+        return f"{OPEN}{len(self.pieces) - 1}{CLOSE}"
+
+    def restore(self, text: str) -> str:
+        """Replace every mark by its piece."""
+        return MARK.sub(lambda found: self.pieces[int(found[1])], text) if self.pieces else text
+
+
+class Cleaner:
+    """Removes comments from a paper's files; ``sources`` are all of them, for what they declare.
+
+    Comments are ``%`` to the line end with the newline and the next line's indentation (The TeXbook, chapter 8),
+    the ``comment`` environment and ``\\iffalse``/``\\if0`` branches.
+    """
+
+    def __init__(self, *, masks: Masks, sources: Iterable[str] = ()) -> None:
+        self.masks = masks
+        verbatim, excluded, flags = set(_VERBATIM), {"comment"}, set(_CONDITIONAL)
+        for text in sources:
+            verbatim.update(name for found in _NEW_VERBATIM.finditer(text) for name in _declared(found))
+            excluded.update(_EXCLUDED.findall(text))
+            flags.update(_FLAG.findall(text))
+        self._excluded = excluded
+        self._flags = flags
+        names = "|".join(sorted(map(re.escape, verbatim | excluded), key=len, reverse=True))
+        self._special = re.compile(
+            r"%|\\(?:[\\%]"
+            rf"|begin\s*\{{(?P<env>{names})\}}"
+            r"|(?P<inline>verb|lstinline|mintinline|Verb)(?![A-Za-z@])"
+            r"|(?:url|path|href|nolinkurl)\s*\{(?P<url>[^{}\n]*%[^{}\n]*)\}"
+            r"|(?P<branch>iffalse|iftrue|if(?=\s?0(?![0-9]))|else|fi)(?![A-Za-z@]))"
+        )
+
+    def clean(self, text: str) -> str:
+        """The text without comments and with marks for verbatim pieces. Takes any text, never raises."""
+        return _Pass(self, text).run()
+
+
+def _declared(found: re.Match[str]) -> list[str]:
+    if found[1]:
+        return [found[1]]
+    return [found[2]] if found[2] else [found[3] + "code", found[3] + "code*"]
+
+
+class _Pass:
+    def __init__(self, cleaner: Cleaner, text: str) -> None:
+        self._cleaner = cleaner
+        self._special = cleaner._special
+        self._text = text
+        self._out: list[str] = []
+        self._unclosed: set[str] = set()
+        self._dead_end: dict[str, int] = {}
+        self._jumps: dict[int, int] | None = None
+
+    def run(self) -> str:
+        text, out, pos = self._text, self._out, 0
+        search = self._special.search
+        while (found := search(text, pos)) is not None:
+            start, end = found.span()
+            if found.lastgroup is None and text[start] == "\\":
+                out.append(text[pos:end])
+                pos = end
+                continue
+            out.append(text[pos:start])
+            if text[start] == "%":
+                pos = self._comment(start)
+            elif found["env"] is not None:
+                pos = self._environment(start, end, found["env"])
+            elif found["inline"] is not None:
+                pos = self._inline(start, end, found["inline"])
+            elif found["url"] is not None:
+                cut = found.start("url")
+                out += (text[start:cut], self._cleaner.masks.put(found["url"]))
+                pos = found.end("url")
+            else:
+                pos = self._branch(start, end)
+        out.append(text[pos:])
+        return "".join(out)
+
+    def _comment(self, start: int) -> int:
+        """Leave a comment out; returns where to go on."""
+        text = self._text
+        end = text.find("\n", start)
+        if end < 0:
+            return len(text)
+        line = text.rfind("\n", 0, start) + 1
+        if not text[line:start].strip(" \t"):
+            if self._out:
+                self._out[-1] = self._out[-1].rstrip(" \t")
+            return end + 1
+        while not _BLANK_LINE.match(text, end + 1):
+            comment = _COMMENT_LINE.match(text, end + 1)
+            if comment is None:
+                break
+            end = comment.end()
+        else:
+            return end  # the blank line ends the paragraph, as it would in TeX
+        indent = _INDENT.match(text, end + 1)
+        after = indent.end() if indent else end + 1
+        if text[after : after + 1].isalpha() and _WORD_END.search(text[max(line, start - 64) : start]):
+            self._out.append(" ")
+        return after
+
+    def _environment(self, start: int, end: int, name: str) -> int:
+        """Leave out a comment environment, or put a verbatim one behind a mark."""
+        closing = f"\\end{{{name}}}"
+        stop = -1 if name in self._unclosed else self._text.find(closing, end)
+        if stop < 0:
+            self._unclosed.add(name)
+            self._out.append(self._text[start:end])
+            return end
+        stop += len(closing)
+        if name in self._cleaner._excluded:
+            rest = _BLANK_LINE.match(self._text, stop)
+            return rest.end() if rest and self._at_line_start(start) else stop
+        self._out.append(self._cleaner.masks.put(self._text[start:stop]))
+        return stop
+
+    def _at_line_start(self, start: int) -> bool:
+        return not self._text[self._text.rfind("\n", 0, start) + 1 : start].strip()
+
+    def _inline(self, start: int, end: int, name: str) -> int:
+        r"""Put ``\verb|...|`` and its kin behind a mark."""
+        text = self._text
+        opening = _INLINE_OPEN[name].match(text, end)
+        place = opening.end() if opening else end
+        delimiter = text[place : place + 1]
+        stop = -1
+        if delimiter and not delimiter.isspace() and not delimiter.isalpha() and delimiter not in "\\%*":
+            delimiter = "}" if delimiter == "{" and name != "verb" else delimiter
+            if self._dead_end.get(delimiter, -1) <= place:
+                line_end = text.find("\n", place)
+                line_end = len(text) if line_end < 0 else line_end
+                stop = text.find(delimiter, place + 1, line_end)
+                if stop < 0:
+                    self._dead_end[delimiter] = line_end
+        if stop < 0:
+            self._out.append(text[start:end])
+            return end
+        self._out.append(self._cleaner.masks.put(text[start : stop + 1]))
+        return stop + 1
+
+    def _branch(self, start: int, end: int) -> int:
+        r"""Leave out what stands in ``\iffalse``; keep what stands in its ``\else``."""
+        if self._jumps is None:
+            self._jumps = _dead_branches(self._text, self._cleaner._flags)
+        target = self._jumps.get(start)
+        if target is None:
+            self._out.append(self._text[start:end])
+            return end
+        rest = _BLANK_LINE.match(self._text, target)
+        return rest.end() if rest and self._at_line_start(start) else target
+
+
+def _dead_branches(text: str, flags: set[str]) -> dict[int, int]:
+    r"""Where to jump from each ``\iffalse``, ``\iftrue``, ``\else`` and ``\fi`` whose outcome is known."""
+    jumps: dict[int, int] = {}
+    open_ifs: list[list[int]] = []  # start, end, start of \else, end of \else, known outcome (-1 unknown)
+    for found in _BRANCH.finditer(text):
+        name = found[2]
+        if name is None or found[1]:
+            continue
+        start, end = found.span()
+        if name == "else":
+            if open_ifs and open_ifs[-1][2] < 0:
+                open_ifs[-1][2:4] = start, end
+        elif name == "fi":
+            if open_ifs:
+                _settle(jumps, open_ifs.pop(), start, end)
+        elif name in flags:
+            zero = _IF_ZERO.match(text, end) if name == "if" else None
+            outcome = 0 if name == "iffalse" or zero else 1 if name == "iftrue" else -1
+            open_ifs.append([start, zero.end() if zero else end, -1, -1, outcome])
+    return jumps
+
+
+def _settle(jumps: dict[int, int], opening: list[int], fi_start: int, fi_end: int) -> None:
+    start, end, else_start, else_end, outcome = opening
+    if outcome == 0:
+        jumps[start] = fi_end if else_start < 0 else else_end
+    elif outcome == 1:
+        jumps[start] = end
+        if else_start >= 0:
+            jumps[else_start] = fi_end
+            return
+    if outcome >= 0 and not (outcome == 0 and else_start < 0):
+        jumps[fi_start] = fi_end
