@@ -37,7 +37,7 @@ class BucketWriter:
 
     def __init__(self, folder: str, rank: int, buckets: int) -> None:
         self._path = join(folder, f"{rank:05d}.frames")
-        self._buffers: list[list[bytes]] = [[] for _ in range(buckets)]
+        self._buffers = [bytearray() for _ in range(buckets)]
         self._ranges: list[list[tuple[int, int]]] = [[] for _ in range(buckets)]
         self._held = 0
         self._written = 0
@@ -52,7 +52,7 @@ class BucketWriter:
     def add(self, bucket: int, record: dict[str, Any]) -> None:
         """Put a record into a bucket."""
         line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-        self._buffers[bucket].append(line)
+        self._buffers[bucket] += line
         self._held += len(line)
         if self._held > HELD:
             self._flush()
@@ -64,7 +64,7 @@ class BucketWriter:
     def _flush(self) -> None:
         for bucket, lines in enumerate(self._buffers):
             if lines:
-                frame = self._compressor.compress(b"".join(lines))
+                frame = self._compressor.compress(lines)
                 self._stream.write(frame)
                 self._ranges[bucket].append((self._written, len(frame)))
                 self._written += len(frame)

@@ -16,6 +16,7 @@ from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.reasons import Reason
 
 MAX_DEPTH = 100
+_PARSER = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
 _BREAK = "\x01"  # a <br>, until white space is folded
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff\ud800-\udfff]")
 _SPACES = re.compile(r"[ \t\xa0]+")
@@ -73,8 +74,7 @@ def html_to_text(html: str, *, link_targets: bool = False) -> str:
     html = _CONTROL.sub("", html.replace("\r\n", "\n").replace("\r", "\n"))
     if "<" not in html and "&" not in html:
         return _fold(html)
-    parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
-    root = etree.fromstring(b"<div>" + html.encode(), parser)
+    root = etree.fromstring(b"<div>" + html.encode(), _PARSER)
     return "\n\n".join(_Writer(link_targets).blocks(root, 0))
 
 
@@ -207,7 +207,14 @@ def _code(element: Any) -> str:
 
 def _fold(text: str) -> str:
     """Fold white space as a browser does, but keep the single line breaks of the source."""
-    text = _SPACES.sub(" ", text)
-    text = _AROUND_NEWLINE.sub("\n", text)
-    text = _AROUND_BREAK.sub("\n", text)
-    return _MANY_NEWLINES.sub("\n\n", text).strip()
+    if not text.strip():
+        return ""
+    if "  " in text or "\t" in text or "\xa0" in text:
+        text = _SPACES.sub(" ", text)
+    if "\n" in text:
+        text = _AROUND_NEWLINE.sub("\n", text)
+    if _BREAK in text:
+        text = _AROUND_BREAK.sub("\n", text)
+    if "\n\n\n" in text:
+        text = _MANY_NEWLINES.sub("\n\n", text)
+    return text.strip()

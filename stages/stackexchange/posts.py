@@ -20,6 +20,7 @@ BLOCK = 1 << 20
 MAX_ROW = 16 << 20
 QUESTION, ANSWER = 1, 2
 
+_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True, encoding="utf-8")
 _ROW = re.compile(rb"<row(?=[\s/>])")
 _LONGEST_MARK = len(b"<row") + 1
 _NOT_XML = re.compile(
@@ -110,8 +111,7 @@ def parse_row(row: Row) -> dict[str, str]:
 
 
 def _attributes(data: bytes) -> dict[str, str]:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True, encoding="utf-8")
-    return {str(key): str(value) for key, value in etree.fromstring(data, parser).attrib.items()}
+    return dict(etree.fromstring(data, _PARSER).attrib)
 
 
 def post_of(row: dict[str, str]) -> dict[str, Any]:
