@@ -35,6 +35,10 @@ _STOPS = np.zeros(256, np.uint8)
 _STOPS[[10, 11, 12, 13, 28, 29, 30]] = _BREAKS
 _STOPS[[0xC2, 0xE2]] = _WIDE
 _STOPS[[ord("["), ord("{")]] = _OPENING
+_ONES = np.uint64(0x0101010101010101)
+_HIGHS, _SPACES = _ONES * np.uint64(0x80), _ONES * np.uint64(0x20)
+_SQUARES, _CURLIES = _ONES * np.uint64(0x5B), _ONES * np.uint64(0x7B)
+_C2S, _E2S = _ONES * np.uint64(0xC2), _ONES * np.uint64(0xE2)
 # Multiplying a single bit by this number brings a different six bits to the top for every place of the bit.
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
 _PLACES = np.zeros(64, np.uint8)
@@ -136,15 +140,14 @@ def _has_words(src: Bytes, start: int, end: int, minimum: int) -> bool:
     return words >= minimum
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _stops_in(eight: np.uint64) -> np.uint64:
     """High bits of those of eight bytes that may be a control character, [, {, C2 or E2: none is missed."""
-    ones, high = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
-    found = (eight - np.uint64(0x2020202020202020)) & ~eight
-    for byte in (0x5B, 0x7B, 0xC2, 0xE2):
-        other = eight ^ (ones * np.uint64(byte))
-        found |= (other - ones) & ~other
-    return found & high
+    square, curly, c2, e2 = eight ^ _SQUARES, eight ^ _CURLIES, eight ^ _C2S, eight ^ _E2S
+    found = (eight - _SPACES) & ~eight
+    found |= ((square - _ONES) & ~square) | ((curly - _ONES) & ~curly)
+    found |= ((c2 - _ONES) & ~c2) | ((e2 - _ONES) & ~e2)
+    return found & _HIGHS
 
 
 @njit(cache=True, nogil=True)

@@ -1,0 +1,117 @@
+"""C4's line rules against datatrove's filter and against the same rules in plain Python, in one process."""
+
+from __future__ import annotations
+
+import importlib.util
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from datatrove.data import Document
+from datatrove.pipeline.filters import C4QualityFilter
+
+from llama_data.stages.c4.line_rules import PRESETS, Line
+from llama_data.stages.c4.lines import clean_page
+from llama_data.stages.c4.rules import has_sentences
+from llama_data.stages.shared.wet import WetRecord, read_wet
+
+ROUNDS = 5
+# Frequent words that together mark a page as English, so that no model is needed to choose the pages.
+_ENGLISH = (" the ", " and ", " of ", " to ", " is ")
+_PLAIN = Path(__file__).resolve().parent.parent / "tests" / "stages" / "c4" / "plain.py"
+
+
+def _pages(corpus: Path, share: int) -> list[str]:
+    """Every ``share``-th English page of the corpus's WET files."""
+    pages = [
+        page.body.decode()
+        for path in sorted((corpus / "cc").glob("*.wet.gz"))
+        for page in read_wet(str(path))
+        if isinstance(page, WetRecord)
+    ]
+    return [text for text in pages if all(word in text for word in _ENGLISH)][::share]
+
+
+def _alternate(
+    name: str,
+    peer_name: str,
+    pages: Sequence[str],
+    ours: Callable[[str], object],
+    peer: Callable[[str], object],
+    rounds: int,
+) -> dict[str, Any]:
+    """Time both in turn over all pages; rates are medians in MB of UTF-8 a second."""
+    megabytes = sum(len(text.encode()) for text in pages) / 1e6
+    identical = all(ours(text) == peer(text) for text in pages)
+    rates: dict[str, list[float]] = {"ours": [], "peer": []}
+    for _ in range(rounds):
+        for who, clean in (("ours", ours), ("peer", peer)):
+            start = time.perf_counter()
+            for text in pages:
+                clean(text)
+            rates[who].append(megabytes / (time.perf_counter() - start))
+    mine, theirs = statistics.median(rates["ours"]), statistics.median(rates["peer"])
+    return {
+        "name": name,
+        "unit": "MB/s",
+        "ours": mine,
+        "peer": theirs,
+        "peer_name": peer_name,
+        "ratio": mine / theirs,
+        "identical": identical,
+    }
+
+
+def c4_vs_datatrove(corpus: Path) -> dict[str, Any]:
+    """Our kernel with datatrove's constants against its C4QualityFilter; the text of every kept page is compared.
+
+    The filter's sentence counter needs spaCy (or a download for NLTK). Where spaCy is not installed, counting is
+    switched off in both, which leaves out the slowest part of the peer.
+    """
+    counting = importlib.util.find_spec("spacy") is not None
+    peer_filter = C4QualityFilter(min_num_sentences=5 if counting else -1)
+    rules = PRESETS["datatrove"]
+
+    def ours(text: str) -> str | None:
+        cleaned = clean_page(text, rules)
+        if cleaned.fatal is not Line.kept or (counting and not has_sentences(cleaned.text, rules.min_sentences)):
+            return None
+        return cleaned.text
+
+    def peer(text: str) -> str | None:
+        doc = Document(text=text, id="")
+        return doc.text if peer_filter.filter(doc) is True else None
+
+    pages = _pages(corpus, 20 if counting else 2)
+    note = "with spaCy's sentences" if counting else "without sentence counting: spaCy is not installed"
+    return _alternate(
+        "c4_vs_datatrove", f"datatrove C4QualityFilter ({note})", pages, ours, peer, 3 if counting else ROUNDS
+    )
+
+
+def c4_vs_plain(corpus: Path) -> dict[str, Any]:
+    """Our kernel against the plain transcription of TFDS's rules that the tests hold it to."""
+    spec = importlib.util.spec_from_file_location("plain_c4", _PLAIN)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(f"{_PLAIN}: the plain transcription is part of the tests")
+    plain = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(plain)
+    rules = PRESETS["tfds"]
+
+    def ours(text: str) -> tuple[int, str]:
+        cleaned = clean_page(text, rules)
+        return int(cleaned.fatal), "" if cleaned.fatal else cleaned.text
+
+    def peer(text: str) -> tuple[int, str]:
+        fatal, _, kept = plain.plain_clean(text, rules)
+        return fatal, "" if fatal else "\n".join(kept).strip()
+
+    return _alternate("c4_vs_plain", "the same rules in plain Python", _pages(corpus, 1), ours, peer, ROUNDS)
+
+
+NAMES: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "c4_vs_datatrove": c4_vs_datatrove,
+    "c4_vs_plain": c4_vs_plain,
+}
