@@ -11,21 +11,17 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import Split, open_binary
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.arxiv.vocabulary import BINARY
 
 BLOCK = 512
 _MAGIC = b"ustar"
 _PAPER = (".gz", ".pdf")
 _SEARCH = 1 << 20
-
-# what a paper's text is never read from; everything else may be the target of an \input
-_BINARY = frozenset(
-    ["pdf", "ps", "eps", "epsf", "epsi", "png", "jpg", "jpeg", "gif", "svg", "tif", "tiff", "bmp", "zip", "gz", "tgz", "z", "bz2", "xz", "rar", "mp4", "avi", "mov", "mp3", "wav", "m4v", "fig", "bib", "bst", "ttf", "otf", "pfb", "pfa", "tfm", "vf", "afm", "xls", "xlsx", "doc", "docx", "odt", "ppt", "pptx", "jar", "class", "o", "so", "exe", "dll", "npy", "npz", "mat", "h5", "fits", "nb", "pyc", "aux", "log", "out", "toc", "lof", "lot", "blg", "synctex", "fls", "ind", "idx", "ilg"]
-)
 
 
 @dataclass(frozen=True)
@@ -222,11 +218,11 @@ def unpack(data: bytes, limits: Limits) -> Source:
     return _untar(stream, limits)
 
 
-def _untar(stream: io.BufferedReader, limits: Limits) -> Source:
+def _untar(stream: io.BufferedIOBase, limits: Limits) -> Source:
     source = Source()
     text = count = 0
     try:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
+        with tarfile.open(fileobj=cast("BinaryIO", stream), mode="r|") as archive:
             for info in archive:
                 count += 1
                 if count > limits.members:
@@ -257,4 +253,4 @@ def _safe_name(name: str) -> str | None:
 
 def _may_be_text(name: str) -> bool:
     suffix = posixpath.splitext(name)[1].lstrip(".").lower()
-    return suffix not in _BINARY
+    return suffix not in BINARY

@@ -8,7 +8,9 @@ from typing import NamedTuple
 from llama_data.stages.arxiv.macros import closing_brace, read_group, read_option, skip_space
 
 _SECTION = re.compile(r"\\(?:part|chapter|section)\s*\*?\s*(?=[\[{])")
-_FRONT_END = re.compile(r"\\maketitle(?![A-Za-z@])|\\end\s*\{(?:abstract|frontmatter|titlepage|keywords?|IEEEkeywords)\}")
+_FRONT_END = re.compile(
+    r"\\maketitle(?![A-Za-z@])|\\end\s*\{(?:abstract|frontmatter|titlepage|keywords?|IEEEkeywords)\}"
+)
 _ABSTRACT = re.compile(r"\\begin\s*\{abstract\}.*?\\end\s*\{abstract\}", re.S)
 _ABSTRACT_COMMAND = re.compile(r"\\abstract\s*(?=\{)")
 _BACK_MATTER = re.compile(
@@ -125,7 +127,10 @@ def cut_at_bibliography(text: str) -> str:
     """Leave out everything from the bibliography on."""
     places = [
         found.start()
-        for found in (_LIST.search(text), re.search(r"\\(?:bibliography|printbibliography|listrefs)(?![A-Za-z@])", text))
+        for found in (
+            _LIST.search(text),
+            re.search(r"\\(?:bibliography|printbibliography|listrefs)(?![A-Za-z@])", text),
+        )
         if found is not None
     ]
     return text[: min(places)] if places else text

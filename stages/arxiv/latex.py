@@ -8,25 +8,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from llama_data.stages.arxiv.vocabulary import CONDITIONAL, VERBATIM
+
 OPEN, CLOSE = "\ufdd0", "\ufdd1"
 MARK = re.compile(f"{OPEN}(\\d+){CLOSE}")
 
-_VERBATIM = ["verbatim", "verbatim*", "Verbatim", "Verbatim*", "BVerbatim", "LVerbatim", "SaveVerbatim", "VerbatimOut", "alltt", "lstlisting", "minted", "filecontents", "filecontents*", "listing", "luacode", "luacode*", "pycode", "pyconsole", "sagesilent", "sageblock", "semiverbatim", "tcblisting", "spverbatim", "boxedverbatim", "verbatimtab", "asy", "asydef", "comment*"]
 _NEW_VERBATIM = re.compile(
     r"\\(?:lstnewenvironment|DefineVerbatimEnvironment|CustomVerbatimEnvironment|newtcblisting|newmintedenvironment"
     r"|NewTCBListing|newverbatim)\*?\s*(?:\[[^\]]*\])?\{([A-Za-z@]+\*?)\}|\\newminted(?:\[([a-z]+)\])?\{([a-z]+)\}"
 )
 _EXCLUDED = re.compile(r"\\excludecomment\s*\{([A-Za-z@]+)\}")
-_CONDITIONAL = frozenset(
-    ["if", "ifcat", "ifnum", "ifdim", "ifodd", "ifvmode", "ifhmode", "ifmmode", "ifinner", "ifvoid", "ifhbox", "ifvbox", "ifx", "ifeof", "iftrue", "iffalse", "ifcase", "ifdefined", "ifcsname", "iffontchar", "ifpdf", "ifxetex", "ifluatex", "ifPDFTeX", "ifXeTeX", "ifLuaTeX"]
-)
 _BRANCH = re.compile(r"\\\\|\\%|%[^\n]*|\\(newif\s*\\)?(if[A-Za-z@]*|else(?![A-Za-z@])|fi(?![A-Za-z@]))")
 _FLAG = re.compile(r"\\newif\s*\\(if[A-Za-z@]+)")
+_SETTER_LINE = re.compile(r"(?m)^[^%\n]*(?:true|false)(?![A-Za-z@])")
+_SETTER = re.compile(r"\\([A-Za-z@]+?)(true|false)(?![A-Za-z@])")
 _WORD_END = re.compile(r"\\[A-Za-z@]+\Z")
 _BLANK_LINE = re.compile(r"[ \t]*(?:\n|\Z)")
 _INDENT = re.compile(r"[ \t]*")
 _COMMENT_LINE = re.compile(r"[ \t]*%[^\n]*")
-_IF_ZERO = re.compile(r"\s?0(?![0-9])")
+_IF_ZERO = re.compile(r"\s*(?:0(?![0-9])|false(?![A-Za-z]))")
 _INLINE_OPEN = {
     "verb": re.compile(r"\*?"),
     "Verb": re.compile(r"\*?(?:\[[^\]\n]*\])?"),
@@ -60,20 +60,32 @@ class Cleaner:
 
     def __init__(self, *, masks: Masks, sources: Iterable[str] = ()) -> None:
         self.masks = masks
-        verbatim, excluded, flags = set(_VERBATIM), {"comment"}, set(_CONDITIONAL)
+        verbatim, excluded, flags = set(VERBATIM), {"comment"}, set(CONDITIONAL)
+        settled: dict[str, set[str]] = {}
         for text in sources:
             verbatim.update(name for found in _NEW_VERBATIM.finditer(text) for name in _declared(found))
             excluded.update(_EXCLUDED.findall(text))
             flags.update(_FLAG.findall(text))
+            for line in _SETTER_LINE.findall(text):
+                for name, value in _SETTER.findall(line):
+                    # one that is switched on inside something else may depend on an option of the class
+                    sure = value == "false" or line.lstrip().startswith(f"\\{name}true")
+                    settled.setdefault("if" + name, set()).add(value if sure else "unsure")
         self._excluded = excluded
         self._flags = flags
+        # a flag that is never switched has one outcome in the whole paper; TeX starts every flag as false
+        own = flags - CONDITIONAL
+        self._outcomes = {"iffalse": 0, "iftrue": 1}
+        self._outcomes |= {flag: 0 for flag in own if settled.get(flag, {"false"}) == {"false"}}
+        self._outcomes |= {flag: 1 for flag in own if settled.get(flag) == {"true"}}
+        known = "|".join(sorted(map(re.escape, self._outcomes), key=len, reverse=True))
         names = "|".join(sorted(map(re.escape, verbatim | excluded), key=len, reverse=True))
         self._special = re.compile(
             r"%|\\(?:[\\%]"
             rf"|begin\s*\{{(?P<env>{names})\}}"
             r"|(?P<inline>verb|lstinline|mintinline|Verb)(?![A-Za-z@])"
             r"|(?:url|path|href|nolinkurl)\s*\{(?P<url>[^{}\n]*%[^{}\n]*)\}"
-            r"|(?P<branch>iffalse|iftrue|if(?=\s?0(?![0-9]))|else|fi)(?![A-Za-z@]))"
+            rf"|(?P<branch>{known}|if(?=\s*(?:0(?![0-9])|false))|else|fi)(?![A-Za-z@]))"
         )
 
     def clean(self, text: str) -> str:
@@ -188,7 +200,7 @@ class _Pass:
     def _branch(self, start: int, end: int) -> int:
         r"""Leave out what stands in ``\iffalse``; keep what stands in its ``\else``."""
         if self._jumps is None:
-            self._jumps = _dead_branches(self._text, self._cleaner._flags)
+            self._jumps = _dead_branches(self._text, self._cleaner._flags, self._cleaner._outcomes)
         target = self._jumps.get(start)
         if target is None:
             self._out.append(self._text[start:end])
@@ -197,7 +209,7 @@ class _Pass:
         return rest.end() if rest and self._at_line_start(start) else target
 
 
-def _dead_branches(text: str, flags: set[str]) -> dict[int, int]:
+def _dead_branches(text: str, flags: set[str], outcomes: dict[str, int]) -> dict[int, int]:
     r"""Where to jump from each ``\iffalse``, ``\iftrue``, ``\else`` and ``\fi`` whose outcome is known."""
     jumps: dict[int, int] = {}
     open_ifs: list[list[int]] = []  # start, end, start of \else, end of \else, known outcome (-1 unknown)
@@ -214,7 +226,7 @@ def _dead_branches(text: str, flags: set[str]) -> dict[int, int]:
                 _settle(jumps, open_ifs.pop(), start, end)
         elif name in flags:
             zero = _IF_ZERO.match(text, end) if name == "if" else None
-            outcome = 0 if name == "iffalse" or zero else 1 if name == "iftrue" else -1
+            outcome = 0 if zero else outcomes.get(name, -1)
             open_ifs.append([start, zero.end() if zero else end, -1, -1, outcome])
     return jumps
 

@@ -6,10 +6,8 @@ import re
 from dataclasses import dataclass
 
 from llama_data.stages.arxiv.latex import OPEN
+from llama_data.stages.arxiv.vocabulary import LOW_LEVEL, NEWCOMMAND
 
-NEWCOMMAND = frozenset(
-    ["newcommand", "renewcommand", "providecommand", "DeclareRobustCommand", "newrobustcmd", "renewrobustcmd", "providerobustcmd"]
-)
 DEF = frozenset(["def", "gdef", "edef", "xdef"])
 DOCUMENT_COMMAND = frozenset(
     f"{verb}{kind}Command"
@@ -20,15 +18,7 @@ DEFINERS = NEWCOMMAND | DEF | DOCUMENT_COMMAND | {"let", "DeclareMathOperator", 
 PROVIDERS = frozenset({"providecommand", "providerobustcmd", "ProvideDocumentCommand"})
 ENVIRONMENTS = frozenset({"newenvironment", "renewenvironment", "provideenvironment"})
 
-# the structure of a document: a paper that redefines it changes its looks, and later steps search for it
-PROTECTED = frozenset(
-    ["part", "chapter", "section", "subsection", "subsubsection", "paragraph", "subparagraph", "begin", "end", "item", "label", "ref", "eqref", "pageref", "cite", "citep", "citet", "citeauthor", "citeyear", "caption", "title", "author", "date", "maketitle", "thanks", "footnote", "footnotetext", "footnotemark", "includegraphics", "input", "include", "subfile", "import", "subimport", "documentclass", "documentstyle", "usepackage", "bibliography", "bibliographystyle", "printbibliography", "bibitem", "appendix", "abstract", "tableofcontents", "newcommand", "renewcommand", "def", "let", "left", "right", "middle", "big", "Big", "bigg", "Bigg", "mathbb", "mathcal", "mathrm", "mathbf", "mathit", "mathsf", "mathfrak", "text", "textbf", "textit", "emph", "frac", "sqrt", "sum", "int", "prod", "hline", "par", "newline", "hspace", "vspace", "ensuremath", "operatorname", "verb", "url", "href", "newtheorem", "document", "enddocument", "table", "figure", "equation", "align", "theorem", "proof", "lemma", "qed", "texttt", "textrm", "textsc", "underline", "footnotesize", "small", "large", "normalsize", "centering", "raggedright", "noindent", "indent", "newpage", "clearpage", "cleardoublepage", "hfill", "vfill", "smallskip", "medskip", "bigskip", "relax", "protect", "global", "long", "if", "else", "fi", "or", "the", "number", "today", "rm", "bf", "it", "tt", "sf", "sl", "sc", "em", "cal"]
-)
 
-# commands whose meaning depends on TeX's state: a body with one of them is not text and is not put into text
-_LOW_LEVEL = frozenset(
-    ["csname", "endcsname", "expandafter", "noexpand", "futurelet", "afterassignment", "aftergroup", "catcode", "lccode", "uccode", "mathcode", "mathchardef", "chardef", "setbox", "newbox", "box", "copy", "unhbox", "unhcopy", "unvbox", "halign", "valign", "noalign", "mathchoice", "vcenter", "offinterlineskip", "else", "fi", "or", "loop", "repeat", "read", "write", "openin", "immediate", "string", "meaning", "jobname", "lowercase", "uppercase", "IfNoValueTF", "IfNoValueT", "IfNoValueF", "IfValueTF", "IfValueT", "IfValueF", "IfBooleanTF", "IfBooleanT", "IfBooleanF", "IfStrEq", "ifthenelse", "equal", "newif", "advance", "multiply", "divide", "dimexpr", "numexpr", "hsize", "vsize", "wd", "ht", "dp", "count", "dimen", "skip", "toks", "ExplSyntaxOn", "everymath", "everypar", "makeatletter", "makeatother", "mathpalette", "ooalign"]
-)
 _NOT_CONDITIONAL = frozenset({"iff", "iint", "iiint"})
 _WORDS = re.compile(r"\\(?:([A-Za-z@]+)|[\s\S])")
 _BRACES = re.compile(r"[{}]|\\[\s\S]")
@@ -41,6 +31,7 @@ _LET = re.compile(r"\s*\\([A-Za-z@]+|[^A-Za-z])[ \t]*=?[ \t]?(?:\\([A-Za-z@]+|[^
 _STAR = re.compile(r"\s*\*")
 _IFMMODE = re.compile(r"\s*\\ifmmode(?![A-Za-z@])\s*(.*?)\\else(?![A-Za-z@])(.*?)\\fi\s*\Z", re.S)
 _WORD_END = re.compile(r"\\[A-Za-z@]+\Z")
+_IFSTAR = re.compile(r"\s*\\@ifstar\s*(\{[^{}]*\}|\\[A-Za-z@]+)\s*(\{[^{}]*\}|\\[A-Za-z@]+)\s*\Z")
 _XSPACE = re.compile(r"\\xspace\s*\Z")
 
 
@@ -50,6 +41,8 @@ class Macro:
 
     ``pieces`` is the body cut at its parameters (an int is an argument's index); ``alias`` is the command that a
     ``\\let`` froze; ``opaque`` marks one that is known but not expanded, ``paired`` one of mathtools' delimiters.
+    ``starred`` is the body of the variant with a star (``pieces`` is then that without), ``internals`` are the
+    commands with an ``@`` in the body: the macro is only expanded when all of them are the paper's own.
     """
 
     name: str
@@ -58,6 +51,8 @@ class Macro:
     alias: str | None = None
     opaque: bool = False
     paired: bool = False
+    starred: str | None = None
+    internals: tuple[str, ...] = ()
 
     @property
     def body(self) -> str:
@@ -146,10 +141,16 @@ def make_macro(name: str, defaults: tuple[str | None, ...], body: str, *, opaque
     if name == "onedot" and "futurelet" in body:
         body = "."  # the conference styles' full stop for \eg and \ie
     body = _XSPACE.sub("", body)
+    variants = _IFSTAR.match(body) if not defaults else None
+    starred = None
+    if variants is not None:
+        starred, body = (part[1:-1] if part[0] == "{" else part for part in variants.groups())
     pieces = _pieces(body)
     used = max((piece for piece in pieces if isinstance(piece, int)), default=-1)
-    opaque = opaque or used >= len(defaults) or _is_low_level(body)
-    return Macro(name=name, defaults=defaults, pieces=pieces, opaque=opaque)
+    whole = body if starred is None else body + starred
+    opaque = opaque or used >= len(defaults) or _is_low_level(whole)
+    internals = tuple(found for found in _WORDS.findall(whole) if "@" in found)
+    return Macro(name, defaults, pieces, opaque=opaque, starred=starred, internals=internals)
 
 
 def _pieces(body: str) -> tuple[str | int, ...]:
@@ -172,18 +173,13 @@ def _pieces(body: str) -> tuple[str | int, ...]:
 def _is_low_level(body: str) -> bool:
     for found in _WORDS.finditer(body):
         name = found[1]
-        if name and (
-            name in _LOW_LEVEL or "@" in name or (name[:2] == "if" and name not in _NOT_CONDITIONAL)
-        ):
+        if name and (name in LOW_LEVEL or (name[:2] == "if" and name not in _NOT_CONDITIONAL)):
             return True
     return False
 
 
-def parse_definition(text: str, pos: int, command: str) -> tuple[Macro | None, int] | None:
-    """The definition whose command ends at ``pos``, and the place after it; None when it cannot be read.
-
-    The macro is None for a ``\\let`` whose target must be looked up by the caller (see ``parse_let``).
-    """
+def parse_definition(text: str, pos: int, command: str) -> tuple[Macro, int] | None:
+    """The definition whose command ends at ``pos``, and the place after it; None when it cannot be read."""
     if command in NEWCOMMAND:
         return _parse_newcommand(text, pos)
     if command in DEF:

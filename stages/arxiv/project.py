@@ -21,7 +21,9 @@ _READS = re.compile(
 )
 _NAMES = ("main", "ms", "paper", "article", "manuscript", "arxiv", "root", "thesis")
 _NOT_MAIN = ("supp", "appendix", "response", "rebuttal", "cover", "reply", "letter", "template", "sample", "note")
-_TEX_SIGN = re.compile(r"\\(?:documentclass|documentstyle|begin|input|section|def|magnification|centerline|bye|title)\b")
+_TEX_SIGN = re.compile(
+    r"\\(?:documentclass|documentstyle|begin|input|section|def|magnification|centerline|bye|title)\b"
+)
 
 
 def is_tex_name(name: str) -> bool:

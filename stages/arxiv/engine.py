@@ -1,0 +1,298 @@
+"""The input stack that expansion works on: texts, macros called and bound, what is written, and the limits.
+
+The input is a stack of texts. What is written out is final; an expansion goes on top of the stack and is read
+again, so definitions act from where they stand, in the order of the document.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from llama_data.stages.arxiv import macros
+from llama_data.stages.arxiv.macros import Macro
+from llama_data.stages.arxiv.scopes import Scopes
+
+MAX_LEVEL = 100
+
+TOKEN = re.compile(r"\\(begin\s*\{document\}|end\s*\{document\}|[A-Za-z]+|[\s\S])")
+TOKEN_AT = re.compile(r"\\(begin\s*\{document\}|end\s*\{document\}|[A-Za-z@]+|[\s\S])")
+_LINE_REST = re.compile(r"[ \t]*\n")
+
+# takes a command's name and where it starts and ends; returns False to leave the command as it is
+Handler = Callable[[str, int, int], bool]
+
+
+class LimitReached(Exception):
+    """Expansion would go past a limit; ``problem`` is its code for the ledger."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+class Recursion(Exception):
+    def __init__(self, names: set[str]) -> None:
+        super().__init__()
+        self.names = names
+
+
+class Frame:
+    """One text of the input stack. ``level`` counts expansions, ``name`` is the macro or file it came from."""
+
+    __slots__ = ("at_letter", "level", "name", "parent", "path", "pos", "restores", "scopes", "text")
+
+    def __init__(self, text: str, name: str, parent: Frame | None, path: tuple[str, ...] | None = None) -> None:
+        self.text = text
+        self.pos = 0
+        self.name = name
+        self.parent = parent
+        self.path = path  # folders in which a file's own inputs are looked for; None for a macro
+        self.level: int = 0 if parent is None or path is not None else parent.level + 1
+        self.at_letter = path is None and "@" in text
+        self.scopes: Scopes | None = None
+        self.restores: list[tuple[int, str, Macro | None]] = []
+
+
+class Engine:
+    """Copies text to the output and acts on the commands in its table: handlers, and the paper's macros.
+
+    ``inert`` are macros that stay as they are; ``growth`` bounds the output in units of the source's length.
+    """
+
+    def __init__(self, *, inert: frozenset[str], growth: float, in_body: bool) -> None:
+        self.in_body = in_body
+        self._inert = inert
+        self._growth = growth
+        self._macros: dict[str, Macro] = {}
+        self._flat: dict[str, tuple[int, str | None]] = {}
+        self._version = 0
+        self._out: list[str] = []
+        self._written = self._expanded = self._steps = self._pushed = self._scanned = self._source = 0
+        self._done = False
+        self._token = TOKEN
+        self._stack: list[Frame] = []
+        self._handlers: dict[str, Handler] = {}
+        self._reserved: frozenset[str] = frozenset()
+        self._table: dict[str, Handler | Macro] = {}
+
+    def _read_all(self) -> str:
+        """Read until the document ends; returns what was written."""
+        stack = self._stack
+        while stack and not self._done:
+            frame = stack[-1]
+            if self._scan(frame):
+                continue
+            if frame.restores and frame.pos >= frame.restores[-1][0]:
+                _, name, old = frame.restores.pop()
+                self._assign(name, old)
+                continue
+            self._close(stack.pop())
+        return "".join(self._out)
+
+    def _scan(self, frame: Frame) -> bool:
+        """Copy the frame's text up to the next command that means something and act on it; False at its end."""
+        text, pos, table = frame.text, frame.pos, self._table
+        stop = frame.restores[-1][0] if frame.restores else len(text)
+        token = TOKEN_AT if frame.at_letter else self._token
+        for found in token.finditer(text, pos, stop):
+            action = table.get(found[1])
+            if action is None:
+                if found[1][-1] != "}" or len(found[1]) == 1:
+                    continue
+                action = table.get("".join(found[1].split()))
+                if action is None:
+                    continue
+            start, end = found.span()
+            if isinstance(action, Macro):
+                if self._call(frame, action, pos, start, end):
+                    return True
+                continue
+            if start > pos:
+                self._write(text[pos:start])
+            frame.pos = end
+            if not action(found[1], start, end):
+                self._write(text[start:end])
+            return True
+        if stop > pos:
+            self._write(text[pos:stop])
+        frame.pos = max(pos, stop)
+        return False
+
+    def _write(self, piece: str) -> None:
+        self._out.append(piece)
+        self._written += len(piece)
+        if self._written > self._growth * self._source + 20_000:
+            raise LimitReached("growth_limit")
+
+    def _close(self, frame: Frame) -> None:
+        """End a frame; a command at its end must not swallow the letters that follow it."""
+        while frame.restores:
+            _, name, old = frame.restores.pop()
+            self._assign(name, old)
+        if self._stack and self._out and frame.path is None and macros.ends_in_word(self._out[-1][-80:]):
+            below = self._stack[-1]
+            if below.text[below.pos : below.pos + 1].isalpha():
+                self._write(" ")
+
+    def _call(self, frame: Frame, macro: Macro, pos: int, start: int, end: int) -> bool:
+        """Expand a macro whose name stands at ``start``; False when it cannot be (then nothing has changed)."""
+        self._steps += 1
+        if self._steps > self._source + 50_000:
+            raise LimitReached("step_limit")
+        if macro.internals and not all(self._is_known(name) for name in macro.internals):
+            return False
+        if macro.starred is not None:
+            if frame.text[end : end + 1] == "*":
+                macro, end = replace(macro, pieces=(macro.starred,)), end + 1
+            macro = replace(macro, starred=None, name=macro.name + "*")
+        flat = self._flat_body(macro)
+        if flat is not None:
+            frame.pos = end
+            body = flat
+        else:
+            arguments = self._arguments(macro, end)
+            if arguments is None:
+                return False
+            body = macros.substitute(macro, arguments)
+        if start > pos:
+            self._write(frame.text[pos:start])
+        self._expanded += 1
+        if body[:1].isalpha() and self._out and macros.ends_in_word(self._out[-1][-80:]):
+            self._write(" ")
+        if flat is not None:
+            self._write(body)
+        else:
+            self._push(body, macro.name, frame)
+        return True
+
+    def _is_known(self, name: str) -> bool:
+        macro = self._macros.get(name)
+        return macro is not None and not macro.opaque and all(inner != name for inner in macro.internals)
+
+    def _flat_body(self, macro: Macro) -> str | None:
+        """The body of a macro that takes nothing and holds nothing to expand, else None."""
+        if macro.alias is not None:
+            return "\\" + macro.alias
+        if macro.defaults:
+            return None
+        known = self._flat.get(macro.name)
+        if known is not None and known[0] == self._version:
+            return known[1]
+        body = macro.body
+        names = (found[1] for found in TOKEN_AT.finditer(body))
+        flat = None if any(name in self._table for name in names) else body
+        self._flat[macro.name] = (self._version, flat)
+        return flat
+
+    def _push(self, body: str, name: str, parent: Frame) -> None:
+        self._pushed += len(body)
+        if self._pushed > 4 * self._growth * self._source + 200_000:
+            raise LimitReached("growth_limit")
+        frame = Frame(body, name, parent)
+        if frame.level > MAX_LEVEL:
+            raise Recursion(repeated(frame))
+        self._stack.append(frame)
+
+    def _arguments(self, macro: Macro, end: int) -> list[str] | None:
+        """Read a macro's arguments, also past the end of the top text, and move on; None when one is missing."""
+        places = [(len(self._stack) - 1, end)]
+
+        def here() -> tuple[str, int]:
+            depth, pos = places[-1]
+            text = self._stack[depth].text
+            while depth > 0 and pos >= len(text) and self._stack[depth].path is None:
+                depth -= 1
+                text, pos = self._stack[depth].text, self._stack[depth].pos
+                places.append((depth, pos))
+            return text, pos
+
+        def advance(pos: int) -> None:
+            places[-1] = (places[-1][0], pos)
+
+        arguments: list[str] = []
+        if macro.paired:
+            text, pos = here()
+            if text[pos : pos + 1] == "*":
+                advance(pos + 1)
+            option = macros.read_option(*here())
+            if option is not None:
+                advance(option[1])
+        for default in macro.defaults:
+            text, pos = here()
+            if default is not None:
+                option = macros.read_option(text, pos)
+                arguments.append(default if option is None else option[0])
+                if option is not None:
+                    advance(option[1])
+                continue
+            token = self._read_token(text, pos)
+            if token is None:
+                return None
+            arguments.append(token[0])
+            advance(token[1])
+        depth, pos = places[-1]
+        del self._stack[depth + 1 :]
+        self._stack[depth].pos = pos
+        return arguments
+
+    def _read_token(self, text: str, pos: int) -> tuple[str, int] | None:
+        token = macros.read_token(text, pos)
+        self._count_scan((len(text) if token is None else token[1]) - pos)
+        return token
+
+    def _count_scan(self, characters: int) -> None:
+        self._scanned += characters
+        if self._scanned > 30 * self._source + 1_000_000:
+            raise LimitReached("step_limit")
+
+    def _assign(self, name: str, macro: Macro | None) -> None:
+        self._version += 1
+        if macro is None:
+            self._macros.pop(name, None)
+        else:
+            self._macros[name] = macro
+        if self.in_body:
+            self._activate(name)
+
+    def _activate(self, name: str) -> None:
+        macro = self._macros.get(name)
+        if macro is not None and not macro.opaque and name not in self._inert:
+            self._table[name] = macro
+        elif name in self._handlers:
+            self._table[name] = self._handlers[name]
+        else:
+            self._table.pop(name, None)
+
+    def _bind(self, macro: Macro, *, everywhere: bool = False) -> None:
+        """Define a macro up to the end of the group in which the definition stands."""
+        base = next(frame for frame in reversed(self._stack) if frame.path is not None)
+        if self.in_body and not everywhere:
+            if base.scopes is None:
+                base.scopes = Scopes(base.text)
+            stop = base.scopes.end_of_group(base.pos)
+            if stop is not None and stop >= base.pos:
+                base.restores.append((stop, macro.name, self._macros.get(macro.name)))
+                base.restores.sort(key=lambda restore: -restore[0])
+        self._assign(macro.name, macro)
+
+    def _leave(self, start: int, after: int) -> None:
+        """Take a definition out of the text, with its line when nothing else stands there."""
+        frame = self._stack[-1]
+        line = frame.text.rfind("\n", 0, start) + 1
+        rest = _LINE_REST.match(frame.text, after)
+        if rest is not None and not frame.text[line:start].strip():
+            after = rest.end()
+        frame.pos = after
+
+
+def repeated(frame: Frame) -> set[str]:
+    """Names of the macros that an expansion has gone through more than once."""
+    seen: dict[str, int] = {}
+    place: Frame | None = frame
+    while place is not None:
+        if place.path is None and place.name:
+            seen[place.name] = seen.get(place.name, 0) + 1
+        place = place.parent
+    return {name for name, count in seen.items() if count > 1}
