@@ -197,9 +197,14 @@ def as_of(call: Call) -> str:
     return words[0].lower() + words[1:] if call.get("lc") else words
 
 
+def is_month(text: str) -> bool:
+    """True for a number from 1 to 12."""
+    return text.isdecimal() and len(text) <= 2 and 1 <= int(text) <= 12
+
+
 def _date(call: Call, start: int, *, month_first: bool) -> str:
     year, month, day = call.get(start), call.get(start + 1), call.get(start + 2)
-    if month.isdecimal() and 1 <= int(month) <= 12:
+    if is_month(month):
         month = MONTHS[int(month) - 1]
     day = day.lstrip("0") if day.isdecimal() else ""
     if not month or not re.search(r"[^\d]", month):

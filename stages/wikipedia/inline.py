@@ -9,19 +9,17 @@ import re
 from llama_data.stages.wikipedia.opaque import BREAK, GAP
 
 _SUPERSCRIPTS = str.maketrans("0123456789+-−–()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻⁽⁾ⁿ")
-_SUPERSCRIPT = re.compile(r"<sup\b[^<>]*>(\s*[0-9+\-−–()n\s]+?)\s*</sup\s*>", re.IGNORECASE)
-_TABLE = re.compile(r"<table\b[^<>]*>(?:(?!<table\b).)*?</table\s*>", re.IGNORECASE | re.DOTALL)
-_BREAK = re.compile(r"[ \t]*<\s*/?\s*br\b[^<>]*>[ \t]*\n?", re.IGNORECASE)
-_BLOCK = re.compile(
-    r"[ \t]*</?(?:p|div|blockquote|center|ul|ol|li|dl|dt|dd|h[1-6]|section|hr|tr|td|th|table|tbody|caption)\b[^<>]*>",
-    re.IGNORECASE,
-)
-_TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9:-]*(?:\s[^<>]*)?/?>")
+# Possessive quantifiers: what follows cannot be found by giving characters back, and trying would take quadratic time.
+_SUPERSCRIPT = re.compile(r"<sup\b[^<>]*+>([0-9+\-−–()n\s]*+)</sup\s*+>", re.IGNORECASE)
+_BREAK = re.compile(r"<\s*+/?\s*+br\b[^<>]*+>[ \t]*+\n?", re.IGNORECASE)
+_BLOCK = re.compile(r"</?(?:p|div|blockquote|center|ul|ol|dl|h[1-6]|hr|table)\b[^<>]*+>", re.IGNORECASE)
+_ITEM = re.compile(r"<(?:li|dt|dd|tr)\b[^<>]*+>", re.IGNORECASE)
+_TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9:-]*+(?:\s[^<>]*+|/)?>")
 _EXTERNAL = re.compile(
-    r"\[(?:(?:https?|ftps?|gopher|irc|news|mailto|ftp|telnet):|//)[^\s\[\]<>\"]*[ \t]*([^\[\]\n]*)\]", re.I
+    r"\[(?:(?:https?|ftps?|gopher|irc|news|mailto|telnet):|//)[^\s\[\]<>\"]*+[ \t]*+([^\[\]\n]*+)\]", re.IGNORECASE
 )
 _MAGIC = re.compile(r"__[A-ZÀ-ÖØ-ÞА-ЯЁІЇЄҐĐŠŽČĆ]{3,}(?:_[A-ZÀ-ÖØ-ÞА-ЯЁІЇЄҐĐŠŽČĆ]+)*__")
-_VARIANT = re.compile(r"-\{((?:(?!-\{|\}-).)*)\}-", re.DOTALL)
+_VARIANT = re.compile(r"-\{((?:(?!-\{|\}-).)*+)\}-", re.DOTALL)
 _RUN = re.compile(r"'{2,}")
 
 
@@ -30,7 +28,8 @@ def strip_inline(text: str) -> str:
     if "<" in text:
         text = _SUPERSCRIPT.sub(lambda found: found.group(1).strip().translate(_SUPERSCRIPTS), text)
         text = _BREAK.sub(BREAK, text)
-        text = _BLOCK.sub("\n", text)
+        text = _BLOCK.sub("\n\n", text)
+        text = _ITEM.sub(BREAK, text)
         text = _TAG.sub("", text)
     if "[" in text:
         text = _EXTERNAL.sub(lambda found: found.group(1) or GAP, text)
@@ -94,19 +93,20 @@ def _apostrophe(line: str, candidates: list[tuple[int, int]]) -> int | None:
 
 
 _G = GAP
-_EMPTY_QUOTES = re.compile(f'(?<=[ (]){_G}*(?:""|“”|„“|«»|‘’)(?=[ ,.;)])')
-_OPENING = re.compile(f"([(\\[（])[ ]*(?:{_G}[ ]*(?:[,;:/–—-]|(?:or|and|oder|ou|o|и)(?= ))?[ ]*)+")
-_CLOSING = re.compile(f"(?:[ ]*[,;:/–—]?[ ]*{_G})+[ ]*[,;:]?[ ]*(?=[)\\]）])")
-_PAIR = re.compile(f"[ ]*[(（\\[][  ,;:/–—.]*{_G}[  ,;:/–—.{_G}]*[)）\\]]")
-_SEPARATORS = re.compile(f"([,;])(?:[ ]*{_G}+[ ]*\\1)+")
-_AROUND = re.compile(f"([ ]*){_G}[{_G}  ]*(.?)")
+_GAPS = re.compile(f"{_G}(?: ?{_G})+")
+_OPENING = re.compile(f"([(\\[（]) ?(?:{_G} ?(?:[,;:/–—-] ?|(?:or|and|oder|ou|o|и)(?= ) ?)?){{1,16}}")
+_CLOSING = re.compile(f"(?:(?: ?[,;:/–—])? ?{_G}){{1,16}}+ ?[,;:]? ?(?=[)\\]）])")
+_PAIR = re.compile(f" ?[(（\\[][ ,;:/–—.]*+{_G}[ ,;:/–—.{_G}]*+[)）\\]]")
+_AROUND = re.compile(f"[ ,;]{{0,4}}+{_G}[ ,;{_G}]*+")
 _NO_SPACE_BEFORE = frozenset(",.;:!?)]»”%")
-_SPACES = re.compile(r"[ \t\u2002-\u200a]{2,}")
+_SPACES = re.compile(r"[ \t\u2002-\u200a]{2,}|\t")
 
 
 def mend(line: str) -> str:
     """Repair a line around its gaps: empty brackets, doubled separators and spaces. Other text stays as it is."""
+    line = _SPACES.sub(" ", line)
     if GAP in line:
+        line = _GAPS.sub(GAP, line)
         for _ in range(3):
             mended = _PAIR.sub(GAP, line)
             if mended == line:
@@ -114,14 +114,15 @@ def mend(line: str) -> str:
             line = mended
         line = _OPENING.sub(r"\1", line)
         line = _CLOSING.sub("", line)
-        line = _SEPARATORS.sub(r"\1", line)
         line = _AROUND.sub(_close_up, line)
-    return _SPACES.sub(" ", line)
+    return line
 
 
 def _close_up(found: re.Match[str]) -> str:
-    before, following = found.group(1), found.group(2)
-    spaced = before or found.group()[: -len(following) or None].strip(GAP)
-    if not spaced:
-        return following
-    return following if following in _NO_SPACE_BEFORE and following else " " + following
+    """What stands in the place of gaps and the commas, semicolons and spaces around them: one of each at most."""
+    run, following = found.group(), found.string[found.end() : found.end() + 1]
+    separator = ";" if ";" in run else "," if "," in run else ""
+    if following and following in "–—-":
+        separator = ""
+    space = " " if " " in run and (following not in _NO_SPACE_BEFORE) else ""
+    return separator + space

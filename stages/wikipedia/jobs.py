@@ -16,6 +16,9 @@ from llama_data.stages.wikipedia.rules import CleanWikitext, SelectArticles, Tit
 DOMAIN = "wikipedia"
 
 
+COLUMNS = {"page_id": "int64", "title": "string", "templates_unknown": "int64", "too_deep": "int64"}
+
+
 class Settings(DomainSettings):
     """``languages``: codes of the Wikipedias that are kept. ``title``: whether the title becomes the first line.
 
@@ -45,6 +48,6 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
         WikipediaReader(splits=splits, domain=DOMAIN, dumps=dumps),
         SelectArticles(languages=settings.languages, disambiguation=settings.disambiguation),
         CleanWikitext(title=settings.title, min_chars=settings.min_chars, max_page_chars=settings.max_page_chars),
-        Sink(run=run, domain=DOMAIN, columns={"page_id": "int64", "title": "string", "_templates_unknown": "int64"}),
+        Sink(run=run, domain=DOMAIN, columns=COLUMNS),
     ]
     return [Job(name=f"{DOMAIN}/documents", steps=steps, tasks=len(splits))]

@@ -149,7 +149,7 @@ def is_end_matter(heading: str, language: str) -> bool:
     return name in END_MATTER.get(language, frozenset()) or name in END_MATTER["en"]
 
 
-_TEMPLATE = re.compile(r"\{\{\s*([^|{}\n]{2,40}?)\s*(?:\||\}\})")
+_TEMPLATE = re.compile(r"\{\{\s*+([^|{}\n]{2,40}?)\s*+(?:\||\}\})")
 
 
 def is_disambiguation(wikitext: str) -> bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from llama_data.stages.wikipedia.handlers import is_month
 from llama_data.stages.wikipedia.numbers import format_number, superscript
 from llama_data.stages.wikipedia.templates import Call, Handler
 
@@ -76,7 +77,7 @@ def iberian_date(call: Call) -> str:
     """``{{fecha|1|1|1950}}`` → "1 de enero de 1950"; the Portuguese and Catalan forms with their months."""
     months = _MONTHS[call.language].split("|")
     day, month, year = call.get(1), call.get(2), call.get(3)
-    name = months[int(month) - 1] if month.isdecimal() and 1 <= int(month) <= 12 else month
+    name = months[int(month) - 1] if is_month(month) else month
     return " de ".join(part for part in (day, name, year) if part)
 
 

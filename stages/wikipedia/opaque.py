@@ -17,12 +17,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _START = re.compile(
     r"<!--|<(nowiki|pre|math|chem|ce|syntaxhighlight|source|ref|references|gallery|timeline|score|imagemap|graph"
     r"|mapframe|maplink|templatestyles|templatedata|hiero|inputbox|categorytree|includeonly|table|section|poem|indicator"
-    r"|charinsert|dynamicpagelist|rss|phonos|style|script)\b((?:[^<>\"']|\"[^\"<>]*\"|['\"])*)>",
+    r"|charinsert|dynamicpagelist|rss|phonos|style|script)\b((?:[^<>\"']++|\"[^\"<>]*+\"|['\"])*+)>",
     re.IGNORECASE,
 )
 _KEPT = frozenset({"nowiki", "pre", "math", "chem", "ce", "syntaxhighlight", "source", "poem"})
 _OPEN_REF = re.compile(r"<ref\b(?:[^<>/]|/(?!>))*>", re.IGNORECASE)
-_COMMENT_LINE = re.compile(r"^[ \t]*(?:<!--(?:(?!-->).){0,20000}-->[ \t]*)+\n", re.MULTILINE | re.DOTALL)
 _SPACE = re.compile(r"\s+")
 _MARK = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
 
@@ -79,7 +78,8 @@ def set_aside(text: str) -> tuple[str, Stash]:
             position = found.end()
             continue
         body_end = close if close >= 0 else _line_end(text, found.end())
-        out.append(_kept(tag, text[found.end() : body_end], stash) if tag in _KEPT else GAP)
+        dropped = GAP + "\n\n" if tag == "table" else GAP
+        out.append(_kept(tag, text[found.end() : body_end], stash) if tag in _KEPT else dropped)
         position = text.find(">", body_end) + 1 if close >= 0 else body_end
     out.append(text[position:])
     return "".join(out), stash
@@ -112,12 +112,12 @@ def _find_close(lowered: str, tag: str, start: int, cache: dict[str, int]) -> in
 def _after_ref(text: str, start: int, close: int) -> int:
     """Where a note ends: at its closing tag, or, if that is missing, at the next note or the end of the line."""
     limit = len(text) if close < 0 else close
-    line_end = _line_end(text, start)
-    again = _OPEN_REF.search(text, start, min(limit, start + 100_000))
+    again = _OPEN_REF.search(text, start, limit)
     if again:
-        return min(again.start(), line_end)
+        line_end = text.find("\n", start, again.start())
+        return again.start() if line_end < 0 else line_end
     if close < 0:
-        return line_end
+        return _line_end(text, start)
     return text.find(">", close) + 1 or len(text)
 
 

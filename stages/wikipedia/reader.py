@@ -163,7 +163,7 @@ class WikipediaReader(Reader):
         page = _parse(xml)
         title = page.findtext("title", "").strip()
         page_id = page.findtext("id", "").strip()
-        if not title or not page_id.isdecimal():
+        if not title or not page_id.isdecimal() or len(page_id) > 18:
             raise RecordError(Reason.missing_field, "the page has no <title> or no numeric <id>")
         revisions = page.findall("revision")
         revision = revisions[-1] if revisions else ElementTree.Element("revision")

@@ -151,7 +151,7 @@ _SIGNS = {
     "ʿ": "ayin|ayn",
     "π": "pi",
     "†": "dagger|†",
-    "×": "times|x",
+    "×": "times",
     "−": "minus",
     "♯": "sharp|♯",
     "♭": "flat|♭",

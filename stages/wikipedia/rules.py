@@ -48,7 +48,8 @@ class SelectArticles(Rule):
 class CleanWikitext(Rule):
     """Replace wikitext by its running text (LLaMA: "remove hyperlinks, comments and other formatting boilerplate").
 
-    Sets ``_templates_unknown`` (templates dropped because nothing here knows them). Pages longer than
+    Sets ``_templates_unknown`` and ``_too_deep``: how many templates inside lines were dropped because nothing here
+    knows them, and how many brackets because they are nested too deeply. Pages longer than
     ``max_page_chars`` are rejected: no article of the public Wikipedias is (MediaWiki's own limit is 2 MiB).
     """
 
@@ -67,6 +68,7 @@ class CleanWikitext(Rule):
         title = doc.metadata["title"]
         cleaned = clean(doc.text, title=title, language=doc.metadata["language"])
         doc.metadata["_templates_unknown"] = cleaned.unknown_templates
+        doc.metadata["_too_deep"] = cleaned.too_deep
         if not cleaned.text:
             return Reason.empty_after_cleaning
         if len(cleaned.text) < self.min_chars:

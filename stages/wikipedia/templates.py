@@ -68,10 +68,13 @@ class Call:
 _CLEAN_NAME = re.compile(r"[\s_\u200e\u200f]+")
 
 
+MAX_NAME = 120  # longer "names" are text
+
+
 @lru_cache(maxsize=1 << 14)
 def normal_name(name: str) -> str:
     """A template's name as the tables below know it: lower case, single spaces, no namespace."""
-    name = _CLEAN_NAME.sub(" ", name.replace("\x03", "")).strip().casefold()
+    name = _CLEAN_NAME.sub(" ", name[:MAX_NAME].replace("\x03", "")).strip().casefold()
     for prefix in ("template:", "subst:", "safesubst:", "msg:", "vorlage:", "modèle:", "plantilla:", "шаблон:"):
         name = name.removeprefix(prefix).lstrip()
     return name
@@ -117,10 +120,9 @@ def is_dropped(name: str) -> bool:
 
 
 def _parser_function(name: str, call: Call) -> str | None:
-    function, _, condition = name.partition(":")
+    function = name.partition(":")[0]
     if function == "#if":
-        head = call.get("0") or condition.strip()
-        return call.get(1) if head else call.get(2)
+        return call.get(1) if call.get("0").partition(":")[2].strip(" \n\x03") else call.get(2)
     if function in ("#ifexist", "#iferror"):
         return call.get(1)
     return "" if function in ("#tag", "#invoke", "#expr", "#time", "#property", "#statements", "#switch") else None

@@ -77,6 +77,9 @@ _NUMBER = re.compile(
 )
 
 
+MAX_WORDS = 24  # "10|x|20|x|30|m" and the like are far shorter
+
+
 def _table() -> dict[str, tuple[str, str, str]]:
     table = {}
     for entry in re.split(r"[|\n]", _UNITS.strip()):
@@ -109,7 +112,7 @@ def measure(call: Call, *, abbreviated: bool) -> str:
     american = call.get("sp").casefold() == "us"
     spelled = bool(call.get("spell").lower() in ("in", "on", "us"))
     text, last, position = show(words[0], spelled), words[0], 1
-    while position + 1 < len(words) and words[position].casefold() in _RANGES and words[position + 1]:
+    while position + 1 < min(len(words), MAX_WORDS) and words[position].casefold() in _RANGES and words[position + 1]:
         text += _RANGES[words[position].casefold()] + show(words[position + 1], spelled)
         last = words[position + 1]
         position += 2
@@ -134,7 +137,7 @@ def _is_unit(word: str) -> bool:
 def show(number: str, spelled: bool = False) -> str:
     """A number with digit groups; in English words when asked for and it is small enough."""
     number = number.strip().replace(",", "")
-    if spelled and number.isdecimal() and int(number) < 1_000_000:
+    if spelled and number.isdecimal() and len(number) <= 6:
         return spell(int(number))
     mixed = re.fullmatch(r"(\d+)\+(\d+)\s*//?\s*(\d+)", number)
     if mixed:

@@ -47,7 +47,7 @@ def clean(wikitext: str, *, title: str = "", language: str = "en") -> Cleaned:
     for _ in range(3):
         if "{{{" not in prepared:
             break
-        prepared = _PARAMETER.sub(lambda found: found.group(1) or "", prepared)
+        prepared = _PARAMETER.sub(lambda found: found.group(1) or GAP, prepared)
     page = _Page(prepared, title, language)
     text = strip_inline(page.expand(0, len(prepared), 0))
     text = assemble(text, language)
