@@ -56,6 +56,7 @@ def _digit_starts() -> NDArray[np.int32]:
 
 
 _DIGITS = _digit_starts()
+_LONGEST, _WORDS, _COUNT_FIRST, _ELLIPSIS, _CITATIONS, _POLICIES, _KILLS = range(7)
 _EDIT = np.frombuffer(b"[edit]", np.uint8)
 _NEEDED = np.frombuffer(b"[citation needed]", np.uint8)
 
@@ -151,17 +152,29 @@ def _stops_in(eight: np.uint64) -> np.uint64:
 
 
 @njit(cache=True, nogil=True)
-def _line_end(src: Bytes, eights: NDArray[np.uint64], start: int, end: int) -> tuple[int, int, int]:
+def _last_eight(src: Bytes) -> np.uint64:
+    """The bytes after the last whole eight, and zeros."""
+    found = np.uint64(0)
+    for at in range(src.size >> 3 << 3, src.size):
+        found |= np.uint64(src[at]) << np.uint64((at & 7) << 3)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _line_end(src: Bytes, eights: NDArray[np.uint64], last: np.uint64, start: int, end: int) -> tuple[int, int, int]:
     """End of the line, start of the next, and flags of what is in it: brackets, the Kelvin sign."""
     flags = 0
     eight = start >> 3
-    stops = _stops_in(eights[eight]) & (~np.uint64(0) << np.uint64((start & 7) << 3))
+    stops = _stops_in(eights[eight] if eight < eights.size else last) & (~np.uint64(0) << np.uint64((start & 7) << 3))
     while True:
         while stops == 0:
             eight += 1
-            if eight == eights.size:
-                return end, end, flags
-            stops = _stops_in(eights[eight])
+            if eight >= eights.size:
+                if eight > eights.size:
+                    return end, end, flags
+                stops = _stops_in(last)
+            else:
+                stops = _stops_in(eights[eight])
         lowest = stops & (~stops + np.uint64(1))
         stops ^= lowest
         at = (eight << 3) + int(_PLACES[(lowest * _DE_BRUIJN) >> np.uint64(58)])
@@ -224,55 +237,84 @@ def _verdict(flags: int, curly: bool, javascript_kills: bool, policy: bool) -> i
 
 
 @njit(cache=True, nogil=True)
+def _judge(src: Bytes, start: int, end: int, seen: int, marks: Bytes, numbers: NDArray[np.int64], words: int) -> int:
+    """What becomes of a stripped line without citation marks that must have ``words`` words."""
+    if not _ends_well(src, start, end, marks, numbers[_ELLIPSIS] != 0):
+        return 2
+    if not _has_words(src, start, end, words):
+        return 3
+    flags = find_phrases(src, start, end, seen & _KELVIN != 0)
+    return _verdict(flags, seen & _CURLY != 0, numbers[_KILLS] != 0, numbers[_POLICIES] != 0)
+
+
+@njit(cache=True, nogil=True)
+def _append(src: Bytes, start: int, end: int, out: Bytes, done: int) -> int:
+    """Add ``src[start:end]`` to ``out`` as a new line; returns where ``out`` ends."""
+    if end == start:
+        return done
+    if done:
+        out[done] = 10
+        done += 1
+    out[done : done + end - start] = src[start:end]
+    return done + end - start
+
+
+@njit(cache=True, nogil=True)
 def _clean(
-    src: Bytes, size: int, out: Bytes, codes: NDArray[np.int8], marks: Bytes, numbers: NDArray[np.int64]
+    src: Bytes, out: Bytes, codes: NDArray[np.int8], marks: Bytes, numbers: NDArray[np.int64]
 ) -> tuple[int, int, int, int]:
     """Apply the rules to every line; kept lines go to ``out``, joined by newlines, codes to ``codes``.
 
     Returns the code of the line that condemns the page (0: none; reading stops there), the number of lines
-    seen, of lines kept, and of bytes in ``out``. ``src`` must be valid UTF-8 of ``size`` bytes and zeros to a
-    multiple of eight.
+    seen, of lines kept, and of bytes in ``out``. ``src`` must be valid UTF-8.
     """
-    max_word, min_words, count_first, ellipsis = numbers[0], numbers[1], numbers[2] != 0, numbers[3] != 0
-    citations, policy, javascript_kills = numbers[4] != 0, numbers[5] != 0, numbers[6] != 0
-    eights = src.view(np.uint64)
+    size = src.size
+    eights = src[: size >> 3 << 3].view(np.uint64)
+    last = _last_eight(src)
     at, lines, kept, done = 0, 0, 0, 0
+    # Kept lines that follow each other unchanged wait to be copied together.
+    first, behind = 0, 0
     while at < size:
         start = at
-        stop, at, seen = _line_end(src, eights, start, size)
+        stop, at, seen = _line_end(src, eights, last, start, size)
         line = lines
         lines += 1
-        if stop - start > max_word and _has_long_word(src, start, stop, max_word):
+        if stop - start > numbers[_LONGEST] and _has_long_word(src, start, stop, numbers[_LONGEST]):
             codes[line] = 1
             continue
         codes[line] = 2
         stop = strip_right(src, start, stop)
-        rewrite = citations and seen & _BRACKET != 0
+        rewrite = numbers[_CITATIONS] != 0 and seen & _BRACKET != 0
         if stop == start or not (marks[src[stop - 1]] or (rewrite and src[stop - 1] == 93)):
             continue
         start = strip_left(src, start, stop)
-        begin = done + (kept > 0)
-        end = stop - start + begin
         if rewrite:
+            done = _append(src, first, behind, out, done)
+            first = behind
+            begin = done + (done > 0)
             end = _without_citations(src, start, stop, out, begin)
+            words = numbers[_WORDS]
+            if numbers[_COUNT_FIRST] and _has_words(src, start, stop, words):
+                words = 0
+            code = _judge(out, begin, end, seen, marks, numbers, words)
         else:
-            out[begin:end] = src[start:stop]
-        if not _ends_well(out, begin, end, marks, ellipsis):
-            continue
-        code = 3
-        if _has_words(src, start, stop, min_words) if count_first else _has_words(out, begin, end, min_words):
-            flags = find_phrases(out, begin, end, seen & _KELVIN != 0)
-            code = _verdict(flags, seen & _CURLY != 0, javascript_kills, policy)
+            code = _judge(src, start, stop, seen, marks, numbers, numbers[_WORDS])
         codes[line] = code
         if code >= 6:
             return code, lines, kept, done
         if code:
             continue
-        if kept:
-            out[done] = 10
         kept += 1
-        done = end
-    return 0, lines, kept, done
+        if rewrite:
+            if done:
+                out[done] = 10
+            done = end
+        elif behind > first and start == behind + 1 and src[behind] == 10:
+            behind = stop
+        else:
+            done = _append(src, first, behind, out, done)
+            first, behind = start, stop
+    return 0, lines, kept, _append(src, first, behind, out, done)
 
 
 _NO_CODES = np.empty(0, np.int8)
@@ -297,11 +339,12 @@ def clean_page(text: str, rules: LineRules) -> Cleaned:
     size = len(data)
     if rules.everywhere and (fatal := _condemned(text, rules)) is not Line.kept:
         return Cleaned(fatal, "", 0, _NO_CODES)
-    src = np.frombuffer(data + bytes(-size & 7), np.uint8)
+    src = np.frombuffer(data, np.uint8)
     out = np.empty(size + 1, np.uint8)
     codes = np.empty(size, np.int8)
-    code, lines, kept, done = _clean(src, size, out, codes, *_arguments(rules))
-    return Cleaned(Line(code), str(out[:done].data, "utf-8").strip(), kept, codes[:lines])
+    code, lines, kept, done = _clean(src, out, codes, *_arguments(rules))
+    cleaned = "" if code else str(out[:done].data, "utf-8").strip()
+    return Cleaned(Line(code), cleaned, kept, codes[:lines])
 
 
 @cache
