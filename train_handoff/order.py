@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import sha256
 
-import numba  # type: ignore[import-untyped]
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,7 +47,7 @@ def integer_weights(weights: Sequence[float | str | Fraction]) -> list[int]:
     return floors
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _assign(weights, credit, late, part, taken, out, out_within, every, marks):  # type: ignore[no-untyped-def]
     """Advance the assignment by ``out.size`` rows, or by ``every * len(marks)`` rows when ``out`` is empty.
 
@@ -159,14 +159,14 @@ class Assignment:
         return out, within, [int(value) for value in done]
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _mix64(value):  # type: ignore[no-untyped-def]
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return value ^ (value >> np.uint64(31))
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _permute(values, n, keys, out):  # type: ignore[no-untyped-def]
     """Feistel network over the smallest 2b-bit domain that holds n, walked until the value falls below n."""
     half = np.uint64(1)

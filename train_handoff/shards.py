@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Literal, Self
 
 import fsspec  # type: ignore[import-untyped]
+import numba
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
@@ -32,7 +33,7 @@ FORMAT = 1
 FOOTER_KEY = "llama_data.shard"
 CHECK_KEY = "llama_data.crc32"
 BLANK_CHECK = b"llama_data.crc32:00000000"
-GROUP_BYTES = 64 << 20
+GROUP_BYTES = 16 << 20
 GROUP_ROWS = 8192
 
 Rows = NDArray[np.unsignedinteger[Any]]
@@ -158,7 +159,7 @@ class _CheckedStream(io.RawIOBase):
 class ShardWriter:
     """Writes one shard, atomically; a context manager. ``footer`` gives what is known before writing.
 
-    Rows are buffered up to a row group (at most 8,192 rows and 64 MiB, at least one row).
+    Rows are buffered up to a row group (at most 8,192 rows and 16 MiB, at least one row).
     """
 
     def __init__(self, path: str, footer: Footer) -> None:
@@ -286,6 +287,7 @@ class Shard:
     def _map(self) -> None:
         with open_binary(self.path) as stream:
             mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        self._bytes = np.frombuffer(mapped, np.uint8)
         for group, body in enumerate(self._bodies):
             count = self._starts[group + 1] - self._starts[group]
             flat = np.frombuffer(mapped, self.footer.numpy_dtype, int(count) * (self.footer.seq_len + 1), int(body))
@@ -322,35 +324,43 @@ class Shard:
     def take(self, rows: NDArray[np.int64], out: Rows | None = None, at: NDArray[np.int64] | None = None) -> Rows:
         """Copy of the given rows, in the order given; into ``out[at]`` when those are given.
 
-        A remote file is read by byte ranges, many at once, never whole.
+        A remote file is read by byte ranges, many at once, never whole. Raises IndexError for a row that is not there.
         """
+        if len(rows) and not (0 <= rows.min() and rows.max() < self.rows):
+            raise IndexError(f"{self.path}: rows {rows.min()} to {rows.max()} of {self.rows}")
         if out is None or at is None:
             out = np.empty((len(rows), self.footer.seq_len + 1), self.footer.numpy_dtype)
             at = np.arange(len(rows))
         if not self._views and self.rows:
             fs, target = fsspec.core.url_to_fs(self.path)
-            begins = self.offsets(rows)
+            begins = [int(offset) for offset in self.offsets(rows)]
             ends = [start + self.footer.row_bytes for start in begins]
             parts = fs.cat_ranges([target] * len(rows), begins, ends, on_error="raise")
             for position, part in zip(at, parts, strict=True):
                 out[position] = np.frombuffer(part, self.footer.numpy_dtype)
             return out
-        groups = np.searchsorted(self._starts, rows, side="right") - 1
-        for group in np.unique(groups):
-            chosen = np.nonzero(groups == group)[0]
-            out[at[chosen]] = self._views[group][rows[chosen] - self._starts[group]]
+        if self.rows:
+            _copy_rows(self._bytes, self.offsets(rows), out.view(np.uint8), np.ascontiguousarray(at, np.int64))
         return out
 
-    def offsets(self, rows: NDArray[np.int64]) -> list[int]:
+    def offsets(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Byte offsets of rows in the file."""
         groups = np.searchsorted(self._starts, rows, side="right") - 1
-        found = self._bodies[groups] + (rows - self._starts[groups]) * self.footer.row_bytes
-        return [int(offset) for offset in found]
+        offsets: NDArray[np.int64] = self._bodies[groups] + (rows - self._starts[groups]) * self.footer.row_bytes
+        return offsets
 
     def column(self, name: str) -> pa.ChunkedArray:
         """A column other than ``tokens``, whole."""
         with open_binary(self.path) as stream:
             return pq.read_table(stream, columns=[name]).column(0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _copy_rows(data, offsets, out, at):  # type: ignore[no-untyped-def]
+    """Copy ``data[offsets[i]:]`` to the row ``out[at[i]]``."""
+    size = out.shape[1]
+    for i in range(offsets.size):
+        out[at[i], :] = data[offsets[i] : offsets[i] + size]
 
 
 def _page_bodies(
