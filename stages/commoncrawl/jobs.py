@@ -14,7 +14,7 @@ from llama_data.pipeline.core.block import Rule, Sink
 from llama_data.pipeline.core.files import Split, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
-from llama_data.stages.commoncrawl.reader import CommonCrawlReader, Title
+from llama_data.stages.commoncrawl.reader import CommonCrawlReader, HashPages, Title
 from llama_data.stages.commoncrawl.rules import MIN_CHARACTERS, MinimumLength
 from llama_data.stages.commoncrawl.thresholds import AnnotatedReader, ApplyThresholds, Thresholds, annotated_splits
 from llama_data.stages.shared.classifier import THRESHOLD as REFERENCE_THRESHOLD
@@ -27,7 +27,6 @@ from llama_data.stages.shared.line_dedup import (
     DropDuplicateLines,
     FindDuplicateLines,
     Group,
-    WriteLineHashes,
 )
 from llama_data.stages.shared.perplexity import ALL, HEAD, MIDDLE, Perplexity
 
@@ -146,15 +145,16 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     splits = sorted(list_inputs(run.input, settings.inputs), key=lambda split: (_dump(split), split.name))
     groups = dedup_groups(splits, settings.dedup_group, settings.max_task_bytes)
     work = run.work(DOMAIN)
-    read = [CommonCrawlReader(splits=splits, domain=DOMAIN, title=settings.title)]
+    read = CommonCrawlReader(splits=splits, domain=DOMAIN, title=settings.title)
+    hashes = HashPages(reader=read, min_characters=settings.min_characters, work=work)
     length = [] if settings.min_characters is None else [MinimumLength(minimum=settings.min_characters)]
     find = FindDuplicateLines(work=work, groups=groups, copies=settings.copies)
     models = model_rules(settings, run.models_dir)
     drop = DropDuplicateLines(work=work, groups=groups)
     return [
-        Job(f"{DOMAIN}/hashes", [*read, *length, WriteLineHashes(work=work)], len(splits)),
+        Job(f"{DOMAIN}/hashes", [hashes], len(splits)),
         Job(f"{DOMAIN}/duplicates", [find], sum(group.parts for group in groups)),
-        Job(f"{DOMAIN}/documents", [*read, *length, drop, *models, sink], len(splits)),
+        Job(f"{DOMAIN}/documents", [read, *length, drop, *models, sink], len(splits)),
     ]
 
 

@@ -40,7 +40,7 @@ class ReferenceClassifier(BatchRule):
 
     @cached_property
     def _model(self) -> FastTextModel:
-        model = FastTextModel.load(self.model_file)
+        model = FastTextModel.shared(self.model_file)
         if POSITIVE not in model.labels or len(model.labels) != 2:
             labels = ", ".join(model.labels)
             raise ModelError(f"{self.model_file}: expected two labels, one of them 'wiki', found: {labels}")

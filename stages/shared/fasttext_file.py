@@ -75,6 +75,15 @@ def _entry_ends(data, at, count, ends):  # type: ignore[no-untyped-def]
     return at
 
 
+@njit(cache=True, nogil=True)
+def _gather(data, starts, ends, out):  # type: ignore[no-untyped-def]
+    at = 0
+    for n in range(starts.size):
+        for k in range(starts[n], ends[n]):
+            out[at] = data[k]
+            at += 1
+
+
 def read_model(path: str) -> FastTextFile:
     """Read a supervised fastText model. A dense input matrix stays memory-mapped.
 
@@ -113,19 +122,20 @@ def _dictionary(
     if cursor.at < 0 or words + labels != size:
         raise ModelError(f"{cursor.path}: the fastText model's dictionary is damaged; get it again")
     starts = np.concatenate([[start], ends[:-1] + 10]) if size else ends
-    texts = [cursor.data[a:b].tobytes() for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
-    counts = np.array(
-        [struct.unpack("<q", cursor.data[end + 1 : end + 9].tobytes())[0] for end in ends[words:].tolist()], np.int64
-    )
     offsets = np.zeros(size + 1, np.int64)
     np.cumsum(ends - starts, out=offsets[1:])
+    # Eight bytes more than the entries: kernels read a word at a time.
+    entries = np.zeros(int(offsets[-1]) + 8, np.uint8)
+    _gather(cursor.data, starts, ends, entries)
+    of_labels = list(zip(starts[words:].tolist(), ends[words:].tolist(), strict=True))
+    names = tuple(cursor.data[start:end].tobytes().decode("utf-8", "replace") for start, end in of_labels)
+    counts = np.array([cursor.data[end + 1 : end + 9].copy().view("<i8")[0] for _, end in of_labels], np.int64)
     pruned = None
     if pruned_size >= 0:
         pairs = cursor.array("<i4", 2 * pruned_size).reshape(-1, 2)
         pruned = np.full(bucket, -1, np.int32)
         pruned[pairs[:, 0]] = pairs[:, 1]
-    names = tuple(text.decode("utf-8", "replace") for text in texts[words:])
-    return words, names, counts, np.frombuffer(b"".join(texts) + bytes(8), np.uint8), offsets, pruned
+    return words, names, counts, entries, offsets, pruned
 
 
 def _matrices(cursor: _Cursor) -> tuple[Floats, Floats]:

@@ -7,14 +7,16 @@ as fastText's own ``predict``, scores equal to 1e-5 (sums are taken in another o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from llama_data.pipeline.core.chunk_table import ChunkTable, find, insert, key_hash
+from llama_data.pipeline.core.chunk_table import ChunkTable, address, find_at, hash_at, insert
 from llama_data.stages.shared.fasttext_file import (
     HIERARCHICAL,
     SOFTMAX,
@@ -24,8 +26,6 @@ from llama_data.stages.shared.fasttext_file import (
 
 LABEL_PREFIX = b"__label__"
 CACHE_BYTES = 256 << 20
-_VALUE = 2
-_NOTHING = -1
 
 
 class Prediction(NamedTuple):
@@ -46,6 +46,7 @@ class _Words(NamedTuple):
     maxn: int
     bucket: int
     pruned: NDArray[np.int32]
+    present: NDArray[np.uint8]
     rows: NDArray[np.float32]
 
 
@@ -93,43 +94,41 @@ def _word_id(model, data, start, end):  # type: ignore[no-untyped-def]
     return np.int32(-1)
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _padded(data, start, end, at):  # type: ignore[no-untyped-def]
-    """Byte ``at`` of the word between its marks: ``<word>``."""
-    if at == 0:
-        return np.uint8(60)
-    if at == end - start + 1:
-        return np.uint8(62)
-    return data[start + at - 1]
-
-
 @njit(cache=True, nogil=True)
-def _add_ngrams(model, data, start, end, total):  # type: ignore[no-untyped-def]
-    """Add the rows of the character n-grams of ``<word>``; returns how many there are."""
+def _add_ngrams(model, data, start, end, word, total):  # type: ignore[no-untyped-def]
+    """Add the rows of the character n-grams of ``<word>``; returns how many there are. ``word`` has room for it."""
     size = end - start + 2
+    word[0] = 60
+    for k in range(end - start):
+        word[k + 1] = data[start + k]
+    word[size - 1] = 62
+    bucket = np.uint32(model.bucket)
     added = 0
     for i in range(size):
-        if (_padded(data, start, end, i) & 0xC0) == 0x80:
+        if (word[i] & 0xC0) == 0x80:
             continue
         h = np.uint32(2166136261)
         j = i
-        n = 1
-        while j < size and n <= model.maxn:
-            h = _mix(h, _padded(data, start, end, j))
+        for n in range(1, model.maxn + 1):
+            if j >= size:
+                break
+            h = _mix(h, word[j])
             j += 1
-            while j < size and (_padded(data, start, end, j) & 0xC0) == 0x80:
-                h = _mix(h, _padded(data, start, end, j))
+            while j < size and (word[j] & 0xC0) == 0x80:
+                h = _mix(h, word[j])
                 j += 1
-            if n >= model.minn and not (n == 1 and (i == 0 or j == size)):
-                row = np.int64(h) % model.bucket
-                if model.pruned.size > 0:
-                    row = np.int64(model.pruned[row])
-                if row >= 0:
-                    values = model.rows[model.words + row]
-                    for d in range(total.size):
-                        total[d] += values[d]
-                    added += 1
-            n += 1
+            if n < model.minn or (n == 1 and (i == 0 or j == size)):
+                continue
+            # Nearly all models have fastText's default; a constant divisor becomes a multiplication.
+            row = np.int64(h % np.uint32(2000000)) if bucket == 2000000 else np.int64(h % bucket)
+            if model.pruned.size > 0:
+                if not (model.present[row >> 3] >> (row & 7)) & 1:
+                    continue
+                row = np.int64(model.pruned[row])
+            row += model.words
+            for d in range(total.size):
+                total[d] += model.rows[row, d]
+            added += 1
     return added
 
 
@@ -144,7 +143,7 @@ def _is(data, start, end, text):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _word_rows(model, data, start, end, prefix, total):  # type: ignore[no-untyped-def]
+def _word_rows(model, data, start, end, prefix, word, total):  # type: ignore[no-untyped-def]
     """Set ``total`` to the sum of the rows of a word; returns how many there are."""
     total[:] = 0
     id = _word_id(model, data, start, end)
@@ -152,12 +151,11 @@ def _word_rows(model, data, start, end, prefix, total):  # type: ignore[no-untyp
         return 0
     added = 0
     if id >= 0:
-        values = model.rows[id]
         for d in range(total.size):
-            total[d] = values[d]
+            total[d] = model.rows[id, d]
         added = 1
     if model.maxn > 0:
-        added += _add_ngrams(model, data, start, end, total)
+        added += _add_ngrams(model, data, start, end, word, total)
     return added
 
 
@@ -171,14 +169,18 @@ def _hidden(model, table, data, starts, ends, done, prefix, mark, hidden, counts
     """Fill the mean vectors of texts from ``done`` on. Returns the first text not done: the table is full there."""
     dim = hidden.shape[1]
     total = np.empty(dim, np.float32)
-    packed = np.empty(dim + 1, np.int32)
+    sums = np.empty(dim, np.float32)
+    word = np.empty(256, np.uint8)
+    packed = np.zeros(max(dim + 1, 3), np.int32)  # more than two numbers: the table keeps them in ``values``
     floats = packed[1:].view(np.float32)
     cached = model.maxn > 0
+    text_at, slots, keys = address(data), address(table.slots), address(table.keys)
+    mask = np.uint64(table.slots.shape[0] - 1)
     stored = table.values.view(np.float32)
     mark_id = _word_id(model, mark, 0, mark.size)
     for text in range(done, starts.size):
-        sums = hidden[text]
-        sums[:] = 0
+        for d in range(dim):
+            sums[d] = 0
         count = 0
         at = starts[text]
         stop = ends[text]
@@ -194,39 +196,39 @@ def _hidden(model, table, data, starts, ends, done, prefix, mark, hidden, counts
             if not cached:
                 id = _word_id(model, data, at, end)
                 if 0 <= id and id < model.words:
-                    values = model.rows[id]
                     for d in range(dim):
-                        sums[d] += values[d]
+                        sums[d] += model.rows[id, d]
                     count += 1
                 at = end
                 continue
-            key = key_hash(data, at, end)
-            slot = find(table, data, at, end, key)
+            key = hash_at(text_at + at, end - at)
+            slot = find_at(slots, mask, keys, text_at + at, end - at, key)
             if slot >= 0:
                 offset = np.int64(table.slots[slot, 2])
                 for d in range(dim):
                     sums[d] += stored[offset + 1 + d]
                 count += table.values[offset]
             else:
-                packed[0] = _word_rows(model, data, at, end, prefix, total)
+                if end - at + 2 > word.size:
+                    word = np.empty(2 * (end - at + 2), np.uint8)
+                packed[0] = _word_rows(model, data, at, end, prefix, word, total)
                 for d in range(dim):
                     floats[d] = total[d]
                     sums[d] += total[d]
                 count += packed[0]
-                if not insert(table, data, at, end, key, packed, dim + 1):
+                if not insert(table, data, at, end, key, packed, packed.size):
                     return text
             at = end
         # fastText ends every text with a line end, which is a word of its own when the model knows it.
         if mark_id >= 0:
-            values = model.rows[mark_id]
             for d in range(dim):
-                sums[d] += values[d]
+                sums[d] += model.rows[mark_id, d]
             count += 1
         counts[text] = count
         if count > 0:
             scale = np.float32(1.0 / count)
             for d in range(dim):
-                sums[d] *= scale
+                hidden[text, d] = sums[d] * scale
     return starts.size
 
 
@@ -338,6 +340,7 @@ class FastTextModel:
             file.maxn,
             max(file.bucket, 1),
             pruned,
+            np.packbits(pruned >= 0, bitorder="little"),
             file.rows,
         )
         self.table = ChunkTable(max_bytes=cache_bytes)
@@ -348,6 +351,11 @@ class FastTextModel:
     def load(cls, path: str) -> FastTextModel:
         """Read a model file. Raises ModelError when it is not one that can be evaluated."""
         return cls(read_model(path))
+
+    @classmethod
+    def shared(cls, path: str) -> FastTextModel:
+        """The model of this process, so that its table of words serves one task after the other."""
+        return _shared(path, os.stat(path).st_mtime_ns) if os.path.exists(path) else cls.load(path)
 
     def predict(self, texts: Sequence[bytes]) -> list[Prediction]:
         """The best label of each text of one line, given as UTF-8 without line ends."""
@@ -375,3 +383,8 @@ class FastTextModel:
             Prediction(self.labels[label] if label >= 0 else None, score)
             for label, score in zip(labels.tolist(), scores.tolist(), strict=True)
         ]
+
+
+@lru_cache(maxsize=4)
+def _shared(path: str, _changed: int) -> FastTextModel:
+    return FastTextModel.load(path)

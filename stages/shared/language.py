@@ -50,7 +50,7 @@ class Language(BatchRule):
 
     @cached_property
     def _model(self) -> FastTextModel:
-        return FastTextModel.load(self.model_file)
+        return FastTextModel.shared(self.model_file)
 
     def judge_all(self, docs: Sequence[Document]) -> list[Reason | None]:
         """Set the language of every document; return why those that go are rejected."""

@@ -23,6 +23,7 @@ from llama_data.pipeline.core.files import atomic_write, is_local, join, read_by
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.shared.grouped import HASH_GROUPS, hash_groups, partition_range, read_groups, write_groups
 from llama_data.stages.shared.line_hash import hash_lines
+from llama_data.stages.shared.words import copy
 
 BATCH_BYTES = 1 << 20
 Copies = Literal["none", "first"]
@@ -116,14 +117,40 @@ def batches(data: Iterable[Document]) -> Iterator[Batch]:
 
 def _batch(docs: list[Document], opened: list[Document], texts: list[bytes]) -> Batch:
     blob = b"\n".join(texts)
+    lines = hash_lines(blob)
+    return Batch(docs, opened, blob, lines.starts, lines.ends, lines.hashes, _line_offsets(texts))
+
+
+def write_line_hashes(work: str, rank: int, texts: Iterable[bytes]) -> None:
+    """Write the sorted hashes of a task's lines, apart those that are already in two of its documents."""
+    first = _FirstOfDocument()
+    kept = [np.empty(0, np.uint64)]
+    some: list[bytes] = []
+    size = 0
+    for text in texts:
+        some.append(text)
+        size += len(text)
+        if size >= BATCH_BYTES:
+            kept.append(_hashes_of(some, first))
+            some, size = [], 0
+    if some:
+        kept.append(_hashes_of(some, first))
+    write_run(work, rank, np.concatenate(kept))
+
+
+def _hashes_of(texts: list[bytes], first: _FirstOfDocument) -> Hashes:
+    hashes = hash_lines(b"\n".join(texts)).hashes
+    return hashes[first(hashes, _line_offsets(texts))]
+
+
+def _line_offsets(texts: list[bytes]) -> NDArray[np.int64]:
     offsets = np.zeros(len(texts) + 1, np.int64)
     np.cumsum([text.count(b"\n") + 1 for text in texts], out=offsets[1:])
-    lines = hash_lines(blob)
-    return Batch(docs, opened, blob, lines.starts, lines.ends, lines.hashes, offsets)
+    return offsets
 
 
 class WriteLineHashes(Step):
-    """End of the first job: the sorted hashes of the task's lines, apart those already in two of its documents."""
+    """End of the first job: writes the hashes of the lines of the open documents."""
 
     name = "write_line_hashes"
 
@@ -133,12 +160,8 @@ class WriteLineHashes(Step):
 
     def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write the task's two files. Yields nothing."""
-        first = _FirstOfDocument()
-        kept = [np.empty(0, np.uint64)]
-        for batch in batches(data):
-            if batch.open:
-                kept.append(batch.hashes[first(batch.hashes, batch.offsets)])
-        write_run(self.work, rank, np.concatenate(kept))
+        texts = (doc.text.encode("utf-8", "surrogatepass") for doc in data if is_open(doc))
+        write_line_hashes(self.work, rank, texts)
         yield from ()
 
 
@@ -300,9 +323,7 @@ def _cut(data, starts, ends, offsets, codes, out, places):  # type: ignore[no-un
                     out[at] = 10
                     at += 1
                 fresh = False
-                for k in range(starts[line], ends[line]):
-                    out[at] = data[k]
-                    at += 1
+                at = copy(data, starts[line], ends[line], out, at)
         places[doc + 1] = at
 
 
@@ -339,11 +360,10 @@ class DropDuplicateLines(Step):
             yield from batch.docs
 
     def _apply(self, batch: Batch, codes: NDArray[np.uint8]) -> None:
-        out = np.empty(len(batch.data) + 1, np.uint8)
+        out = np.empty(len(batch.data) + 9, np.uint8)
         places = np.zeros(batch.offsets.size, np.int64)
-        _cut(
-            np.frombuffer(batch.data, np.uint8), batch.starts, batch.ends, batch.offsets, codes, out, places
-        )
+        data = np.frombuffer(batch.data + bytes(8), np.uint8)
+        _cut(data, batch.starts, batch.ends, batch.offsets, codes, out, places)
         kept_bytes = out.tobytes()
         counts = [np.add.reduceat(codes == code, batch.offsets[:-1], dtype=np.int64) for code in range(3)]
         rows = zip(

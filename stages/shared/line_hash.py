@@ -17,7 +17,9 @@ import numpy as np
 from numba import njit  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from llama_data.stages.shared.sha1 import digest_messages
 from llama_data.stages.shared.utf8 import Bytes, strip_left, strip_right
+from llama_data.stages.shared.words import load_word, store_word
 
 PUNCTUATION = "，。、„”“«»１」「《》´∶：？！（）；–—．～’…━〈〉【】％►"  # noqa: RUF001
 """The marks that CCNet deletes before it compares lines (and maps to ASCII before its language model)."""
@@ -26,8 +28,10 @@ CONTROLS = frozenset([*range(0x20), *range(0x7F, 0xA0)])
 _LIMIT = 0x20000
 _DELETE = 0x7FFFFFFF
 _ASK_PYTHON = 0x7FFFFFFE
-_LANES = 16
-_LOAD = np.uint32(0)
+_ONES = np.uint64(0x0101010101010101)
+_HIGH = np.uint64(0x8080808080808080)
+_SPACES = np.uint64(0x2020202020202020)
+_FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 class Lines(NamedTuple):
@@ -73,6 +77,27 @@ def _table() -> NDArray[np.int32]:
     return table
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _above(word, n):  # type: ignore[no-untyped-def]
+    """The high bit of every byte that is over ``n``; all bytes must be ASCII."""
+    return (word + _ONES * np.uint64(0x7F - n)) & _HIGH
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _plain(word):  # type: ignore[no-untyped-def]
+    """True when all eight bytes are printable ASCII."""
+    return word & _HIGH == np.uint64(0) and (_above(word, 0x1F) & ~_above(word, 0x7E)) & _HIGH == _HIGH
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _lower_word(word):  # type: ignore[no-untyped-def]
+    """Eight printable ASCII bytes, capitals lowered and digits zeroed."""
+    capitals = _above(word, 0x40) & ~_above(word, 0x5A)
+    digits = _above(word, 0x2F) & ~_above(word, 0x39)
+    word |= capitals >> np.uint64(2)
+    return word & ~((digits >> np.uint64(7)) * np.uint64(0x0F))
+
+
 @njit(cache=True, nogil=True)
 def _normalise(src, start, end, out, at, table):  # type: ignore[no-untyped-def]
     """Write the normal form of ``src[start:end]`` to ``out`` from ``at`` on; its end, or -1 to ask Python."""
@@ -80,6 +105,18 @@ def _normalise(src, start, end, out, at, table):  # type: ignore[no-untyped-def]
     end = strip_right(src, start, end)
     i = start
     while i < end:
+        word = load_word(src, i)
+        rest = end - i
+        if rest < 8:
+            used = _FULL >> (np.uint64(8) * np.uint64(8 - rest))
+            word = (word & used) | (_SPACES & ~used)
+        else:
+            rest = 8
+        if _plain(word):
+            store_word(out, at, _lower_word(word))
+            at += rest
+            i += rest
+            continue
         byte = src[i]
         if byte < 0x80:
             point = np.int64(byte)
@@ -133,23 +170,15 @@ def _normalise(src, start, end, out, at, table):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _blocks(src, breaks, starts, ends, table, buffer, first, count):  # type: ignore[no-untyped-def]
-    """Cut ``src`` at newlines; write every line's normal form as padded SHA-1 blocks. Returns the number of lines.
+def _blocks(src, starts, ends, table, buffer, first, count):  # type: ignore[no-untyped-def]
+    """Write every line's normal form as padded SHA-1 blocks.
 
     ``first[n]`` is the block at which line n begins, ``count[n]`` its blocks (0: ask Python).
     """
-    size = src.size
-    line = 0
     block = 0
-    start = 0
-    for number in range(breaks + 1):
-        end = start
-        while end < size and src[end] != 10:
-            end += 1
+    for line in range(starts.size):
         begin = block * 64
-        at = _normalise(src, start, end, buffer, begin, table)
-        starts[line] = start
-        ends[line] = end
+        at = _normalise(src, starts[line], ends[line], buffer, begin, table)
         first[line] = block
         count[line] = 0
         if at >= 0:
@@ -157,115 +186,38 @@ def _blocks(src, breaks, starts, ends, table, buffer, first, count):  # type: ig
             blocks = (length + 9 + 63) >> 6
             stop = begin + blocks * 64
             buffer[at] = 0x80
-            for k in range(at + 1, stop - 8):
-                buffer[k] = 0
-            bits = np.uint64(length) << np.uint64(3)
-            for k in range(8):
-                buffer[stop - 1 - k] = np.uint8((bits >> np.uint64(8 * k)) & np.uint64(0xFF))
+            at += 1
+            while at + 8 <= stop:
+                store_word(buffer, at, np.uint64(0))
+                at += 8
+            while at < stop:
+                buffer[at] = 0
+                at += 1
+            bits = length << 3
+            for k in range(6):
+                buffer[stop - 1 - k] = (bits >> (8 * k)) & 0xFF
             count[line] = blocks
             block += blocks
-        line += 1
-        start = end + 1
-    return line
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _turn(x, n):  # type: ignore[no-untyped-def]
-    return np.uint32((x << np.uint32(n)) | (x >> np.uint32(32 - n)))
-
-
-@njit(cache=True, nogil=True)
-def _compress(state, w):  # type: ignore[no-untyped-def]
-    """One SHA-1 block (FIPS 180-4) in each of sixteen lanes; ``w`` has the block's words in its first 16 rows."""
-    for t in range(16, 80):
-        for lane in range(16):
-            x = w[t - 3, lane] ^ w[t - 8, lane] ^ w[t - 14, lane] ^ w[t - 16, lane]
-            w[t, lane] = _turn(x, 1)
-    a = state[0].copy()
-    b = state[1].copy()
-    c = state[2].copy()
-    d = state[3].copy()
-    e = state[4].copy()
-    for t in range(80):
-        if t < 20:
-            for lane in range(16):
-                f = (b[lane] & c[lane]) | (~b[lane] & d[lane])
-                e[lane] = np.uint32(_turn(a[lane], 5) + f + e[lane] + np.uint32(0x5A827999) + w[t, lane])
-                b[lane] = _turn(b[lane], 30)
-        elif t < 40:
-            for lane in range(16):
-                f = b[lane] ^ c[lane] ^ d[lane]
-                e[lane] = np.uint32(_turn(a[lane], 5) + f + e[lane] + np.uint32(0x6ED9EBA1) + w[t, lane])
-                b[lane] = _turn(b[lane], 30)
-        elif t < 60:
-            for lane in range(16):
-                f = (b[lane] & c[lane]) | (b[lane] & d[lane]) | (c[lane] & d[lane])
-                e[lane] = np.uint32(_turn(a[lane], 5) + f + e[lane] + np.uint32(0x8F1BBCDC) + w[t, lane])
-                b[lane] = _turn(b[lane], 30)
-        else:
-            for lane in range(16):
-                f = b[lane] ^ c[lane] ^ d[lane]
-                e[lane] = np.uint32(_turn(a[lane], 5) + f + e[lane] + np.uint32(0xCA62C1D6) + w[t, lane])
-                b[lane] = _turn(b[lane], 30)
-        a, b, c, d, e = e, a, b, c, d
-    for lane in range(16):
-        state[0, lane] = np.uint32(state[0, lane] + a[lane])
-        state[1, lane] = np.uint32(state[1, lane] + b[lane])
-        state[2, lane] = np.uint32(state[2, lane] + c[lane])
-        state[3, lane] = np.uint32(state[3, lane] + d[lane])
-        state[4, lane] = np.uint32(state[4, lane] + e[lane])
-
-
-@njit(cache=True, nogil=True)
-def _swap(word):  # type: ignore[no-untyped-def]
-    word = ((word & np.uint32(0x00FF00FF)) << np.uint32(8)) | ((word >> np.uint32(8)) & np.uint32(0x00FF00FF))
-    return np.uint32((word << np.uint32(16)) | (word >> np.uint32(16)))
-
-
-@njit(cache=True, nogil=True)
-def _digest_all(words, order, first, count, hashes):  # type: ignore[no-untyped-def]
-    """Digest the lines in ``order`` (by number of blocks), sixteen at a time."""
-    state = np.empty((5, 16), np.uint32)
-    w = np.zeros((80, 16), np.uint32)
-    for begin in range(0, order.size, 16):
-        lanes = min(16, order.size - begin)
-        for lane in range(16):
-            state[0, lane] = 0x67452301
-            state[1, lane] = 0xEFCDAB89
-            state[2, lane] = 0x98BADCFE
-            state[3, lane] = 0x10325476
-            state[4, lane] = 0xC3D2E1F0
-        for block in range(count[order[begin + lanes - 1]]):
-            for lane in range(lanes):
-                line = order[begin + lane]
-                if block < count[line]:
-                    base = (first[line] + block) * 16
-                    for k in range(16):
-                        w[k, lane] = _swap(words[base + k])
-            _compress(state, w)
-            for lane in range(lanes):
-                line = order[begin + lane]
-                if block + 1 == count[line]:
-                    low = np.uint64(_swap(state[0, lane]))
-                    high = np.uint64(_swap(state[1, lane]))
-                    hashes[line] = low | (high << np.uint64(32))
 
 
 def hash_lines(data: bytes) -> Lines:
     """Split UTF-8 text at ``\\n`` and hash every line; a blank line has the hash of the empty string."""
-    source: Bytes = np.frombuffer(data, np.uint8)
-    breaks = data.count(b"\n")
-    starts = np.empty(breaks + 1, np.int64)
-    ends = np.empty(breaks + 1, np.int64)
-    first = np.empty(breaks + 1, np.int64)
-    count = np.empty(breaks + 1, np.int64)
+    size = len(data)
+    source: Bytes = np.frombuffer(data + bytes(8), np.uint8)  # kernels read eight bytes at a time
+    breaks = np.flatnonzero(source[:size] == 10)
+    starts = np.empty(breaks.size + 1, np.int64)
+    ends = np.empty(breaks.size + 1, np.int64)
+    starts[0], ends[-1] = 0, size
+    starts[1:], ends[:-1] = breaks + 1, breaks
+    first = np.empty_like(starts)
+    count = np.empty_like(starts)
     # Lower-casing lengthens UTF-8 by half at most; padding takes up to 72 bytes a line.
-    buffer = np.empty((len(data) + len(data) // 2 + 72 * (breaks + 2)) // 64 * 64 + 64, np.uint8)
-    _blocks(source, breaks, starts, ends, _table(), buffer, first, count)
-    hashes = np.empty(breaks + 1, np.uint64)
-    order = np.argsort(count, kind="stable")
-    order = order[np.searchsorted(count[order], 1) :]
-    _digest_all(buffer.view("<u4"), order, first, count, hashes)
+    buffer = np.empty((size + size // 2 + 72 * (starts.size + 2)) // 64 * 64, np.uint8)
+    _blocks(source, starts, ends, _table(), buffer, first, count)
+    hashes = np.empty(starts.size, np.uint64)
+    order = np.argsort(count.astype(np.uint16 if size < (1 << 21) else np.int64), kind="stable")
+    order = order[np.searchsorted(count, 1, sorter=order) :]
+    digest_messages(buffer.view("<u4"), order, first, count, hashes)
     for line in np.flatnonzero(count == 0).tolist():
         hashes[line] = hash_line(data[starts[line] : ends[line]].decode("utf-8", "surrogatepass"))
     return Lines(starts, ends, hashes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import kenlm  # type: ignore[import-not-found]
@@ -142,10 +142,16 @@ class Perplexity(BatchRule):
             perplexity = None
             if language in self.models:
                 if language not in self._loaded:
-                    self._loaded[language] = PerplexityModel(self.models[language])
+                    self._loaded[language] = _shared(self.models[language])
                 perplexity = self._loaded[language].perplexity(doc.text)
                 doc.metadata["perplexity"] = perplexity
             bucket = bucket_of(perplexity, self.cutoffs.get(language))
             doc.metadata["perplexity_bucket"] = bucket
             reasons.append(None if self.annotate_only else perplexity_reason(bucket, self.kept))
         return reasons
+
+
+@lru_cache(maxsize=64)
+def _shared(files: PerplexityFiles) -> PerplexityModel:
+    """The model of this process: what it has learned of words serves one task after the other."""
+    return PerplexityModel(files)
