@@ -43,13 +43,16 @@ def frame_pages(blocks: Iterator[Block | Damage]) -> Iterator[RawPage]:
     for block in blocks:
         if isinstance(block, Damage):
             reason = Reason.truncated_file if block.truncated else Reason.damaged_archive
+            if not block.own:
+                yield from framer.end(reason, "the page goes on in a compressed stream that is damaged")
+                return
             yield RawPage(str(block.offset), b"", reason, block.detail)
             framer = _Framer()
             continue
         yield from framer.feed(block)
         if framer.finished:
             return
-    yield from framer.end()
+    yield from framer.end(Reason.truncated_file, "the file ends inside this page")
 
 
 class _Framer:
@@ -87,10 +90,10 @@ class _Framer:
         if not self._inside and not block.own:
             self.finished = True
 
-    def end(self) -> Iterator[RawPage]:
-        """Yield what is wrong with a page that the file's end cuts off."""
+    def end(self, reason: Reason, detail: str) -> Iterator[RawPage]:
+        """Yield the page that is cut off here, if there is one."""
         if self._inside:
-            yield RawPage(self._place, b"", Reason.truncated_file, "the file ends inside this page")
+            yield RawPage(self._place, b"", reason, detail)
 
     def _open(self) -> bool:
         found = _OPEN.search(self._buffer)

@@ -33,11 +33,12 @@ class Block(NamedTuple):
 
 
 class Damage(NamedTuple):
-    """Bytes that cannot be decompressed, from ``offset`` in the file on."""
+    """Bytes that cannot be decompressed, from ``offset`` in the file on; ``own`` as for blocks."""
 
     offset: int
     truncated: bool
     detail: str
+    own: bool
 
 
 class Decompressor(Protocol):
@@ -124,11 +125,13 @@ def _decompress(
                     produced += len(piece)
         except EOFError:
             if produced or not reported:
-                yield Damage(origin, True, "the compressed stream that begins here is cut off by the end of the file")
+                yield Damage(
+                    origin, True, "the compressed stream that begins here is cut off by the end of the file", own
+                )
             return
         except OSError as error:
             if produced or not reported:
-                yield Damage(origin, False, f"the compressed stream that begins here is damaged: {error}")
+                yield Damage(origin, False, f"the compressed stream that begins here is damaged: {error}", own)
             reported = True
             following = find_stream(file, origin + 1, None, magic)
         else:

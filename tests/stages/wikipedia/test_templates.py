@@ -1,4 +1,5 @@
 """What templates show, in English and in the other languages."""
+# ruff: noqa: RUF001 - the signs that templates stand for
 
 from __future__ import annotations
 
@@ -82,7 +83,7 @@ def test_english_templates(wikitext: str, expected: str) -> None:
     [
         ("de", "Teufelsberg ({{Höhe|120.1|DE-NHN|link=true}})", "Teufelsberg (120,1 m ü. NHN)"),
         ("de", "{{enS|word}} und {{lang|en|word}}", "englisch word und word"),
-        ("de", "{{Zitat|Text}} {{\"|kurz}}", "„Text“ „kurz“"),
+        ("de", '{{Zitat|Text}} {{"|kurz}}', "„Text“ „kurz“"),
         ("fr", "{{unité|12000|km}} au {{s|XIX|e}}", "12 000 km au XIXe siècle"),
         ("fr", "{{s2|XVI|e|XVII|e}}", "XVIe et XVIIe siècles"),
         ("fr", "le {{date|1|janvier|1950}}, {{1er}} {{nobr|mot}}", "le 1 janvier 1950, 1er mot"),
