@@ -11,6 +11,7 @@ from llama_data.stages.arxiv.macros import Macro
 from llama_data.stages.arxiv.vocabulary import PROTECTED, TAKES_ONE, TAKES_TWO
 
 _PREFIXED = re.compile(r"\s*\\(?=(?:long|global|protected|outer|[gex]?def|let|(?:re)?newcommand)(?![A-Za-z@]))")
+_FRACTION_LIMIT = 500  # characters of an argument behind which a macro without braces is still found
 _NEXT_WORD = re.compile(r"[ \t]*\\([A-Za-z]+)")
 
 
@@ -105,7 +106,8 @@ class Commands(Engine):
         for _ in range(2):
             end = macros.skip_space(text, end)
             if text[end : end + 1] == "{":
-                stop = macros.closing_brace(text, end, limit=2_000)
+                stop = macros.closing_brace(text, end, limit=_FRACTION_LIMIT)
+                self._count_scan(_FRACTION_LIMIT if stop < 0 else stop - end)
                 if stop < 0:
                     return False
                 parts.append(text[end : stop + 1])

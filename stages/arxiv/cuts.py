@@ -11,7 +11,8 @@ _SECTION = re.compile(r"\\(?:part|chapter|section)\s*\*?\s*(?=[\[{])")
 _FRONT_END = re.compile(
     r"\\maketitle(?![A-Za-z@])|\\end\s*\{(?:abstract|frontmatter|titlepage|keywords?|IEEEkeywords)\}"
 )
-_ABSTRACT = re.compile(r"\\begin\s*\{abstract\}.*?\\end\s*\{abstract\}", re.S)
+_ABSTRACT = re.compile(r"\\begin\s*\{abstract\}")
+_ABSTRACT_END = re.compile(r"\\end\s*\{abstract\}")
 _ABSTRACT_COMMAND = re.compile(r"\\abstract\s*(?=\{)")
 _BACK_MATTER = re.compile(
     r"acknowledg|references|bibliography|supplement|appendi|author contribution|data avail|funding|conflict|competing",
@@ -37,6 +38,8 @@ _TITLE = re.compile(
     r"\\(?:title|author|date|thanks|address|affiliation|affil|institute|email|keywords|pacs|subjclass|dedicatory"
     r"|preprint|tableofcontents|maketitle|pagestyle|thispagestyle|titlerunning|authorrunning)(?![A-Za-z@])\*?"
 )
+_MAX_ARGUMENT = 20_000  # characters: an author list of a large collaboration
+_MAX_LOST = 50  # arguments without an end, after which a text is taken to be broken
 _BLANKS = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 
@@ -65,8 +68,9 @@ def find_body(text: str) -> Front:
 def abstract(text: str) -> str:
     """The abstract in its environment, or the empty text."""
     found = _ABSTRACT.search(text)
-    if found is not None:
-        return found[0] + "\n\n"
+    end = _ABSTRACT_END.search(text, found.end()) if found else None
+    if found is not None and end is not None:
+        return text[found.start() : end.end()] + "\n\n"
     command = _ABSTRACT_COMMAND.search(text)
     group = read_group(text, command.end()) if command else None
     return f"\\begin{{abstract}}{group[0]}\\end{{abstract}}\n\n" if group else ""
@@ -94,14 +98,16 @@ def remove_bibliography(text: str) -> str:
 
 def _remove_commands(text: str, commands: re.Pattern[str]) -> str:
     pieces: list[str] = []
-    pos = 0
+    pos = lost = 0
     for found in commands.finditer(text):
         if found.start() < pos:
             continue
         before = text[pos : found.start()]
         heading = _HEADING_BEFORE.search(before, max(0, len(before) - 300)) if commands is _COMMAND else None
         pieces.append(before[: heading.start()] if heading else before)
-        pos = _after_arguments(text, found.end())
+        end = _after_arguments(text, found.end()) if lost < _MAX_LOST else found.end()
+        lost += text[end : end + 1] in ("{", "[")
+        pos = end
     pieces.append(text[pos:])
     return "".join(pieces)
 
@@ -112,7 +118,7 @@ def _after_arguments(text: str, pos: int) -> int:
     pos = option[1] if option else pos
     place = skip_space(text, pos)
     if text[place : place + 1] == "{":
-        end = closing_brace(text, place, limit=20_000)
+        end = closing_brace(text, place, limit=_MAX_ARGUMENT)
         return end + 1 if end >= 0 else pos
     return pos
 

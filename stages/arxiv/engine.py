@@ -41,7 +41,7 @@ class Recursion(Exception):
 class Frame:
     """One text of the input stack. ``level`` counts expansions, ``name`` is the macro or file it came from."""
 
-    __slots__ = ("at_letter", "level", "name", "parent", "path", "pos", "restores", "scopes", "text")
+    __slots__ = ("at_letter", "level", "name", "parent", "path", "pos", "restored", "restores", "scopes", "text")
 
     def __init__(self, text: str, name: str, parent: Frame | None, path: tuple[str, ...] | None = None) -> None:
         self.text = text
@@ -53,6 +53,7 @@ class Frame:
         self.at_letter = path is None and "@" in text
         self.scopes: Scopes | None = None
         self.restores: list[tuple[int, str, Macro | None]] = []
+        self.restored: set[tuple[int, str]] = set()
 
 
 class Engine:
@@ -216,13 +217,13 @@ class Engine:
             text, pos = here()
             if text[pos : pos + 1] == "*":
                 advance(pos + 1)
-            option = macros.read_option(*here())
+            option = self._read_option(*here())
             if option is not None:
                 advance(option[1])
         for default in macro.defaults:
             text, pos = here()
             if default is not None:
-                option = macros.read_option(text, pos)
+                option = self._read_option(text, pos)
                 arguments.append(default if option is None else option[0])
                 if option is not None:
                     advance(option[1])
@@ -241,6 +242,12 @@ class Engine:
         token = macros.read_token(text, pos)
         self._count_scan((len(text) if token is None else token[1]) - pos)
         return token
+
+    def _read_option(self, text: str, pos: int) -> tuple[str, int] | None:
+        option = macros.read_option(text, pos)
+        if option is None and text[pos : pos + 1] == "[":
+            self._count_scan(macros.OPTION_LIMIT)
+        return option
 
     def _count_scan(self, characters: int) -> None:
         self._scanned += characters
@@ -273,9 +280,16 @@ class Engine:
                 base.scopes = Scopes(base.text)
             stop = base.scopes.end_of_group(base.pos)
             if stop is not None and stop >= base.pos:
-                base.restores.append((stop, macro.name, self._macros.get(macro.name)))
-                base.restores.sort(key=lambda restore: -restore[0])
+                self._restore_at(base, stop, macro.name)
         self._assign(macro.name, macro)
+
+    def _restore_at(self, frame: Frame, stop: int, name: str) -> None:
+        """Remember what a name means outside of the group that ends at ``stop``."""
+        if (stop, name) not in frame.restored:
+            frame.restored.add((stop, name))
+            frame.restores.append((stop, name, self._macros.get(name)))
+            if len(frame.restores) > 1 and stop > frame.restores[-2][0]:
+                frame.restores.sort(key=lambda restore: -restore[0])
 
     def _leave(self, start: int, after: int) -> None:
         """Take a definition out of the text, with its line when nothing else stands there."""

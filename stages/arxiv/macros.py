@@ -19,6 +19,8 @@ PROVIDERS = frozenset({"providecommand", "providerobustcmd", "ProvideDocumentCom
 ENVIRONMENTS = frozenset({"newenvironment", "renewenvironment", "provideenvironment"})
 
 
+OPTION_LIMIT = 2_000  # characters in which an optional argument must end
+
 _NOT_CONDITIONAL = frozenset({"iff", "iint", "iiint"})
 _WORDS = re.compile(r"\\(?:([A-Za-z@]+)|[\s\S])")
 _BRACES = re.compile(r"[{}]|\\[\s\S]")
@@ -114,7 +116,7 @@ def read_option(text: str, pos: int) -> tuple[str, int] | None:
     if text[pos : pos + 1] != "[":
         return None
     depth = 0
-    for found in _BRACKETS.finditer(text, pos + 1, pos + 4000):
+    for found in _BRACKETS.finditer(text, pos + 1, pos + OPTION_LIMIT):
         token = found[0]
         if token == "{":
             depth += 1

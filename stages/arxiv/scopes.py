@@ -35,11 +35,16 @@ class Scopes:
                 self._ends[stack.pop()[1]] = found.start()
 
     def end_of_group(self, pos: int) -> int | None:
-        """The place of the closing edge of the innermost group around ``pos``; None outside of all groups."""
-        group = bisect_left(self._starts, pos) - 1
+        """The place of the closing edge of the innermost group around ``pos``; None outside of all groups.
+
+        To be asked about places in ascending order.
+        """
+        first = group = bisect_left(self._starts, pos) - 1
         while group >= 0:
             end = self._ends[group]
             if end is not None and end >= pos:
-                return end
+                break
             group = self._parents[group]
-        return None
+        while first >= 0 and first != group:  # later questions are about later places: leave out what has ended
+            self._parents[first], first = group, self._parents[first]
+        return self._ends[group] if group >= 0 else None
