@@ -20,6 +20,10 @@ _PREAMBLE = re.compile(
     r"|#.*\bcoding[:=]|# *frozen_string_literal|[\"']use strict[\"'];?\s*$",
     re.IGNORECASE,
 )
+# What may stand before the header of a C file: include guards, includes and pragmas.
+_DIRECTIVE = re.compile(r"#\s*(?:include|ifndef|define|pragma|import)\b")
+_C_NAMES = "c h cpp hpp c++ h++ cc hh C H m mm cu cuh"
+_C_FAMILY = frozenset(_C_NAMES.split())
 _WORD = re.compile(r"\w")
 _MAX_LINES = 400
 _C_LIKE = "c h cs cpp hpp c++ h++ cc hh C H css scss go java js jsx ts tsx rs scala php php3 php4 php5 phps phpt m mm"
@@ -39,7 +43,7 @@ def _styles() -> dict[str, _Style]:
     lines: dict[str, list[str]] = {}
     blocks: dict[str, list[tuple[str, str]]] = {}
     for marker, extensions in (
-        ("//", _C_LIKE.replace(" css", "") + " asm"),
+        ("//", _C_LIKE.replace(" css", "") + " asm cmake"),
         ("#", _HASH),
         ("--", "sql lua hs vhd"),
         ("%", "tex m erl hrl cls sty"),
@@ -53,7 +57,7 @@ def _styles() -> dict[str, _Style]:
         for extension in extensions.split():
             lines.setdefault(extension, []).append(marker)
     for pair, extensions in (
-        (("/*", "*/"), _C_LIKE + " asm s S"),
+        (("/*", "*/"), _C_LIKE + " asm s S cmake"),
         (("<!--", "-->"), "html xml md markdown vue xsd xsl svg"),
         (("{-", "-}"), "hs"),
         (("--[[", "]]"), "lua"),
@@ -84,16 +88,17 @@ def strip_header(text: str, extension: str) -> Stripped:
     rest = head[_MAX_LINES:]
     lines = head[:_MAX_LINES]
     kept, at = _leading(lines, extension)
-    removed = at - len(kept)
-    if removed == 0:
+    if at == len(kept):
         return Stripped(text, 0)
-    while kept and not kept[-1].strip() and (len(kept) == 1 or not kept[-2].strip()):
+    while kept and not kept[0].strip():
+        kept.pop(0)
+    while kept and not kept[-1].strip() and at < len(lines) and not lines[at].strip():
         kept.pop()
-    if not any(map(str.strip, kept)):
+    if not kept:
         while at < len(lines) and not lines[at].strip():
             at += 1
-            removed += 1
-    return Stripped("\n".join([*kept, *lines[at:], *rest]), removed)
+    left = [*kept, *lines[at:]]
+    return Stripped("\n".join([*left, *rest]), len(lines) - len(left))
 
 
 def _leading(lines: list[str], extension: str) -> tuple[list[str], int]:
@@ -104,7 +109,7 @@ def _leading(lines: list[str], extension: str) -> tuple[list[str], int]:
     settled = 0
     while at < len(lines):
         line = lines[at].strip().lstrip("\ufeff")
-        if not line or _PREAMBLE.match(line):
+        if not line or _PREAMBLE.match(line) or (extension in _C_FAMILY and _DIRECTIVE.match(line)):
             kept.append(lines[at])
             at += 1
             continue

@@ -113,4 +113,6 @@ def _cleaning(settings: Settings) -> list[Rule]:
         rules.append(NotGenerated())
     if settings.header != "none":
         rules.append(RemoveHeader(rule=settings.header))
+        # A header may have hidden the mark.
+        rules.extend([NotGenerated()] if settings.drop_generated else [])
     return [*rules, CleanHash()]

@@ -73,8 +73,11 @@ def file_name(path: str) -> str:
 
 
 def extension(path: str) -> str:
-    """What follows the last dot of the file's name; the whole name when there is none (``Makefile``)."""
-    return file_name(path).rsplit(".", 1)[-1]
+    """What follows the last dot of the file's name; the name itself for Makefile and Dockerfile; else nothing."""
+    name = file_name(path)
+    if "." in name:
+        return name.rsplit(".", 1)[1]
+    return name if name in ("Makefile", "Dockerfile") else ""
 
 
 def language_of(path: str) -> str | None:
@@ -86,7 +89,10 @@ def is_licence_text(path: str) -> bool:
     """True for LICENSE, COPYING and the like in any folder, with any suffix that names no language."""
     name = file_name(path).lower()
     stem = name.split(".", 1)[0].split("-", 1)[0]
-    return stem in _LICENCE_NAMES and extension(name) in (name, "md", "txt", "rst", "html", "markdown", stem, "lesser")
+    suffix = extension(name)
+    return stem in _LICENCE_NAMES and (
+        suffix in ("", "md", "txt", "rst", "html", "markdown", "lesser") or suffix.isdigit()
+    )
 
 
 def is_certificate(path: str) -> bool:

@@ -47,13 +47,13 @@ class GithubReader(Reader):
         content = row.get("content")
         if content is not None and not isinstance(content, str):
             raise RecordError(Reason.missing_field, "expected a string or null under 'content'")
-        missing = content is None or row.get("binary") is True
+        text = None if row.get("binary") is True else content
         repo = _string(row, "repo_name", "sample_repo_name")
         source = f"{split.name}#{number}"
         return new_document(
             domain=self.domain,
             id=f"{self.domain}/{source}",
-            text="" if missing else content,
+            text=text or "",
             source=source,
             path=path,
             repo_name=repo,
@@ -61,7 +61,7 @@ class GithubReader(Reader):
             code_language=language_of(path),
             url=file_url(repo, _string(row, "ref", "sample_ref"), path),
             _key=number,
-            _no_content=True if missing else None,
+            _no_content=True if text is None else None,
         )
 
 
