@@ -88,7 +88,8 @@ class _Framer:
             else:
                 going = self._open()
         if not self._inside and not block.own:
-            self.finished = True
+            begun = b"<" in self._buffer[: self._own]  # perhaps a tag of ours, cut in two by the end of the range
+            self.finished = not begun or len(self._buffer) - self._own >= _KEEP
 
     def end(self, reason: Reason, detail: str) -> Iterator[RawPage]:
         """Yield the page that is cut off here, if there is one."""

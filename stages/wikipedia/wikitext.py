@@ -51,7 +51,7 @@ def clean(wikitext: str, *, title: str = "", language: str = "en") -> Cleaned:
     page = _Page(prepared, title, language)
     text = strip_inline(page.expand(0, len(prepared), 0))
     text = assemble(text, language)
-    text = stash.restore(text)
+    text = stash.restore(text).strip()
     return Cleaned(text, page.unknown, page.too_deep)
 
 

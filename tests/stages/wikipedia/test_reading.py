@@ -96,7 +96,7 @@ def test_streams_that_cut_pages_in_two_lose_nothing(tmp_path: Path, pages: list[
         assert numbers(read(path, max_bytes=120)) == list(range(1, 21))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(0, 400), max_size=6), st.integers(1, 50))
 def test_framing_does_not_depend_on_where_blocks_end(ends: list[int], size: int) -> None:
     data = b"<x>" + b"".join(page(number, "") for number in range(1, 4)) + b"</x>"
