@@ -15,6 +15,8 @@ _LICENCE = re.compile(
     r"|redistribution and use|warrant(?:y|ies)|free software|public domain",
     re.IGNORECASE,
 )
+# What belongs to a licence when it stands before one.
+_ATTRIBUTION = re.compile(r"\(c\)|this file is part of|\bauthors?\b|@\w+\.", re.IGNORECASE)
 _PREAMBLE = re.compile(
     r"#!|<\?xml|<\?php|<\?\s*$|<!doctype|@charset|(?:#|//|--|;|%|\"|/\*)\s*-\*-.*-\*-|.*\b(?:vim?|ex):\s*set?\b"
     r"|#.*\bcoding[:=]|# *frozen_string_literal|[\"']use strict[\"'];?\s*$",
@@ -187,7 +189,10 @@ def _without_licence(comment: list[str], closing: str | None) -> list[str]:
     speaking = [number for number, (a, b) in enumerate(paragraphs) if _LICENCE.search(" ".join(comment[a:b]))]
     if not speaking:
         return comment
-    first, last = paragraphs[speaking[0]][0], paragraphs[speaking[-1]][1]
+    opening = speaking[0]
+    while opening and _ATTRIBUTION.search(" ".join(comment[slice(*paragraphs[opening - 1])])):
+        opening -= 1
+    first, last = paragraphs[opening][0], paragraphs[speaking[-1]][1]
     before, after = comment[:first], comment[last:]
     if not _says_something(before):
         before = []
@@ -202,8 +207,8 @@ def _without_licence(comment: list[str], closing: str | None) -> list[str]:
     if before and not after:
         return [*before, " " + closing]
     if after and not before:
-        opening = re.match(r"\s*(?:/\*+!?|<!--|\{-|--\[\[|<#|\(\*|=begin)", comment[0])
-        return [opening[0] if opening else "", *after]
+        mark = re.match(r"\s*(?:/\*+!?|<!--|\{-|--\[\[|<#|\(\*|=begin)", comment[0])
+        return [mark[0] if mark else "", *after]
     return before + after
 
 
