@@ -1,0 +1,1 @@
+"""Training, fetching and measuring of the models that stages use: language, perplexity, references."""

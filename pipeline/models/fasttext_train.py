@@ -1,0 +1,104 @@
+"""fastText's supervised training, one thread so that it is repeatable, with an optional quantised result."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama_data.pipeline.core.errors import InputError, RequestError
+from llama_data.stages.shared.fasttext_model import FastTextModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class FastTextSettings:
+    """fastText's settings; the defaults are its own. ``features`` given: keep that many and quantise (.ftz)."""
+
+    lr: float = 0.1
+    dim: int = 100
+    epoch: int = 5
+    min_count: int = 1
+    word_ngrams: int = 1
+    minn: int = 0
+    maxn: int = 0
+    bucket: int = 2_000_000
+    loss: str = "softmax"
+    features: int | None = None
+
+
+def train_fasttext(examples: Iterable[tuple[str, str]], output: str, settings: FastTextSettings) -> None:
+    """Train on (label, text) pairs and write the model to ``output``, atomically.
+
+    Raises:
+        InputError: fastText cannot train on the examples.
+        RequestError: a quantised model is to be written under another suffix than .ftz, or the reverse.
+    """
+    import fasttext  # type: ignore[import-untyped]
+
+    if output.endswith(".ftz") != (settings.features is not None):
+        raise RequestError(
+            f"{output}: a model that is quantised (--features) ends with .ftz, another with .bin"
+        )
+    target = Path(output)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        text = str(Path(scratch) / "examples.txt")
+        with open(text, "w", encoding="utf-8", errors="replace") as stream:
+            stream.writelines(f"__label__{label} {one_line(line)}\n" for label, line in examples)
+        try:
+            model = fasttext.train_supervised(
+                input=text,
+                lr=settings.lr,
+                dim=settings.dim,
+                epoch=settings.epoch,
+                minCount=settings.min_count,
+                wordNgrams=settings.word_ngrams,
+                minn=settings.minn,
+                maxn=settings.maxn,
+                # Without n-grams the buckets are never used and would only fill the file.
+                bucket=settings.bucket if settings.maxn or settings.word_ngrams > 1 else 0,
+                loss=settings.loss,
+                thread=1,
+                verbose=0,
+            )
+            if settings.features is not None:
+                model.quantize(text, cutoff=settings.features, retrain=False, qnorm=True, thread=1, verbose=0)
+        except (RuntimeError, ValueError) as error:
+            raise InputError(
+                f"fastText cannot train on these examples: {error}; try a smaller --lr"
+            ) from None
+        temporary = str(Path(scratch) / "model")
+        model.save_model(temporary)
+        os.replace(temporary, target)
+
+
+class LabelProbabilities:
+    """Probabilities of chosen labels, from fastText itself."""
+
+    def __init__(self, path: str) -> None:
+        import fasttext
+
+        self._model = fasttext.load_model(path)
+
+    def probabilities(self, text: str, labels: Sequence[str]) -> list[float]:
+        """The probability of each label for a text of one line; 0 for one that the model does not know."""
+        names, scores = self._model.predict(text, k=-1)
+        found = dict(zip(names, scores, strict=True))
+        return [float(found.get(f"__label__{label}", 0.0)) for label in labels]
+
+
+def one_line(text: str) -> str:
+    """The text without line ends, which separate fastText's examples; CCNet removes them in the same way."""
+    return text.replace("\r", "").replace("\n", "")
+
+
+def scores_of(path: str, texts: Sequence[str], label: str) -> NDArray[np.float64]:
+    """Probability of a label for each text, for a model of two labels."""
+    model = FastTextModel.load(path)
+    found = model.predict([text.encode("utf-8", "surrogatepass") for text in texts])
+    return np.array([each.score if each.label == label else 1.0 - each.score for each in found], np.float64)

@@ -1,0 +1,35 @@
+"""What ``llama-data models list`` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llama_data.pipeline.core.assets import CARD, DOWNLOADS, models_folder, starter_card, starters
+from llama_data.pipeline.models.cards import card_path, read_card
+from llama_data.pipeline.models.pull import state_of
+
+
+def rows(models_dir: str | None = None) -> Iterator[str]:
+    """Lines of a table: name, size in bytes, state, what it is."""
+    folder = models_folder(models_dir)
+    yield f"models folder: {folder}"
+    for name in starters():
+        card = starter_card(name)
+        yield _row(
+            f"starter/{name}", sum(entry["size"] for entry in card["files"]), "in the package", card["about"]
+        )
+    for download in DOWNLOADS.values():
+        path = folder / download.name
+        recorded = (read_card(card_path(path)) or {}).get("files", [{}])[0].get("sha256")
+        size = path.stat().st_size if path.is_file() else download.size
+        yield _row(download.name, size, state_of(path, download.sha256 or recorded), download.about)
+    for path in sorted(folder.glob(f"*{CARD}")) if folder.is_dir() else []:
+        trained = read_card(path) or {}
+        if "made_by" in trained:
+            for entry in trained["files"]:
+                state = state_of(folder / entry["name"], entry["sha256"])
+                yield _row(entry["name"], entry["size"], state, trained["about"])
+
+
+def _row(name: str, size: int | None, state: str, about: str) -> str:
+    return f"  {name:<26} {f'{size:,}' if size else '-':>12}  {state:<26} {about}"

@@ -1,0 +1,97 @@
+"""Texts to train and measure models on: plain text, JSON lines and WET files, given as files, folders or globs."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from llama_data.pipeline.core.errors import InputError
+from llama_data.pipeline.core.files import is_local, list_inputs, open_decompressed, read_jsonl
+
+_PACKED = (".gz", ".zst", ".bz2", ".xz")
+_PLAIN = (".txt",)
+_JSON = (".jsonl", ".json")
+_WET = (".wet",)
+_PATTERNS = [f"**/*{kind}{packed}" for kind in (*_PLAIN, *_JSON, *_WET) for packed in ("", *_PACKED)]
+
+
+class Text(NamedTuple):
+    """One text: its url (None where the source has none), and the language that the source declares for it."""
+
+    text: str
+    url: str | None = None
+    language: str | None = None
+
+
+def find_files(paths: Sequence[str]) -> list[str]:
+    """The files that paths, folders (all readable files below them) and globs stand for, sorted within each.
+
+    Raises:
+        InputError: one of them stands for nothing.
+    """
+    found: list[str] = []
+    for path in paths:
+        if is_local(path) and not os.path.exists(path):
+            matches = sorted(glob.glob(path, recursive=True))
+            if not matches:
+                raise InputError(f"{path}: no such file or folder, and no file matches it")
+            found += find_files(matches)
+        else:
+            found += [split.path for split in list_inputs(path, _PATTERNS)]
+    return list(dict.fromkeys(found))
+
+
+def read_texts(paths: Iterable[str]) -> Iterator[Text]:
+    """The texts of files: one for a plain text file, one for each JSON line with a ``text``, one for each web page.
+
+    Raises:
+        InputError: a file of another kind, or a line without a text.
+    """
+    for path in paths:
+        kind = _kind(path)
+        if kind in _PLAIN:
+            with open_decompressed(path) as stream:
+                yield Text(stream.read().decode("utf-8", "replace"))
+        elif kind in _JSON:
+            yield from _read_json(path)
+        elif kind in _WET:
+            yield from _read_pages(path)
+        else:
+            raise InputError(
+                f"{path}: expected .txt, .jsonl, .json or .wet, possibly compressed ({' '.join(_PACKED)})"
+            )
+
+
+def stem(path: str) -> str:
+    """The file's name without its suffixes."""
+    name = os.path.basename(path)
+    for suffix in _PACKED:
+        name = name.removesuffix(suffix)
+    return os.path.splitext(name)[0]
+
+
+def _kind(path: str) -> str:
+    for suffix in _PACKED:
+        path = path.removesuffix(suffix)
+    return os.path.splitext(path)[1]
+
+
+def _read_json(path: str) -> Iterator[Text]:
+    for number, record in enumerate(read_jsonl(path), 1):
+        text = record.get("text") if isinstance(record, dict) else None
+        if not isinstance(text, str):
+            raise InputError(f"{path}: line {number}: expected an object with a text")
+        metadata = record.get("metadata") or {}
+        yield Text(text, metadata.get("url", record.get("url")), metadata.get("language"))
+
+
+def _read_pages(path: str) -> Iterator[Text]:
+    from llama_data.stages.shared.wet import WetRecord, read_wet
+
+    for record in read_wet(path):
+        if isinstance(record, WetRecord):
+            # Common Crawl lists the languages it detected, the one with most text first.
+            declared = record.languages.split(",")[0].strip() if record.languages else None
+            yield Text(record.body.decode("utf-8", "replace"), record.url, declared)
