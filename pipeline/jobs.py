@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib
+import io
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from typing import Any
 import fsspec  # type: ignore[import-untyped]
 import orjson
 from datatrove.executor import LocalPipelineExecutor  # type: ignore[import-untyped]
+from loguru import logger
 
 from llama_data.pipeline.core.block import Reader
 from llama_data.pipeline.core.errors import LlamaDataError, RequestError, RunError
@@ -34,12 +35,29 @@ from llama_data.pipeline.recipe import ExecutorSettings, Recipe
 Progress = Callable[[str], None]
 
 
+class _Nowhere(io.TextIOBase):
+    """A stream that forgets what is written to it."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
+_NOWHERE = _Nowhere()
+
+
 class LocalExecutor(LocalPipelineExecutor):  # type: ignore[misc]
     """datatrove's local executor, with the console left to us: its log lines go to the run's log files only."""
 
-    def _run_for_rank(self, rank: int, local_rank: int = 0, node_rank: int = -1) -> Any:
-        with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
-            return super()._run_for_rank(rank, local_rank, node_rank)
+    def run(self) -> Any:
+        """Run the tasks that are not complete."""
+        with contextlib.redirect_stderr(_NOWHERE):
+            logger.remove()
+            return super().run()
+
+    def _launch_run_for_rank(self, *args: Any, **kwargs: Any) -> Any:
+        with contextlib.redirect_stderr(_NOWHERE):
+            logger.remove()
+            return super()._launch_run_for_rank(*args, **kwargs)
 
 
 @dataclass(frozen=True)

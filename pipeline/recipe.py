@@ -21,6 +21,7 @@ from llama_data.stages.commoncrawl.jobs import Settings as CommonCrawlSettings
 from llama_data.stages.github.jobs import Settings as GithubSettings
 from llama_data.stages.stackexchange.jobs import Settings as StackExchangeSettings
 from llama_data.stages.wikipedia.jobs import Settings as WikipediaSettings
+from llama_data.tokenizer.train import TokenizerSettings
 from llama_data.train_handoff.pack import PackSettings
 
 DOMAINS = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")
@@ -75,18 +76,10 @@ class Domains(Strict):
     stackexchange: StackExchangeSettings | None = None
 
 
-class TokenizerSettings(Strict):
-    """What may be chosen about the tokenizer; the rest is LLaMA's and fixed in ``tokenizer.train``.
-
-    ``model``: an existing tokenizer.model to use instead of training one. ``input_sentence_size`` bounds the
-    lines that SentencePiece holds in memory, ``sample_bytes`` the text that is sampled for it.
-    """
+class TokenizerChoice(TokenizerSettings):
+    """The tokenizer: trained on the run's documents, or ``model``, an existing SentencePiece tokenizer.model."""
 
     model: str | None = None
-    vocab_size: int = Field(default=32_000, gt=300)
-    input_sentence_size: Count = 10_000_000
-    sample_bytes: Count = 4_000_000_000
-    threads: int = Field(default_factory=lambda: os.cpu_count() or 1, gt=0)
 
 
 class MixSettings(Strict):
@@ -114,7 +107,7 @@ class Recipe(Strict):
     models_dir: str | None = None
     executor: ExecutorSettings = Field(default_factory=ExecutorSettings)
     domains: Domains
-    tokenizer: TokenizerSettings = TokenizerSettings()
+    tokenizer: TokenizerChoice = TokenizerChoice()
     tokens: PackSettings = PackSettings()
     mix: MixSettings
 

@@ -17,7 +17,7 @@ from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import RecipeError
 from llama_data.pipeline.core.files import Split, atomic_write, join, list_inputs, remove_tree
 from llama_data.pipeline.core.job import Job, RunContext
-from llama_data.pipeline.core.settings import Strict
+from llama_data.pipeline.core.settings import Count, Strict
 from llama_data.tokenizer.huggingface import huggingface_files
 from llama_data.tokenizer.model_proto import parse_model
 from llama_data.tokenizer.sample import Counts, Sample, collect
@@ -66,8 +66,8 @@ class TokenizerSettings(Strict):
     """
 
     vocab_size: int = Field(default=32000, ge=300)
-    input_sentence_size: int = Field(default=10_000_000, ge=1)
-    sample_bytes: int = Field(default=1 << 30, ge=1)
+    input_sentence_size: Count = 10_000_000
+    sample_bytes: Count = 1 << 30
     max_task_bytes: int = Field(default=256 << 20, gt=0)
 
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, cast
 
 import typer
 
+FORMATS = ("megatron", "bin", "hf")
+
 
 def export(
-    run: Annotated[str, typer.Argument(help="Folder of the run (or of its mix).")],
+    run: Annotated[str, typer.Argument(help="Folder or URL of the run.")],
     to: Annotated[str, typer.Option("--to", help="megatron, bin or hf.")],
-    output: Annotated[str | None, typer.Option("--output", help="Folder to write [default: RUN/export-FORMAT].")] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", help="Folder to write [default: RUN/export/FORMAT].")
+    ] = None,
 ) -> None:
-    """Write the mixed rows as Megatron's .bin/.idx, nanoGPT's .bin, or a list-typed parquet for Hugging Face."""
+    """Write the mix (or the tokens) as Megatron's .bin/.idx, nanoGPT's .bin, or list-typed parquet for Hugging Face."""
     from llama_data.pipeline.core.errors import RequestError
-    from llama_data.pipeline.core.files import exists, join
-    from llama_data.train_handoff.export import FORMATS
+    from llama_data.pipeline.core.files import join
+    from llama_data.train_handoff.export import export_run
 
     if to not in FORMATS:
         raise RequestError(f"--to {to}: expected one of: {', '.join(FORMATS)}")
-    mix = run if exists(join(run, "mix.json")) else join(run, "mix")
-    target = output or join(run, f"export-{to}")
-    for path in FORMATS[to](mix, target):
+    chosen = cast("Literal['megatron', 'bin', 'hf']", to)
+    for path in export_run(run, output or join(run, "export", to), chosen):
         typer.echo(path)

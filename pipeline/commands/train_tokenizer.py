@@ -1,0 +1,45 @@
+"""``llama-data train-tokenizer``: documents to a SentencePiece BPE tokenizer with LLaMA's settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from llama_data.pipeline.commands import options
+
+if TYPE_CHECKING:
+    from llama_data.pipeline.recipe import Recipe
+
+
+def train_tokenizer(
+    config: options.Config = None,
+    output: options.Output = None,
+    workers: options.Workers = None,
+    executor: options.Executor = None,
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Train the tokenizer on text sampled from the run's documents by the mixture's weights."""
+    recipe = options.recipe_for_run(config, options.overrides(output=output, workers=workers, executor=executor))
+    train(recipe, overwrite=overwrite)
+
+
+def train(recipe: Recipe, *, overwrite: bool = False) -> None:
+    """Write RUN/tokenizer: the model, its vocabulary, Hugging Face's files and the card."""
+    import json
+
+    from llama_data.pipeline import jobs
+    from llama_data.pipeline.core.errors import RequestError
+    from llama_data.pipeline.core.files import read_bytes, remove_tree
+    from llama_data.tokenizer.train import train_jobs
+
+    if recipe.tokenizer.model is not None:
+        raise RequestError(f"the recipe names an existing tokenizer ({recipe.tokenizer.model}): nothing to train")
+    context, folder = recipe.context(), recipe.path("tokenizer")
+    made = train_jobs(context, weights=recipe.mix.weights, settings=recipe.tokenizer)
+    settings = {**recipe.tokenizer.model_dump(mode="json"), "weights": recipe.mix.weights, "seed": recipe.seed}
+    jobs.prepare("tokenizer", made, recipe, settings, overwrite=overwrite, outputs=[folder])
+    jobs.execute(made, recipe, lambda line: typer.echo(line, err=True))
+    remove_tree(context.work("tokenizer"))
+    card = json.loads(read_bytes(recipe.path("tokenizer", "card.json")))
+    typer.echo(f"{folder}: {card['settings']['vocab_size']:,} pieces, sha256 {card['sha256']}")

@@ -1,0 +1,69 @@
+"""Checks everything that a run has written: ledgers, documents, token shards, the mix."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+from llama_data.pipeline.core.errors import InputError
+from llama_data.pipeline.core.files import exists, join, list_files, open_binary, read_bytes, read_jsonl
+from llama_data.train_handoff.verify import verify_folder
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was checked, in one sentence."""
+
+    ok: bool
+    what: str
+
+
+def verify_run(run: str) -> Iterator[Finding]:
+    """Check a run's folder, part by part; parts that are not there yet are not checked.
+
+    Raises:
+        InputError: the folder holds nothing of a run.
+    """
+    ledgers = list_files(join(run, "ledger"), "")
+    tokens = list_files(join(run, "tokens"), "")
+    mixed = exists(join(run, "mix"))
+    if not (ledgers or tokens or mixed):
+        raise InputError(f"{run}: no ledger, tokens or mix there; expected the folder of a run")
+    for folder in ledgers:
+        yield from _documents(run, folder.rstrip("/").rsplit("/", 1)[-1])
+    model = join(run, "tokenizer", "tokenizer.model")
+    sha256 = hashlib.sha256(read_bytes(model)).hexdigest() if exists(model) else None
+    for folder in [*tokens, *([join(run, "mix")] if mixed else [])]:
+        problems = verify_folder(folder, tokenizer_sha256=sha256)
+        yield from (Finding(False, str(problem)) for problem in problems)
+        if not problems:
+            yield Finding(True, f"{folder}: every byte of its shards is as written")
+
+
+def _documents(run: str, domain: str) -> Iterator[Finding]:
+    """Hold each document file against its ledger file: the same ids, in the same order, of the same length."""
+    ids: set[str] = set()
+    records = kept = 0
+    for path in list_files(join(run, "ledger", domain), ".parquet"):
+        with open_binary(path) as stream:
+            table = pq.read_table(stream, columns=["id", "outcome", "chars_out"])
+        rows = table.to_pylist()
+        records += len(rows)
+        ids.update(row["id"] for row in rows)
+        expected = [(row["id"], row["chars_out"]) for row in rows if row["outcome"] == "kept"]
+        kept += len(expected)
+        documents = join(run, "documents", domain, path.rsplit("/", 1)[-1].removesuffix(".parquet") + ".jsonl.zst")
+        try:
+            found = [(record["id"], len(record["text"])) for record in read_jsonl(documents)]
+        except InputError as error:
+            yield Finding(False, str(error))
+            continue
+        if found != expected:
+            yield Finding(False, f"{documents}: {len(found)} documents, not the {len(expected)} that its ledger keeps")
+    if len(ids) != records:
+        yield Finding(False, f"{domain}: {records - len(ids)} ids stand in the ledger more than once")
+    else:
+        yield Finding(True, f"{domain}: {records:,} records in the ledger, {kept:,} kept and found as documents")
