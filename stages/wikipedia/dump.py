@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 from itertools import pairwise
 
@@ -14,24 +14,25 @@ from llama_data.stages.wikipedia.stream import Damage, find_stream, read_range
 
 HEAD_BYTES = 1 << 16
 SEARCH_BYTES = 64 << 20  # streams of a multistream dump hold 100 pages, about a megabyte
-FILE_NAMESPACES = (6, -2)
-CATEGORY_NAMESPACE = 14
+HIDDEN_NAMESPACES = (6, -2, 14)  # files, media, categories
 
 _NAMED = re.compile(r"(?:^|[^a-z_])([a-z][a-z_]*?)wiki(?=[-.])")
 _DBNAME = re.compile(rb"<dbname>\s*([a-z_]+?)wiki\s*</dbname>")
-_NAMESPACE = re.compile(rb'<namespace key="(-?\d+)"[^>]*>([^<]*)</namespace>')
+_NAMESPACE = re.compile(rb'<namespace key="(-?\d{1,6})"[^>]*>([^<]*)</namespace>')
 _LABEL = re.compile(r"-pages-(?:articles|meta).*|\.xml.*|\.(?:bz2|gz)$")
 _PAGE_RANGE = re.compile(r"-p(\d+)p(\d+)")
 
 
 @dataclass(frozen=True)
 class Dump:
-    """One dump file. ``label`` goes into the ids when the language alone does not tell its pages apart."""
+    """One dump file. ``label`` goes into the ids when the language alone does not tell its pages apart.
+
+    ``hidden_prefixes``: what links to files and categories begin with on this wiki, in lower case, by ``<siteinfo>``.
+    """
 
     language: str
     label: str = ""
-    file_names: tuple[str, ...] = ()
-    category_names: tuple[str, ...] = ()
+    hidden_prefixes: frozenset[str] = frozenset()
 
     def page_id(self, page: str) -> str:
         """The part of a document's id that follows the domain."""
@@ -56,14 +57,9 @@ def inspect(split: Split) -> Dump:
             f"{split.path}: cannot tell which Wikipedia this dump is from: neither its name (expected something like "
             "dewiki-20220701-pages-articles.xml.bz2) nor a <dbname> at its head says so; rename the file"
         )
-    names: dict[int, str] = {}
-    for key, name in _NAMESPACE.findall(head):
-        names[int(key)] = unescape(name.decode("utf-8", "replace")).strip()
-    return Dump(
-        language=language.replace("_", "-"),
-        file_names=tuple(names[key] for key in FILE_NAMESPACES if names.get(key)),
-        category_names=tuple(names[key] for key in (CATEGORY_NAMESPACE,) if names.get(key)),
-    )
+    hidden = [name for key, name in _NAMESPACE.findall(head) if int(key) in HIDDEN_NAMESPACES]
+    names = {unescape(name.decode("utf-8", "replace")).strip().casefold() for name in hidden}
+    return Dump(language=language.replace("_", "-"), hidden_prefixes=frozenset(names - {""}))
 
 
 def _head(split: Split) -> bytes:
@@ -93,9 +89,8 @@ def label_dumps(files: Sequence[Split], dumps: dict[str, Dump]) -> dict[str, Dum
         short = {name: _LABEL.sub("", name.rsplit("/", 1)[-1]) for name in names}
         unique = len(set(short.values())) == len(names)
         for name in names:
-            found = dumps[name]
             label = short[name] if unique else name.replace("/", "_")
-            labelled[name] = Dump(found.language, label, found.file_names, found.category_names)
+            labelled[name] = replace(dumps[name], label=label)
     return labelled
 
 

@@ -184,7 +184,7 @@ class WikipediaReader(Reader):
             _namespace=page.findtext("ns", "0").strip(),
             _redirect=page.find("redirect") is not None,
             _model=revision.findtext("model", "wikitext").strip(),
-            _dump=dump,
+            _hidden_prefixes=dump.hidden_prefixes,
         )
 
 

@@ -66,7 +66,8 @@ class CleanWikitext(Rule):
         if len(doc.text) > self.max_page_chars:
             return Reason.too_complex
         title = doc.metadata["title"]
-        cleaned = clean(doc.text, title=title, language=doc.metadata["language"])
+        hidden = doc.metadata.get("_hidden_prefixes", frozenset())
+        cleaned = clean(doc.text, title=title, language=doc.metadata["language"], hidden_prefixes=hidden)
         doc.metadata["_templates_unknown"] = cleaned.unknown_templates
         doc.metadata["_too_deep"] = cleaned.too_deep
         if not cleaned.text:

@@ -41,14 +41,19 @@ class Cleaned(NamedTuple):
     too_deep: int
 
 
-def clean(wikitext: str, *, title: str = "", language: str = "en") -> Cleaned:
-    """The running text of a page."""
+_HIDDEN = FILE_NAMES | CATEGORY_NAMES | INTERWIKI
+
+
+def clean(
+    wikitext: str, *, title: str = "", language: str = "en", hidden_prefixes: frozenset[str] = frozenset()
+) -> Cleaned:
+    """The running text of a page. ``hidden_prefixes``: further prefixes of links that show nothing, in lower case."""
     prepared, stash = set_aside(wikitext)
     for _ in range(3):
         if "{{{" not in prepared:
             break
         prepared = _PARAMETER.sub(lambda found: found.group(1) or GAP, prepared)
-    page = _Page(prepared, title, language)
+    page = _Page(prepared, title, language, _HIDDEN | hidden_prefixes)
     text = strip_inline(page.expand(0, len(prepared), 0))
     text = assemble(text, language)
     text = stash.restore(text).strip()
@@ -56,10 +61,11 @@ def clean(wikitext: str, *, title: str = "", language: str = "en") -> Cleaned:
 
 
 class _Page:
-    def __init__(self, text: str, title: str, language: str) -> None:
+    def __init__(self, text: str, title: str, language: str, hidden: frozenset[str]) -> None:
         self.text = text
         self.title = title
         self.language = language
+        self.hidden = hidden
         self.local = LOCAL.get(language, {})
         self.unknown = 0
         self.too_deep = 0
@@ -162,7 +168,7 @@ class _Page:
         bar = inner.find("|")
         target = (inner if bar < 0 else inner[:bar]).strip()
         prefix = target.split(":", 1)[0].strip().casefold() if ":" in target else ""
-        if prefix in FILE_NAMES or prefix in CATEGORY_NAMES or prefix in INTERWIKI:
+        if prefix and prefix in self.hidden:
             out.append(GAP)
         elif bar < 0:
             out.append(self.expand(at + 2, stop - 2, depth + 1).lstrip(" :"))

@@ -148,6 +148,14 @@ def test_rows_out_equal_records_in_for_any_number_of_tasks(dumps: Path, tmp_path
     }
 
 
+def test_links_to_files_go_by_the_names_that_the_dump_says(dumps: Path, tmp_path: Path) -> None:
+    names = '<siteinfo><namespace key="6">ファイル</namespace><namespace key="14">カテゴリ</namespace></siteinfo>'
+    page = dump_page(1, "x[[ファイル:a.jpg|thumb|b]]y[[カテゴリ:c]]")
+    (dumps / "jawiki-1-pages-articles.xml").write_text(f"<mediawiki>{names}{page}", "utf-8")
+    documents, _ = run(dumps, tmp_path / "out", languages=("ja",))
+    assert [doc["text"] for doc in documents] == ["xy"]
+
+
 def test_other_languages_can_be_chosen(dumps: Path, tmp_path: Path) -> None:
     documents, _ = run(dumps, tmp_path / "out", languages=("ja",), title="first_line")
     assert [(doc["id"], doc["text"]) for doc in documents] == [("wikipedia/ja/1", "P 1\n\nx")]

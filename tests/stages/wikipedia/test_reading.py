@@ -265,8 +265,7 @@ def test_a_dump_that_nothing_names_is_refused(tmp_path: Path) -> None:
 def test_names_of_namespaces_come_with_the_dump(tmp_path: Path) -> None:
     (tmp_path / "dewiki.xml").write_bytes(HEAD)
     [split] = list_inputs(str(tmp_path), ["*.xml"])
-    assert inspect(split).file_names == ("Datei",)
-    assert inspect(split).category_names == ("Kategorie",)
+    assert inspect(split).hidden_prefixes == {"datei", "kategorie"}
 
 
 def label(*names: str) -> list[str]:
