@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from llama_data.pipeline.core.errors import ModelError
 from llama_data.pipeline.core.files import list_files, read_jsonl
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.stages.c4.jobs import Settings, jobs
@@ -99,9 +101,6 @@ def texts(run: RunContext) -> dict[str, str]:
 def test_a_line_stays_on_the_page_whose_address_has_the_highest_md5(
     tmp_path: Path, run: RunContext, run_jobs: RunJobs
 ) -> None:
-    # MD5 of "a.org/0" begins 8e..., of "a.org/1" begins 4c... (checked below), whatever the order of files.
-    import hashlib
-
     high, low = sorted(("a.org/0", "a.org/1"), key=lambda key: hashlib.md5(key.encode()).hexdigest(), reverse=True)
     pages = [
         [{"url": "http://" + low, "text": "\n".join([A, B, C, D, B])}],
@@ -144,23 +143,38 @@ def test_steps_can_be_switched_off(tmp_path: Path, run: RunContext, run_jobs: Ru
     assert list(texts(run).values()) == [text, text]
 
 
-@pytest.mark.parametrize("max_task_bytes", [1, 1 << 30])
-def test_the_number_of_partitions_changes_nothing(
-    tmp_path: Path, run: RunContext, run_jobs: RunJobs, max_task_bytes: int
-) -> None:
+def test_the_number_of_partitions_changes_nothing(tmp_path: Path, run_jobs: RunJobs) -> None:
     lines = [f"Line number {n % 57} of all these lines." for n in range(200)]
     pages = [
         [{"url": f"http://a.org/{f}/{n % 9}", "text": "\n".join(lines[n : n + 7])} for n in range(20)] for f in range(3)
     ]
-    rebuild(tmp_path, run, run_jobs, pages, max_task_bytes=max_task_bytes)
-    outcomes = Counter((row["outcome"], row["reason"]) for row in ledger(run).values())
-    assert sum(outcomes.values()) == 60
-    every = [line for text in texts(run).values() for line in text.split("\n")]
-    assert len(set(every)) == len(every)
-    expected = tmp_path.parent / "expected.json"
-    if expected.exists():
-        assert json.loads(expected.read_text()) == texts(run)
-    expected.write_text(json.dumps(texts(run)))
+    found = []
+    for max_task_bytes in (1, 1 << 30):
+        run = RunContext(input=str(tmp_path / "in"), output=str(tmp_path / str(max_task_bytes)))
+        rebuild(tmp_path, run, run_jobs, pages, max_task_bytes=max_task_bytes)
+        assert len(ledger(run)) == 60
+        found.append(texts(run))
+    assert found[0] == found[1]
+    every = [line for text in found[0].values() for line in text.split("\n")]
+    assert len(set(every)) == len(every) > 20
+
+
+def test_the_language_is_found_and_chosen(
+    oracle_models: Path, tmp_path: Path, run: RunContext, run_jobs: RunJobs
+) -> None:
+    german = "Das ist die erste Zeile hier.\nDas ist die zweite Zeile hier.\nUnd das ist die dritte Zeile hier."
+    write_rows(tmp_path / "in" / "0.json.gz", [{"text": "\n".join([A, B, C])}, {"text": german}])
+    run_jobs(jobs(Settings(rebuild=True, language_model=str(oracle_models / "lid.176.ftz")), run))
+    found = ledger(run)
+    assert (found["0.json.gz#1"]["outcome"], found["0.json.gz#1"]["language"]) == ("kept", "en")
+    assert (found["0.json.gz#2"]["reason"], found["0.json.gz#2"]["language"]) == ("language_not_chosen", "de")
+    assert found["0.json.gz#1"]["language_score"] > 0.5
+
+
+def test_a_missing_language_model_is_said_before_anything_runs(tmp_path: Path, run: RunContext) -> None:
+    write_rows(tmp_path / "in" / "0.json.gz", [{"text": A}])
+    with pytest.raises(ModelError, match=r"none\.bin"):
+        jobs(Settings(rebuild=True, language_model=str(tmp_path / "none.bin")), run)
 
 
 def test_the_corpus_demo_passes_as_it_is(corpus: Path, tmp_path: Path, run_jobs: RunJobs) -> None:

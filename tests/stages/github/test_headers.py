@@ -47,7 +47,7 @@ BLOCK = "/*\n" + comment(" *") + " */\n"
         ("php", "<?php\n\n/*\n * (c) 2011 Some One\n */\n\nnamespace A;\n", "<?php\n\nnamespace A;\n"),
         (
             "php",
-            "<?php\n/*\n * This file is part of A.\n *\n * (c) Some One\n *\n * For the licence, see LICENSE.\n */\nb();\n",
+            "<?php\n/*\n * This file is part of A.\n *\n * (c) Some One\n *\n * For the licence, see X.\n */\nb();\n",
             "<?php\nb();\n",
         ),
         ("md", "<!--\nLicensed under the Apache License.\n-->\n\n# Title\n\nText.\n", "# Title\n\nText.\n"),
