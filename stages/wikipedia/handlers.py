@@ -124,7 +124,7 @@ def ipa_of(call: Call) -> str:
 def ipac(call: Call) -> str:
     """``{{IPAc-en|æ|l|ə|ˈ|b|æ|m|ə}}`` → "/æləˈbæmə/": the sounds one after the other."""
     values = [value for value in call.positional() if value.lower() not in _IPA_HELP]
-    sounds = "".join(" " if value in ("", "_") else value for value in values if not value.lower().endswith(_SOUNDS))
+    sounds = "".join(value.replace("_", " ") or " " for value in values if not value.lower().endswith(_SOUNDS))
     return f"/{' '.join(sounds.split())}/" if sounds.strip() else ""
 
 

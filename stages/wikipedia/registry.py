@@ -110,6 +110,7 @@ _WORDS = {
     **named("color|colour|font color|fontcolor|colored text|background color|bg|font", h.second),
     **named("bibleref|bibleref2|bible verse|bibleverse|bv|bibleref2c", h.joined_two),
     **named("sortname|sort name", h.joined_two),
+    **named("flag|flagu|flagcountry|flaglink|flag country", h.first),
     **named("uss", h.ship("USS")),
     **named("hms", h.ship("HMS")),
     **named("ss", h.ship("SS")),

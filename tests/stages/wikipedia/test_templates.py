@@ -71,6 +71,8 @@ def text(wikitext: str, language: str = "en") -> str:
         ("{{HMS|Victory}} {{USS|Enterprise|CV-6}}", "HMS Victory USS Enterprise (CV-6)"),
         ("x{{sfn|A|1999}}{{citation needed|date=May}}{{efn|note}}.", "x."),
         ("{{hlist|a|b}}", "a · b"),
+        ("* {{flag|Abkhazia}}\n* {{flagicon|FRA}} Paris", "- Abkhazia\n- Paris"),
+        ("{{IPAc-en|ˈ|eɪ|ʒ|ə|,_|ˈ|eɪ|ʃ|ə}}", "/ˈeɪʒə, ˈeɪʃə/"),
         ("{{lang|zh|{{linktext|藻}}}}", "藻"),
     ],
 )
