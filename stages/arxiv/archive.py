@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import posixpath
+import re
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ BLOCK = 512
 _MAGIC = b"ustar"
 _PAPER = (".gz", ".pdf")
 _SEARCH = 1 << 20
+_PAX_PATH = re.compile(rb"(?:\A|\n)\d+ path=([^\n]+)\n")
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class _Outer:
     def members(self) -> Iterator[Member]:
         if self._offset and not self._resume():
             return
-        while self._end is None or self._offset < self._end:
+        while self._end is None or self._offset < self._end or self._name:
             start = self._offset
             self._stream.seek(start)
             block = self._stream.read(BLOCK)
@@ -111,6 +113,10 @@ class _Outer:
         name, self._name = self._name or header.name, ""
         if header.type == tarfile.GNUTYPE_LONGNAME and header.size < 1 << 16:
             self._name = self._stream.read(header.size).split(b"\0")[0].decode("utf-8", "replace")
+            return None
+        if header.type == tarfile.XHDTYPE and header.size < 1 << 16:
+            found = _PAX_PATH.search(self._stream.read(header.size))
+            self._name = found[1].decode("utf-8", "replace") if found else ""
             return None
         if not header.isreg():
             return None

@@ -101,7 +101,7 @@ def read_token(text: str, pos: int) -> tuple[str, int] | None:
         return None
     if first == "\\":
         found = _WORDS.match(text, pos)
-        return None if found is None else (found[0], found.end())
+        return None if found is None or found[1] in ("end", "par", "item") else (found[0], found.end())
     if first == OPEN:
         end = pos + 1
         while end < len(text) and text[end].isdigit():

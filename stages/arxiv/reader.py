@@ -17,7 +17,7 @@ from llama_data.stages.arxiv.project import Project, looks_like_tex
 
 _NEW_ID = re.compile(r"(\d{4})\.\d{4,5}(?:v\d+)?\Z")
 _OLD_ID = re.compile(r"([a-z][a-z-]*(?:\.[A-Z]{2})?)(\d{4})(\d{3}(?:v\d+)?)\Z")
-_NOT_TEX = (b"%PDF", b"%!PS", b"\x04%!PS", b"<html", b"<!doctype", b"pk\x03\x04")
+_NOT_TEX = (b"%pdf", b"%!ps", b"\x04%!ps", b"<html", b"<!doctype", b"pk\x03\x04")
 
 
 def parse_id(name: str) -> tuple[str, str] | None:
