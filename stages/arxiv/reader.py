@@ -93,4 +93,6 @@ class ArxivReader(Reader):
 
 def _is_binary(data: bytes) -> bool:
     head = data[:4096]
-    return head.lower().lstrip().startswith(_NOT_TEX) or head.count(b"\0") > len(head) // 100
+    if head.lower().lstrip().startswith(_NOT_TEX):
+        return True
+    return head.count(b"\0") > len(head) // 500 and not head.startswith((b"\xff\xfe", b"\xfe\xff"))
