@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from llama_data.pipeline.core.files import (
     join,
     list_files,
     list_inputs,
+    open_binary,
     open_decompressed,
     read_jsonl,
     remove_tree,
@@ -38,7 +40,6 @@ from llama_data.pipeline.core.settings import Strict
 from llama_data.tokenizer.encode import FastEncoder
 from llama_data.train_handoff.shards import Footer, ShardWriter, read_footer
 
-BATCH_BYTES = 4 << 20
 READ_BYTES = 4 << 20
 VALIDATION = "validation"
 SHUFFLE_INDEX = np.dtype([("key", "<u8"), ("length", "<i8"), ("validation", "?")])
@@ -69,6 +70,27 @@ class Texts:
     texts: list[str]
 
 
+def _chunks(path: str) -> Iterator[bytes]:
+    """The decompressed bytes of a file. Raises InputError when a zstd stream is damaged or cut short."""
+    if not path.endswith(".zst"):
+        with open_decompressed(path) as stream:
+            while data := stream.read(READ_BYTES):
+                yield data
+        return
+    frame = None
+    with open_binary(path) as stream:
+        while data := stream.read(READ_BYTES // 4):
+            while data:
+                frame = frame or zstandard.ZstdDecompressor().decompressobj()
+                try:
+                    yield frame.decompress(data)
+                except zstandard.ZstdError as error:
+                    raise InputError(f"{path}: the compressed stream is damaged: {error}") from None
+                data, frame = (frame.unused_data, None) if frame.eof else (b"", frame)
+    if frame is not None:
+        raise InputError(f"{path}: cut short: the compressed stream does not end; make the documents again")
+
+
 def read_texts(path: str) -> Iterator[Texts]:
     """Documents of a jsonl file (compressed by suffix), some megabytes at a time.
 
@@ -76,35 +98,22 @@ def read_texts(path: str) -> Iterator[Texts]:
         InputError: a line is not a document, or the stream is damaged; names the file and the line.
     """
     number, rest = 0, b""
-    with open_decompressed(path) as stream:
-        while True:
+    for data in chain(_chunks(path), [b"\n"]):
+        lines = (rest + data).split(b"\n")
+        rest = lines.pop()
+        found = Texts([], [])
+        for line in lines:
+            number += 1
+            if not line:
+                continue
             try:
-                data = stream.read(READ_BYTES)
-            except (zstandard.ZstdError, EOFError, OSError) as error:
-                raise InputError(f"{path}: after line {number}: the compressed stream is damaged: {error}") from None
-            lines = (rest + data).split(b"\n")
-            rest = lines.pop() if data else b""
-            found = Texts([], [])
-            for line in lines:
-                number += 1
-                if not line:
-                    continue
-                try:
-                    record = orjson.loads(line)
-                    found.ids.append(record["id"])
-                    found.texts.append(record["text"])
-                except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-                    raise InputError(f"{path}: line {number}: not a document with id and text: {error}") from None
-            if found.ids:
-                yield found
-            if not data:
-                return
-
-
-def _batches(paths: Iterable[str]) -> Iterator[Texts]:
-    """Documents of several files in batches that suit the encoder."""
-    for path in paths:
-        yield from read_texts(path)
+                record = orjson.loads(line)
+                found.ids.append(record["id"])
+                found.texts.append(record["text"])
+            except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+                raise InputError(f"{path}: line {number}: not a document with id and text: {error}") from None
+        if found.ids:
+            yield found
 
 
 class Packer:
@@ -210,7 +219,7 @@ class PackStep(Reader):
     def encoded(self, rank: int) -> Iterator[tuple[list[str], NDArray[Any], NDArray[np.int64]]]:
         """Batches of this task's documents: ids, tokens of all, and where each one's tokens end."""
         encoder = self.encoder()
-        for batch in _batches(split.path for split in self.groups[rank]):
+        for batch in chain.from_iterable(read_texts(split.path) for split in self.groups[rank]):
             tokens, ends = encoder.encode_documents(batch.texts, bos=self.settings.bos, eos=self.settings.eos)
             self.stat_update("documents", value=len(batch.ids), unit="batch")
             self.stat_update("tokens", value=len(tokens), unit="batch")

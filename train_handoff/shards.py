@@ -233,11 +233,11 @@ class ShardWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            record = json.dumps(asdict(self.result()), sort_keys=True)
+            self._writer.add_key_value_metadata({FOOTER_KEY: record, CHECK_KEY: BLANK_CHECK.decode()})
+            self._stream.held = bytearray()
+            self._writer.close()
             if error is None:
-                record = json.dumps(asdict(self.result()), sort_keys=True)
-                self._writer.add_key_value_metadata({FOOTER_KEY: record, CHECK_KEY: BLANK_CHECK.decode()})
-                self._stream.held = bytearray()
-                self._writer.close()
                 self._stream.finish()
         except BaseException as problem:
             self._file.__exit__(type(problem), problem, problem.__traceback__)

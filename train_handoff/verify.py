@@ -19,6 +19,8 @@ from llama_data.train_handoff.shards import BLANK_CHECK, Shard, document_starts
 
 READ_BYTES = 16 << 20
 MARK = BLANK_CHECK[:-8]
+# What parsing a damaged parquet footer or page can raise.
+DAMAGE = (pa.ArrowException, OSError, ValueError, TypeError, LookupError, OverflowError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def _verify_shard(
     try:
         shard = Shard(path)
         footer = shard.footer
-    except (LlamaDataError, pa.ArrowInvalid, OSError, ValueError, TypeError, KeyError) as error:
+    except (LlamaDataError, *DAMAGE) as error:
         return [*found, Problem(path, f"cannot be opened: {error}")]
     if tokenizer_sha256 is not None and footer.tokenizer_sha256 != tokenizer_sha256:
         found.append(Problem(path, f"made with tokenizer {footer.tokenizer_sha256[:12]}, not {tokenizer_sha256[:12]}"))
@@ -101,14 +103,14 @@ def _verify_rows(shard: Shard) -> list[Problem]:
             with open_binary(shard.path) as stream:
                 reader = pq.ParquetFile(stream, page_checksum_verification=True)
                 table = reader.read_row_group(number)
-        except (pa.ArrowInvalid, OSError) as error:
+                starts = table.column("doc_starts").combine_chunks()
+                first = table.column("origin_row").to_numpy() == 0 if footer.kind == "mix" else None
+        except DAMAGE as error:
             found.append(Problem(shard.path, f"row group {number}: a page is damaged: {error}"))
             opened = False
             continue
-        opens = np.arange(len(rows)) + number == 0
-        if footer.kind == "mix":
-            opens = table.column("origin_row").to_numpy() == 0
-        if not table.column("doc_starts").combine_chunks().equals(document_starts(rows, footer, opens)):
+        opens = first if first is not None else np.arange(len(rows)) + number == 0
+        if not starts.equals(document_starts(rows, footer, opens)):
             found.append(Problem(shard.path, f"row group {number}: doc_starts are not where documents begin"))
     if digest.hexdigest() != footer.content_sha256:
         found.append(Problem(shard.path, "the token ids are not those that were written (content hash)"))
