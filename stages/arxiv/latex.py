@@ -6,7 +6,7 @@ A mark is ``U+FDD0 number U+FDD1``; decoding has made sure that no source brings
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from llama_data.stages.arxiv.vocabulary import CONDITIONAL, VERBATIM
 
@@ -18,9 +18,12 @@ _NEW_VERBATIM = re.compile(
     r"|NewTCBListing|newverbatim)\*?\s*(?:\[[^\]]*\])?\{([A-Za-z@]+\*?)\}|\\newminted(?:\[([a-z]+)\])?\{([a-z]+)\}"
 )
 _EXCLUDED = re.compile(r"\\excludecomment\s*\{([A-Za-z@]+)\}")
-_BRANCH = re.compile(r"\\\\|\\%|%[^\n]*|\\(newif\s*\\)?(if[A-Za-z@]*|else(?![A-Za-z@])|fi(?![A-Za-z@]))")
+_BRANCH = re.compile(
+    r"\\\\|\\%|%[^\n]*|\\(newif\s*\\|let\s*\\[A-Za-z@]+\s*=?\s*\\)?(if[A-Za-z@]*|else(?![A-Za-z@])|fi(?![A-Za-z@]))"
+)
 _FLAG = re.compile(r"\\newif\s*\\(if[A-Za-z@]+)")
 _SETTER_LINE = re.compile(r"(?m)^[^%\n]*(?:true|false)(?![A-Za-z@])")
+_LET_FLAG = re.compile(r"(?m)^[ \t]*\\let\s*\\(if[A-Za-z@]+)\s*=?\s*\\if(true|false)(?![A-Za-z@])")
 _SETTER = re.compile(r"\\([A-Za-z@]+?)(true|false)(?![A-Za-z@])")
 _WORD_END = re.compile(r"\\[A-Za-z@]+\Z")
 _BLANK_LINE = re.compile(r"[ \t]*(?:\n|\Z)")
@@ -66,11 +69,12 @@ class Cleaner:
             verbatim.update(name for found in _NEW_VERBATIM.finditer(text) for name in _declared(found))
             excluded.update(_EXCLUDED.findall(text))
             flags.update(_FLAG.findall(text))
-            for line in _SETTER_LINE.findall(text):
-                for name, value in _SETTER.findall(line):
-                    # one that is switched on inside something else may depend on an option of the class
-                    sure = value == "false" or line.lstrip().startswith(f"\\{name}true")
-                    settled.setdefault("if" + name, set()).add(value if sure else "unsure")
+            for name, value in _LET_FLAG.findall(text):
+                flags.add(name)
+                settled.setdefault(name, set()).add(value)
+            if "\\newif" in text:
+                for name, value in _switches(text):
+                    settled.setdefault(name, set()).add(value)
         self._excluded = excluded
         self._flags = flags
         # a flag that is never switched has one outcome in the whole paper; TeX starts every flag as false
@@ -91,6 +95,14 @@ class Cleaner:
     def clean(self, text: str) -> str:
         """The text without comments and with marks for verbatim pieces. Takes any text, never raises."""
         return _Pass(self, text).run()
+
+
+def _switches(text: str) -> Iterator[tuple[str, str]]:
+    """The flags that a file switches; one switched on inside something else may depend on an option of the class."""
+    for line in _SETTER_LINE.findall(text):
+        for name, value in _SETTER.findall(line):
+            sure = value == "false" or line.lstrip().startswith(f"\\{name}true")
+            yield f"if{name}", value if sure else "unsure"
 
 
 def _declared(found: re.Match[str]) -> list[str]:
