@@ -27,7 +27,7 @@ _DIRECTIVE = re.compile(r"#\s*(?:include|ifndef|define|pragma|import)\b")
 _C_NAMES = "c h cpp hpp c++ h++ cc hh C H m mm cu cuh"
 _C_FAMILY = frozenset(_C_NAMES.split())
 _WORD = re.compile(r"\w")
-_MAX_LINES = 400
+_FEW_LINES, _MAX_LINES = 50, 400
 _C_LIKE = "c h cs cpp hpp c++ h++ cc hh C H css scss go java js jsx ts tsx rs scala php php3 php4 php5 phps phpt m mm"
 _C_LIKE += " kt kts swift dart proto groovy cu cuh sql vue hs sass less"
 _HASH = "py pyx pxd rb sh bash command zsh pl pm pod perl ps1 psd1 psm1 jl cmake dockerfile Dockerfile Makefile r R"
@@ -86,10 +86,13 @@ class Stripped(NamedTuple):
 
 def strip_header(text: str, extension: str) -> Stripped:
     """Remove the licence header by the ``llama`` rule; comment marks follow from the file's extension."""
-    head = text.split("\n", _MAX_LINES)
-    rest = head[_MAX_LINES:]
-    lines = head[:_MAX_LINES]
-    kept, at = _leading(lines, extension)
+    for limit in (_FEW_LINES, _MAX_LINES):
+        lines = text.split("\n", limit)
+        rest = lines[limit:]
+        del lines[limit:]
+        kept, at, decided = _leading(lines, extension)
+        if decided or not rest:
+            break
     if at == len(kept):
         return Stripped(text, 0)
     while kept and not kept[0].strip():
@@ -103,8 +106,8 @@ def strip_header(text: str, extension: str) -> Stripped:
     return Stripped("\n".join([*left, *rest]), len(lines) - len(left))
 
 
-def _leading(lines: list[str], extension: str) -> tuple[list[str], int]:
-    """The lines that stay of those before the first line of code, and where that is."""
+def _leading(lines: list[str], extension: str) -> tuple[list[str], int, bool]:
+    """The lines that stay of the leading comments, where these end, and whether more lines would change nothing."""
     style = _STYLES.get(extension, _NO_COMMENTS)
     kept: list[str] = []
     at = 0
@@ -116,8 +119,8 @@ def _leading(lines: list[str], extension: str) -> tuple[list[str], int]:
             at += 1
             continue
         end = _comment_end(lines, at, style, extension)
-        if end == at:
-            break
+        if end is None or end == at:
+            return kept[: len(kept) - (at - settled)], settled, end is not None
         comment = lines[at:end]
         closing = _closing(comment[0], style)
         left = _without_licence(comment, closing)
@@ -126,7 +129,7 @@ def _leading(lines: list[str], extension: str) -> tuple[list[str], int]:
         kept.extend(left)
         at = end
         settled = at
-    return kept[: len(kept) - (at - settled)], settled
+    return kept[: len(kept) - (at - settled)], settled, False
 
 
 def _closing(line: str, style: _Style) -> str | None:
@@ -137,8 +140,8 @@ def _closing(line: str, style: _Style) -> str | None:
     return None
 
 
-def _comment_end(lines: list[str], at: int, style: _Style, extension: str) -> int:
-    """Where the comment that begins at line ``at`` ends; ``at`` itself when none begins there."""
+def _comment_end(lines: list[str], at: int, style: _Style, extension: str) -> int | None:
+    """Where the comment that begins at line ``at`` ends; ``at`` itself when none begins there, None when none ends."""
     first = lines[at].lstrip(" \t\ufeff")
     if extension == "rst":
         return _rst_comment_end(lines, at)
@@ -151,14 +154,14 @@ def _comment_end(lines: list[str], at: int, style: _Style, extension: str) -> in
     return end_at
 
 
-def _block_end(lines: list[str], at: int, begin: str, end: str) -> int:
+def _block_end(lines: list[str], at: int, begin: str, end: str) -> int | None:
     first = lines[at].lstrip(" \t\ufeff")
     tail = first[len(begin) :]
     here = at
     while end not in tail:
         here += 1
         if here == len(lines):
-            return at
+            return None
         tail = lines[here]
     # Code after the comment on its last line: not a header of its own.
     return at if tail.split(end, 1)[1].strip() else here + 1

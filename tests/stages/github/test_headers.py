@@ -65,6 +65,9 @@ BLOCK = "/*\n" + comment(" *") + " */\n"
         ("c", "/* Copyright without an end\nint a;\n", "/* Copyright without an end\nint a;\n"),
         ("js", "// Just a comment.\nvar a;\n", "// Just a comment.\nvar a;\n"),
         ("py", "", ""),
+        ("c", "/*\n" + " * Copyright A\n" * 200 + " */\nint a;\n", "int a;\n"),
+        ("py", "# Copyright A\n" * 200 + "import os\n", "import os\n"),
+        ("py", "\n" * 100 + "# Copyright A\nimport os\n", "import os\n"),
     ],
 )
 def test_what_is_left_of_a_file(extension: str, text: str, left: str) -> None:
