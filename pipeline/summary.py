@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from llama_data.pipeline.core.errors import RunError
 from llama_data.pipeline.core.files import file_size, list_files, open_binary
 from llama_data.pipeline.core.job import RunContext
 
@@ -50,20 +49,21 @@ def summarise(context: RunContext, domain: str) -> DomainSummary:
     return summary
 
 
-def check(summary: DomainSummary, failure_limit: float) -> None:
-    """Raise RunError when the domain has no documents, or more failed records than the recipe allows."""
+def problem(summary: DomainSummary, failure_limit: float) -> str | None:
+    """What is wrong when the domain has no documents, or more failed records than the recipe allows; else None."""
     if summary.kept == 0:
         reasons = ", ".join(f"{count} {reason}" for reason, count in summary.reasons.most_common(5))
-        raise RunError(
+        return (
             f"{summary.domain}: no document is left of {summary.records} input records ({reasons or 'no records'}); "
             "see the ledger, then check the inputs and the thresholds"
         )
     failed = summary.outcomes["failed"]
     if failed > failure_limit * summary.records:
-        raise RunError(
+        return (
             f"{summary.domain}: {failed} of {summary.records} records could not be read, more than the recipe's "
             f"failure_limit of {failure_limit:.2%}; see the ledger rows with outcome `failed`"
         )
+    return None
 
 
 def table(summaries: list[DomainSummary]) -> str:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 def inspect(
     file: Annotated[
-        str, typer.Argument(help="Documents (.jsonl.zst), ledger or token shard (.parquet), or a run's tokenizer folder.")
+        str,
+        typer.Argument(help="Documents (.jsonl.zst), ledger or token shard (.parquet), or a run's tokenizer folder."),
     ],
     row: Annotated[int | None, typer.Option("--row", min=0, help="Token shard: show this row as text.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most this many records.")] = 3,

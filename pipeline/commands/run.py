@@ -71,8 +71,13 @@ def _recipe(
 
 
 def run_stages(recipe: Recipe, domains: list[str], *, overwrite: bool = False) -> list[DomainSummary]:
-    """Run the jobs of the domains one after the other, check each domain's ledger, and print the table."""
+    """Run the jobs of the domains one after the other, print the table, and check each domain's ledger.
+
+    Raises:
+        RunError: a domain has no documents, or more failed records than the recipe allows.
+    """
     from llama_data.pipeline import jobs, summary
+    from llama_data.pipeline.core.errors import RunError
     from llama_data.pipeline.core.files import remove_tree
 
     planned = {domain: jobs.domain_jobs(recipe, domain) for domain in domains}
@@ -87,15 +92,19 @@ def run_stages(recipe: Recipe, domains: list[str], *, overwrite: bool = False) -
         ]
         jobs.prepare(domain, domain_jobs, recipe, settings, overwrite=overwrite, outputs=outputs)
     jobs.write_recipe(recipe)
-    summaries = []
+    summaries, problems = [], []
     for domain, domain_jobs in planned.items():
         jobs.execute(domain_jobs, recipe, lambda line: typer.echo(line, err=True))
         if recipe.executor.kind == "slurm":
             continue
         summaries.append(summary.summarise(recipe.context(domain), domain))
-        summary.check(summaries[-1], recipe.failure_limit)
+        problem = summary.problem(summaries[-1], recipe.failure_limit)
+        if problem is not None:
+            problems.append(problem)
         remove_tree(recipe.context(domain).work(domain))
     if summaries:
         typer.echo(summary.table(summaries))
         typer.echo(f"documents, ledger and rejected texts are in {recipe.path()}")
+    if problems:
+        raise RunError("\n".join(problems))
     return summaries

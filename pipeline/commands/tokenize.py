@@ -35,7 +35,9 @@ def tokenizer_model(recipe: Recipe) -> str:
 
     path = recipe.tokenizer.model or recipe.path("tokenizer", "tokenizer.model")
     if not exists(path):
-        raise RequestError(f"{path}: no tokenizer; run `llama-data train-tokenizer`, or set tokenizer.model in the recipe")
+        raise RequestError(
+            f"{path}: no tokenizer; run `llama-data train-tokenizer`, or set tokenizer.model in the recipe"
+        )
     return path
 
 
@@ -65,6 +67,9 @@ def tokenize_domains(recipe: Recipe, domains: list[str], *, overwrite: bool = Fa
         jobs.execute(made, recipe, lambda line: typer.echo(line, err=True))
         remove_tree(context.work(domain))
         footers = [read_footer(path) for path in list_files(folder, ".parquet")]
-        counts = [sum(getattr(footer, name) for footer in footers) for name in ("documents", "tokens", "rows", "dropped_tokens")]
+        counts = [
+            sum(getattr(footer, name) for footer in footers)
+            for name in ("documents", "tokens", "rows", "dropped_tokens")
+        ]
         rows.append((domain, *(f"{count:,}" for count in counts), str(len(footers))))
     typer.echo(format_table(rows))

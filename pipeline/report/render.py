@@ -23,9 +23,7 @@ def bars(shape: Histogram) -> Markup:
         f'height="{HEIGHT * n / top:.1f}"/>'
         for i, n in enumerate(shape.counts)
     )
-    return Markup(
-        f'<svg class="bars" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="histogram">{drawn}</svg>'
-    )
+    return Markup(f'<svg class="bars" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="histogram">{drawn}</svg>')
 
 
 def curve(training: list[dict[str, Any]], key: str = "loss") -> Markup:

@@ -77,7 +77,7 @@ def test_torch_lives_in_the_trainer_and_commands_are_light(path: Path) -> None:
         if first == "torch":
             assert name.startswith("train_handoff.trainer"), f"{name} imports torch"
         if top and (name == "pipeline.cli" or name.startswith("pipeline.commands.")):
-            light = first in ("__future__", "typing", "typer", "sys", "pathlib", "llama_data", "collections")
+            light = first in ("__future__", "typing", "typer", "sys", "pathlib", "time", "llama_data", "collections")
             assert light, f"{name} imports {module} when it is loaded"
 
 

@@ -1,0 +1,123 @@
+"""Writes docs/recipes.md from the settings classes, so that the page cannot drift from the code.
+
+python docs/settings.py
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from llama_data.pipeline.recipe import (
+    DOMAINS,
+    ExecutorSettings,
+    MixSettings,
+    RaySettings,
+    Recipe,
+    SlurmSettings,
+    TokenizerChoice,
+    load_recipe,
+)
+from llama_data.tokenizer.train import TokenizerSettings
+from llama_data.train_handoff.pack import PackSettings
+
+PAGE = Path(__file__).with_name("recipes.md")
+
+HEAD = """# Recipes
+
+A recipe is a YAML file that describes a whole run. `extends` names a preset (`llama`, `redpajama`, `corpus`,
+`quickstart`) or a path; keys are laid on those of the recipe it extends, mapping by mapping (`weights` as a whole).
+Flags of the command line come last. Unknown keys are errors that name the file, the line and the nearest known key.
+`null` means off; 0 means 0. Counts may carry a unit: `1.4T`, `200M`.
+
+A domain that is absent under `domains` (or null) is not run. Every domain also takes `inputs` (globs relative to
+`input`), `root` (another input folder or URL for this domain) and `max_task_bytes` (pieces into which an input that can
+be split is cut, one task each).
+
+    extends: llama
+    name: mine
+    input: /data/dumps
+    output: s3://bucket/run
+    domains:
+      commoncrawl: {dedup_group: all, reference_threshold: 0.25}
+      arxiv: null
+    mix:
+      weights: {commoncrawl: 0.7, c4: 0.1, github: 0.05, wikipedia: 0.05, books: 0.05, stackexchange: 0.05}
+      tokens: 1.0T
+
+This page is written by `python docs/settings.py`.
+"""
+
+
+def kind(annotation: Any) -> str:
+    """A type as a person writes it."""
+    text = (
+        annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
+    )
+    text = re.sub(r"[A-Za-z_.]*\\.([A-Za-z]+)", r"\\1", text)
+    for old, new in (
+        ("typing.", ""),
+        ("collections.abc.", ""),
+        ("NoneType", "null"),
+        ("None", "null"),
+        ("tuple[str, ...]", "list of str"),
+    ):
+        text = text.replace(old, new)
+    return re.sub(r"Literal\[(.*?)\]", lambda m: " or ".join(m[1].replace("'", "").split(", ")), text)
+
+
+def section(title: str, model: type[BaseModel], hidden: set[str], values: BaseModel | None = None) -> str:
+    """One settings class: its docstring, and a table of its fields with their defaults."""
+    about = inspect.cleandoc(model.__doc__ or "").replace("``", "`")
+    rows = []
+    for name, field in model.model_fields.items():
+        if name in hidden:
+            continue
+        default = field.get_default(call_default_factory=True) if field.default is PydanticUndefined else field.default
+        if values is not None:
+            default = getattr(values, name)
+        shown = "required" if default is PydanticUndefined else _show(default)
+        rows.append(f"| `{name}` | {kind(field.annotation).replace('|', 'or')} | {shown} |")
+    return "\n".join([f"## {title}", "", about, "", "| key | type | default |", "|---|---|---|", *rows, ""])
+
+
+def _show(value: Any) -> str:
+    if value is None:
+        return "`null`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        return "`[" + ", ".join(map(str, value[:20])) + (", …" if len(value) > 20 else "") + "]`"
+    if isinstance(value, BaseModel):
+        return "see below"
+    return f"`{value}`"
+
+
+def page() -> str:
+    """The whole page."""
+    llama = load_recipe("llama")
+    parts = [HEAD]
+    parts.append(section("The recipe", Recipe, {"domains", "executor", "tokenizer", "tokens", "mix"}))
+    for name in DOMAINS:
+        settings = getattr(llama.domains, name)
+        parts.append(section(f"domains.{name}", type(settings), {"inputs", "root", "max_task_bytes"}))
+    tokenizer = section("tokenizer", TokenizerChoice, set())
+    own = inspect.cleandoc(TokenizerSettings.__doc__ or "").split("\n\n", 1)[-1].replace("``", "`")
+    parts.append(tokenizer.replace("\n| key", f"\n{own}\n\n| key", 1))
+    parts.append(section("tokens", PackSettings, set()))
+    parts.append(section("mix", MixSettings, set()))
+    # the defaults of these depend on the machine, so they are named rather than printed
+    executor = section("executor", ExecutorSettings, {"workers"})
+    parts.append(executor.rstrip("\n") + "\n| `workers` | int | the number of cores |\n")
+    parts.append(section("executor.slurm", SlurmSettings, set()))
+    parts.append(section("executor.ray", RaySettings, set()))
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

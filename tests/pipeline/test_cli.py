@@ -1,0 +1,122 @@
+"""The commands as a person types them: exit codes, one clear sentence, no traceback."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+VERBS = (
+    "quickstart", "plan", "run", "models", "train-tokenizer", "tokenize", "mix", "report", "why", "inspect", "verify",
+    "export",
+)  # fmt: skip
+
+
+def llama_data(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "llama_data.pipeline.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def book(number: int) -> str:
+    return "".join(f"Line {line} of the book number {number}, and {line * number} more.\n" for line in range(200))
+
+
+def test_every_verb_is_listed_has_help_and_stands_in_the_readme() -> None:
+    listed = llama_data("--help").stdout
+    readme = (ROOT / "README.md").read_text()
+    for verb in VERBS:
+        assert re.search(rf"^  {verb} ", listed, re.MULTILINE), f"{verb} is not in --help"
+        assert verb in readme
+        assert llama_data(verb, "--help").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "nosuch"], "nosuch: no such stage; expected one or more of: commoncrawl"),
+        (["run", "books", "--input", "absent-folder", "--output", "out"], "absent-folder: no such folder; expected"),
+        (["run", "all"], "run all needs a recipe"),
+        (["run", "books", "-c", "absent.yaml"], "absent.yaml: no such file"),
+        (["plan", "nosuch"], "nosuch: no such recipe; expected a path to a .yaml file or one of: corpus"),
+        (["tokenize"], "no recipe: give -c RECIPE"),
+        (["why", "absent-run", "id"], "absent-run: no ledger there"),
+        (["verify", "absent-run"], "absent-run: no ledger, tokens or mix there"),
+        (["report", "absent-run"], "absent-run: no recipe.yaml there"),
+        (["inspect", "absent-file"], "absent-file: no such file"),
+        (["export", "absent-run", "--to", "csv"], "--to csv: expected one of: megatron, bin, hf"),
+    ],
+)
+def test_a_wrong_request_is_one_sentence_and_exit_code_2(arguments: list[str], sentence: str) -> None:
+    done = llama_data(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_key_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("extends: llama\nname: mine\nmix:\n  weigths: {}\n")
+    done = llama_data("plan", file)
+    assert done.returncode == 2
+    assert "mine.yaml:4: mix.weigths: unknown key; did you mean 'weights'?" in done.stderr
+
+
+def test_debug_shows_the_traceback() -> None:
+    assert "Traceback" in llama_data("--debug", "plan", "nosuch").stderr
+
+
+def test_a_damaged_file_costs_its_record_and_is_counted(tmp_path: Path) -> None:
+    dumps = tmp_path / "dumps"
+    dumps.mkdir()
+    (dumps / "good.txt").write_text(book(1))
+    packed = gzip.compress(book(2).encode())
+    (dumps / "truncated.txt.gz").write_bytes(packed[: len(packed) // 2])
+    (dumps / "wrong.zip").write_bytes(b"this is not a zip archive")
+    done = llama_data("run", "books", "--input", dumps, "--output", tmp_path / "run")
+    assert done.returncode == 1
+    assert "2 of 3 records could not be read, more than the recipe's failure_limit of 1.00%" in done.stderr
+    assert "Traceback" not in done.stderr
+    rows = pq.read_table(tmp_path / "run" / "ledger" / "books").to_pylist()
+    assert sorted((row["outcome"], row["source"].split("#")[0]) for row in rows) == [
+        ("failed", "truncated.txt.gz"),
+        ("failed", "wrong.zip"),
+        ("kept", "good.txt"),
+    ]
+
+
+def test_one_file_needs_no_recipe_and_why_explains_it(tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text(book(3))
+    run = tmp_path / "run"
+    done = llama_data("run", "books", "--input", tmp_path / "book.txt", "--output", run)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^books +1 +1 +0 +0", done.stdout, re.MULTILINE)
+    told = llama_data("why", run, "book.txt").stdout
+    assert "kept: " in told
+    assert "Line 0 of the book number 3" in told
+    checked = llama_data("verify", run)
+    assert checked.returncode == 0
+    assert "ok  books: 1 records in the ledger, 1 kept and found as documents" in checked.stdout
+    document = next((run / "documents" / "books").iterdir())
+    document.write_bytes(document.read_bytes()[:-20])
+    spoilt = llama_data("verify", run)
+    assert spoilt.returncode == 1
+    assert "BAD" in spoilt.stdout
+
+
+def test_plan_writes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books" / "a.txt").write_text(book(4))
+    recipe = tmp_path / "mine.yaml"
+    domains = "{commoncrawl: null, c4: null, github: null, wikipedia: null, arxiv: null, stackexchange: null}"
+    recipe.write_text(f"extends: llama\nname: mine\ndomains: {domains}\n")
+    before = sorted(tmp_path.rglob("*"))
+    done = llama_data("plan", recipe, "--input", tmp_path, "--output", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert "books" in done.stdout
+    assert sorted(tmp_path.rglob("*")) == before
