@@ -2,8 +2,8 @@
 
     python benchmarks/run.py [NAME ...] [--corpus DIR] [--json FILE]
 
-Prints a table and writes rows of {"name", "unit", "ours", "peer", "peer_name", "ratio", "identical", "command", "date"}:
-rates are medians, ``identical`` says whether the two made the same decisions in this run.
+Prints a table and writes rows of {"name", "unit", "ours", "peer", "peer_name", "ratio", "identical", "command",
+"date"}: rates are medians, ``identical`` says whether the two made the same decisions in this run.
 """
 
 from __future__ import annotations

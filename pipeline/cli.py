@@ -51,12 +51,18 @@ def _options(
     pass
 
 
-for command in (quickstart, plan, run):
-    app.command()(command)
+app.command()(quickstart)
+app.command()(plan)
+app.command()(run)
 app.add_typer(models_app, name="models")
 app.command("train-tokenizer")(train_tokenizer)
-for command in (tokenize, mix, report, why, inspect, verify, export):
-    app.command()(command)
+app.command()(tokenize)
+app.command()(mix)
+app.command()(report)
+app.command()(why)
+app.command()(inspect)
+app.command()(verify)
+app.command()(export)
 
 
 def main() -> None:

@@ -28,9 +28,8 @@ def mix(
     overwrite: options.Overwrite = False,
 ) -> None:
     """Draw rows by the mixture's weights and write them in training order; print the table beside LLaMA's."""
-    changes = options.overrides(
-        output=output, workers=workers, executor=executor, **{"mix.tokens": tokens, "mix.weights": _weights(weights)}
-    )
+    changes = options.overrides(output=output, workers=workers, executor=executor)
+    changes |= {key: value for key, value in (("mix.tokens", tokens), ("mix.weights", _weights(weights))) if value}
     recipe = options.recipe_for_run(config, changes)
     plan = plan_recipe(recipe)
     typer.echo(plan.table())

@@ -28,7 +28,6 @@ def overrides(
     workers: int | None = None,
     executor: str | None = None,
     models_dir: str | None = None,
-    **dotted: Any,
 ) -> dict[str, Any]:
     """The recipe keys that the given flags set (those that are not None)."""
     flags = {
@@ -37,7 +36,6 @@ def overrides(
         "executor.workers": workers,
         "executor.kind": executor,
         "models_dir": models_dir,
-        **dotted,
     }
     return {key: value for key, value in flags.items() if value is not None}
 

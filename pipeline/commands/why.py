@@ -71,7 +71,7 @@ def _explain(run: str, row: dict[str, Any], full: bool) -> None:
             f"{row['lines_out']:,} of {row['lines_in']:,} lines"
         )
     else:
-        reason = Reason(row["reason"])
+        reason = Reason[row["reason"]]
         typer.echo(f"  {row['outcome']} by {row['step']}: {reason} — {reason.sentence}")
         if row["detail"]:
             typer.echo(f"  detail: {row['detail']}")

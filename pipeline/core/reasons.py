@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """A ledger reason: its value is the code, ``sentence`` says it to a person."""
+    """A ledger reason: its name and value are the code, ``sentence`` says it to a person."""
 
     sentence: str
 

@@ -48,7 +48,7 @@ class DomainReport:
     @property
     def reasons(self) -> list[tuple[str, str, int]]:
         """Code, sentence and count of each reason, the commonest first."""
-        return [(code, Reason(code).sentence, count) for code, count in self.summary.reasons.most_common()]
+        return [(code, Reason[code].sentence, count) for code, count in self.summary.reasons.most_common()]
 
 
 @dataclass
