@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import io
 import json
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -47,12 +48,6 @@ _NOWHERE = _Nowhere()
 
 class LocalExecutor(LocalPipelineExecutor):  # type: ignore[misc]
     """datatrove's local executor, with the console left to us: its log lines go to the run's log files only."""
-
-    def run(self) -> Any:
-        """Run the tasks that are not complete."""
-        with contextlib.redirect_stderr(_NOWHERE):
-            logger.remove()
-            return super().run()
 
     def _launch_run_for_rank(self, *args: Any, **kwargs: Any) -> Any:
         with contextlib.redirect_stderr(_NOWHERE):
@@ -140,7 +135,9 @@ def execute(jobs: Sequence[Job], recipe: Recipe, progress: Progress) -> list[Lau
         started = time.monotonic()
         executor = _executor(job, recipe.executor, recipe.path("logs", job.name))
         try:
-            executor.run()
+            with contextlib.redirect_stderr(_NOWHERE):
+                logger.remove()
+                executor.run()
         except LlamaDataError:
             raise
         except Exception as error:
@@ -209,7 +206,14 @@ def _submit_slurm(jobs: Sequence[Job], recipe: Recipe, progress: Progress) -> li
         )
         launched.append(Launched(job.name, job.tasks, None))
     if previous is not None:
-        previous.run()
+        try:
+            with contextlib.redirect_stderr(_NOWHERE):
+                logger.remove()
+                previous.run()
+        except FileNotFoundError:
+            raise RequestError("executor slurm: there is no `sbatch` here; submit from a node of the cluster") from None
+        except subprocess.CalledProcessError as error:
+            raise RunError(f"executor slurm: `sbatch` refused a job with exit code {error.returncode}") from error
     for item in launched:
         progress(f"  {item.job:<34} {item.tasks:>5} tasks submitted")
     return launched
