@@ -335,14 +335,16 @@ def clean_page(text: str, rules: LineRules) -> Cleaned:
     Raises:
         UnicodeEncodeError: the text holds a lone surrogate.
     """
-    data = text.encode()
-    size = len(data)
-    if rules.everywhere and (fatal := _condemned(text, rules)) is not Line.kept:
+    return clean_utf8(text.encode(), rules)
+
+
+def clean_utf8(data: bytes, rules: LineRules) -> Cleaned:
+    """As ``clean_page``, for a page that is at hand as UTF-8, which must be valid."""
+    if rules.everywhere and (fatal := _condemned(data.decode(), rules)) is not Line.kept:
         return Cleaned(fatal, "", 0, _NO_CODES)
-    src = np.frombuffer(data, np.uint8)
-    out = np.empty(size + 1, np.uint8)
-    codes = np.empty(size, np.int8)
-    code, lines, kept, done = _clean(src, out, codes, *_arguments(rules))
+    out = np.empty(len(data) + 1, np.uint8)
+    codes = np.empty(len(data), np.int8)
+    code, lines, kept, done = _clean(np.frombuffer(data, np.uint8), out, codes, *_arguments(rules))
     cleaned = "" if code else str(out[:done].data, "utf-8").strip()
     return Cleaned(Line(code), cleaned, kept, codes[:lines])
 

@@ -13,6 +13,8 @@ from llama_data.stages.shared.json_rows import json_rows
 from llama_data.stages.shared.wet import WetDamage, read_wet
 
 DOMAIN = "c4"
+# The bytes of a page that came as UTF-8, so that the line rules need not encode it again.
+UTF8 = "_utf8"
 WET_SUFFIXES = (".wet", ".wet.gz")
 
 
@@ -57,7 +59,9 @@ class C4Reader(Reader):
                 detail = f"byte {record.key}: {error.reason} at byte {error.start} of the page"
                 yield self.failed(split, key=record.key, reason=Reason.invalid_encoding, detail=detail)
                 continue
-            yield self._document(split, record.key, text, record.url, record.date)
+            doc = self._document(split, record.key, text, record.url, record.date)
+            doc.metadata[UTF8] = record.body
+            yield doc
 
     def _document(self, split: Split, key: str, text: str, url: object, timestamp: object) -> Document:
         source = f"{split.name}#{key}"

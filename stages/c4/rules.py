@@ -10,7 +10,8 @@ from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import read_bytes
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.c4.line_rules import Line, LineRules
-from llama_data.stages.c4.lines import clean_page
+from llama_data.stages.c4.lines import clean_utf8
+from llama_data.stages.c4.reader import UTF8
 from llama_data.stages.c4.sentences import count_sentences
 from llama_data.stages.shared.fasttext_model import FastTextModel
 
@@ -72,7 +73,8 @@ class CleanPage(Rule):
 
     def judge(self, doc: Document) -> Reason | None:
         """Replace the text by its surviving lines, or return why the page goes."""
-        cleaned = clean_page(doc.text, self.rules)
+        data: bytes | None = doc.metadata.pop(UTF8, None)
+        cleaned = clean_utf8(doc.text.encode() if data is None else data, self.rules)
         if cleaned.fatal is not Line.kept:
             return _FATAL[cleaned.fatal]
         if not has_sentences(cleaned.text, self.rules.min_sentences):
