@@ -25,7 +25,7 @@ from llama_data.pipeline.core.errors import InputError, RequestError, RunError
 from llama_data.pipeline.core.files import atomic_write
 from llama_data.pipeline.models.cards import file_entries, training_record, write_card
 from llama_data.pipeline.models.kneser_ney import KneserNey, read_sentences
-from llama_data.pipeline.models.texts import Text, find_files, read_texts
+from llama_data.pipeline.models.texts import Text, find_files, read_texts, split_text
 from llama_data.stages.shared.lm_text import normalise_bytes
 from llama_data.stages.shared.perplexity import PerplexityModel
 
@@ -110,13 +110,18 @@ def train_perplexity(
 
 
 def _split(texts: Iterable[Text], settings: PerplexitySettings) -> tuple[list[bytes], list[bytes]]:
-    """Documents in normal form, each at most once: those to train on, and a seeded share that is held out."""
+    """Documents in normal form, each at most once: those to train on, and a seeded share that is held out.
+
+    A document whose source declares another language is left out.
+    """
     rng = random.Random(settings.seed)
     kept: list[bytes] = []
     held_out: list[bytes] = []
     seen: set[bytes] = set()
     for text in texts:
-        for piece in _documents(text.text, settings.max_chars):
+        if text.language not in (None, settings.language):
+            continue
+        for piece in split_text(text.text, settings.max_chars):
             line = normalise_bytes(piece.encode("utf-8", "surrogatepass"))
             if line and line not in seen:
                 seen.add(line)
@@ -128,22 +133,8 @@ def _split(texts: Iterable[Text], settings: PerplexitySettings) -> tuple[list[by
     return kept, held_out
 
 
-def _documents(text: str, max_chars: int) -> Iterator[str]:
-    """The text, cut between lines into documents of about ``max_chars`` characters where it is longer."""
-    part: list[str] = []
-    size = 0
-    for line in text.splitlines(keepends=True):
-        if size and size + len(line) > max_chars:
-            yield "".join(part)
-            part, size = [], 0
-        part.append(line)
-        size += len(line)
-    if part:
-        yield "".join(part)
-
-
 def _train_pieces(documents: Sequence[bytes], target: Path, settings: PerplexitySettings) -> None:
-    import sentencepiece  # type: ignore[import-untyped]
+    import sentencepiece
 
     model = io.BytesIO()
     try:

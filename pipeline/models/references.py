@@ -22,7 +22,7 @@ from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import open_decompressed
 from llama_data.pipeline.models.cards import card_path, file_entries, training_record, write_card
 from llama_data.pipeline.models.fasttext_train import FastTextSettings, scores_of, train_fasttext
-from llama_data.pipeline.models.texts import Text, find_files, read_texts
+from llama_data.pipeline.models.texts import Text, find_files, read_texts, split_text
 from llama_data.stages.shared.classifier import POSITIVE
 
 NEGATIVE = "random"
@@ -41,12 +41,18 @@ class ReferenceSettings:
     """How the classifier is trained; ``fasttext`` has fastText's own defaults.
 
     ``min_chars``: length floor of both sides. ``max_each``: at most this many texts of each side, drawn with the
-    seed. ``held_out``: share that is measured on. ``threshold``: at which precision and recall are reported.
+    seed. ``max_chars``: longer texts of both sides are cut between lines into several (None: never). ``language``:
+    texts whose source declares another one are left out. ``wikipedia_itself``: Wikipedia's own articles may be
+    positives, for want of pages that it cites. ``held_out``: share that is measured on. ``threshold``: at which
+    precision and recall are reported.
     """
 
     fasttext: FastTextSettings
     min_chars: int = 1000
     max_each: int = 300_000
+    max_chars: int | None = None
+    language: str = "en"
+    wikipedia_itself: bool = False
     held_out: float = 0.1
     threshold: float = 0.5
     seed: int = 1
@@ -71,8 +77,8 @@ def train_references(
     """
     cited = reference_urls(dump) if dump else None
     seen: set[bytes] = set()
-    wiki = _side(read_texts(find_files(positives)), settings, seen, cited)
-    other = _side(read_texts(find_files(negatives)), settings, seen, None)
+    wiki = _side(read_texts(find_files(positives)), settings, seen, cited, mirrors=settings.wikipedia_itself)
+    other = _side(read_texts(find_files(negatives)), settings, seen, None, mirrors=False)
     size = min(len(wiki), len(other))
     for name, side in (("positive", wiki), ("negative", other)):
         if len(side) < 20:
@@ -103,11 +109,21 @@ def train_references(
         ),
         "licence": licence,
         "examples_each": size,
-        "positives": "pages cited by the dump" if dump else "all texts given as positives",
+        "positives": _positives_are(dump, settings),
         "quality": quality,
     }
     write_card(card_path(output), card)
     return card
+
+
+def _positives_are(dump: str | None, settings: ReferenceSettings) -> str:
+    if dump:
+        return "pages that references of the dump cite"
+    if settings.wikipedia_itself:
+        return (
+            "Wikipedia's own article text, for want of pages that it cites: a stand-in for LLaMA's classifier"
+        )
+    return "all texts given as positives"
 
 
 def reference_urls(dump: str) -> set[str]:
@@ -147,30 +163,45 @@ def is_mirror(url: str | None) -> bool:
 
 
 def _side(
-    texts: Iterable[Text], settings: ReferenceSettings, seen: set[bytes], cited: set[str] | None
+    texts: Iterable[Text],
+    settings: ReferenceSettings,
+    seen: set[bytes],
+    cited: set[str] | None,
+    *,
+    mirrors: bool,
 ) -> list[str]:
     """One side's texts: long enough, not a mirror's, not seen before (by url or by content), cited when asked."""
     kept: list[str] = []
     count = 0
     rng = random.Random(settings.seed)
     for text in texts:
-        if len(text.text) < settings.min_chars or is_mirror(text.url):
+        if text.language not in (None, settings.language):
+            continue
+        if not mirrors and is_mirror(text.url):
             continue
         if cited is not None and url_key(text.url or "") not in cited:
             continue
-        line = " ".join(text.text.strip().splitlines())
-        keys = [hashlib.sha256(line.encode("utf-8", "surrogatepass")).digest()]
-        keys += [hashlib.sha256(url_key(text.url).encode()).digest()] if text.url else []
-        if any(key in seen for key in keys):
+        if text.url and _known(url_key(text.url), seen):
             continue
-        seen.update(keys)
-        count += 1
-        # Reservoir: every text of the side has the same chance, whatever its place.
-        if len(kept) < settings.max_each:
-            kept.append(line)
-        elif (place := rng.randrange(count)) < settings.max_each:
-            kept[place] = line
+        for part in [text.text] if settings.max_chars is None else split_text(text.text, settings.max_chars):
+            line = " ".join(part.strip().splitlines())
+            if len(line) < settings.min_chars or _known(line, seen):
+                continue
+            count += 1
+            # Reservoir: every text of the side has the same chance, whatever its place.
+            if len(kept) < settings.max_each:
+                kept.append(line)
+            elif (place := rng.randrange(count)) < settings.max_each:
+                kept[place] = line
     return kept
+
+
+def _known(content: str, seen: set[bytes]) -> bool:
+    """True when the content was met before; remembers it."""
+    key = hashlib.sha256(content.encode("utf-8", "surrogatepass")).digest()
+    known = key in seen
+    seen.add(key)
+    return known
 
 
 def measure(truth: np.ndarray[Any, Any], scores: np.ndarray[Any, Any], threshold: float) -> dict[str, float]:

@@ -64,6 +64,20 @@ def read_texts(paths: Iterable[str]) -> Iterator[Text]:
             )
 
 
+def split_text(text: str, max_chars: int) -> Iterator[str]:
+    """The text, cut between lines into documents of about ``max_chars`` characters where it is longer."""
+    part: list[str] = []
+    size = 0
+    for line in text.splitlines(keepends=True):
+        if size and size + len(line) > max_chars:
+            yield "".join(part)
+            part, size = [], 0
+        part.append(line)
+        size += len(line)
+    if part:
+        yield "".join(part)
+
+
 def stem(path: str) -> str:
     """The file's name without its suffixes."""
     name = os.path.basename(path)
