@@ -1,7 +1,7 @@
 """Where model files are: bundled starters, the cache of downloads, or a path.
 
 A name is resolved in this order: ``starter/...`` is a model that comes with the package; a known download
-(``lid.176.bin``, ``en.arpa.bin``) is looked for in the models folder; anything else is a path.
+(``lid.176.bin``, ``en.arpa.bin``) is looked for in the models folder; anything else is a path, or a file there.
 The models folder is the one given, else ``$LLAMA_DATA_MODELS``, else ``~/.cache/llama-data/models``.
 """
 
@@ -114,8 +114,9 @@ def model_path(name: str, models_dir: str | None = None) -> str:
         raise ModelError(
             f"{path}: no such model; bring it with `llama-data models pull {name}`{_folder_flag(models_dir)}"
         )
-    if os.path.isfile(name):
-        return name
+    for path in (Path(name), models_folder(models_dir) / name):
+        if path.is_file():
+            return str(path)
     raise ModelError(
         f"{name}: no such model file; expected a path, starter/NAME ({', '.join(starters())}), "
         "or a name that `llama-data models list` shows"

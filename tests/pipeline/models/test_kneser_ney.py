@@ -89,9 +89,12 @@ def plain_model(lines: list[list[str]], order: int, prune: list[int]) -> dict[tu
             group = [other for other in full[n] if other[:-1] == gram[:-1]]
             total = sum(adjusted[n][other] for other in group)
             spare = sum(
-                discount[min(adjusted[n][other], 3)] if other in kept else adjusted[n][other] for other in group
+                discount[min(adjusted[n][other], 3)] if other in kept else adjusted[n][other]
+                for other in group
             )
-            own = (adjusted[n][gram] - discount[min(adjusted[n][gram], 3)]) / total if gram in full[n] else 0.0
+            own = (
+                (adjusted[n][gram] - discount[min(adjusted[n][gram], 3)]) / total if gram in full[n] else 0.0
+            )
             below = probability[gram[1:]] if n > 1 else 1 / len(vocabulary)
             probability[gram] = own + spare / total * below
     return probability
