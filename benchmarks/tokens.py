@@ -186,7 +186,7 @@ def _run_jobs(jobs: list[Job]) -> None:
 
 
 def tokenize_job(corpus: Path) -> dict[str, Any]:
-    """jsonl.zst to shards against datatrove's reader and DocumentTokenizer, same vocabulary, over a third of the corpus."""
+    """jsonl.zst to shards against datatrove's reader and DocumentTokenizer, same vocabulary; a third of the corpus."""
     texts, _ = _all_texts(corpus)
     chosen = [text for text in texts[::3] if "<s>" not in text and "</s>" not in text and "<unk>" not in text]
     mb = sum(len(text.encode()) for text in chosen) / 1e6
@@ -257,7 +257,12 @@ def mix_write(corpus: Path) -> dict[str, Any]:
                 writer.write(rng.integers(3, 32000, (count, 2049), dtype=np.uint16))
         weights = {"commoncrawl": 0.75, "c4": 0.17, "books": 0.08}
         plan = plan_mix(
-            f"{scratch}/tokens", weights=weights, present=list(rows), max_epochs=1, rows_per_shard=16384, tokens=2048 * 49152
+            f"{scratch}/tokens",
+            weights=weights,
+            present=list(rows),
+            max_epochs=1,
+            rows_per_shard=16384,
+            tokens=2048 * 49152,
         )
         write_shard(plan, 0, f"{scratch}/mix/warm.parquet")
         rates, identical = [], True
@@ -277,7 +282,7 @@ def mix_write(corpus: Path) -> dict[str, Any]:
 def _list_mix(plan: MixPlan, number: int, path: str) -> np.ndarray:
     """The straightforward way: gather the same rows, write them as a list column."""
     start = number * plan.rows_per_shard
-    domains, sources, rows = plan.locate(start, min(plan.rows_per_shard, plan.rows - start))
+    domains, _, rows = plan.locate(start, min(plan.rows_per_shard, plan.rows - start))
     tokens = np.empty((len(rows), plan.footer.seq_len + 1), np.uint16)
     for index, domain in enumerate(plan.domains):
         shard = Shard(domain.sources[0].path)

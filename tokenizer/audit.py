@@ -29,7 +29,8 @@ class Compression:
 def compression(encoder: FastEncoder, documents: Iterable[dict[str, Any]], *, check: bool = True) -> list[Compression]:
     """Measure documents (as they stand in documents/*.jsonl.zst), by domain and language; the largest first.
 
-    ``check`` also decodes every document and counts those that come back changed (SentencePiece reads U+2581 as a space).
+    ``check`` also decodes every document and counts those that come back changed (SentencePiece reads U+2581 as a
+    space).
     """
     found: dict[tuple[str, str], Compression] = {}
     for document in documents:
@@ -47,7 +48,9 @@ def compression(encoder: FastEncoder, documents: Iterable[dict[str, Any]], *, ch
 
 def table(rows: Sequence[Compression]) -> str:
     """The measurements for a terminal."""
-    lines = [f"{'domain':<16}{'language':<10}{'documents':>10}{'bytes':>16}{'tokens':>14}{'bytes/token':>13}{'changed':>9}"]
+    lines = [
+        f"{'domain':<16}{'language':<10}{'documents':>10}{'bytes':>16}{'tokens':>14}{'bytes/token':>13}{'changed':>9}"
+    ]
     lines += [
         f"{row.domain:<16}{row.language:<10}{row.documents:>10,}{row.bytes:>16,}{row.tokens:>14,}"
         f"{row.bytes_per_token:>13.3f}{row.changed:>9,}"

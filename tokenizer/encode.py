@@ -92,25 +92,28 @@ class FastEncoder:
         end = self.eos_id if eos else -1
         if self._rules is None:
             return self._plain_encode(texts, begin, end)
-        parts = [self._normalised(text) for text in texts]
-        bounds = np.zeros(len(parts) + 1, np.int64)
-        np.cumsum([len(part) for part in parts], out=bounds[1:])
+        parts: list[bytes] = []
+        bounds = np.zeros(len(texts) + 1, np.int64)
+        for index, text in enumerate(texts):
+            found = self._normalised(text)
+            parts += found
+            bounds[index + 1] = bounds[index] + sum(map(len, found))
         data = np.frombuffer(b"".join([*parts, PADDING]), np.uint8)
-        out = np.empty(int(bounds[-1]) * self._ids_per_byte + 2 * len(parts) + 8, self.dtype)
-        ends, state = np.empty(len(parts), np.int64), np.zeros(4, np.int64)
+        out = np.empty(int(bounds[-1]) * self._ids_per_byte + 2 * len(texts) + 8, self.dtype)
+        ends, state = np.empty(len(texts), np.int64), np.zeros(4, np.int64)
         while not encode_documents(
             data, bounds, begin, end, self._rules, self.table.arrays, LONGEST_KEPT, out, ends, state
         ):
             self.table.make_room()
         return out[: int(state[2])], ends
 
-    def _normalised(self, text: str) -> bytes:
+    def _normalised(self, text: str) -> tuple[bytes, ...]:
+        """The text as SentencePiece merges it, in parts; spaces still stand for the escaped space."""
         if not text:
-            return b""
+            return ()
         if not self._plain:
-            normalised: str = self.oracle.Normalize(text)
-            return normalised.encode()
-        return b"".join((self._prefix, text.encode(), self._suffix))
+            return (self.oracle.Normalize(text).encode(),)
+        return self._prefix, text.encode(), self._suffix
 
     def _plain_encode(self, texts: Sequence[str], begin: int, end: int) -> tuple[Ids, NDArray[np.int64]]:
         head = [np.array([begin], self.dtype)] if begin >= 0 else []

@@ -140,8 +140,8 @@ def _merge_large(symbols, begins, n, pairs, shift, ranks):  # type: ignore[no-un
                 rank[i] = load_int(ranks + merged * 4)
                 heap[size] = (np.int64(rank[i]) << 32) | i
                 size += 1
-    for at in range(size // 2 - 1, -1, -1):
-        _sift_down(heap, size, at, heap[at])
+    for parent in range(size // 2 - 1, -1, -1):
+        _sift_down(heap, size, parent, heap[parent])
     while size:
         lowest = heap[0]
         size -= 1
@@ -168,11 +168,11 @@ def _merge_large(symbols, begins, n, pairs, shift, ranks):  # type: ignore[no-un
             if merged >= 0:
                 rank[left] = load_int(ranks + merged * 4)
                 size = _push(heap, size, (np.int64(rank[left]) << 32) | left)
-    kept, at = 0, 0
-    while at < n:
-        symbols[kept], begins[kept] = symbols[at], begins[at]
+    kept, place = 0, 0
+    while place < n:
+        symbols[kept], begins[kept] = symbols[place], begins[place]
         kept += 1
-        at = following[at]
+        place = following[place]
     return kept
 
 
@@ -199,12 +199,11 @@ def _put_symbol(data, begin, symbol, rules, out, at):  # type: ignore[no-untyped
 @numba.njit(cache=True, nogil=True)
 def _encode_chunk(data, start, end, rules, symbols, begins, best, out):  # type: ignore[no-untyped-def]
     """Ids of one chunk, by merging; returns how many. ``symbols``, ``begins``, ``best`` are scratch."""
-    n, at = 0, start
+    n, at, text, symbol_of = 0, start, address(data), address(rules.symbol_of)
+    vocabulary, space = rules.numbers[0], rules.numbers[3]
     while at < end:
-        point, length = _code_point(address(data) + at)
-        if point == 32:
-            point = rules.numbers[3]
-        symbols[n], begins[n] = rules.symbol_of[point], at
+        point, length = _code_point(text + at)
+        symbols[n], begins[n] = load_int(symbol_of + (space if point == 32 else point) * 4), at
         n += 1
         at += length
     pairs, ranks = address(rules.pairs), address(rules.ranks)
@@ -215,7 +214,11 @@ def _encode_chunk(data, start, end, rules, symbols, begins, best, out):  # type:
         n = _merge_large(symbols, begins, n, pairs, shift, ranks)
     count = 0
     for i in range(n):
-        count = _put_symbol(data, begins[i], symbols[i], rules, out, count)
+        if 0 <= symbols[i] < vocabulary:
+            out[count] = symbols[i]
+            count += 1
+        else:
+            count = _put_symbol(data, begins[i], symbols[i], rules, out, count)
     return count
 
 

@@ -95,7 +95,7 @@ class Lowest:
         """Offer lines with their keys."""
         if self.limit < 2**64:
             chosen = np.nonzero(keys < np.uint64(self.limit))[0]
-            keys, lines = keys[chosen], [lines[i] for i in chosen]
+            keys, lines = keys[chosen], [lines[int(i)] for i in chosen]
         self.keys.append(keys)
         self.lines += lines
         self.size += sum(map(len, lines))

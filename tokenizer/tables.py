@@ -92,7 +92,7 @@ def _glue(normal: dict[str, int], space: str) -> tuple[NDArray[np.uint8], NDArra
     pairs = {text[i : i + 2] for text in normal for i in range(len(text) - 1)}
     glue = np.zeros(GLUE_BITS // 8, np.uint8)
     ascii_glue = np.zeros(128 * 128, np.uint8)
-    for first, second in pairs:
+    for first, second in ((pair[0], pair[1]) for pair in pairs):
         bit = glue_bit(ord(first), ord(second))
         glue[bit >> 3] |= 1 << (bit & 7)
         # A space of the text stands for the escaped space in a piece.

@@ -95,9 +95,7 @@ def _state(weights: Sequence[int], rows: int, taken: Sequence[int]) -> tuple[Int
     """The assignment's state after ``rows`` rows, from ``taken`` alone."""
     total, m = sum(weights), max(2 * len(weights) - 2, 1)
     credit = [weight * rows - total * done for weight, done in zip(weights, taken, strict=True)]
-    deadlines = [
-        divmod(((done + 1) * m - 1) * total, weight * m) for weight, done in zip(weights, taken, strict=True)
-    ]
+    deadlines = [divmod(((done + 1) * m - 1) * total, weight * m) for weight, done in zip(weights, taken, strict=True)]
     late = np.array([whole for whole, _ in deadlines], np.int64)
     part = np.array([rest for _, rest in deadlines], np.int64)
     return np.array(credit, np.int64), late, part

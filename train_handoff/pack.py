@@ -9,21 +9,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
 from typing import Any
 
 import numpy as np
-import orjson
-import zstandard
 from numpy.typing import NDArray
 from pydantic import Field
 
 from llama_data.pipeline.core.block import Reader, Step
 from llama_data.pipeline.core.document import Document, new_document
-from llama_data.pipeline.core.errors import InputError, ModelError, RecipeError
+from llama_data.pipeline.core.errors import ModelError, RecipeError
 from llama_data.pipeline.core.files import (
     Split,
     atomic_write,
@@ -31,16 +28,15 @@ from llama_data.pipeline.core.files import (
     list_files,
     list_inputs,
     open_binary,
-    open_decompressed,
     read_jsonl,
     remove_tree,
 )
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import Strict
 from llama_data.tokenizer.encode import FastEncoder
+from llama_data.train_handoff.read import read_texts
 from llama_data.train_handoff.shards import Footer, ShardWriter, read_footer
 
-READ_BYTES = 4 << 20
 VALIDATION = "validation"
 SHUFFLE_INDEX = np.dtype([("key", "<u8"), ("length", "<i8"), ("validation", "?")])
 
@@ -60,60 +56,6 @@ class PackSettings(Strict):
     shuffle: bool = False
     max_task_bytes: int = Field(default=256 << 20, gt=0)
     max_table_bytes: int = Field(default=512 << 20, gt=0)
-
-
-@dataclass(frozen=True)
-class Texts:
-    """Some documents: their ids and texts."""
-
-    ids: list[str]
-    texts: list[str]
-
-
-def _chunks(path: str) -> Iterator[bytes]:
-    """The decompressed bytes of a file. Raises InputError when a zstd stream is damaged or cut short."""
-    if not path.endswith(".zst"):
-        with open_decompressed(path) as stream:
-            while data := stream.read(READ_BYTES):
-                yield data
-        return
-    frame = None
-    with open_binary(path) as stream:
-        while data := stream.read(READ_BYTES // 4):
-            while data:
-                frame = frame or zstandard.ZstdDecompressor().decompressobj()
-                try:
-                    yield frame.decompress(data)
-                except zstandard.ZstdError as error:
-                    raise InputError(f"{path}: the compressed stream is damaged: {error}") from None
-                data, frame = (frame.unused_data, None) if frame.eof else (b"", frame)
-    if frame is not None:
-        raise InputError(f"{path}: cut short: the compressed stream does not end; make the documents again")
-
-
-def read_texts(path: str) -> Iterator[Texts]:
-    """Documents of a jsonl file (compressed by suffix), some megabytes at a time.
-
-    Raises:
-        InputError: a line is not a document, or the stream is damaged; names the file and the line.
-    """
-    number, rest = 0, b""
-    for data in chain(_chunks(path), [b"\n"]):
-        lines = (rest + data).split(b"\n")
-        rest = lines.pop()
-        found = Texts([], [])
-        for line in lines:
-            number += 1
-            if not line:
-                continue
-            try:
-                record = orjson.loads(line)
-                found.ids.append(record["id"])
-                found.texts.append(record["text"])
-            except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-                raise InputError(f"{path}: line {number}: not a document with id and text: {error}") from None
-        if found.ids:
-            yield found
 
 
 class Packer:
@@ -191,7 +133,10 @@ class PackStep(Reader):
     def encoder(self) -> FastEncoder:
         """The encoder, loaded once a process. Raises ModelError when it lacks the BOS or EOS that is asked for."""
         encoder = _encoder(self.tokenizer, self.settings.max_table_bytes)
-        for wanted, id, name in ((self.settings.bos, encoder.bos_id, "BOS"), (self.settings.eos, encoder.eos_id, "EOS")):
+        for wanted, id, name in (
+            (self.settings.bos, encoder.bos_id, "BOS"),
+            (self.settings.eos, encoder.eos_id, "EOS"),
+        ):
             if wanted and id < 0:
                 raise ModelError(f"{self.tokenizer}: it has no {name} piece; turn {name.lower()} off in the recipe")
         return encoder
@@ -292,7 +237,9 @@ class Gather(PackStep):
         tasks, encoder = len(self.groups), self.encoder()
         keys, lengths, out, parts = [], [], [], []
         for task in range(tasks):
-            index, tokens = _read_bucket(join(self.context.work(self.domain), "shuffle", f"{task:05d}"), rank, tasks, encoder)
+            index, tokens = _read_bucket(
+                join(self.context.work(self.domain), "shuffle", f"{task:05d}"), rank, tasks, encoder
+            )
             keys.append(index["key"])
             lengths.append(index["length"])
             out.append(index["validation"])
@@ -310,14 +257,14 @@ class Gather(PackStep):
 
 def _read_bucket(path: str, bucket: int, buckets: int, encoder: FastEncoder) -> tuple[NDArray[Any], NDArray[Any]]:
     """Index and tokens of the documents of one bucket in one task's file of the first pass."""
-    with open_decompressed(path + ".index") as stream:
+    with open_binary(path + ".index") as stream:
         index = np.frombuffer(stream.read(), SHUFFLE_INDEX)
     bounds = np.array([min((number << 64) // buckets, 2**64 - 1) for number in (bucket, bucket + 1)], np.uint64)
     first, last = np.searchsorted(index["key"], bounds)
     last = len(index) if bucket + 1 == buckets else last
     before = int(index["length"][:first].sum())
     index = index[first:last]
-    with open_decompressed(path + ".tokens") as stream:
+    with open_binary(path + ".tokens") as stream:
         stream.seek(before * encoder.dtype.itemsize)
         tokens = np.frombuffer(stream.read(int(index["length"].sum()) * encoder.dtype.itemsize), encoder.dtype)
     return index, tokens

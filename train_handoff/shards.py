@@ -7,10 +7,8 @@ group, so that the file stays valid parquet and a row is an address in a memory 
 
 from __future__ import annotations
 
-import io
 import json
 import mmap
-import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, fields, replace
@@ -28,11 +26,10 @@ from numpy.typing import NDArray
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import atomic_write, is_local, open_binary
 from llama_data.pipeline.core.version import VERSION
+from llama_data.train_handoff.checked import BLANK_CHECK, CHECK_KEY, CheckedStream
 
 FORMAT = 1
 FOOTER_KEY = "llama_data.shard"
-CHECK_KEY = "llama_data.crc32"
-BLANK_CHECK = b"llama_data.crc32:00000000"
 GROUP_BYTES = 16 << 20
 GROUP_ROWS = 8192
 
@@ -122,40 +119,6 @@ def shard_schema(footer: Footer) -> pa.Schema:
     return pa.schema(columns)
 
 
-class _CheckedStream(io.RawIOBase):
-    """Passes bytes on, keeps their CRC-32, and holds the footer back until its check value is known."""
-
-    def __init__(self, target: BinaryIO) -> None:
-        super().__init__()
-        self.target = target
-        self.crc = 0
-        self.position = 0
-        self.held: bytearray | None = None
-
-    def writable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self.position
-
-    def write(self, data: Any) -> int:
-        size = memoryview(data).nbytes
-        self.position += size
-        if self.held is not None:
-            self.held += data
-        else:
-            self.crc = zlib.crc32(data, self.crc)
-            self.target.write(data)
-        return size
-
-    def finish(self) -> None:
-        """Put the CRC-32 of the file, taken with zeros in its place, into the footer, and write that."""
-        tail = self.held or bytearray()
-        at = tail.index(BLANK_CHECK) + len(BLANK_CHECK) - 8
-        tail[at : at + 8] = b"%08x" % zlib.crc32(tail, self.crc)
-        self.target.write(tail)
-
-
 class ShardWriter:
     """Writes one shard, atomically; a context manager. ``footer`` gives what is known before writing.
 
@@ -171,7 +134,7 @@ class ShardWriter:
 
     def __enter__(self) -> Self:
         self._file: AbstractContextManager[BinaryIO] = atomic_write(self.path)
-        self._stream = _CheckedStream(self._file.__enter__())
+        self._stream = CheckedStream(self._file.__enter__())
         self._schema = shard_schema(self.footer)
         self._group = max(1, min(GROUP_ROWS, GROUP_BYTES // self.footer.row_bytes))
         self._hash = sha256()
@@ -213,7 +176,7 @@ class ShardWriter:
             others = [column.slice(start, len(part)) for column in (columns or {}).values()]
             batch = pa.record_batch([tokens, starts, *others], schema=self._schema)
             self._writer.write_batch(batch, row_group_size=self._group)
-            self._hash.update(part)
+            self._hash.update(part.data)
             self.rows += len(part)
 
     def result(self) -> Footer:
@@ -326,7 +289,7 @@ class Shard:
 
         A remote file is read by byte ranges, many at once, never whole. Raises IndexError for a row that is not there.
         """
-        if len(rows) and not (0 <= rows.min() and rows.max() < self.rows):
+        if len(rows) and not (rows.min() >= 0 and rows.max() < self.rows):
             raise IndexError(f"{self.path}: rows {rows.min()} to {rows.max()} of {self.rows}")
         if out is None or at is None:
             out = np.empty((len(rows), self.footer.seq_len + 1), self.footer.numpy_dtype)
@@ -363,9 +326,7 @@ def _copy_rows(data, offsets, out, at):  # type: ignore[no-untyped-def]
         out[at[i], :] = data[offsets[i] : offsets[i] + size]
 
 
-def _page_bodies(
-    path: str, metadata: pq.FileMetaData, footer: Footer
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _page_bodies(path: str, metadata: pq.FileMetaData, footer: Footer) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First row and byte offset of the token page of each row group."""
     starts, bodies = [0], []
     for number in range(metadata.num_row_groups):
@@ -374,7 +335,11 @@ def _page_bodies(
         size = group.num_rows * footer.row_bytes
         body = column.data_page_offset + column.total_compressed_size - size
         plain = column.compression == "UNCOMPRESSED" and set(column.encodings) <= {"PLAIN", "RLE"}
-        if not (plain and column.path_in_schema == "tokens" and 0 < body - column.data_page_offset < 4096):
+        if not (
+            plain
+            and column.path_in_schema == "tokens"
+            and column.data_page_offset < body < column.data_page_offset + 4096
+        ):
             raise InputError(
                 f"{path}: row group {number}: the tokens column is not one plain page; "
                 "the file was rewritten by another program: run tokenize or mix again"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,11 +13,10 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.errors import LlamaDataError
-from llama_data.pipeline.core.files import exists, file_size, join, list_files, open_binary, read_bytes
-from llama_data.train_handoff.shards import BLANK_CHECK, Shard, document_starts
+from llama_data.pipeline.core.files import exists, join, list_files, open_binary, read_bytes
+from llama_data.train_handoff.checked import check_value
+from llama_data.train_handoff.shards import Shard, document_starts
 
-READ_BYTES = 16 << 20
-MARK = BLANK_CHECK[:-8]
 # What parsing a damaged parquet footer or page can raise.
 DAMAGE = (pa.ArrowException, OSError, ValueError, TypeError, LookupError, OverflowError, MemoryError)
 
@@ -44,10 +42,8 @@ def verify(
     return problems
 
 
-def verify_folder(
-    folder: str, *, tokenizer_sha256: str | None = None, vocab_size: int | None = None
-) -> list[Problem]:
-    """Check a folder of shards against its mix.json or tokens.json (missing, surplus and foreign shards), and each shard."""
+def verify_folder(folder: str, *, tokenizer_sha256: str | None = None, vocab_size: int | None = None) -> list[Problem]:
+    """Check a folder against its mix.json or tokens.json (missing, surplus and foreign shards), and each shard."""
     listed = next((join(folder, name) for name in ("mix.json", "tokens.json") if exists(join(folder, name))), None)
     if listed is None:
         return [Problem(folder, "no mix.json or tokens.json: the shards here were never finished, or it was lost")]
@@ -63,7 +59,9 @@ def verify_folder(
         for path in list_files(where, ".parquet"):
             present[f"{below}/{path.rsplit('/', 1)[-1]}".lstrip("/")] = path
     known = {*expected, *(f"validation/{name}.parquet" for name in record.get("validation", []))}
-    problems += [Problem(join(folder, name), "missing: it is listed but not there") for name in sorted(known - set(present))]
+    problems += [
+        Problem(join(folder, name), "missing: it is listed but not there") for name in sorted(known - set(present))
+    ]
     problems += [Problem(present[name], "surplus: it is not listed") for name in sorted(set(present) - known)]
     for name in sorted(known & set(present)):
         problems += _verify_shard(present[name], tokenizer_sha256, vocab_size, expected.get(name))
@@ -74,9 +72,9 @@ def _verify_shard(
     path: str, tokenizer_sha256: str | None, vocab_size: int | None, expected: dict[str, Any] | None = None
 ) -> list[Problem]:
     found = []
-    whole = check_value(path)
-    if whole is not None:
-        found.append(whole)
+    damage = check_value(path)
+    if damage is not None:
+        found.append(Problem(path, damage))
     try:
         shard = Shard(path)
         footer = shard.footer
@@ -117,28 +115,3 @@ def _verify_rows(shard: Shard) -> list[Problem]:
     if footer.rows != shard.rows and opened:
         found.append(Problem(shard.path, f"{shard.rows} rows, but its footer says {footer.rows}"))
     return found
-
-
-def check_value(path: str) -> Problem | None:
-    """Compare the file with its CRC-32: of all bytes, with zeros where the value itself stands in the footer."""
-    size = file_size(path)
-    with open_binary(path) as stream:
-        stream.seek(max(size - 8, 0))
-        end = stream.read(8)
-        length = int.from_bytes(end[:4], "little") + 8
-        if size < 12 or end[4:] != b"PAR1" or length > size:
-            return Problem(path, "cut short or not a parquet file: it does not end with its footer")
-        stream.seek(size - length)
-        tail = bytearray(stream.read(length))
-        at = tail.find(MARK) + len(MARK)
-        if at < len(MARK):
-            return Problem(path, "its footer holds no check value: it is damaged, or not a shard")
-        stated, tail[at : at + 8] = bytes(tail[at : at + 8]), b"0" * 8
-        stream.seek(0)
-        crc, left = 0, size - length
-        while left:
-            data = stream.read(min(READ_BYTES, left))
-            crc, left = zlib.crc32(data, crc), left - len(data)
-    if b"%08x" % zlib.crc32(tail, crc) != stated:
-        return Problem(path, "a byte was changed after it was written (CRC-32 of the file)")
-    return None

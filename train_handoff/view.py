@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +63,7 @@ def view_row(shard: Shard, row: int, tokenizer: str, tokenizer_sha256: str | Non
     starts = document_starts(ids.reshape(1, -1), footer, np.array([opens]))[0].as_py()
     bounds = [*([] if starts[:1] == [0] else [0]), *starts, len(ids)]
     passages = []
-    for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for begin, end in itertools.pairwise(bounds):
         part = [int(id) for id in ids[begin:end]]
         text = model.decode([id for id in part if id not in (footer.bos_id, footer.eos_id)])
         ended = footer.eos_id is not None and part[-1:] == [footer.eos_id]

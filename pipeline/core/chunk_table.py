@@ -23,8 +23,7 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba.core import cgutils
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -54,8 +53,7 @@ class Table(NamedTuple):
     counts: NDArray[np.int64]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def address(typingctx: Any, array: Any) -> Any:
+def _build_address(typingctx: Any, array: Any) -> Any:
     """Where the array's first element lies in memory. The caller keeps the array alive."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -65,8 +63,7 @@ def address(typingctx: Any, array: Any) -> Any:
     return numba.types.int64(array), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def load_word(typingctx: Any, place: Any) -> Any:
+def _build_load_word(typingctx: Any, place: Any) -> Any:
     """The eight bytes at an address, as one uint64 (little-endian machines only, as all that numba supports)."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -75,8 +72,7 @@ def load_word(typingctx: Any, place: Any) -> Any:
     return numba.types.uint64(numba.types.int64), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def load_byte(typingctx: Any, place: Any) -> Any:
+def _build_load_byte(typingctx: Any, place: Any) -> Any:
     """The byte at an address, as int64."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -86,8 +82,7 @@ def load_byte(typingctx: Any, place: Any) -> Any:
     return numba.types.int64(numba.types.int64), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def load_int(typingctx: Any, place: Any) -> Any:
+def _build_load_int(typingctx: Any, place: Any) -> Any:
     """The int32 at an address, as int64."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -97,8 +92,7 @@ def load_int(typingctx: Any, place: Any) -> Any:
     return numba.types.int64(numba.types.int64), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _store_word(typingctx: Any, place: Any, value: Any) -> Any:
+def _build_store_word(typingctx: Any, place: Any, value: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         builder.store(arguments[1], builder.inttoptr(arguments[0], ir.IntType(64).as_pointer()), align=1)
         return context.get_dummy_value()
@@ -106,17 +100,26 @@ def _store_word(typingctx: Any, place: Any, value: Any) -> Any:
     return numba.types.void(numba.types.int64, numba.types.uint64), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _prefetch(typingctx: Any, place: Any) -> Any:
+def _build_prefetch(typingctx: Any, place: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer, word = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [pointer, word, word, word])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        name = "llvm.prefetch.p0"
+        function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
         flags = [ir.Constant(word, value) for value in (0, 3, 1)]
         builder.call(function, [builder.inttoptr(arguments[0], pointer), *flags])
         return context.get_dummy_value()
 
     return numba.types.void(numba.types.int64), build
+
+
+# Any: numba calls these with its typing context in front, which a type checker cannot know.
+address: Any = intrinsic(_build_address)
+load_byte: Any = intrinsic(_build_load_byte)
+load_int: Any = intrinsic(_build_load_int)
+load_word: Any = intrinsic(_build_load_word)
+_store_word: Any = intrinsic(_build_store_word)
+_prefetch: Any = intrinsic(_build_prefetch)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -323,7 +326,7 @@ def _make(slots: int) -> Table:
 class ChunkTable:
     """Owner of a table. ``max_bytes`` bounds its memory, also while it is rebuilt; it starts small and grows."""
 
-    def __init__(self, *, max_bytes: int = 512 << 20, slots: int = 1 << 14) -> None:
+    def __init__(self, *, max_bytes: int = 512 << 20, slots: int = 1 << 16) -> None:
         if max_bytes < 2 * SLOT_BYTES * 16:
             raise ValueError(f"max_bytes must be at least {2 * SLOT_BYTES * 16}, not {max_bytes}")
         self.max_slots = 1 << ((max_bytes // (2 * SLOT_BYTES)).bit_length() - 1)
@@ -339,10 +342,10 @@ class ChunkTable:
         return sum(array.nbytes for array in self.arrays)
 
     def make_room(self) -> None:
-        """Grow fourfold, or at the bound drop what was not found again since the last time (all, if that helps little)."""
+        """Grow twofold; at the bound drop what was not found again since the last time (all, if that helps little)."""
         size = self.arrays.slots.shape[0]
         if size < self.max_slots:
-            larger = _make(min(size * 4, self.max_slots))
+            larger = _make(min(size * 2, self.max_slots))
             _move(self.arrays, larger, True)
             self.arrays = larger
             return

@@ -12,8 +12,16 @@ import sentencepiece
 
 from llama_data.tokenizer.train import LLAMA_SETTINGS
 
-SYLLABLES = "ba co di fu ge ha ki lo mu ne pi ro sa te vu".split()
-OTHER = ["Ärger über Öl", "тихий дом и сад", "中文没有空格", "日本語のテキスト", "שלום עולם", "مرحبا بالعالم", "e\u0301te\u0301"]
+SYLLABLES = ["ba", "co", "di", "fu", "ge", "ha", "ki", "lo", "mu", "ne", "pi", "ro", "sa", "te", "vu"]
+OTHER = [
+    "Ärger über Öl",
+    "тихий дом и сад",
+    "中文没有空格",
+    "日本語のテキスト",
+    "שלום עולם",
+    "مرحبا بالعالم",
+    "e\u0301te\u0301",
+]
 
 
 def sample_lines(count: int = 1500) -> list[str]:
@@ -23,7 +31,9 @@ def sample_lines(count: int = 1500) -> list[str]:
     lines = []
     for number in range(count):
         if number % 5 == 0:
-            lines.append("    " * (number % 4) + f"if {chooser.choice(words)} == {number}:  # {chooser.choice(words)}()")
+            lines.append(
+                "    " * (number % 4) + f"if {chooser.choice(words)} == {number}:  # {chooser.choice(words)}()"
+            )
         elif number % 7 == 0:
             lines.append(" ".join(chooser.choices(OTHER, k=3)))
         else:

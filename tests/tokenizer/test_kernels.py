@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,9 +16,7 @@ def reference_merge(symbols: list[int], pairs: dict[tuple[int, int], int], ranks
     """BPE by the book: the pair of best rank, leftmost among equals, until there is none."""
     symbols = list(symbols)
     while True:
-        found = [
-            (ranks[pairs[pair]], place) for place, pair in enumerate(zip(symbols, symbols[1:], strict=False)) if pair in pairs
-        ]
+        found = [(ranks[pairs[pair]], place) for place, pair in enumerate(itertools.pairwise(symbols)) if pair in pairs]
         if not found:
             return symbols
         place = min(found)[1]
@@ -39,9 +39,7 @@ def pair_table(pairs: dict[tuple[int, int], int]) -> np.ndarray:
     pairs=st.dictionaries(st.tuples(st.integers(0, 12), st.integers(0, 12)), st.integers(6, 12), max_size=40),
     ranks=st.lists(st.integers(0, 6), min_size=13, max_size=13),
 )
-def test_both_merge_loops_are_bpe(
-    symbols: list[int], pairs: dict[tuple[int, int], int], ranks: list[int]
-) -> None:
+def test_both_merge_loops_are_bpe(symbols: list[int], pairs: dict[tuple[int, int], int], ranks: list[int]) -> None:
     expected = reference_merge(symbols, pairs, ranks)
     table, order = pair_table(pairs), np.array(ranks, np.int32)
     shift = np.uint64(64 - 8)

@@ -84,7 +84,7 @@ def test_training_gives_the_same_bytes_for_any_order_of_lines_and_number_of_thre
 
 
 def test_too_little_text_for_the_vocabulary_is_a_clear_error() -> None:
-    with pytest.raises(RecipeError, match="20000 pieces cannot be made from this text.*smaller vocab_size"):
+    with pytest.raises(RecipeError, match=r"20000 pieces cannot be made from this text.*smaller vocab_size"):
         train_model([line.encode() for line in sample_lines()], vocab_size=20000, input_sentence_size=10_000)
 
 
@@ -102,7 +102,9 @@ def test_jobs_write_the_tokenizer_and_its_card(tmp_path: Path) -> None:
                     id = f"books/{text[:30]}"
                     writer.write({"id": id, "text": text, "metadata": {"domain": "books", "source": id}})
         write_documents(run, "web", [lines[600:]])
-        settings = TokenizerSettings(vocab_size=450, sample_bytes=30_000, max_task_bytes=3000 if division > 1 else 1 << 30)
+        settings = TokenizerSettings(
+            vocab_size=450, sample_bytes=30_000, max_task_bytes=3000 if division > 1 else 1 << 30
+        )
         jobs = train_jobs(run, weights={"web": 0.25, "books": 0.75}, settings=settings)
         run_jobs(jobs)
         models.append((tmp_path / name / "tokenizer" / "tokenizer.model").read_bytes())

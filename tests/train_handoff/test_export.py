@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from pathlib import Path
 
@@ -30,7 +31,9 @@ def read_megatron(prefix: Path) -> list[list[int]]:
     assert bounds.tolist() == list(range(sequences + 1))
     data = prefix.with_suffix(".bin").read_bytes()
     assert len(data) == int(lengths.sum()) * dtype.itemsize
-    return [np.frombuffer(data, dtype, length, pointer).tolist() for length, pointer in zip(lengths, pointers, strict=True)]
+    return [
+        np.frombuffer(data, dtype, length, pointer).tolist() for length, pointer in zip(lengths, pointers, strict=True)
+    ]
 
 
 @pytest.fixture
@@ -55,14 +58,14 @@ def test_megatron_documents(tmp_path: Path, shards: list[str]) -> None:
     expected = []
     for tokens in streams(shards):
         cuts = sorted({0, *(at for at, id in enumerate(tokens) if id == 1), len(tokens)})
-        expected += [tokens[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+        expected += [tokens[a:b] for a, b in itertools.pairwise(cuts)]
     assert read_megatron(tmp_path / "out" / "web") == expected
 
 
 def test_megatron_for_a_large_vocabulary_is_int32(tmp_path: Path, make_shard) -> None:
     make_shard(tmp_path / "web" / "0.parquet", 20, vocab_size=100_000)
     export_shards([str(tmp_path / "web" / "0.parquet")], str(tmp_path / "web"), "megatron")
-    assert sum(read_megatron(tmp_path / "web"), []) == streams([str(tmp_path / "web" / "0.parquet")])[0]
+    assert list(itertools.chain(*read_megatron(tmp_path / "web"))) == streams([str(tmp_path / "web" / "0.parquet")])[0]
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -75,7 +78,9 @@ def test_megatrons_own_reader(tmp_path: Path, shards: list[str]) -> None:
 
 def test_nanogpt_bin_is_the_stream(tmp_path: Path, shards: list[str]) -> None:
     export_shards(shards, str(tmp_path / "train"), "bin")
-    assert np.memmap(tmp_path / "train.bin", dtype=np.uint16, mode="r").tolist() == sum(streams(shards), [])
+    assert np.memmap(tmp_path / "train.bin", dtype=np.uint16, mode="r").tolist() == list(
+        itertools.chain(*streams(shards))
+    )
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -101,7 +106,9 @@ def run(tmp_path: Path, make_shard) -> Path:
     for domain in ("web", "books"):
         make_shard(tokens / domain / "00000.parquet", 60)
     make_shard(tokens / "books" / "validation" / "00000.parquet", 5, split="validation", domain="books")
-    plan = plan_mix(str(tokens), weights={"web": 0.5, "books": 0.5}, present=["web", "books"], rows_per_shard=20, tokens=400)
+    plan = plan_mix(
+        str(tokens), weights={"web": 0.5, "books": 0.5}, present=["web", "books"], rows_per_shard=20, tokens=400
+    )
     for job in mix_jobs(plan, tokens_folder=str(tokens), output=str(tmp_path / "mix")):
         for rank in range(job.tasks):
             for step in job.steps:
@@ -112,7 +119,11 @@ def run(tmp_path: Path, make_shard) -> Path:
 def test_a_run_is_exported_in_training_order(run: Path) -> None:
     names = [Path(path).name for path in export_run(str(run), str(run / "out"), "megatron")]
     assert names == ["mix.bin", "mix.idx", "validation-books.bin", "validation-books.idx"]
-    rows = [Shard(str(path))[index] for path in sorted((run / "mix").glob("*.parquet")) for index in range(Shard(str(path)).rows)]
+    rows = [
+        Shard(str(path))[index]
+        for path in sorted((run / "mix").glob("*.parquet"))
+        for index in range(Shard(str(path)).rows)
+    ]
     assert read_megatron(run / "out" / "mix") == [row[:-1].tolist() for row in rows]
     export_run(str(run), str(run / "out"), "hf")
     table = pq.read_table(run / "out" / "mix.parquet")

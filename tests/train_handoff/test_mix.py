@@ -15,8 +15,8 @@ from llama_data.pipeline.core.errors import InputError, RecipeError
 from llama_data.train_handoff.mix import (
     LLAMA_EPOCHS,
     LLAMA_WEIGHTS,
-    Mixture,
     MixPlan,
+    Mixture,
     Source,
     make_plan,
     normalised,
@@ -38,7 +38,10 @@ def tokens(tmp_path: Path, make_shard) -> Path:
         make_shard(tmp_path / "tokens" / domain / "00002.parquet", 0)
     for number in range(2):
         make_shard(
-            tmp_path / "tokens" / "books" / "validation" / f"{number:05d}.parquet", 5, seed=50 + number, split="validation",
+            tmp_path / "tokens" / "books" / "validation" / f"{number:05d}.parquet",
+            5,
+            seed=50 + number,
+            split="validation",
             domain="books",
         )
     return tmp_path / "tokens"
@@ -131,7 +134,9 @@ def test_without_a_number_of_tokens_the_mix_is_as_long_as_max_epochs_allow(token
 
 
 def test_more_than_max_epochs_is_an_error_with_figures(tokens: Path) -> None:
-    with pytest.raises(RecipeError, match=r"books: .* rows of 53 are 1\.\d+ epochs, more than its max_epochs of 1;.*fewer tokens"):
+    with pytest.raises(
+        RecipeError, match=r"books: .* rows of 53 are 1\.\d+ epochs, more than its max_epochs of 1;.*fewer tokens"
+    ):
         plan_of(tokens, tokens=200 * 8, max_epochs={"books": 1.0, "web": None})
     with pytest.raises(RecipeError, match="fewer tokens than one row"):
         plan_of(tokens, tokens=7)
@@ -141,7 +146,7 @@ def test_weights_that_cannot_be_used_are_explained(tokens: Path) -> None:
     with pytest.raises(RecipeError, match=r"sum to 0\.9, not to 1; .*\{web: 0\.666667, books: 0\.333333\}"):
         plan_of(tokens, weights={"web": 0.6, "books": 0.3})
     assert plan_of(tokens, weights={"web": 6, "books": 3}, normalise=True).domains[0].share == pytest.approx(1 / 3)
-    with pytest.raises(RecipeError, match="arxiv: no token shards below .*there are: books, code, web, extra"):
+    with pytest.raises(RecipeError, match=r"arxiv: no token shards below .*there are: books, code, web, extra"):
         plan_of(tokens, weights={"web": 0.6, "arxiv": 0.4})
     with pytest.raises(InputError, match="extra: there are no training rows"):
         plan_of(tokens, weights={"web": 0.6, "extra": 0.4})
@@ -181,7 +186,7 @@ def test_a_mix_that_is_not_whole_is_not_opened(tokens: Path, tmp_path: Path) -> 
     with pytest.raises(InputError, match=r"00001\.parquet: 1 shard\(s\) of the mix are missing"):
         Mixture(str(folder))
     (folder / "00001.parquet").write_bytes((folder / "00002.parquet").read_bytes())
-    with pytest.raises(InputError, match="disagrees with mix.json"):
+    with pytest.raises(InputError, match=r"disagrees with mix\.json"):
         Mixture(str(folder))[70]
 
 

@@ -124,7 +124,7 @@ def test_an_epoch_is_a_permutation(n: int, seed: int, epoch: int) -> None:
     assert len(keys) == ROUNDS
     found = permute(np.arange(n), n, keys)
     assert sorted(found.tolist()) == list(range(n))
-    assert found[: 20].tolist() == [feistel_reference(i, n, [int(key) for key in keys]) for i in range(min(n, 20))]
+    assert found[:20].tolist() == [feistel_reference(i, n, [int(key) for key in keys]) for i in range(min(n, 20))]
 
 
 def test_a_permutation_of_very_many_rows_needs_no_memory() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from llama_data.pipeline.core.errors import InputError, ModelError, RecipeError
 from llama_data.pipeline.core.files import JsonlWriter, Split
 from llama_data.pipeline.core.job import RunContext
 from llama_data.tokenizer.encode import FastEncoder
-from llama_data.train_handoff.pack import PackSettings, Packer, document_key, group_inputs, read_texts, tokenize_jobs
+from llama_data.train_handoff.pack import Packer, PackSettings, document_key, group_inputs, read_texts, tokenize_jobs
 from llama_data.train_handoff.shards import Footer, Shard, ShardWriter
 
 
@@ -73,7 +74,9 @@ def test_rows_are_the_documents_one_after_the_other(
     for row, places in enumerate(starts):
         # A place at the very end of a row is also the first of the next.
         last = row * 16 + (17 if bos else 16)
-        assert [row * 16 + place for place in places] == [at for at in begins if row * 16 + (not bos and row > 0) <= at < last or (not bos and row > 0 and at == last)]
+        assert [row * 16 + place for place in places] == [
+            at for at in begins if row * 16 + (not bos and row > 0) <= at < last or (not bos and row > 0 and at == last)
+        ]
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
@@ -95,14 +98,18 @@ def test_no_token_is_lost_over_tasks_and_splits(
     assert not (tmp_path / "work" / "web" / "shuffle").exists()
 
 
-def test_the_same_bytes_for_any_order_of_tasks(tmp_path: Path, tokenizer: Path, documents: list[tuple[str, str]]) -> None:
+def test_the_same_bytes_for_any_order_of_tasks(
+    tmp_path: Path, tokenizer: Path, documents: list[tuple[str, str]]
+) -> None:
     for shuffle in (False, True):
         found = []
         for name in ("one", "two"):
             run = write_run(tmp_path / f"{name}{shuffle}", documents, 3)
             settings = {"validation": 0.1, "shuffle": shuffle, "max_task_bytes": 1}
             folder = tokenize(run, tokenizer, backwards=name == "two", **settings)
-            found.append({str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()})
+            found.append(
+                {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+            )
         assert found[0] == found[1]
         assert len(found[0]) == 7
 
@@ -112,7 +119,7 @@ def documents_of(folder: Path) -> list[tuple[int, ...]]:
     for path in sorted(folder.glob("*.parquet")):
         tokens = stream_of(Shard(str(path)))
         cuts = [at for at, id in enumerate(tokens) if id == 1]
-        result += [tuple(tokens[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+        result += [tuple(tokens[a:b]) for a, b in itertools.pairwise(cuts)]
     return result
 
 
@@ -193,8 +200,13 @@ def test_a_tokenizer_without_bos_is_refused(tmp_path: Path, words: list[str], do
 
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter([" ".join(words)] * 3), model_writer=model, vocab_size=60, model_type="bpe", bos_id=-1,
-        minloglevel=2, hard_vocab_limit=False,
+        sentence_iterator=iter([" ".join(words)] * 3),
+        model_writer=model,
+        vocab_size=60,
+        model_type="bpe",
+        bos_id=-1,
+        minloglevel=2,
+        hard_vocab_limit=False,
     )
     path = tmp_path / "no-bos.model"
     path.write_bytes(model.getvalue())

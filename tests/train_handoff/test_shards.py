@@ -84,7 +84,9 @@ def test_the_footer_says_what_is_in_the_shard(tmp_path: Path, make_shard) -> Non
     assert footer.content_sha256 == hashlib.sha256(rows.tobytes()).hexdigest()
 
 
-@pytest.mark.parametrize(("vocab_size", "dtype"), [(500, "uint16"), (65535, "uint16"), (65536, "uint32"), (128000, "uint32")])
+@pytest.mark.parametrize(
+    ("vocab_size", "dtype"), [(500, "uint16"), (65535, "uint16"), (65536, "uint32"), (128000, "uint32")]
+)
 def test_ids_are_16_bit_below_65536_pieces(tmp_path: Path, make_shard, vocab_size: int, dtype: str) -> None:
     rows = make_shard(tmp_path / "web" / "0.parquet", 20, vocab_size=vocab_size)
     shard = Shard(str(tmp_path / "web" / "0.parquet"))
@@ -111,9 +113,14 @@ def test_nothing_appears_under_the_name_when_writing_fails(tmp_path: Path) -> No
     footer = Footer(
         kind="domain", split="train", domain="x", seq_len=4, vocab_size=9, tokenizer_sha256="", bos_id=1, eos_id=2
     )
-    with pytest.raises(KeyboardInterrupt), ShardWriter(str(tmp_path / "0.parquet"), footer) as writer:
-        writer.write(np.ones((3, 5), np.uint16))
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with ShardWriter(str(tmp_path / "0.parquet"), footer) as writer:
+            writer.write(np.ones((3, 5), np.uint16))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -179,7 +186,10 @@ def test_other_files_are_refused_with_what_is_wrong(tmp_path: Path, make_shard) 
     pq.write_table(pa.table({"a": [1]}), tmp_path / "other.parquet")
     make_shard(tmp_path / "web" / "0.parquet", 10)
     table = pq.read_table(tmp_path / "web" / "0.parquet")
-    pq.write_table(table.replace_schema_metadata(pq.read_metadata(tmp_path / "web" / "0.parquet").metadata), tmp_path / "re.parquet")
+    pq.write_table(
+        table.replace_schema_metadata(pq.read_metadata(tmp_path / "web" / "0.parquet").metadata),
+        tmp_path / "re.parquet",
+    )
     for name, what in (("text", "not a readable parquet"), ("other", "not a token shard"), ("re", "rewritten")):
         with pytest.raises(InputError, match=what):
             Shard(str(tmp_path / f"{name}.parquet"))

@@ -28,7 +28,11 @@ def mix(tmp_path: Path, make_shard) -> Path:
         make_shard(tmp_path / "tokens" / domain / "00000.parquet", 60)
     make_shard(tmp_path / "tokens" / "books" / "validation" / "00000.parquet", 5, split="validation", domain="books")
     plan = plan_mix(
-        str(tmp_path / "tokens"), weights={"web": 0.5, "books": 0.5}, present=["web", "books"], rows_per_shard=20, tokens=480
+        str(tmp_path / "tokens"),
+        weights={"web": 0.5, "books": 0.5},
+        present=["web", "books"],
+        rows_per_shard=20,
+        tokens=480,
     )
     for job in mix_jobs(plan, tokens_folder=str(tmp_path / "tokens"), output=str(tmp_path / "mix")):
         for rank in range(job.tasks):
@@ -65,7 +69,9 @@ def test_another_tokenizer_and_another_vocabulary_are_found(shard: Path) -> None
 
 
 def test_rows_written_with_ids_beyond_the_vocabulary_are_found(tmp_path: Path, make_shard, monkeypatch) -> None:
-    monkeypatch.setattr(np.random, "default_rng", lambda seed: type("R", (), {"integers": lambda s, a, b, n: np.full(n, 77)})())
+    monkeypatch.setattr(
+        np.random, "default_rng", lambda seed: type("R", (), {"integers": lambda s, a, b, n: np.full(n, 77)})()
+    )
     make_shard(tmp_path / "web" / "0.parquet", 4, vocab_size=70)
     assert "id 77 of 70 pieces" in str(verify([str(tmp_path / "web" / "0.parquet")])[0])
 
