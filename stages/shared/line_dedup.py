@@ -25,7 +25,7 @@ from llama_data.stages.shared.grouped import HASH_GROUPS, hash_groups, partition
 from llama_data.stages.shared.line_hash import hash_lines
 from llama_data.stages.shared.words import copy
 
-BATCH_BYTES = 1 << 20
+BATCH_BYTES = 1 << 19
 Copies = Literal["none", "first"]
 Hashes = NDArray[np.uint64]
 

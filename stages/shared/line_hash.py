@@ -9,7 +9,7 @@ blocks, and digests sixteen lines side by side, so that the compiler can use vec
 from __future__ import annotations
 
 import hashlib
-import unicodedata
+import re
 from functools import cache
 from typing import NamedTuple
 
@@ -24,7 +24,9 @@ from llama_data.stages.shared.words import load_word, store_word
 PUNCTUATION = "，。、„”“«»１」「《》´∶：？！（）；–—．～’…━〈〉【】％►"  # noqa: RUF001
 """The marks that CCNet deletes before it compares lines (and maps to ASCII before its language model)."""
 
-CONTROLS = frozenset([*range(0x20), *range(0x7F, 0xA0)])
+CONTROLS = "".join(map(chr, [*range(0x20), *range(0x7F, 0xA0)]))
+_DIGIT = re.compile(r"\d")
+_GONE = re.compile(f"[{PUNCTUATION}{CONTROLS}]")
 _LIMIT = 0x20000
 _DELETE = 0x7FFFFFFF
 _ASK_PYTHON = 0x7FFFFFFE
@@ -44,14 +46,7 @@ class Lines(NamedTuple):
 
 def normalise_line(line: str) -> str:
     """The line as CCNet compares it (cc_net/text_normalizer.py, normalize_for_dedup)."""
-    lowered = line.strip().lower()
-    return "".join(_kept(char) for char in lowered)
-
-
-def _kept(char: str) -> str:
-    if unicodedata.category(char) == "Nd":
-        return "0"
-    return "" if char in PUNCTUATION or ord(char) in CONTROLS else char
+    return _GONE.sub("", _DIGIT.sub("0", line.strip().lower()))
 
 
 def hash_line(line: str) -> int:
@@ -72,7 +67,7 @@ def _table() -> NDArray[np.int32]:
         if len(lowered) > 1 or point == 0x3A3:  # capital sigma depends on what is around it
             table[point] = _ASK_PYTHON
         else:
-            kept = _kept(lowered)
+            kept = normalise_line(f"x{lowered}x")[1:-1]
             table[point] = ord(kept) if kept else _DELETE
     return table
 

@@ -40,7 +40,7 @@ def normalise_text(text: str) -> str:
 
 def _mapped(char: str) -> str:
     category = unicodedata.category(char)
-    if category == "Mn" or ord(char) in CONTROLS:
+    if category == "Mn" or char in CONTROLS:
         return ""
     return "0" if category == "Nd" else _ASCII.get(char, char)
 
