@@ -206,7 +206,7 @@ def normalised(weights: Weights, *, normalise: bool = False) -> dict[str, Fracti
     return result
 
 
-def find_sources(tokens: str, domain: str) -> list[Source]:
+def find_sources(tokens: str, domain: str) -> list[tuple[Source, Footer]]:
     """The training shards of a domain below the tokens folder, sorted by name; empty ones are left out."""
     found = []
     for path in list_files(join(tokens, domain), ".parquet"):
@@ -215,7 +215,7 @@ def find_sources(tokens: str, domain: str) -> list[Source]:
             raise InputError(f"{path}: expected packed training rows, found a {footer.split} shard of a {footer.kind}")
         if footer.rows:
             name = f"{domain}/{path.rsplit('/', 1)[-1]}"
-            found.append(Source(path, name, footer.rows, footer.content_sha256))
+            found.append((Source(path, name, footer.rows, footer.content_sha256), footer))
     return found
 
 
@@ -246,16 +246,16 @@ def plan_mix(
             f"weights: {', '.join(absent)}: no token shards below {tokens_folder}; tokenize it first, or take it out "
             f"of the weights (there are: {', '.join(present) or 'none'})"
         )
-    sources = {name: find_sources(tokens_folder, name) for name in shares}
-    for name, found in sources.items():
+    shards = {name: find_sources(tokens_folder, name) for name in shares}
+    for name, found in shards.items():
         if not found:
             raise InputError(f"{join(tokens_folder, name)}: there are no training rows; its documents are too few")
-    footer = require_agreement((s.path, read_footer(s.path)) for found in sources.values() for s in found)
+    footer = require_agreement((source.path, footer) for found in shards.values() for source, footer in found)
     limits = dict(max_epochs) if isinstance(max_epochs, Mapping) else dict.fromkeys(shares, max_epochs)
     unused = tuple(name for name in present if name not in shares)
     return make_plan(
         shares,
-        sources,
+        {name: [source for source, _ in found] for name, found in shards.items()},
         footer=footer,
         rows=None if tokens is None else tokens // footer.seq_len,
         seed=seed,

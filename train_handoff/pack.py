@@ -15,6 +15,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+from datatrove.utils.logging import logger  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -133,6 +134,8 @@ class PackStep(Reader):
     def encoder(self) -> FastEncoder:
         """The encoder, loaded once a process. Raises ModelError when it lacks the BOS or EOS that is asked for."""
         encoder = _encoder(self.tokenizer, self.settings.max_table_bytes)
+        if encoder.fallback is not None:
+            logger.warning(f"{self.tokenizer}: encoded by SentencePiece itself, slowly: {encoder.fallback}")
         for wanted, id, name in (
             (self.settings.bos, encoder.bos_id, "BOS"),
             (self.settings.eos, encoder.eos_id, "EOS"),
