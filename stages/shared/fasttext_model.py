@@ -280,6 +280,17 @@ def _best_leaf(output, left, right, hidden, counts, labels, scores):  # type: ig
 
 
 @njit(cache=True, nogil=True)
+def _table_sigmoid(x):  # type: ignore[no-untyped-def]
+    """fastText's logistic function of flat outputs: a table of 512 steps between -8 and 8."""
+    if x < -8:
+        return np.float32(0)
+    if x > 8:
+        return np.float32(1)
+    step = np.int64((x + np.float32(8)) * np.float32(512) / np.float32(8) / np.float32(2))
+    return np.float32(1.0 / (1.0 + np.exp(-np.float32(step * 16.0 / 512.0 - 8.0))))
+
+
+@njit(cache=True, nogil=True)
 def _best_output(output, softmax, hidden, counts, labels, scores):  # type: ignore[no-untyped-def]
     """The best label of a flat output layer: softmax, or a logistic unit for every label."""
     values = np.empty(output.shape[0], np.float32)
@@ -289,16 +300,23 @@ def _best_output(output, softmax, hidden, counts, labels, scores):  # type: igno
             continue
         for label in range(values.size):
             values[label] = _dot(hidden[text], output[label])
-        best = np.int64(np.argmax(values))
         if softmax:
+            top = values.max()
             total = np.float32(0)
             for label in range(values.size):
-                total += np.float32(np.exp(values[label] - values[best]))
-            score = np.float32(1.0) / total
+                values[label] = np.exp(values[label] - top)
+                total += values[label]
+            for label in range(values.size):
+                values[label] /= total
         else:
-            score = np.float32(1.0 / (1.0 + np.exp(-values[best])))
+            for label in range(values.size):
+                values[label] = _table_sigmoid(values[label])
+        best = 0
+        for label in range(values.size):
+            if values[label] >= values[best]:  # of equals fastText names the last
+                best = label
         labels[text] = best
-        scores[text] = np.exp(_log(np.float64(score)))
+        scores[text] = np.exp(_log(np.float64(values[best])))
 
 
 def huffman(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

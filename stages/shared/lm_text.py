@@ -54,7 +54,7 @@ class _Table(NamedTuple):
 
 @cache
 def _table() -> _Table:
-    """For each code point below 0x30000 the UTF-8 of what it becomes; nothing above it changes (a test says so)."""
+    """For each code point below 0x30000 the UTF-8 of what it becomes; of those above only U+E0100-E01EF change (a test says so)."""
     offsets = np.zeros(_LIMIT, np.int32)
     sizes = np.zeros(_LIMIT, np.uint8)
     known: dict[bytes, int] = {}
@@ -122,7 +122,7 @@ def _normalise(src, offsets, sizes, values, ascii, out):  # type: ignore[no-unty
             for k in range(length):
                 out[at + k] = values[first + k]
             at += length
-        else:
+        elif point < 0xE0100 or point > 0xE01EF:  # the variation selectors there are of category Mn
             for k in range(size):
                 out[at + k] = src[i + k]
             at += size

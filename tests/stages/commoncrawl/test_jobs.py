@@ -202,7 +202,7 @@ def test_thresholds_applied_to_an_annotated_run_decide_as_a_run_with_them(
     (tmp_path / "in").mkdir()
     shutil.copy(sorted((corpus / "cc").glob("*.wet.gz"))[-1], tmp_path / "in")
     runs = [RunContext(input=str(tmp_path / "in"), output=str(tmp_path / name)) for name in ("plain", "notes", "again")]
-    strict = {"language_threshold": 0.7, "reference_threshold": 0.9, "perplexity_buckets": ("head", "all")}
+    strict = {"language_threshold": 0.8, "reference_threshold": 0.3, "perplexity_buckets": ("head", "middle", "tail")}
     run_jobs(jobs(with_models(model_folder, oracle_models, **strict), runs[0]))
     run_jobs(jobs(with_models(model_folder, oracle_models, annotate_only=True), runs[1]))
     assert not {row["step"] for row in results(runs[1])[0].values()} & {"language", "perplexity"}
