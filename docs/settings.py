@@ -6,9 +6,9 @@ python docs/settings.py
 from __future__ import annotations
 
 import inspect
-import re
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -56,19 +56,18 @@ This page is written by `python docs/settings.py`.
 
 def kind(annotation: Any) -> str:
     """A type as a person writes it."""
-    text = (
-        annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
-    )
-    text = re.sub(r"[A-Za-z_.]*\\.([A-Za-z]+)", r"\\1", text)
-    for old, new in (
-        ("typing.", ""),
-        ("collections.abc.", ""),
-        ("NoneType", "null"),
-        ("None", "null"),
-        ("tuple[str, ...]", "list of str"),
-    ):
-        text = text.replace(old, new)
-    return re.sub(r"Literal\[(.*?)\]", lambda m: " or ".join(m[1].replace("'", "").split(", ")), text)
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return kind(arguments[0])
+    if origin is Literal:
+        return " or ".join(map(str, arguments))
+    if origin in (Union, UnionType):
+        return " or ".join(map(kind, arguments))
+    if origin is tuple:
+        return f"list of {kind(arguments[0])}"
+    if origin is not None and len(arguments) == 2:
+        return f"mapping of {kind(arguments[0])} to {kind(arguments[1])}"
+    return "null" if annotation is NoneType else str(annotation.__name__)
 
 
 def section(title: str, model: type[BaseModel], hidden: set[str], values: BaseModel | None = None) -> str:
@@ -82,7 +81,7 @@ def section(title: str, model: type[BaseModel], hidden: set[str], values: BaseMo
         if values is not None:
             default = getattr(values, name)
         shown = "required" if default is PydanticUndefined else _show(default)
-        rows.append(f"| `{name}` | {kind(field.annotation).replace('|', 'or')} | {shown} |")
+        rows.append(f"| `{name}` | {kind(field.annotation)} | {shown} |")
     return "\n".join([f"## {title}", "", about, "", "| key | type | default |", "|---|---|---|", *rows, ""])
 
 

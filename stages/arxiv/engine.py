@@ -33,6 +33,8 @@ class LimitReached(Exception):
 
 
 class Recursion(Exception):
+    """Macros that expand to themselves; ``names`` are theirs."""
+
     def __init__(self, names: set[str]) -> None:
         super().__init__()
         self.names = names
