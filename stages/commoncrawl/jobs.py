@@ -28,7 +28,7 @@ from llama_data.stages.shared.line_dedup import (
     FindDuplicateLines,
     Group,
 )
-from llama_data.stages.shared.perplexity import ALL, HEAD, MIDDLE, Perplexity
+from llama_data.stages.shared.perplexity import Perplexity
 
 DOMAIN = "commoncrawl"
 COLUMNS = {
@@ -65,7 +65,7 @@ class Settings(DomainSettings):
     language_model: str | None = "lid.176.bin"
     language_threshold: float = Field(default=LANGUAGE_THRESHOLD, ge=0.0, le=1.0)
     perplexity_models: Mapping[str, str] | None = {"en": "ccnet"}
-    perplexity_buckets: tuple[Bucket, ...] = (HEAD, MIDDLE, ALL)
+    perplexity_buckets: tuple[Bucket, ...] = ("head", "middle", "all")
     reference_model: str | None = "references.bin"
     reference_threshold: float = Field(default=REFERENCE_THRESHOLD, ge=0.0, le=1.0)
     annotate_only: bool = False

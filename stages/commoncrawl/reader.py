@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 
 from llama_data.pipeline.core.block import Reader, Step
 from llama_data.pipeline.core.document import Document, new_document
@@ -126,9 +126,7 @@ class HashPages(Step):
         self.min_characters = min_characters or 0
         self.work = work
 
-    def run(
-        self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1
-    ) -> Iterator[Document]:
+    def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write the task's hashes. Yields nothing."""
         splits = self.reader.splits[rank::world_size]
         write_line_hashes(self.work, rank, (text for split in splits for text in self._texts(split)))

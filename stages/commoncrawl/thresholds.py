@@ -84,9 +84,9 @@ class AnnotatedReader(Reader):
             public |= {name: row.get(name) for name in ("perplexity_bucket", "reference_score", "removed_lines")}
             doc = new_document(domain=self.domain, id=row["id"], text="", source=row["source"], **public)
             if row["outcome"] == Outcome.failed:
-                fail(doc, Reason(row["reason"]), row["step"], row["detail"] or "")
+                fail(doc, Reason[row["reason"]], row["step"], row["detail"] or "")
             else:
-                reject(doc, Reason(row["reason"]), row["step"])
+                reject(doc, Reason[row["reason"]], row["step"])
         doc.metadata[CHARS_IN], doc.metadata[LINES_IN] = row["chars_in"], row["lines_in"]
         for name in LEDGER_ONLY:
             doc.metadata["_" + name] = row.get(name)

@@ -51,7 +51,9 @@ class ReferenceClassifier(BatchRule):
         texts = [" ".join(doc.text.strip().splitlines()).encode("utf-8", "surrogatepass") for doc in docs]
         reasons: list[Reason | None] = []
         for doc, found in zip(docs, self._model.predict(texts), strict=True):
-            score = found.score if found.label == POSITIVE else 1.0 - found.score
+            # A text of which the model knows no word is like no reference.
+            score = 0.0 if found.label is None else found.score
+            score = score if found.label in (POSITIVE, None) else 1.0 - score
             doc.metadata["reference_score"] = score
             reason = reference_reason(score, threshold=self.threshold)
             reasons.append(None if self.annotate_only else reason)

@@ -6,7 +6,7 @@ import struct
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import ModelError

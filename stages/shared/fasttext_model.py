@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.chunk_table import ChunkTable, address, find_at, hash_at, insert
@@ -161,7 +161,7 @@ def _word_rows(model, data, start, end, prefix, word, total):  # type: ignore[no
 
 @njit(cache=True, nogil=True, inline="always")
 def _is_space(byte):  # type: ignore[no-untyped-def]
-    return byte == 32 or (9 <= byte and byte <= 13) or byte == 0
+    return byte == 32 or (byte >= 9 and byte <= 13) or byte == 0
 
 
 @njit(cache=True, nogil=True)
@@ -195,7 +195,7 @@ def _hidden(model, table, data, starts, ends, done, prefix, mark, hidden, counts
                 break
             if not cached:
                 id = _word_id(model, data, at, end)
-                if 0 <= id and id < model.words:
+                if id >= 0 and id < model.words:
                     for d in range(dim):
                         sums[d] += model.rows[id, d]
                     count += 1

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.block import Step
@@ -186,9 +186,7 @@ class FindDuplicateLines(Step):
         self.groups = tuple(groups)
         self.copies = copies
 
-    def run(
-        self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1
-    ) -> Iterator[Document]:
+    def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write the duplicates of one partition. Yields nothing."""
         part = rank
         for group in self.groups:
@@ -218,10 +216,11 @@ def duplicates(once: Sequence[Hashes], often: Sequence[Hashes]) -> Hashes:
     # A hash that is already known to be in two documents counts twice.
     merged = np.concatenate([*once, *often, *often]) if once else np.empty(0, np.uint64)
     merged.sort()
-    repeated = merged[1:][merged[1:] == merged[:-1]]
+    repeated: Hashes = merged[1:][merged[1:] == merged[:-1]]
     if not repeated.size:
         return repeated
-    return repeated[np.concatenate([[True], repeated[1:] != repeated[:-1]])]
+    distinct: Hashes = repeated[np.concatenate([[True], repeated[1:] != repeated[:-1]])]
+    return distinct
 
 
 def with_owners(once: Sequence[Hashes], often: Sequence[Hashes], first: int) -> DuplicateTable:
@@ -267,9 +266,9 @@ class DuplicateTable:
         while (span >> self.shift) + 1 > max(1, hashes.size // 8):
             self.shift += 1
         bucket = (hashes - np.uint64(self.low)) >> np.uint64(min(self.shift, 63))
-        self.buckets: Hashes = np.searchsorted(
-            bucket, np.arange((span >> self.shift) + 2, dtype=np.uint64)
-        ).astype(np.uint64)
+        self.buckets: Hashes = np.searchsorted(bucket, np.arange((span >> self.shift) + 2, dtype=np.uint64)).astype(
+            np.uint64
+        )
         self.shift = min(self.shift, 63)
 
     def write(self, path: str) -> None:
@@ -287,7 +286,7 @@ class DuplicateTable:
         """Map the file into memory; from an object store it is read whole."""
         table = cls.__new__(cls)
         if is_local(path):
-            data = np.memmap(path.removeprefix("file://"), np.uint8, "r")
+            data: NDArray[np.uint8] = np.memmap(path.removeprefix("file://"), np.uint8, "r")
         else:
             data = np.frombuffer(read_bytes(path), np.uint8)
         size, buckets, owned, table.shift, table.low = (int(n) for n in data[:40].view("<u8"))
@@ -343,9 +342,7 @@ class DropDuplicateLines(Step):
     def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Cut the open documents and pass every document on."""
         group = next(group for group in self.groups if group.first <= rank < group.last)
-        paths = [
-            join(self.work, "duplicates", f"{group.number:05d}-{part:05d}.bin") for part in range(group.parts)
-        ]
+        paths = [join(self.work, "duplicates", f"{group.number:05d}-{part:05d}.bin") for part in range(group.parts)]
         tables = [DuplicateTable.open(path) for path in paths]
         seen = [np.zeros(table.hashes.size if table.owners is not None else 0, np.bool_) for table in tables]
         first = _FirstOfDocument()
@@ -366,9 +363,7 @@ class DropDuplicateLines(Step):
         _cut(data, batch.starts, batch.ends, batch.offsets, codes, out, places)
         kept_bytes = out.tobytes()
         counts = [np.add.reduceat(codes == code, batch.offsets[:-1], dtype=np.int64) for code in range(3)]
-        rows = zip(
-            batch.open, places[:-1].tolist(), places[1:].tolist(), *(c.tolist() for c in counts), strict=True
-        )
+        rows = zip(batch.open, places[:-1].tolist(), places[1:].tolist(), *(c.tolist() for c in counts), strict=True)
         for doc, start, end, kept, duplicated, repeated in rows:
             doc.metadata["_lines_duplicated"] = duplicated
             doc.metadata["_lines_repeated"] = repeated

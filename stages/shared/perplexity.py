@@ -100,6 +100,7 @@ class PerplexityModel:
         self._pieces = PieceEncoder(files.pieces)
         try:
             config = kenlm.Config()
+            config.arpa_complain = kenlm.ARPALoadComplain.NONE
             config.show_progress = False
             self._model = kenlm.Model(files.model, config)
         except OSError as error:

@@ -43,7 +43,7 @@ def _mixed(builder: Any, t: int, b: Any, c: Any, d: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def compress(typingctx: Any, state: Any, block: Any) -> Any:
+def _compress(typingctx: Any, state: Any, block: Any) -> Any:
     """One block in each lane: ``state`` is uint32 of shape (5, 16), ``block`` (16, 16) as the bytes stand (word, lane)."""
     signature = types.void(state, block)
 
@@ -69,6 +69,9 @@ def compress(typingctx: Any, state: Any, block: Any) -> Any:
         return context.get_dummy_value()
 
     return signature, build
+
+
+compress: Any = _compress
 
 
 @njit(cache=True, nogil=True)

@@ -15,7 +15,7 @@ def _place(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def load_word(typingctx: Any, array: Any, index: Any) -> Any:
+def _load_word(typingctx: Any, array: Any, index: Any) -> Any:
     """Eight bytes of a uint8 array from ``index`` on, as one little-endian uint64. Nothing is checked."""
     signature = types.uint64(array, types.int64)
 
@@ -26,7 +26,7 @@ def load_word(typingctx: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def store_word(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
+def _store_word(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
     """Write eight bytes of a uint8 array from ``index`` on, from one little-endian uint64. Nothing is checked."""
     signature = types.void(array, types.int64, types.uint64)
 
@@ -35,6 +35,10 @@ def store_word(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return signature, build
+
+
+load_word: Any = _load_word
+store_word: Any = _store_word
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -23,11 +23,7 @@ import sentencepiece
 from llama_data.pipeline.core.files import read_jsonl
 from llama_data.pipeline.core.job import Job, RunContext
 
-WORDS = (
-    "the of and to in a is that for it as was with be by on not he his but at are this have from or had an they "
-    "which one you were all her she there would their we him been has when who will no more if out so said what "
-    "river stone garden winter letter market bread window history teacher music"
-).split()
+WORDS = ["the", "of", "and", "to", "in", "a", "is", "that", "for", "it", "as", "was", "with", "be", "by", "on", "not", "he", "his", "but", "at", "are", "this", "have", "from", "or", "had", "an", "they", "which", "one", "you", "were", "all", "her", "she", "there", "would", "their", "we", "him", "been", "has", "when", "who", "will", "no", "more", "if", "out", "so", "said", "what", "river", "stone", "garden", "winter", "letter", "market", "bread", "window", "history", "teacher", "music"]
 
 
 def sentence(rng: random.Random, words: int = 9) -> str:

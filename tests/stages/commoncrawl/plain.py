@@ -1,3 +1,4 @@
+# ruff: noqa: E501, RUF001
 """CCNet's rules for Common Crawl in plain Python, written from the rules and not from the stage, which is held to it."""
 
 from __future__ import annotations
@@ -127,6 +128,8 @@ def perplexity_of(models: Models, language: str, text: str) -> float:
 
 def reference_score(models: Models, text: str) -> float:
     labels, scores = models.references.predict(" ".join(text.strip().splitlines()))
+    if not labels:
+        return 0.0
     return float(scores[0]) if labels[0] == "__label__wiki" else 1.0 - float(scores[0])
 
 
@@ -164,4 +167,3 @@ def whole_stage(paths: Sequence[Path], models: Models, report: Callable[[Path, P
     for path in paths:
         for page in read_pages(path):
             report(path, page, decide(page, shared, models))
-

@@ -59,7 +59,9 @@ def assert_same(theirs: Any, ours: FastTextModel, texts: list[str], tolerance: f
 
 
 words = st.one_of(
-    st.sampled_from([*WORDS, "__label__en", "__label__xx", "</s>", "<", ">", "\u0301", "e\u0301", "\U0001f600", "x" * 300]),
+    st.sampled_from(
+        [*WORDS, "__label__en", "__label__xx", "</s>", "<", ">", "\u0301", "e\u0301", "\U0001f600", "x" * 300]
+    ),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), max_size=12),
 )
 spaces = st.sampled_from([" ", "  ", "\t", "\r", "\x0b", "\x0c", "\0", "\xa0", "\u2003"])
@@ -85,9 +87,7 @@ def test_a_small_table_of_words_changes_nothing(pairs: list[tuple[Any, FastTextM
 
 def test_language_identification_is_fasttexts_on_a_corpus(corpus: Path, oracle_models: Path) -> None:
     path = sorted((corpus / "cc").glob("*.wet.gz"))[-1]
-    lines = [
-        page.body.decode().replace("\n", "") for page in read_wet(str(path)) if isinstance(page, WetRecord)
-    ]
+    lines = [page.body.decode().replace("\n", "") for page in read_wet(str(path)) if isinstance(page, WetRecord)]
     model = str(oracle_models / "lid.176.ftz")
     assert len(lines) > 300
     assert_same(fasttext.load_model(model), FastTextModel.load(model), lines)
@@ -102,7 +102,9 @@ def test_a_quantised_classifier_scores_as_fasttexts(tmp_path: Path) -> None:
     model.save_model(str(tmp_path / "small.ftz"))
     rng = random.Random(1)
     lines = [" ".join(rng.choices([*vocabulary, "unknown", "words"], k=30)) for _ in range(50)]
-    assert_same(fasttext.load_model(str(tmp_path / "small.ftz")), FastTextModel.load(str(tmp_path / "small.ftz")), lines)
+    assert_same(
+        fasttext.load_model(str(tmp_path / "small.ftz")), FastTextModel.load(str(tmp_path / "small.ftz")), lines
+    )
 
 
 @pytest.mark.parametrize("damage", ["cut", "other", "absent", "ngrams"])

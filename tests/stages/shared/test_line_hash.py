@@ -1,3 +1,4 @@
+# ruff: noqa: E501, RUF001
 """The line kernel hashes as CCNet does, on any Unicode."""
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ awkward = st.sampled_from([
     *("\U0001d7d8", "٣", "१", "１", "９", "²", "½", "—", "…", "►", "ABC", "Zz9@[`{", "the quick brown fox ", "a" * 63),
     *("\U0001e900", "\U00020000", "\U0010ffff", "Ⱥ", "\ufeff", "\u200b", "\u180e"),
 ])  # fmt: skip
-texts = st.lists(
-    st.one_of(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), awkward), max_size=30
-).map("".join)
+texts = st.lists(st.one_of(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), awkward), max_size=30).map(
+    "".join
+)
 
 
 @settings(deadline=None)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, RUF001
 """The kernel of CCNet's language-model normaliser does what its rules say, on any Unicode."""
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ awkward = st.sampled_from([
     *("각", "\u1100\u1161", "ﬁ", "①", "Å", "\u1b44\u1b35", "\u302e\u0301\u302f", "\U0001d15e", "\U0001d165\U0001d16d"),
     *("\U0002f800", "—", "…", "１", "．", "٣", "ABC 123", "\u0344", "\u1fef", "\u037e", "\U0001f600", "\ufdfa"),
 ])  # fmt: skip
-texts = st.lists(
-    st.one_of(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), awkward), max_size=30
-).map("".join)
+texts = st.lists(st.one_of(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), awkward), max_size=30).map(
+    "".join
+)
 
 
 @settings(deadline=None)
