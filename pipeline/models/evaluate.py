@@ -10,8 +10,7 @@ import numpy as np
 
 from llama_data.pipeline.core.assets import STARTER, model_path, perplexity_files
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.models.fasttext_train import one_line
-from llama_data.pipeline.models.language import LABEL
+from llama_data.pipeline.models.fasttext_train import LABEL, one_line
 from llama_data.pipeline.models.languages import language_code
 from llama_data.pipeline.models.texts import find_files, read_texts, stem
 

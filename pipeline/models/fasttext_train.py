@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import ctypes
+import logging
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import InputError, RequestError
 from llama_data.stages.shared.fasttext_model import FastTextModel
+
+LABEL = "__label__"
+# glibc's mallopt parameter: new memory is filled with the complement of this byte.
+_M_PERTURB = -6
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +48,6 @@ def train_fasttext(examples: Iterable[tuple[str, str]], output: str, settings: F
         InputError: fastText cannot train on the examples.
         RequestError: a quantised model is to be written under another suffix than .ftz, or the reverse.
     """
-    import fasttext  # type: ignore[import-untyped]
-
     if output.endswith(".ftz") != (settings.features is not None):
         raise RequestError(
             f"{output}: a model that is quantised (--features) ends with .ftz, another with .bin"
@@ -49,25 +57,11 @@ def train_fasttext(examples: Iterable[tuple[str, str]], output: str, settings: F
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         text = str(Path(scratch) / "examples.txt")
         with open(text, "w", encoding="utf-8", errors="replace") as stream:
-            stream.writelines(f"__label__{label} {one_line(line)}\n" for label, line in examples)
+            for label, line in examples:
+                # A word that looks like a label would become one.
+                stream.write(f"{LABEL}{label} {one_line(line).replace(LABEL, '')}\n")
         try:
-            model = fasttext.train_supervised(
-                input=text,
-                lr=settings.lr,
-                dim=settings.dim,
-                epoch=settings.epoch,
-                minCount=settings.min_count,
-                wordNgrams=settings.word_ngrams,
-                minn=settings.minn,
-                maxn=settings.maxn,
-                # Without n-grams the buckets are never used and would only fill the file.
-                bucket=settings.bucket if settings.maxn or settings.word_ngrams > 1 else 0,
-                loss=settings.loss,
-                thread=1,
-                verbose=0,
-            )
-            if settings.features is not None:
-                model.quantize(text, cutoff=settings.features, retrain=False, qnorm=True, thread=1, verbose=0)
+            model = _train_repeatably(text, settings)
         except (RuntimeError, ValueError) as error:
             raise InputError(
                 f"fastText cannot train on these examples: {error}; try a smaller --lr"
@@ -75,6 +69,48 @@ def train_fasttext(examples: Iterable[tuple[str, str]], output: str, settings: F
         temporary = str(Path(scratch) / "model")
         model.save_model(temporary)
         os.replace(temporary, target)
+
+
+def _train_repeatably(text: str, settings: FastTextSettings) -> Any:
+    import fasttext  # type: ignore[import-untyped]
+
+    with _zeroed_memory():
+        model = fasttext.train_supervised(
+            input=text,
+            lr=settings.lr,
+            dim=settings.dim,
+            epoch=settings.epoch,
+            minCount=settings.min_count,
+            wordNgrams=settings.word_ngrams,
+            minn=settings.minn,
+            maxn=settings.maxn,
+            # Without n-grams the buckets are never used and would only fill the file.
+            bucket=settings.bucket if settings.maxn or settings.word_ngrams > 1 else 0,
+            loss=settings.loss,
+            thread=1,
+            verbose=0,
+        )
+        if settings.features is not None:
+            model.quantize(text, cutoff=settings.features, retrain=False, qnorm=True, thread=1, verbose=0)
+        return model
+
+
+@contextmanager
+def _zeroed_memory() -> Iterator[None]:
+    """Let the C library fill newly allocated memory with zeros.
+
+    fastText sets a tenth of its input matrix in each of up to ten threads: with one thread, nine tenths are what
+    happened to be in memory, which makes training differ from run to run and at times fail with a NaN.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None or not mallopt(_M_PERTURB, 0xFF):
+        log.warning("the C library cannot zero memory (glibc can): training may differ from run to run")
+        yield
+        return
+    try:
+        yield
+    finally:
+        mallopt(_M_PERTURB, 0)
 
 
 class LabelProbabilities:

@@ -25,6 +25,7 @@ UNKNOWN, BEGIN, END = 0, 1, 2
 SPECIAL = (b"<unk>", b"<s>", b"</s>")
 # lmplz's --discount_fallback: D1, D2, D3+ where the closed form has no answer.
 FALLBACK = (0.5, 1.0, 1.5)
+LOG_ZERO = np.float32(-99.0)
 
 log = logging.getLogger(__name__)
 
@@ -136,14 +137,20 @@ class KneserNey:
         self, stream: BinaryIO, table: _Order, spelled: list[bytes], *, last: bool, digits: int | None
     ) -> None:
         kept = np.flatnonzero(table.kept)
-        probabilities = np.minimum(np.log10(table.probabilities[kept]), np.float32(0))
+        probabilities = np.minimum(_log10(table.probabilities[kept]), np.float32(0))
         left = _printed(probabilities, digits)
         if last:
             stream.writelines(b"%s\t%s\n" % (p, spelled[i]) for i, p in zip(kept.tolist(), left, strict=True))
             return
-        right = _printed(np.log10(table.backoffs[kept]), digits)
+        right = _printed(_log10(table.backoffs[kept]), digits)
         rows = zip(kept.tolist(), left, right, strict=True)
         stream.writelines(b"%s\t%s\t%s\n" % (p, spelled[i], b) for i, p, b in rows)
+
+
+def _log10(values: Floats) -> Floats:
+    """Logarithms; that of zero is -99, as ARPA files have it."""
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log10(values), LOG_ZERO)
 
 
 def _printed(values: Floats, digits: int | None) -> list[bytes]:

@@ -19,6 +19,7 @@ from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import open_decompressed
 from llama_data.pipeline.models.cards import card_path, file_entries, training_record, write_card
 from llama_data.pipeline.models.fasttext_train import (
+    LABEL,
     FastTextSettings,
     LabelProbabilities,
     one_line,
@@ -28,7 +29,6 @@ from llama_data.pipeline.models.languages import language_code
 from llama_data.pipeline.models.texts import Text, find_files, read_texts, stem
 from llama_data.stages.shared.fasttext_model import FastTextModel
 
-LABEL = "__label__"
 LANGUAGE_FASTTEXT = FastTextSettings(lr=0.8, dim=16, epoch=12, min_count=3, minn=2, maxn=4)
 # Lengths of training pieces, in characters: a web text may be a menu entry or a page.
 _PIECES = (15, 30, 60, 120, 300)

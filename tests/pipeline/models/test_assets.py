@@ -59,7 +59,7 @@ def test_a_damaged_starter_is_refused(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_an_unknown_starter_names_those_there_are(bundle: Path) -> None:
-    with pytest.raises(ModelError, match="there are: language, perplexity.xx"):
+    with pytest.raises(ModelError, match=r"there are: language, perplexity\.xx"):
         assets.model_path("starter/nothing")
 
 
@@ -89,7 +89,7 @@ def test_paths_and_names_in_the_models_folder(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_model_says_what_was_expected(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no en.arpa.bin or en.arpa there"):
+    with pytest.raises(ModelError, match=r"no en\.arpa\.bin or en\.arpa there"):
         assets.perplexity_files(str(tmp_path), "en")
     (tmp_path / "en.arpa").write_bytes(b"")
     with pytest.raises(ModelError, match="needs the SentencePiece model"):

@@ -62,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
 def server() -> Iterator[Server]:
     served = Server(("127.0.0.1", 0), Handler)
     served.requests = []
-    thread = threading.Thread(target=served.serve_forever)
+    thread = threading.Thread(target=served.serve_forever, args=(0.01,))
     thread.start()
     yield served
     served.shutdown()
