@@ -218,11 +218,19 @@ def evaluate(
 
 
 @app.command("pack-starter", hidden=True)
-def pack_starter(card: str, name: str, folder: str) -> None:
+def pack_starter(
+    card: Annotated[str, typer.Argument(help="The card of the trained model.")],
+    name: Annotated[str, typer.Argument(help="Name of the starter, like language.")],
+    folder: Annotated[str, typer.Argument(help="The package's folder of starters.")],
+    prepared: Annotated[
+        list[str] | None,
+        typer.Option("--prepared", help="A command that made the training data, for the card."),
+    ] = None,
+) -> None:
     """Put a trained model into the package's folder of starters."""
     from llama_data.pipeline.models.starters import pack_starter as pack
 
-    typer.echo(f"{folder}/{name}: {pack(card, name, folder):,} bytes")
+    typer.echo(f"{folder}/{name}: {pack(card, name, folder, prepared or []):,} bytes")
 
 
 def _pair(value: str) -> tuple[str, str]:

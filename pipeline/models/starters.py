@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from llama_data.pipeline.core.files import atomic_write
 from llama_data.pipeline.models.cards import read_card, write_card
 
 
-def pack_starter(card_file: str | Path, name: str, folder: str | Path) -> int:
+def pack_starter(card_file: str | Path, name: str, folder: str | Path, prepared: Sequence[str] = ()) -> int:
     """Copy the files of a trained model's card to ``folder`` as starter ``name``; returns their packed size in bytes.
 
-    Text and dense files are compressed with xz; quantised fastText models are not, so that they can be used in place.
+    ``prepared``: the commands that made the training data, for the card. Text and dense files are compressed with
+    xz; quantised fastText models are not, so that they can be used in place.
 
     Raises:
         ModelError: there is no card, or a file that it names is not beside it.
@@ -31,6 +33,8 @@ def pack_starter(card_file: str | Path, name: str, folder: str | Path) -> int:
             raise ModelError(f"{path}: no such file, but {source} names it; train the model again")
         size += _pack(path, entry, name, Path(folder))
     card["name"] = name
+    if prepared:
+        card["made_by"]["prepared"] = list(prepared)
     write_card(Path(folder) / f"{name}{CARD}", card)
     return size
 
