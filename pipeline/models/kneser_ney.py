@@ -102,9 +102,11 @@ class KneserNey:
         for above, table in zip([*self.orders[1:], None], self.orders, strict=True):
             table.adjusted = _adjusted(table, above)
         below = np.full(1, 1 / np.float32(len(self.words) - 1), np.float32)
+        last = True
         for number, (table, threshold) in enumerate(zip(self.orders, self.thresholds, strict=True), 1):
+            last = last and (number == 1 or table.suffix[-1] == self.orders[number - 2].first.size - 1)
             table.kept = (table.counts > threshold) | (number == 1)
-            table.discounts = _discounts(table.adjusted, number)
+            table.discounts = _discounts(_seen_by_lmplz(table, last), number)
             contexts = self.orders[number - 2].first.size if number > 1 else 1
             gamma = _estimate(table, contexts, below)
             if number > 1:
@@ -213,6 +215,19 @@ def _adjusted(table: _Order, above: _Order | None) -> Ints:
         return table.counts
     extensions = np.bincount(above.suffix, minlength=table.first.size)
     return np.where(table.first == BEGIN, table.counts, extensions).astype(np.int64)
+
+
+def _seen_by_lmplz(table: _Order, last: bool) -> Ints:
+    """The counts that discounts are computed from: lmplz takes the full count of the very last n-gram of an order.
+
+    (The last of the sorted ones, and only as long as it ends with the last of the order below.) One n-gram makes no
+    difference in real text, but with it the two programs agree to the last digits on any text.
+    """
+    if not last:
+        return table.adjusted
+    counts = table.adjusted.copy()
+    counts[-1] = table.counts[-1]
+    return counts
 
 
 def _discounts(adjusted: Ints, order: int) -> Floats:

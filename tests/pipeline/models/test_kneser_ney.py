@@ -80,10 +80,20 @@ def plain_model(lines: list[list[str]], order: int, prune: list[int]) -> dict[tu
         for gram in full[n]:
             if gram[0] != "<s>":
                 adjusted[n][gram] = left[gram]
+    ids: dict[str, int] = {"<s>": 1, "</s>": 2}
+    for word in itertools.chain.from_iterable(lines):
+        ids.setdefault(word, len(ids) + 1)
+    highest = [
+        max(full[n], key=lambda gram: [ids[word] for word in reversed(gram)]) for n in range(1, order + 1)
+    ]
     vocabulary = {gram[0] for gram in full[1]} | {"<unk>"}
     probability: dict[tuple[str, ...], float] = {}
     for n in range(1, order + 1):
-        discount = plain_discounts(list(adjusted[n].values()))
+        # lmplz counts the last n-gram of an order fully as long as it ends with the last one of the order below.
+        counts = dict(adjusted[n])
+        if all(highest[k][1:] == highest[k - 1] for k in range(1, n)):
+            counts[highest[n - 1]] = full[n][highest[n - 1]]
+        discount = plain_discounts(list(counts.values()))
         kept = {gram for gram in full[n] if n == 1 or full[n][gram] > prune[n - 1]}
         for gram in kept | ({("<unk>",)} if n == 1 else set()):
             group = [other for other in full[n] if other[:-1] == gram[:-1]]
