@@ -1,0 +1,127 @@
+"""The whole way, as a person walks it: quickstart, a second run with other workers, a killed run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pytest
+
+DOMAINS = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")
+
+
+def llama_data(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "llama_data.pipeline.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def digests(run: Path, *kinds: str) -> dict[str, str]:
+    files = sorted(path for kind in kinds for path in (run / kind).rglob("*") if path.is_file())
+    return {str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope="module")
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished quickstart."""
+    folder = tmp_path_factory.mktemp("quickstart") / "here"
+    done = llama_data("quickstart", folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "loss fell from" in done.stdout
+    assert "Traceback" not in done.stderr
+    return folder
+
+
+def ledger(run: Path, domain: str) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = pq.read_table(run / "ledger" / domain).to_pylist()
+    return rows
+
+
+def test_every_domain_has_documents_and_a_row_for_every_record(quickstart: Path) -> None:
+    for domain in DOMAINS:
+        outcomes = Counter(row["outcome"] for row in ledger(quickstart / "run", domain))
+        assert outcomes["kept"] > 0, domain
+    assert len(ledger(quickstart / "run", "commoncrawl")) == 66
+    assert len(ledger(quickstart / "run", "c4")) == 16
+    assert len(ledger(quickstart / "run", "github")) == 40
+    assert len(ledger(quickstart / "run", "wikipedia")) == 15
+    assert len(ledger(quickstart / "run", "books")) == 5
+    assert len(ledger(quickstart / "run", "arxiv")) == 4
+
+
+def test_the_planted_defects_are_found(quickstart: Path) -> None:
+    expected = {
+        "commoncrawl": {"too_short", "all_lines_duplicated", "language_not_chosen", "not_like_references"},
+        "c4": {"invalid_json"},
+        "github": {"licence_not_chosen", "duplicate_file", "no_content", "long_line", "generated_file"},
+        "wikipedia": {"redirect", "other_namespace"},
+        "books": {"duplicate_book"},
+        "arxiv": {"no_tex"},
+        "stackexchange": {"not_a_question", "orphan_answer"},
+    }
+    for domain, reasons in expected.items():
+        found = {str(row["reason"]) for row in ledger(quickstart / "run", domain)}
+        assert reasons <= found, f"{domain}: {reasons - found} not found among {found}"
+
+
+def test_the_loss_has_visibly_fallen(quickstart: Path) -> None:
+    lines = [json.loads(line) for line in (quickstart / "run" / "train" / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["loss"] < lines[0]["loss"] - 1.5
+
+
+def test_the_report_is_one_page_without_outside_resources(quickstart: Path) -> None:
+    page = (quickstart / "run" / "report.html").read_text()
+    for domain in DOMAINS:
+        assert f'id="{domain}"' in page
+    assert "src=" not in page
+    assert "<link" not in page
+    assert "<script" not in page
+
+
+def test_everything_verifies(quickstart: Path) -> None:
+    done = llama_data("verify", quickstart / "run")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("ok ") == 2 * len(DOMAINS) + 1
+
+
+def test_one_worker_writes_the_same_documents_and_shards(quickstart: Path, tmp_path: Path) -> None:
+    recipe, run = quickstart / "run" / "recipe.yaml", tmp_path / "run"
+    for verb in (["run", "all"], ["train-tokenizer"], ["tokenize"], ["mix"]):
+        done = llama_data(*verb, "-c", recipe, "--output", run, "--workers", "1")
+        assert done.returncode == 0, done.stderr
+    kinds = ("documents", "ledger", "rejected", "tokenizer", "tokens", "mix")
+    assert digests(run, *kinds) == digests(quickstart / "run", *kinds)
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(quickstart: Path, tmp_path: Path) -> None:
+    recipe, run = quickstart / "run" / "recipe.yaml", tmp_path / "run"
+    command = [sys.executable, "-m", "llama_data.pipeline.cli", "run", "all", "-c", str(recipe), "--output", str(run)]
+    for completed in (1, 8):
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        deadline = time.monotonic() + 120
+        while process.poll() is None and len(list(run.rglob("completions/*"))) < completed:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    done = llama_data("run", "all", "-c", recipe, "--output", run)
+    assert done.returncode == 0, done.stderr
+    assert not list(run.rglob("*.tmp-*")) or digests(run, "documents")
+    kinds = ("documents", "ledger", "rejected")
+    whole = digests(quickstart / "run", *kinds)
+    assert {name: digest for name, digest in digests(run, *kinds).items() if ".tmp-" not in name} == whole
+
+
+def test_a_folder_with_something_in_it_is_left_alone(quickstart: Path) -> None:
+    done = llama_data("quickstart", quickstart)
+    assert done.returncode == 2
+    assert "the folder is not empty" in done.stderr
