@@ -145,7 +145,8 @@ def open_decompressed(path: str) -> BinaryIO:
 def atomic_write(path: str) -> Iterator[BinaryIO]:
     """Write a file that appears under its name only when the block ends without an error.
 
-    On a local path the bytes go to a temporary name beside it and are renamed; an object store makes an
+    On a local path the bytes go to ``path.tmp`` and are renamed; what a killed task left there is overwritten
+    when it runs again (a file is written by one task only). An object store makes an
     object visible only when it is complete, so there the upload is simply abandoned on an error.
     """
     if not is_local(path):
@@ -160,7 +161,7 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
         return
     final = path.removeprefix("file://")
     os.makedirs(os.path.dirname(final) or ".", exist_ok=True)
-    temporary = f"{final}.tmp-{os.getpid()}"
+    temporary = f"{final}.tmp"
     try:
         with open(temporary, "wb") as stream:
             yield stream
