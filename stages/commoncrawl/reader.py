@@ -9,8 +9,10 @@ import numpy as np
 from numba import njit
 
 from llama_data.pipeline.core.block import Reader, Step
-from llama_data.pipeline.core.document import Document, new_document
+from llama_data.pipeline.core.document import Document, new_document, reject
 from llama_data.pipeline.core.files import Split
+from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.commoncrawl.html import read_html
 from llama_data.stages.shared.line_dedup import write_line_hashes
 from llama_data.stages.shared.utf8 import strip_left, strip_right
 from llama_data.stages.shared.wet import WetDamage, WetRecord, read_wet
@@ -93,14 +95,28 @@ class CommonCrawlReader(Reader):
 
     def pages(self, split: Split) -> Iterator[tuple[WetRecord, bytes] | WetDamage]:
         """Yield the file's records with their text as UTF-8."""
+        if not split.name.endswith(WET_SUFFIXES):
+            yield from self._html(split)
+            return
         for record in read_wet(split.path):
             yield record if isinstance(record, WetDamage) else (record, page_bytes(record.body, self.title))
+
+    def _html(self, split: Split) -> Iterator[tuple[WetRecord, bytes] | WetDamage]:
+        for page in read_html(split.path):
+            if page.text is None:
+                yield WetDamage(page.offset, 0, page.reason or Reason.damaged_record, page.detail)
+            else:
+                record = WetRecord(page.offset, 0, page.url, page.date, page.digest, None, None, b"")
+                yield record, page_bytes(page.text, self.title)
 
     def read(self, split: Split) -> Iterator[Document]:
         """Yield the file's pages; the key of a page is the offset of its record."""
         for page in self.pages(split):
             if isinstance(page, WetDamage):
-                yield self.failed(split, key=page.key, reason=page.reason, detail=page.detail)
+                doc = self.failed(split, key=page.key, reason=page.reason, detail=page.detail)
+                if page.reason is Reason.not_a_page:
+                    reject(doc, page.reason, self.name)
+                yield doc
                 continue
             record, text = page
             source = f"{split.name}#{record.key}"

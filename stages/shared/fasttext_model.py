@@ -16,7 +16,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from llama_data.pipeline.core.chunk_table import ChunkTable, address, find_at, hash_at, insert
+from llama_data.pipeline.core.chunk_table import (
+    INLINE_NUMBERS,
+    VALUE,
+    ChunkTable,
+    address,
+    find_at,
+    hash_at,
+    insert,
+)
 from llama_data.stages.shared.fasttext_file import (
     HIERARCHICAL,
     SOFTMAX,
@@ -136,7 +144,7 @@ def _add_ngrams(model, data, start, end, word, total):  # type: ignore[no-untype
 def _is(data, start, end, text):  # type: ignore[no-untyped-def]
     if end - start < text.size:
         return False
-    for k in range(text.size):
+    for k in range(text.size):  # noqa: SIM110 (a generator is nothing for a kernel)
         if data[start + k] != text[k]:
             return False
     return True
@@ -171,7 +179,7 @@ def _hidden(model, table, data, starts, ends, done, prefix, mark, hidden, counts
     total = np.empty(dim, np.float32)
     sums = np.empty(dim, np.float32)
     word = np.empty(256, np.uint8)
-    packed = np.zeros(max(dim + 1, 3), np.int32)  # more than two numbers: the table keeps them in ``values``
+    packed = np.zeros(max(dim + 1, INLINE_NUMBERS + 1), np.int32)  # so many: the table keeps them in ``values``
     floats = packed[1:].view(np.float32)
     cached = model.maxn > 0
     text_at, slots, keys = address(data), address(table.slots), address(table.keys)
@@ -204,7 +212,7 @@ def _hidden(model, table, data, starts, ends, done, prefix, mark, hidden, counts
             key = hash_at(text_at + at, end - at)
             slot = find_at(slots, mask, keys, text_at + at, end - at, key)
             if slot >= 0:
-                offset = np.int64(table.slots[slot, 2])
+                offset = np.int64(table.slots[slot, VALUE])
                 for d in range(dim):
                     sums[d] += stored[offset + 1 + d]
                 count += table.values[offset]
@@ -361,7 +369,7 @@ class FastTextModel:
             np.packbits(pruned >= 0, bitorder="little"),
             file.rows,
         )
-        self.table = ChunkTable(max_bytes=cache_bytes)
+        self.table = ChunkTable(max_bytes=cache_bytes, numbers=10)  # 17 for each of 0.6 words a slot
         if file.loss == HIERARCHICAL:
             self._left, self._right = huffman(file.counts)
 

@@ -54,7 +54,7 @@ class _Table(NamedTuple):
 
 @cache
 def _table() -> _Table:
-    """For each code point below 0x30000 the UTF-8 of what it becomes; of those above only U+E0100-E01EF change (a test says so)."""
+    """For each code point below 0x30000 the UTF-8 of what it becomes; above, only U+E0100-E01EF change."""
     offsets = np.zeros(_LIMIT, np.int32)
     sizes = np.zeros(_LIMIT, np.uint8)
     known: dict[bytes, int] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.extending import intrinsic
 
@@ -42,9 +42,9 @@ def _mixed(builder: Any, t: int, b: Any, c: Any, d: Any) -> Any:
     return builder.xor(b, builder.xor(c, d))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _compress(typingctx: Any, state: Any, block: Any) -> Any:
-    """One block in each lane: ``state`` is uint32 of shape (5, 16), ``block`` (16, 16) as the bytes stand (word, lane)."""
+    """One block in each lane: ``state`` is uint32 (5, 16), ``block`` (16, 16) as the bytes stand (word, lane)."""
     signature = types.void(state, block)
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

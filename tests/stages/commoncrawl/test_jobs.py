@@ -154,7 +154,7 @@ def test_a_group_that_cannot_be_read_is_refused(group: int | str) -> None:
 def test_a_missing_model_says_what_to_do(run: RunContext, tmp_path: Path) -> None:
     wet(Path(run.input) / "a.wet.gz", ["x"])
     context = RunContext(input=run.input, output=run.output, models_dir=str(tmp_path))
-    with pytest.raises(ModelError, match="models pull lid.176.bin"):
+    with pytest.raises(ModelError, match=r"models pull lid\.176\.bin"):
         jobs(Settings(), context)
 
 
