@@ -173,8 +173,11 @@ def _is_space(byte):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _hidden(model, table, data, starts, ends, done, prefix, mark, hidden, counts):  # type: ignore[no-untyped-def]
-    """Fill the mean vectors of texts from ``done`` on. Returns the first text not done: the table is full there."""
+def _hidden(model, table, data, starts, ends, done, crowded, prefix, mark, hidden, counts):  # type: ignore[no-untyped-def]
+    """Fill the mean vectors of texts from ``done`` on. Returns the first text not done: the table is full there.
+
+    In the text ``crowded`` a full table is no reason to stop: it may hold more words than the table can.
+    """
     dim = hidden.shape[1]
     total = np.empty(dim, np.float32)
     sums = np.empty(dim, np.float32)
@@ -224,7 +227,7 @@ def _hidden(model, table, data, starts, ends, done, prefix, mark, hidden, counts
                     floats[d] = total[d]
                     sums[d] += total[d]
                 count += packed[0]
-                if not insert(table, data, at, end, key, packed, packed.size):
+                if not insert(table, data, at, end, key, packed, packed.size) and text != crowded:
                     return text
             at = end
         # fastText ends every text with a line end, which is a word of its own when the model knows it.
@@ -393,12 +396,16 @@ class FastTextModel:
         counts = np.zeros(len(texts), np.int64)
         prefix = np.frombuffer(LABEL_PREFIX, np.uint8)
         mark = np.frombuffer(b"</s>", np.uint8)
-        done = 0
+        done, crowded = 0, -1
         while True:
-            done = _hidden(self._words, self.table.arrays, data, starts, ends, done, prefix, mark, hidden, counts)
+            table = self.table.arrays
+            done = _hidden(self._words, table, data, starts, ends, done, crowded, prefix, mark, hidden, counts)
             if done == len(texts):
                 break
+            evictions = self.table.evictions
             self.table.make_room()
+            if self.table.evictions > evictions:
+                crowded = done
         labels = np.empty(len(texts), np.int64)
         scores = np.zeros(len(texts), np.float32)
         if self.file.loss == HIERARCHICAL:
