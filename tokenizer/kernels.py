@@ -14,6 +14,7 @@ from llama_data.pipeline.core.chunk_table import (
     load_int,
     load_word,
     prefetch_at,
+    value_at,
 )
 from llama_data.tokenizer.tables import EMPTY_PAIR
 
@@ -248,9 +249,8 @@ def encode_documents(data, bounds, bos, eos, rules, table, keep, out, ends, stat
     go on where the last one stopped. Returns True when all is done, False when the table needs room.
     """
     ascii_glue, glue, symbol_of = address(rules.ascii_glue), address(rules.glue), rules.symbol_of
-    values, all_slots = table.values, table.slots
-    text, slots, keys = address(data), address(all_slots), address(table.keys)
-    mask = np.uint64(all_slots.shape[0] - 1)
+    text, slots, keys, values = address(data), address(table.slots), address(table.keys), address(table.values)
+    mask = np.uint64(table.slots.shape[0] - 1)
     vocabulary, space = rules.numbers[0], rules.numbers[3]
     unknown = np.int64(-1) if rules.numbers[2] else rules.numbers[1]
     symbols, begins = np.empty(keep + 1, np.int32), np.empty(keep + 1, np.int64)
@@ -285,19 +285,12 @@ def encode_documents(data, bounds, bos, eos, rules, table, keep, out, ends, stat
                 if key != 0:
                     slot = find_at(slots, mask, keys, text + at, stop - at, key)
                     if slot >= 0:
-                        value = all_slots[slot, 2]
-                        n = np.int64((all_slots[slot, 3] >> np.uint64(24)) & _LENGTH_MASK)
-                        if n <= 2:
-                            ids[0], ids[1] = np.int32(value & np.uint64(0xFFFFFFFF)), np.int32(value >> np.uint64(32))
-                            if unknown >= 0 and place > 0 and out[place - 1] == unknown and ids[0] == unknown:
-                                place -= 1
-                            out[place], out[place + 1] = ids[0], ids[1]
-                        else:
-                            offset = np.int64(value)
-                            if unknown >= 0 and place > 0 and out[place - 1] == unknown and values[offset] == unknown:
-                                place -= 1
-                            for k in range(n):
-                                out[place + k] = values[offset + k]
+                        n = np.int64((load_word(slots + 64 * slot + 8) >> np.uint64(24)) & _LENGTH_MASK)
+                        found = value_at(slots, values, slot, n)
+                        if unknown >= 0 and place > 0 and out[place - 1] == unknown and load_int(found) == unknown:
+                            place -= 1
+                        for k in range(n):
+                            out[place + k] = load_int(found + 4 * k)
                         place += n
                         continue
                     n = _encode_chunk(data, at, stop, rules, symbols, begins, best, ids)

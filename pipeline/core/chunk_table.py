@@ -1,7 +1,7 @@
 """A bounded hash table from byte strings to spans of int32, for compiled kernels that pay once a distinct word.
 
-Open addressing with linear probing; a hit is only a hit when all bytes are equal. Keys of up to 8 bytes and
-values of up to two numbers stand in the slot itself. A kernel takes the arrays (``ChunkTable.arrays``) and calls
+Open addressing with linear probing; a hit is only a hit when all bytes are equal. A slot is one cache line: keys of
+up to 24 bytes and values of up to six numbers stand in the slot itself. A kernel takes ``ChunkTable.arrays`` and calls
 
     key = key_hash(data, start, end)                     # data: uint8, readable for 8 bytes after ``end``
     slot = find(table, data, start, end, key)            # -1: not there
@@ -29,12 +29,13 @@ from numpy.typing import NDArray
 
 FIND_LIMIT = 64
 MAX_KEY = (1 << 24) - 1
-KEY_BYTES = 10
-VALUE_NUMBERS = 3
-SLOT_BYTES = 32 + KEY_BYTES + 4 * VALUE_NUMBERS
+KEY_BYTES = 4
+INLINE_KEY = 24
+INLINE_NUMBERS = 6
 
-# Columns of a slot.
-HASH, KEY, VALUE, LENGTHS = 0, 1, 2, 3
+# Columns of a slot: 64-bit words. KEY and VALUE hold the bytes and numbers themselves or, of longer ones, the place in
+# ``keys`` and ``values``.
+WORDS, HASH, LENGTHS, KEY, VALUE = 8, 0, 1, 2, 5
 # Places in ``counts``.
 ENTRIES, KEYS_USED, VALUES_USED = 0, 1, 2
 _FOUND_AGAIN = np.uint64(1 << 63)
@@ -125,7 +126,7 @@ _prefetch: Any = intrinsic(_build_prefetch)
 @numba.njit(cache=True, nogil=True)
 def prefetch_at(slots, mask, key):  # type: ignore[no-untyped-def]
     """Ask for the slot of a key's first probe, some dozens of keys before ``find_at`` needs it."""
-    _prefetch(slots + np.int64((key >> np.uint64(20)) & mask) * 32)
+    _prefetch(slots + np.int64((key >> np.uint64(20)) & mask) * 64)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -173,16 +174,19 @@ def find_at(slots, mask, keys, place, length, key):  # type: ignore[no-untyped-d
     """
     at = (key >> np.uint64(20)) & mask
     for _ in range(FIND_LIMIT):
-        slot = slots + np.int64(at) * 32
+        slot = slots + np.int64(at) * 64
         stored = load_word(slot)
         if stored == key:
-            lengths = load_word(slot + 24)
+            lengths = load_word(slot + 8)
             if (lengths & _LENGTH_MASK) == np.uint64(length):
-                held = load_word(slot + 8)
-                same = held == _last_word(place, length) if length <= 8 else _same(keys + np.int64(held), place, length)
+                held = load_word(slot + 16)
+                if length <= 8:
+                    same = held == _last_word(place, length)
+                else:
+                    same = _same(slot + 16 if length <= INLINE_KEY else keys + np.int64(held), place, length)
                 if same:
                     if not lengths & _FOUND_AGAIN:
-                        _store_word(slot + 24, lengths | _FOUND_AGAIN)
+                        _store_word(slot + 8, lengths | _FOUND_AGAIN)
                     return np.int64(at)
         elif stored == _EMPTY:
             return np.int64(-1)
@@ -199,6 +203,13 @@ def find(table, data, start, end, key):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
+def value_at(slots, values, slot, n):  # type: ignore[no-untyped-def]
+    """Address of the first of a slot's ``n`` numbers; ``slots`` and ``values`` are the addresses of these arrays."""
+    place = slots + slot * 64 + 8 * VALUE
+    return place if n <= INLINE_NUMBERS else values + 4 * np.int64(load_word(place))
+
+
+@numba.njit(cache=True, nogil=True)
 def value_length(table, slot):  # type: ignore[no-untyped-def]
     """How many numbers the slot's value has."""
     return np.int64((table.slots[slot, LENGTHS] >> np.uint64(24)) & _LENGTH_MASK)
@@ -208,16 +219,9 @@ def value_length(table, slot):  # type: ignore[no-untyped-def]
 def read(table, slot, out, at):  # type: ignore[no-untyped-def]
     """Copy the slot's value to ``out`` from ``at`` on and return its length."""
     n = np.int64((table.slots[slot, LENGTHS] >> np.uint64(24)) & _LENGTH_MASK)
-    value = table.slots[slot, VALUE]
-    if n <= 2:
-        if n > 0:
-            out[at] = np.int32(value & np.uint64(0xFFFFFFFF))
-        if n > 1:
-            out[at + 1] = np.int32(value >> np.uint64(32))
-    else:
-        offset = np.int64(value)
-        for i in range(n):
-            out[at + i] = table.values[offset + i]
+    place = value_at(address(table.slots), address(table.values), slot, n)
+    for i in range(n):
+        out[at + i] = load_int(place + 4 * i)
     return n
 
 
@@ -228,7 +232,7 @@ def insert(table, data, start, end, key, values, n):  # type: ignore[no-untyped-
     True also when it was not kept: a key of 16 MiB or more, or no free slot within FIND_LIMIT.
     """
     slots, counts, length = table.slots, table.counts, end - start
-    long_key, long_value = length if length > 8 else 0, n if n > 2 else 0
+    long_key, long_value = length if length > INLINE_KEY else 0, n if n > INLINE_NUMBERS else 0
     if length > MAX_KEY or n > MAX_KEY or long_key > table.keys.size or long_value > table.values.size:
         return True
     if (
@@ -245,17 +249,24 @@ def insert(table, data, start, end, key, values, n):  # type: ignore[no-untyped-
         if probes == FIND_LIMIT:
             return True
         at = (at + np.uint64(1)) & mask
-    if length <= 8:
-        slots[at, KEY] = _last_word(address(data) + start, length)
+    if length <= INLINE_KEY:
+        place, word = address(data) + start, 0
+        while length - 8 * word > 8:
+            slots[at, KEY + word] = load_word(place + 8 * word)
+            word += 1
+        slots[at, KEY + word] = _last_word(place + 8 * word, length - 8 * word)
     else:
         offset = counts[KEYS_USED]
         table.keys[offset : offset + length] = data[start:end]
         slots[at, KEY] = np.uint64(offset)
         counts[KEYS_USED] += length
-    if n <= 2:
-        low = np.uint64(np.uint32(values[0])) if n > 0 else np.uint64(0)
-        high = np.uint64(np.uint32(values[1])) if n > 1 else np.uint64(0)
-        slots[at, VALUE] = low | (high << np.uint64(32))
+    if n <= INLINE_NUMBERS:
+        for i in range(n):
+            number = np.uint64(np.uint32(values[i]))
+            if i & 1:
+                slots[at, VALUE + (i >> 1)] |= number << np.uint64(32)
+            else:
+                slots[at, VALUE + (i >> 1)] = number
     else:
         offset = counts[VALUES_USED]
         for i in range(n):
@@ -298,12 +309,12 @@ def _move(old, new, everything):  # type: ignore[no-untyped-def]
         new.slots[at] = old.slots[source]
         if not everything:
             new.slots[at, LENGTHS] = lengths & ~_FOUND_AGAIN
-        if length > 8:
+        if length > INLINE_KEY:
             offset, target = np.int64(old.slots[source, KEY]), new.counts[KEYS_USED]
             new.keys[target : target + length] = old.keys[offset : offset + length]
             new.slots[at, KEY] = np.uint64(target)
             new.counts[KEYS_USED] += length
-        if n > 2:
+        if n > INLINE_NUMBERS:
             offset, target = np.int64(old.slots[source, VALUE]), new.counts[VALUES_USED]
             new.values[target : target + n] = old.values[offset : offset + n]
             new.slots[at, VALUE] = np.uint64(target)
@@ -311,26 +322,31 @@ def _move(old, new, everything):  # type: ignore[no-untyped-def]
         new.counts[ENTRIES] += 1
 
 
-def _make(slots: int) -> Table:
+def _make(slots: int, numbers: int) -> Table:
     # A slot must not lie across two cache lines.
-    space = np.zeros(slots * 4 + 8, np.uint64)
+    space = np.zeros((slots + 1) * WORDS, np.uint64)
     skip = (-space.ctypes.data % 64) // 8
     return Table(
-        space[skip : skip + slots * 4].reshape(slots, 4),
+        space[skip : skip + slots * WORDS].reshape(slots, WORDS),
         np.zeros(slots * KEY_BYTES, np.uint8),
-        np.zeros(slots * VALUE_NUMBERS, np.int32),
+        np.zeros(slots * numbers, np.int32),
         np.zeros(3, np.int64),
     )
 
 
 class ChunkTable:
-    """Owner of a table. ``max_bytes`` bounds its memory, also while it is rebuilt; it starts small and grows."""
+    """Owner of a table. ``max_bytes`` bounds its memory, also while it is rebuilt; it starts small and grows.
 
-    def __init__(self, *, max_bytes: int = 512 << 20, slots: int = 1 << 16) -> None:
-        if max_bytes < 2 * SLOT_BYTES * 16:
-            raise ValueError(f"max_bytes must be at least {2 * SLOT_BYTES * 16}, not {max_bytes}")
-        self.max_slots = 1 << ((max_bytes // (2 * SLOT_BYTES)).bit_length() - 1)
-        self.arrays = _make(min(slots, self.max_slots))
+    ``numbers``: room for values of more than six numbers, as numbers a slot (tables are full at 0.6 entries a slot).
+    """
+
+    def __init__(self, *, max_bytes: int = 512 << 20, slots: int = 1 << 15, numbers: int = 1) -> None:
+        self.numbers = numbers
+        least = 2 * 16 * (8 * WORDS + KEY_BYTES + 4 * numbers)
+        if max_bytes < least:
+            raise ValueError(f"max_bytes must be at least {least}, not {max_bytes}")
+        self.max_slots = 16 << ((max_bytes // least).bit_length() - 1)
+        self.arrays = _make(min(slots, self.max_slots), numbers)
         self.evictions = 0
 
     def __len__(self) -> int:
@@ -345,15 +361,15 @@ class ChunkTable:
         """Grow twofold; at the bound drop what was not found again since the last time (all, if that helps little)."""
         size = self.arrays.slots.shape[0]
         if size < self.max_slots:
-            larger = _make(min(size * 2, self.max_slots))
+            larger = _make(min(size * 2, self.max_slots), self.numbers)
             _move(self.arrays, larger, True)
             self.arrays = larger
             return
-        fresh = _make(size)
+        fresh = _make(size, self.numbers)
         if _found_again(self.arrays) * 2 <= len(self):
             _move(self.arrays, fresh, False)
         if fresh.counts[KEYS_USED] * 4 > fresh.keys.size * 3 or fresh.counts[VALUES_USED] * 4 > fresh.values.size * 3:
-            fresh = _make(size)
+            fresh = _make(size, self.numbers)
         self.arrays = fresh
         self.evictions += 1
 

@@ -14,7 +14,7 @@ VALUES = st.lists(st.integers(-(2**31), 2**31 - 1), max_size=9)
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(st.tuples(KEYS, VALUES), max_size=200), st.sampled_from([2048, 1 << 14, 1 << 20]))
+@given(st.lists(st.tuples(KEYS, VALUES), max_size=200), st.sampled_from([4096, 1 << 14, 1 << 20]))
 def test_what_is_found_is_what_was_put(pairs: list[tuple[bytes, list[int]]], max_bytes: int) -> None:
     table, reference = ChunkTable(max_bytes=max_bytes, slots=16), {}
     for key, value in pairs:
@@ -28,7 +28,7 @@ def test_what_is_found_is_what_was_put(pairs: list[tuple[bytes, list[int]]], max
 
 
 def test_nothing_is_forgotten_below_the_bound() -> None:
-    table = ChunkTable(max_bytes=8 << 20, slots=16)
+    table = ChunkTable(max_bytes=32 << 20, slots=16)
     keys = [f"{number}{'x' * (number % 20)}".encode() for number in range(20000)]
     for number, key in enumerate(keys):
         table.put(key, np.array([number] * (number % 5), np.int32))
