@@ -263,13 +263,12 @@ class DuplicateTable:
         self.low = int(hashes[0]) if hashes.size else 0
         span = int(hashes[-1]) - self.low if hashes.size else 0
         self.shift = 0
-        while (span >> self.shift) + 1 > max(1, hashes.size // 8):
+        while self.shift < 63 and (span >> self.shift) + 1 > max(1, hashes.size // 8):
             self.shift += 1
-        bucket = (hashes - np.uint64(self.low)) >> np.uint64(min(self.shift, 63))
+        bucket = (hashes - np.uint64(self.low)) >> np.uint64(self.shift)
         self.buckets: Hashes = np.searchsorted(bucket, np.arange((span >> self.shift) + 2, dtype=np.uint64)).astype(
             np.uint64
         )
-        self.shift = min(self.shift, 63)
 
     def write(self, path: str) -> None:
         """Write the file, atomically."""
