@@ -69,7 +69,7 @@ def problem(summary: DomainSummary, failure_limit: float) -> str | None:
 def table(summaries: list[DomainSummary]) -> str:
     """The counts of several domains as a text table, with the commonest reason of each."""
     head = ("stage", "records", "kept", "rejected", "failed", "Mchars in", "Mchars out", "commonest reason")
-    rows = [head]
+    rows: list[tuple[str, ...]] = [head]
     for item in summaries:
         reason, count = item.reasons.most_common(1)[0] if item.reasons else ("", 0)
         rows.append(

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from itertools import chain
 
 import orjson
-import zstandard
 
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import open_binary, open_decompressed
+from llama_data.pipeline.core.files import DAMAGE, open_decompressed
 
 READ_BYTES = 4 << 20
 
@@ -24,24 +23,17 @@ class Texts:
 
 
 def _chunks(path: str) -> Iterator[bytes]:
-    """The decompressed bytes of a file. Raises InputError when a zstd stream is damaged or cut short."""
-    if not path.endswith(".zst"):
-        with open_decompressed(path) as stream:
+    """The decompressed bytes of a file. Raises InputError when it is damaged or cut short."""
+    with open_decompressed(path) as stream:
+        try:
             while data := stream.read(READ_BYTES):
                 yield data
-        return
-    frame = None
-    with open_binary(path) as stream:
-        while data := stream.read(READ_BYTES // 4):
-            while data:
-                frame = frame or zstandard.ZstdDecompressor().decompressobj()
-                try:
-                    yield frame.decompress(data)
-                except zstandard.ZstdError as error:
-                    raise InputError(f"{path}: the compressed stream is damaged: {error}") from None
-                data, frame = (frame.unused_data, None) if frame.eof else (b"", frame)
-    if frame is not None:
-        raise InputError(f"{path}: cut short: the compressed stream does not end; make the documents again")
+        except EOFError:
+            raise InputError(
+                f"{path}: cut short: the compressed stream does not end; make the documents again"
+            ) from None
+        except DAMAGE as error:
+            raise InputError(f"{path}: the compressed stream is damaged: {error}") from None
 
 
 def read_texts(path: str) -> Iterator[Texts]:

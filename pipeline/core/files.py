@@ -7,6 +7,7 @@ import gzip
 import io
 import lzma
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ import zstandard
 from llama_data.pipeline.core.errors import InputError
 
 ZSTD_LEVEL = 3
+
+# What reading a damaged compressed file raises.
+DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error, zstandard.ZstdError)
 
 
 @dataclass(frozen=True)
@@ -127,8 +131,40 @@ class _Decompressed(io.BufferedReader):
         self._below.close()
 
 
+class _ZstdFrames(io.RawIOBase):
+    """The frames of a zstd file, one after the other; a file that ends inside a frame is an EOFError, as with gzip."""
+
+    def __init__(self, below: BinaryIO) -> None:
+        super().__init__()
+        self._below = below
+        self._frame: Any = None
+        self._ready = memoryview(b"")
+        self._packed = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            self._packed = self._packed or self._below.read(1 << 18)
+            if not self._packed:
+                if self._frame is not None:
+                    raise EOFError("the file ends inside a zstd frame")
+                return 0
+            self._frame = self._frame or zstandard.ZstdDecompressor().decompressobj()
+            self._ready = memoryview(self._frame.decompress(self._packed))
+            self._packed, self._frame = (self._frame.unused_data, None) if self._frame.eof else (b"", self._frame)
+        size = min(len(self._ready), len(buffer))
+        buffer[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size
+
+
 def open_decompressed(path: str) -> BinaryIO:
-    """Open a file and decompress it by its suffix (.gz .bz2 .xz .zst; anything else as it is)."""
+    """Open a file and decompress it by its suffix (.gz .bz2 .xz .zst; anything else as it is).
+
+    Reading a damaged file raises one of ``DAMAGE``.
+    """
     below = open_binary(path)
     if path.endswith(".gz"):
         return _Decompressed(gzip.GzipFile(fileobj=below), below)
@@ -137,7 +173,7 @@ def open_decompressed(path: str) -> BinaryIO:
     if path.endswith(".xz"):
         return _Decompressed(lzma.LZMAFile(below), below)
     if path.endswith(".zst"):
-        return _Decompressed(zstandard.ZstdDecompressor().stream_reader(below, read_across_frames=True), below)
+        return _Decompressed(_ZstdFrames(below), below)
     return below
 
 
@@ -211,5 +247,5 @@ def read_jsonl(path: str) -> Iterator[dict[str, Any]]:
             for line in stream:
                 number += 1
                 yield orjson.loads(line)
-        except (orjson.JSONDecodeError, zstandard.ZstdError, EOFError, OSError) as error:
+        except (orjson.JSONDecodeError, *DAMAGE) as error:
             raise InputError(f"{path}: line {number}: not a readable JSON line: {error}") from None

@@ -12,10 +12,15 @@ from llama_data.pipeline.core.files import JsonlWriter, atomic_write, list_input
 
 def test_a_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     target = tmp_path / "a" / "file"
-    with pytest.raises(ValueError, match="stop"), atomic_write(str(target)) as stream:
-        stream.write(b"half")
-        assert not target.exists()
-        raise ValueError("stop")
+
+    def fail() -> None:
+        with atomic_write(str(target)) as stream:
+            stream.write(b"half")
+            assert not target.exists()
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        fail()
     assert list((tmp_path / "a").iterdir()) == []
     with atomic_write(str(target)) as stream:
         stream.write(b"whole")
@@ -46,9 +51,12 @@ def test_json_lines_round_trip_and_a_damaged_file_names_the_line(tmp_path: Path)
             writer.write(record)
     assert list(read_jsonl(path)) == records
     whole = Path(path).read_bytes()
-    Path(path).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=r"x\.jsonl\.zst: line \d+"):
-        assert len(list(read_jsonl(path))) == len(records)
+    Path(path).write_bytes(whole + whole)
+    assert list(read_jsonl(path)) == records + records
+    for cut in (len(whole) // 2, len(whole) - 1):
+        Path(path).write_bytes(whole[:cut])
+        with pytest.raises(InputError, match=r"x\.jsonl\.zst: line \d+"):
+            list(read_jsonl(path))
 
 
 def test_decompression_follows_the_suffix(tmp_path: Path) -> None:
