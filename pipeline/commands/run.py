@@ -31,6 +31,16 @@ def run(
         str | None,
         typer.Option("--from-ledger", help="commoncrawl: apply the thresholds to this annotated run; no model runs."),
     ] = None,
+    keep_fraction: Annotated[
+        float | None,
+        typer.Option(
+            "--keep-fraction", min=0.0, max=1.0, help="With --from-ledger: reference threshold by share of pages."
+        ),
+    ] = None,
+    keep_chars: Annotated[
+        str | None,
+        typer.Option("--keep-chars", help="With --from-ledger: reference threshold by characters kept, like 200B."),
+    ] = None,
 ) -> None:
     """Turn raw dumps into clean documents, with a ledger of what happened to every record."""
     recipe = _recipe(
@@ -40,6 +50,8 @@ def run(
         annotate_only=annotate_only,
         from_ledger=from_ledger,
     )
+    if keep_fraction is not None or keep_chars is not None:
+        recipe = _with_target(recipe, keep_fraction, keep_chars)
     run_stages(recipe, recipe.chosen() if "all" in stage else list(dict.fromkeys(stage)), overwrite=overwrite)
 
 
@@ -68,6 +80,26 @@ def _recipe(
     if "all" in stages:
         raise RequestError("run all needs a recipe: give -c RECIPE (configs/corpus.yaml shows one)")
     return load_recipe("llama", {"domains": {name: {} for name in stages}, **changes})
+
+
+def _with_target(recipe: Recipe, fraction: float | None, chars: str | None) -> Recipe:
+    """The recipe with the reference threshold that keeps what is wanted of the annotated run."""
+    from llama_data.pipeline.core.errors import RequestError
+    from llama_data.pipeline.core.settings import parse_count
+    from llama_data.stages.commoncrawl.target import reference_target
+
+    settings = recipe.domains.commoncrawl
+    if settings is None or settings.from_ledger is None:
+        raise RequestError("--keep-fraction and --keep-chars need --from-ledger, an annotated run of commoncrawl")
+    count = parse_count(chars) if chars is not None else None
+    if (fraction is None) == (count is None) or (count is not None and not str(count).isdigit()):
+        raise RequestError("give either --keep-fraction, or --keep-chars with a number like 200B")
+    target = reference_target(
+        settings.from_ledger, settings.thresholds(), fraction=fraction, chars=None if count is None else int(count)
+    )
+    typer.echo(str(target))
+    chosen = settings.model_copy(update={"reference_threshold": target.threshold})
+    return recipe.model_copy(update={"domains": recipe.domains.model_copy(update={"commoncrawl": chosen})})
 
 
 def run_stages(recipe: Recipe, domains: list[str], *, overwrite: bool = False) -> list[DomainSummary]:
