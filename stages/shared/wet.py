@@ -1,22 +1,20 @@
 """Reads WET files: one record a page, framed by Content-Length, header fields found by name.
 
 What is damaged costs the record it is in: it is reported with its byte offset, and reading goes on at the
-next sound record. Whole batches of gzip members go through fastwarc's decompressor; a batch whose sizes or
-framing do not come out exactly is read again member by member with zlib.
+next sound record. Whole batches of gzip members go through fastwarc's decompressor and one compiled pass; a batch
+whose sizes or framing do not come out exactly is read again member by member with zlib.
 """
 
 from __future__ import annotations
 
-import io
 import re
 import zlib
 from collections.abc import Generator, Iterator
 from typing import BinaryIO, NamedTuple
 
-from fastwarc.stream_io import GzipReader
-
 from llama_data.pipeline.core.files import open_binary
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.shared.wet_batch import WetBatch, frame, inflate
 
 MAX_RECORD = 64 << 20
 MAX_HEADER = 64 << 10
@@ -66,6 +64,20 @@ class WetDamage(NamedTuple):
 
 def read_wet(path: str) -> Iterator[WetRecord | WetDamage]:
     """Yield every ``conversion`` record of a WET file (gzip or plain), and a report for what is damaged.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    for found in read_wet_batches(path):
+        if isinstance(found, WetBatch):
+            for page, (begin, end) in enumerate(found.bodies.tolist()):
+                yield WetRecord(found.offsets[page], 0, *found.fields(page), found.data[begin:end])
+        else:
+            yield found
+
+
+def read_wet_batches(path: str) -> Iterator[WetBatch | WetRecord | WetDamage]:
+    """``read_wet``, with the pages of a sound stretch of the file in one batch.
 
     Raises:
         InputError: there is no such file.
@@ -266,7 +278,7 @@ class _Window:
         return self.data[start : start + size]
 
 
-def _read_gzip(stream: BinaryIO) -> Iterator[WetRecord | WetDamage]:
+def _read_gzip(stream: BinaryIO) -> Iterator[WetBatch | WetRecord | WetDamage]:
     window = _Window(stream)
     offset = 0
     while window.at(offset, 1):
@@ -275,7 +287,10 @@ def _read_gzip(stream: BinaryIO) -> Iterator[WetRecord | WetDamage]:
             offset = yield from _read_member(window, offset)
             continue
         pages, offset = batch
-        yield from pages
+        if isinstance(pages, WetBatch):
+            yield pages
+        else:
+            yield from pages
 
 
 def _plausible(data: bytes, at: int) -> bool:
@@ -283,7 +298,7 @@ def _plausible(data: bytes, at: int) -> bool:
     return data[at + 3 : at + 4] == b"\x00" and data[at + 8 : at + 9] in (b"\x00", b"\x02", b"\x04")
 
 
-def _inflate_batch(window: _Window, offset: int) -> tuple[list[WetRecord | WetDamage], int] | None:
+def _inflate_batch(window: _Window, offset: int) -> tuple[WetBatch | list[WetRecord | WetDamage], int] | None:
     """The pages of many members at once, and where they end; None when anything does not come out exactly.
 
     Exactly: one record a member, whose Content-Length reaches to the final empty lines. A member's last four
@@ -297,17 +312,22 @@ def _inflate_batch(window: _Window, offset: int) -> tuple[list[WetRecord | WetDa
         return None
     sizes = [int.from_bytes(data[end - 4 : end], "little") for end in starts[1:]]
     total = sum(sizes)
-    if total > MAX_RECORD:
+    text = inflate(data[: starts[-1]], total) if total <= MAX_RECORD else None
+    if text is None:
         return None
-    try:
-        text = _read_fully(GzipReader(io.BytesIO(data[: starts[-1]])), total + 1)
-    except OSError:
-        return None
-    if len(text) != total:
-        return None
+    offsets = [offset + start for start in starts[:-1]]
+    batch = frame(text, sizes, offsets, MAX_RECORD)
+    if isinstance(batch, WetBatch):
+        return batch, offset + starts[-1]
+    pages = _parsed(text, sizes, offsets) if batch else None
+    return None if pages is None else (pages, offset + starts[-1])
+
+
+def _parsed(text: bytes, sizes: list[int], offsets: list[int]) -> list[WetRecord | WetDamage] | None:
+    """The pages of a batch with unusual headers; None when a record does not come out exactly."""
     pages: list[WetRecord | WetDamage] = []
     begin = 0
-    for start, size in zip(starts, sizes, strict=False):
+    for offset, size in zip(offsets, sizes, strict=True):
         end = begin + size
         body = text.find(b"\r\n\r\n", begin, end) + 4
         try:
@@ -317,18 +337,9 @@ def _inflate_batch(window: _Window, offset: int) -> tuple[list[WetRecord | WetDa
         if body + header.length + 4 != end or text[end - 4 : end] != b"\r\n\r\n":
             return None
         if header.fields.get("warc-type", "").lower() == "conversion":
-            page = _Page(header.fields, text[body : end - 4])
-            pages.append(_placed(page, offset + start, 0))
+            pages.append(_placed(_Page(header.fields, text[body : end - 4]), offset, 0))
         begin = end
-    return pages, offset + starts[-1]
-
-
-def _read_fully(reader: GzipReader, size: int) -> bytes:
-    parts = []
-    while size > 0 and (part := reader.read(min(size, _FEED))):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
+    return pages
 
 
 class _Member:
