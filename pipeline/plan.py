@@ -16,6 +16,9 @@ from llama_data.pipeline.summary import format_table, summarise
 
 GB = 1e9
 CALIBRATION_BYTES = 8_000_000
+DUMP_CHARS = 24e12
+DUMP_FILES = 90_000
+CCNET_HASHES = 1.5e9
 
 
 @dataclass(frozen=True)
@@ -23,24 +26,27 @@ class Rate:
     """What a stage costs: stored input bytes read a core-second, and bytes written for each byte read.
 
     ``output`` is the share that stays (documents, ledger), ``work`` the share that lies on disk only while the
-    domain runs. ``memory`` is the peak of one worker in bytes, models included.
+    domain runs. ``memory`` is the peak of one worker in bytes, models included. ``text``: characters of text in a
+    stored byte.
     """
 
     bytes_per_second: float
     output: float
     work: float
     memory: float
+    text: float = 2.0
 
 
-# Measured with `plan --calibrate` on one core of a 2-core AMD EPYC over a corpus folder (docs/benchmarks.md).
+# Measured with `plan --calibrate` on one core of a 2-core AMD EPYC over 8 MB of each domain of a corpus folder, start-up
+# included (of C4, of which there were 0.2 MB, nearly all of it is start-up).
 RATES: dict[str, Rate] = {
-    "commoncrawl": Rate(4.0e6, 0.05, 0.05, 1.2e9),
-    "c4": Rate(3.0e7, 0.9, 0.0, 0.4e9),
-    "github": Rate(2.5e6, 0.7, 0.05, 0.6e9),
-    "wikipedia": Rate(0.4e6, 0.6, 0.0, 0.5e9),
-    "books": Rate(3.0e6, 0.9, 0.2, 0.8e9),
-    "arxiv": Rate(1.0e6, 0.8, 0.0, 0.5e9),
-    "stackexchange": Rate(1.0e6, 0.9, 1.0, 0.6e9),
+    "commoncrawl": Rate(2.5e6, 0.03, 0.09, 1.2e9, 2.0),
+    "c4": Rate(3.4e6, 1.00, 0.00, 0.4e9, 2.6),
+    "github": Rate(4.1e6, 0.61, 0.01, 0.6e9, 4.9),
+    "wikipedia": Rate(1.3e6, 0.57, 0.00, 0.5e9, 3.4),
+    "books": Rate(6.0e6, 0.95, 3.77, 0.8e9, 2.6),
+    "arxiv": Rate(3.8e6, 0.57, 0.00, 0.5e9, 2.4),
+    "stackexchange": Rate(3.5e6, 0.62, 0.81, 0.6e9, 1.9),
 }
 
 
@@ -100,9 +106,10 @@ def measure(recipe: Recipe, domain: str) -> Rate:
         started = time.process_time()
         jobs.execute(jobs.domain_jobs(trial, domain), trial, lambda line: None)
         seconds = max(time.process_time() - started, 1e-3)
-        out = summarise(trial.context(domain), domain).bytes_out
+        summary = summarise(trial.context(domain), domain)
+        out = summary.bytes_out
         work = sum(_tree_bytes(trial.context(domain).work(domain)))
-    return Rate(total / seconds, out / total, work / total, RATES[domain].memory)
+    return Rate(total / seconds, out / total, work / total, RATES[domain].memory, summary.chars_in / total)
 
 
 def _tree_bytes(folder: str) -> list[int]:
@@ -137,8 +144,37 @@ def describe(recipe: Recipe, plans: list[DomainPlan]) -> str:
         format_table(rows),
         f"about {core_hours:,.2f} core-hours: {core_hours / workers:,.2f} hours when tasks fill {workers} workers",
     ]
+    lines += [whole_dump(recipe, plan) for plan in plans if plan.domain == "commoncrawl"]
     lines += _notes(recipe)
     return "\n".join(lines)
+
+
+def whole_dump(recipe: Recipe, plan: DomainPlan) -> str:
+    """What one dump of 24 TB of text would take at the plan's rate (CCNet's paper: about 45,000 core-hours).
+
+    Its paper counts 1.5 billion distinct line hashes in a group of 50 of 1,600 shards (section 4.2).
+    """
+    rate = plan.rate
+    stored = DUMP_CHARS / rate.text
+    settings = recipe.domains.commoncrawl
+    share = _group_share(settings.dedup_group if settings is not None else "all")
+    hashes = CCNET_HASHES * share / (50 / 1600)
+    return (
+        f"a whole dump (24 TB of text, {stored / 1e12:,.1f} TB stored): {stored / rate.bytes_per_second / 3600:,.0f} "
+        f"core-hours, {stored * rate.output / 1e12:,.2f} TB of documents; a dedup group of {share:.2%} of it has "
+        f"{hashes / 1e9:,.1f} billion line hashes: {8 * hashes / GB:,.0f} GB on disk, of which the duplicated ones "
+        "are mapped once a machine"
+    )
+
+
+def _group_share(group: int | str) -> float:
+    """Share of a dump that one dedup group covers (a number of files: of CommonCrawl's 90,000 files of a dump)."""
+    if group == "all":
+        return 1.0
+    if isinstance(group, str) and "/" in group:
+        part, whole = group.split("/")
+        return int(part) / int(whole)
+    return min(1.0, int(group) / DUMP_FILES)
 
 
 def _notes(recipe: Recipe) -> list[str]:
