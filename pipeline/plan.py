@@ -37,8 +37,8 @@ class Rate:
     text: float = 2.0
 
 
-# Measured with `plan --calibrate` on one core of a 2-core AMD EPYC over 8 MB of each domain of a corpus folder, start-up
-# included (of C4, of which there were 0.2 MB, nearly all of it is start-up).
+# Measured with `plan --calibrate` on one core of a 2-core AMD EPYC over 8 MB of each domain of a corpus folder,
+# start-up included (of C4, of which there were 0.2 MB, nearly all of it is start-up).
 RATES: dict[str, Rate] = {
     "commoncrawl": Rate(2.5e6, 0.03, 0.09, 1.2e9, 2.0),
     "c4": Rate(3.4e6, 1.00, 0.00, 0.4e9, 2.6),
