@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 the run failed, 2 the request was wrong. A traceback is sh
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -22,7 +21,7 @@ from llama_data.pipeline.commands.tokenize import tokenize
 from llama_data.pipeline.commands.train_tokenizer import train_tokenizer
 from llama_data.pipeline.commands.verify import verify
 from llama_data.pipeline.commands.why import why
-from llama_data.pipeline.core.errors import LlamaDataError
+from llama_data.pipeline.core.errors import run_command_line
 from llama_data.pipeline.core.version import VERSION
 
 app = typer.Typer(
@@ -67,14 +66,7 @@ app.command()(export)
 
 def main() -> None:
     """Entry point of ``llama-data``."""
-    debug = "--debug" in sys.argv[1:]
-    try:
-        app([argument for argument in sys.argv[1:] if argument != "--debug"])
-    except LlamaDataError as error:
-        if debug:
-            raise
-        typer.echo(f"llama-data: {error}", err=True)
-        sys.exit(error.exit_code)
+    run_command_line(app, "llama-data")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ A message says what happened, where (file, field or line), what was expected and
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,6 +48,21 @@ class ModelError(RequestError):
 
 class RunError(LlamaDataError):
     """The run was started and failed."""
+
+
+def run_command_line(app: Callable[[list[str]], object], name: str) -> None:
+    """Run a command line with the arguments of this process; an error of ours ends it with one sentence.
+
+    A traceback is shown only with ``--debug``, which may stand anywhere among the arguments.
+    """
+    debug = "--debug" in sys.argv[1:]
+    try:
+        app([argument for argument in sys.argv[1:] if argument != "--debug"])
+    except LlamaDataError as error:
+        if debug:
+            raise
+        print(f"{name}: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
 
 
 class RecordError(Exception):

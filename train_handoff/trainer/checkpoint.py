@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,9 @@ def load(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
 def load_weights(path: Path, model: nn.Module) -> None:
     """Load only the parameters into a model on one process, without a process group."""
     weights = get_model_state_dict(model)
-    state_dict_loader.load({"model": weights}, checkpoint_id=str(path), no_dist=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # it warns also where it is asked to
+        state_dict_loader.load({"model": weights}, checkpoint_id=str(path), no_dist=True)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             value = weights[name]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from llama_data.pipeline.core.errors import LlamaDataError, RequestError
+from llama_data.pipeline.core.errors import RequestError, run_command_line
 
 app = typer.Typer(
     name="llama-train",
@@ -129,14 +128,7 @@ def generate(
 
 def main() -> None:
     """Entry point of ``llama-train``."""
-    debug = "--debug" in sys.argv[1:]
-    try:
-        app([argument for argument in sys.argv[1:] if argument != "--debug"])
-    except LlamaDataError as error:
-        if debug:
-            raise
-        typer.echo(f"llama-train: {error}", err=True)
-        sys.exit(error.exit_code)
+    run_command_line(app, "llama-train")
 
 
 if __name__ == "__main__":

@@ -143,3 +143,30 @@ def test_several_nodes_need_a_meeting_place() -> None:
     command = torchrun(Cluster(nproc=8, nnodes=2, node_rank=1, rendezvous="head:29500"), Path("train.json"))
     assert "--rdzv-endpoint=head:29500" in command
     assert "--node-rank=1" in command
+
+
+def test_a_checkpoint_loads_with_transformers_and_comes_back(whole: Path, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    from llama_data.train_handoff.trainer import huggingface
+    from llama_data.train_handoff.trainer.checkpoint import checkpoints
+
+    path = checkpoints(whole)[-1]
+    huggingface.export(path, tmp_path / "hf", None, "float32")
+    ours, record = huggingface.load_model(path)
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "hf").eval()
+    back = huggingface.load_huggingface(tmp_path / "hf")
+    assert record.step == STEPS
+    ids = torch.randint(0, 128, (2, 32), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = ours.eval()(ids)
+        torch.testing.assert_close(theirs(ids).logits, expected, atol=2e-5, rtol=1e-4)
+        torch.testing.assert_close(back.eval()(ids), expected)
+
+
+def test_a_tokenizer_that_is_not_the_models_is_refused(whole: Path, tmp_path: Path) -> None:
+    from llama_data.train_handoff.trainer import huggingface
+    from llama_data.train_handoff.trainer.checkpoint import checkpoints
+
+    (tmp_path / "tokenizer.model").write_bytes(b"another")
+    with pytest.raises(InputError, match=r"the model was trained with 0{64}"):
+        huggingface.export(checkpoints(whole)[-1], tmp_path / "hf", tmp_path)
