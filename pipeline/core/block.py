@@ -67,8 +67,10 @@ class Reader(Step):
             yield from data
         for split in self.splits[rank::world_size]:
             for doc in self.read(split):
-                doc.metadata.setdefault(CHARS_IN, len(doc.text))
-                doc.metadata.setdefault(LINES_IN, count_lines(doc.text))
+                if CHARS_IN not in doc.metadata:
+                    doc.metadata[CHARS_IN] = len(doc.text)
+                if LINES_IN not in doc.metadata:
+                    doc.metadata[LINES_IN] = count_lines(doc.text)
                 yield doc
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -12,21 +13,26 @@ from resiliparse.parse.html import HTMLTree
 
 from llama_data.pipeline.core.files import open_binary
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.shared.wet import WetDamage, Window, next_member
 
 MAX_HTML = 16 << 20
+_FEED = 64 << 10
 _TYPES = ("text/html", "application/xhtml+xml")
 
 
 class HtmlPage(NamedTuple):
-    """A response: where its record begins, its address, date and digest, its text (None: not a page, or damaged)."""
+    """A response: where its record begins, its address, date and digest, its text as UTF-8 lines."""
 
     offset: int
     url: str | None
     date: str | None
     digest: str | None
-    text: bytes | None
-    reason: Reason | None = None
-    detail: str = ""
+    body: bytes
+
+    @property
+    def key(self) -> str:
+        """Name of the record in its file, unique there."""
+        return str(self.offset)
 
 
 def html_text(body: bytes, charset: str | None) -> bytes:
@@ -37,33 +43,51 @@ def html_text(body: bytes, charset: str | None) -> bytes:
     return f"{title}\n{text}".encode("utf-8", "replace")
 
 
-def read_html(path: str) -> Iterator[HtmlPage]:
-    """Yield every response of a WARC file; a file that cannot be read on ends with a report of where."""
+def read_html(path: str) -> Iterator[HtmlPage | WetDamage]:
+    """Yield every response of a WARC file; what is damaged costs the record it is in.
+
+    After damage reading goes on at the next gzip member that begins a record.
+    """
     with open_binary(path) as stream:
-        records = ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=True)
-        offset = 0
-        while True:
+        window = Window(stream)
+        start = 0
+        while window.at(start, 1):
+            stream.seek(start)
+            records = ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=True)
+            here = start
+            read = False
             try:
-                record = next(records, None)
-                if record is None:
-                    return
-                offset = record.stream_pos
-                page = _page(record)
-            except (OSError, ValueError) as error:
-                yield HtmlPage(offset, None, None, None, None, Reason.damaged_record, str(error)[:200])
+                while (record := next(records, None)) is not None:
+                    here, read = record.stream_pos, False
+                    page = _page(record)
+                    read = True
+                    yield page
                 return
-            yield page
+            except (OSError, ValueError) as error:
+                broken = _member_end(window, here) if read else here
+                yield WetDamage(broken, 0, Reason.damaged_record, str(error)[:200])
+                start = next_member(window, broken + 1)
 
 
-def _page(record: WarcRecord) -> HtmlPage:
+def _member_end(window: Window, offset: int) -> int:
+    """Where a sound gzip member ends, which is where the next one should begin."""
+    inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    at = offset
+    while not inflate.eof and (data := window.at(at, _FEED)):
+        inflate.decompress(data)
+        at += len(data)
+    return at - len(inflate.unused_data)
+
+
+def _page(record: WarcRecord) -> HtmlPage | WetDamage:
     headers = record.headers
-    facts = (record.stream_pos, headers.get("WARC-Target-URI"), record.record_date, headers.get("WARC-Payload-Digest"))
-    offset, url, date, digest = facts
-    stamp = date.strftime("%Y-%m-%dT%H:%M:%SZ") if date else None
+    offset, date = record.stream_pos, record.record_date
     kind = (record.http_content_type or "").lower()
     if kind not in _TYPES:
-        return HtmlPage(offset, url, stamp, digest, None, Reason.not_a_page, kind)
+        return WetDamage(offset, 0, Reason.not_a_page, kind)
     body = record.reader.read(MAX_HTML + 1)
     if len(body) > MAX_HTML:
-        return HtmlPage(offset, url, stamp, digest, None, Reason.too_complex, f"HTML of over {MAX_HTML} bytes")
-    return HtmlPage(offset, url, stamp, digest, html_text(body, record.http_charset))
+        return WetDamage(offset, 0, Reason.too_complex, f"HTML of over {MAX_HTML} bytes")
+    stamp = date.strftime("%Y-%m-%dT%H:%M:%SZ") if date else None
+    text = html_text(body, record.http_charset)
+    return HtmlPage(offset, headers.get("WARC-Target-URI"), stamp, headers.get("WARC-Payload-Digest"), text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from llama_data.pipeline.core.block import Rule
 from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.shared.utf8_document import characters_of
 
 MIN_CHARACTERS = 300
 
@@ -23,4 +24,4 @@ class MinimumLength(Rule):
 
     def judge(self, doc: Document) -> Reason | None:
         """Return the reason when the page is too short."""
-        return Reason.too_short if len(doc.text) < self.minimum else None
+        return Reason.too_short if characters_of(doc) < self.minimum else None

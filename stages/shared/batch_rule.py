@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from llama_data.pipeline.core.block import Rule
 from llama_data.pipeline.core.document import Document, is_open, reject
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.shared.utf8_document import utf8_of
 
-BATCH_CHARACTERS = 1 << 19
+BATCH_BYTES = 1 << 19
 BATCH_DOCUMENTS = 1024
 
 
@@ -30,8 +31,8 @@ class BatchRule(Rule):
         size = 0
         for doc in data:
             docs.append(doc)
-            size += len(doc.text) if is_open(doc) else 0
-            if size >= BATCH_CHARACTERS or len(docs) >= BATCH_DOCUMENTS:
+            size += len(utf8_of(doc)) if is_open(doc) else 0
+            if size >= BATCH_BYTES or len(docs) >= BATCH_DOCUMENTS:
                 yield from self._judged(docs)
                 docs, size = [], 0
         yield from self._judged(docs)

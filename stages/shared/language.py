@@ -9,6 +9,7 @@ from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.shared.batch_rule import BatchRule
 from llama_data.stages.shared.fasttext_model import FastTextModel
+from llama_data.stages.shared.utf8_document import utf8_of
 
 THRESHOLD = 0.5
 
@@ -54,7 +55,7 @@ class Language(BatchRule):
 
     def judge_all(self, docs: Sequence[Document]) -> list[Reason | None]:
         """Set the language of every document; return why those that go are rejected."""
-        texts = [doc.text.replace("\n", "").encode("utf-8", "surrogatepass") for doc in docs]
+        texts = [utf8_of(doc).replace(b"\n", b"") for doc in docs]
         reasons: list[Reason | None] = []
         for doc, found in zip(docs, self._model.predict(texts), strict=True):
             score = round(found.score, 2)

@@ -23,6 +23,7 @@ from llama_data.pipeline.core.files import atomic_write, is_local, join, read_by
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.shared.grouped import HASH_GROUPS, hash_groups, partition_range, read_groups, write_groups
 from llama_data.stages.shared.line_hash import hash_lines
+from llama_data.stages.shared.utf8_document import set_utf8, utf8_of
 from llama_data.stages.shared.words import copy
 
 BATCH_BYTES = 1 << 19
@@ -106,7 +107,7 @@ def batches(data: Iterable[Document]) -> Iterator[Batch]:
         docs.append(doc)
         if is_open(doc):
             opened.append(doc)
-            texts.append(doc.text.encode("utf-8", "surrogatepass"))
+            texts.append(utf8_of(doc))
             size += len(texts[-1])
         if size >= BATCH_BYTES or len(docs) >= 4096:
             yield _batch(docs, opened, texts)
@@ -160,7 +161,7 @@ class WriteLineHashes(Step):
 
     def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write the task's two files. Yields nothing."""
-        texts = (doc.text.encode("utf-8", "surrogatepass") for doc in data if is_open(doc))
+        texts = (utf8_of(doc) for doc in data if is_open(doc))
         write_line_hashes(self.work, rank, texts)
         yield from ()
 
@@ -360,7 +361,7 @@ class DropDuplicateLines(Step):
         places = np.zeros(batch.offsets.size, np.int64)
         data = np.frombuffer(batch.data + bytes(8), np.uint8)
         _cut(data, batch.starts, batch.ends, batch.offsets, codes, out, places)
-        kept_bytes = out.tobytes()
+        kept_bytes = out[: places[-1]].tobytes()
         counts = [np.add.reduceat(codes == code, batch.offsets[:-1], dtype=np.int64) for code in range(3)]
         rows = zip(batch.open, places[:-1].tolist(), places[1:].tolist(), *(c.tolist() for c in counts), strict=True)
         for doc, start, end, kept, duplicated, repeated in rows:
@@ -371,7 +372,7 @@ class DropDuplicateLines(Step):
                 reject(doc, Reason.all_lines_duplicated, self.name)
                 self.stat_update(str(Reason.all_lines_duplicated))
             elif duplicated or repeated:
-                doc.text = kept_bytes[start:end].decode("utf-8", "surrogatepass")
+                set_utf8(doc, kept_bytes[start:end])
 
 
 def _gone(

@@ -17,6 +17,7 @@ from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.shared.batch_rule import BatchRule
 from llama_data.stages.shared.lm_text import normalise_bytes
 from llama_data.stages.shared.pieces import PieceEncoder
+from llama_data.stages.shared.utf8_document import utf8_of
 
 HEAD, MIDDLE, TAIL, ALL = "head", "middle", "tail", "all"
 BUCKETS = (HEAD, MIDDLE, TAIL, ALL)
@@ -106,9 +107,11 @@ class PerplexityModel:
         except OSError as error:
             raise ModelError(f"{files.model}: not a KenLM model that can be read: {error}") from None
 
-    def perplexity(self, text: str) -> float:
-        """Perplexity of a text."""
-        pieces, count = self._pieces.encode(normalise_bytes(text.encode("utf-8", "surrogatepass")))
+    def perplexity(self, text: str | bytes) -> float:
+        """Perplexity of a text, as a string or as its UTF-8."""
+        if isinstance(text, str):
+            text = text.encode("utf-8", "surrogatepass")
+        pieces, count = self._pieces.encode(normalise_bytes(text))
         return float(round(10.0 ** (-self._model.score(pieces) / (count + 1)), 1))
 
 
@@ -144,7 +147,7 @@ class Perplexity(BatchRule):
             if language in self.models:
                 if language not in self._loaded:
                     self._loaded[language] = _shared(self.models[language])
-                perplexity = self._loaded[language].perplexity(doc.text)
+                perplexity = self._loaded[language].perplexity(utf8_of(doc))
                 doc.metadata["perplexity"] = perplexity
             bucket = bucket_of(perplexity, self.cutoffs.get(language))
             doc.metadata["perplexity_bucket"] = bucket

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sentencepiece  # type: ignore[import-untyped]
+import sentencepiece
 
 from llama_data.pipeline.core.errors import ModelError
 

@@ -71,7 +71,9 @@ def read_wet(path: str) -> Iterator[WetRecord | WetDamage]:
     for found in read_wet_batches(path):
         if isinstance(found, WetBatch):
             for page, (begin, end) in enumerate(found.bodies.tolist()):
-                yield WetRecord(found.offsets[page], 0, *found.fields(page), found.data[begin:end])
+                url, date, digest, record_id, languages = found.fields(page)
+                offset, body = found.offsets[page], found.data[begin:end]
+                yield WetRecord(offset, 0, url, date, digest, record_id, languages, body)
         else:
             yield found
 
@@ -259,7 +261,7 @@ def _next_start(buffer: _Buffer, at: int) -> int:
         at = max(at, held - 256)
 
 
-class _Window:
+class Window:
     """A seekable stream seen through one buffer."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -279,7 +281,7 @@ class _Window:
 
 
 def _read_gzip(stream: BinaryIO) -> Iterator[WetBatch | WetRecord | WetDamage]:
-    window = _Window(stream)
+    window = Window(stream)
     offset = 0
     while window.at(offset, 1):
         batch = _inflate_batch(window, offset)
@@ -298,7 +300,7 @@ def _plausible(data: bytes, at: int) -> bool:
     return data[at + 3 : at + 4] == b"\x00" and data[at + 8 : at + 9] in (b"\x00", b"\x02", b"\x04")
 
 
-def _inflate_batch(window: _Window, offset: int) -> tuple[WetBatch | list[WetRecord | WetDamage], int] | None:
+def _inflate_batch(window: Window, offset: int) -> tuple[WetBatch | list[WetRecord | WetDamage], int] | None:
     """The pages of many members at once, and where they end; None when anything does not come out exactly.
 
     Exactly: one record a member, whose Content-Length reaches to the final empty lines. A member's last four
@@ -345,7 +347,7 @@ def _parsed(text: bytes, sizes: list[int], offsets: list[int]) -> list[WetRecord
 class _Member:
     """One gzip member, inflated piece by piece; ``end`` is the offset after it when it is sound."""
 
-    def __init__(self, window: _Window, offset: int) -> None:
+    def __init__(self, window: Window, offset: int) -> None:
         self.window = window
         self.offset = offset
         self.end: int | None = None
@@ -371,7 +373,7 @@ class _Member:
         self.end = at - len(inflate.unused_data)
 
 
-def _read_member(window: _Window, offset: int) -> Generator[WetRecord | WetDamage, None, int]:
+def _read_member(window: Window, offset: int) -> Generator[WetRecord | WetDamage, None, int]:
     """Read one member; the generator's value is where to go on."""
     data = window.at(offset, _FEED)
     padding = len(data) - len(data.lstrip(b"\x00"))
@@ -382,10 +384,10 @@ def _read_member(window: _Window, offset: int) -> Generator[WetRecord | WetDamag
         yield _placed(found, offset, within)
     if member.end is not None:
         return member.end
-    return _next_member(window, offset + 1)
+    return next_member(window, offset + 1)
 
 
-def _next_member(window: _Window, offset: int) -> int:
+def next_member(window: Window, offset: int) -> int:
     """Offset of the next gzip member whose content begins a record; of the file's end when there is none."""
     while data := window.at(offset, _BATCH):
         for found in _GZIP.finditer(data):

@@ -88,10 +88,10 @@ def _frame(data, begins, names, bounds, conversion, limit, states, bodies, spans
                 if colon < 0:
                     if byte == 58:
                         colon = stop
-                    elif byte <= 32 and byte != 13 or byte >= 0x80:
+                    elif (byte <= 32 and byte != 13) or byte >= 0x80:
                         plain = False
                 stop += 1
-            if stop == end or stop == at or data[stop - 1] != 13:
+            if stop in (end, at) or data[stop - 1] != 13:
                 break
             if stop - 1 == at:
                 body = stop + 1
