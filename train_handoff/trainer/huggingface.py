@@ -144,11 +144,14 @@ def load_huggingface(folder: Path) -> Llama:
         n_heads=heads,
         vocab_size=described["vocab_size"],
         seq_len=described["max_position_embeddings"],
+        multiple_of=described["intermediate_size"],  # 2/3 of 4 x dim rounded up to this is this
         norm_eps=described["rms_norm_eps"],
         rope_theta=described.get("rope_theta", rope.get("rope_theta", 10_000.0)),
     )
     if config.hidden_dim != described["intermediate_size"]:
-        raise InputError(f"{folder / 'config.json'}: intermediate_size {described['intermediate_size']} is not LLaMA's")
+        raise InputError(
+            f"{folder / 'config.json'}: intermediate_size {described['intermediate_size']} is less than 2/3 of 4 x {config.dim}"
+        )
     model = Llama(config)
     model.init_weights(0)
     weights: dict[str, Tensor] = {}
