@@ -32,6 +32,7 @@ types: install
 	$(BIN)/mypy
 
 bench: install
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python benchmarks/run.py --corpus $(CORPUS)
 
 clean:

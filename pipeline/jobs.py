@@ -105,7 +105,7 @@ def prepare(
     (folders) are removed first.
 
     Raises:
-        RequestError: the folder holds output of other inputs or settings.
+        RequestError: the folder holds output of other inputs or settings, or files of someone else.
     """
     record = recipe.path("logs", group, "made-from.json")
     current = fingerprint(jobs, settings)
@@ -115,6 +115,12 @@ def prepare(
         raise RequestError(
             f"{recipe.path()}: {group} was made there from other inputs or settings; "
             "give another --output, or --overwrite to make it anew"
+        )
+    foreign = [folder for folder in outputs if not overwrite and exists(folder) and list_files(folder, "")]
+    if foreign:
+        raise RequestError(
+            f"{foreign[0]}: there is something that this run did not make; "
+            "give another --output, or --overwrite to remove it"
         )
     for folder in (recipe.path("logs", group), *outputs):
         remove_tree(folder)

@@ -152,7 +152,8 @@ def load_recipe(source: str, overrides: Mapping[str, Any] | None = None) -> Reci
     for dotted, value in (overrides or {}).items():
         path = tuple(dotted.split("."))
         _put(data, path, value)
-        places[path] = f"--{path[-1].replace('_', '-')}"
+        flag = "executor" if dotted == "executor.kind" else path[-1].replace("_", "-")
+        places[path] = f"--{flag}"
     return validate(Recipe, data, source, places)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from llama_data.pipeline.core.files import file_size, list_files, open_binary
+from llama_data.pipeline.core.files import file_size, list_files
 from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.ledger import read_table
 
 
 @dataclass
@@ -37,8 +37,7 @@ def summarise(context: RunContext, domain: str) -> DomainSummary:
     """Count a domain's ledger, reading only the columns it needs."""
     summary = DomainSummary(domain)
     for path in list_files(context.ledger(domain), ".parquet"):
-        with open_binary(path) as stream:
-            table = pq.read_table(stream, columns=["outcome", "reason", "chars_in", "chars_out"])
+        table = read_table(path, ["outcome", "reason", "chars_in", "chars_out"])
         for key, target in (("outcome", summary.outcomes), ("reason", summary.reasons)):
             for item in table.column(key).value_counts().to_pylist():
                 if item["values"] is not None:

@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import exists, join, list_files, open_binary, read_bytes, read_jsonl
+from llama_data.pipeline.core.files import exists, join, list_files, read_bytes, read_jsonl
+from llama_data.pipeline.core.ledger import read_table
 from llama_data.train_handoff.verify import verify_folder
 
 
@@ -48,9 +48,7 @@ def _documents(run: str, domain: str) -> Iterator[Finding]:
     ids: set[str] = set()
     records = kept = 0
     for path in list_files(join(run, "ledger", domain), ".parquet"):
-        with open_binary(path) as stream:
-            table = pq.read_table(stream, columns=["id", "outcome", "chars_out"])
-        rows = table.to_pylist()
+        rows = read_table(path, ["id", "outcome", "chars_out"]).to_pylist()
         records += len(rows)
         ids.update(row["id"] for row in rows)
         expected = [(row["id"], row["chars_out"]) for row in rows if row["outcome"] == "kept"]

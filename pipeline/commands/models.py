@@ -12,9 +12,7 @@ app = typer.Typer(help="List, pull, train and measure models.", no_args_is_help=
 
 Texts = Annotated[
     list[str],
-    typer.Argument(
-        help="Files, folders or globs: .txt, .jsonl, .wet, plain or compressed.", show_default=False
-    ),
+    typer.Argument(help="Files, folders or globs: .txt, .jsonl, .wet, plain or compressed.", show_default=False),
 ]
 Out = Annotated[str, typer.Option("--out", "-o", help="Where the model is written; its card goes beside it.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of every draw.")]
@@ -56,23 +54,15 @@ def pull(
 
 @app.command("train-language")
 def train_language(
-    folders: Annotated[
-        list[str], typer.Argument(help="Folders of <code>.txt files, or files of fastText lines.")
-    ],
+    folders: Annotated[list[str], typer.Argument(help="Folders of <code>.txt files, or files of fastText lines.")],
     out: Out,
-    text: Annotated[
-        list[str] | None, typer.Option("--text", help="More text of a language, as CODE=PATH.")
-    ] = None,
-    web: Annotated[
-        list[str] | None, typer.Option("--web", help="Web pages whose language is declared.")
-    ] = None,
+    text: Annotated[list[str] | None, typer.Option("--text", help="More text of a language, as CODE=PATH.")] = None,
+    web: Annotated[list[str] | None, typer.Option("--web", help="Web pages whose language is declared.")] = None,
     declared: Annotated[
         str | None,
         typer.Option("--declared", help="Lines `url <tab> language` for --web [default: the WET headers]."),
     ] = None,
-    languages: Annotated[
-        str | None, typer.Option("--languages", help="Comma-separated codes [default: all].")
-    ] = None,
+    languages: Annotated[str | None, typer.Option("--languages", help="Comma-separated codes [default: all].")] = None,
     features: Features = None,
     lr: Rate = 0.8,
     dim: Dim = 16,
@@ -86,9 +76,7 @@ def train_language(
     from llama_data.pipeline.models.language import LanguageSettings
     from llama_data.pipeline.models.language import train_language as train
 
-    fasttext = FastTextSettings(
-        lr=lr, dim=dim, epoch=epoch, min_count=min_count, minn=2, maxn=4, features=features
-    )
+    fasttext = FastTextSettings(lr=lr, dim=dim, epoch=epoch, min_count=min_count, minn=2, maxn=4, features=features)
     chosen = tuple(languages.split(",")) if languages else None
     settings = LanguageSettings(fasttext=fasttext, languages=chosen, seed=seed)
     card = train(
@@ -111,25 +99,17 @@ def train_perplexity(
         list[str] | None,
         typer.Option("--cutoffs-from", help="Texts whose percentiles become head, middle and tail."),
     ] = None,
-    language: Annotated[
-        str, typer.Option("--language", help="Code of the language; names the files.")
-    ] = "en",
-    vocab_size: Annotated[
-        int, typer.Option("--vocab-size", min=100, help="SentencePiece pieces, at most.")
-    ] = 65_536,
+    language: Annotated[str, typer.Option("--language", help="Code of the language; names the files.")] = "en",
+    vocab_size: Annotated[int, typer.Option("--vocab-size", min=100, help="SentencePiece pieces, at most.")] = 65_536,
     order: Annotated[int, typer.Option("--order", min=2, max=6, help="Longest n-gram.")] = 5,
     prune: Annotated[
         str,
-        typer.Option(
-            "--prune", help="Counts up to which n-grams go, by order, like 0,0,1; the last goes on."
-        ),
+        typer.Option("--prune", help="Counts up to which n-grams go, by order, like 0,0,1; the last goes on."),
     ] = "0",
     estimator: Annotated[
         str | None, typer.Option("--estimator", help="lmplz or own [default: lmplz when it is on PATH].")
     ] = None,
-    digits: Annotated[
-        int | None, typer.Option("--digits", min=1, help="Decimals in the ARPA file [all].")
-    ] = None,
+    digits: Annotated[int | None, typer.Option("--digits", min=1, help="Decimals in the ARPA file [all].")] = None,
     seed: Seed = 1,
     licence: Licence = NOT_STATED,
 ) -> None:
@@ -193,20 +173,14 @@ def train_references(
         wikipedia_itself=wikipedia_itself,
         seed=seed,
     )
-    card = train(
-        positives=positives, negatives=negatives, dump=dump, output=out, settings=settings, licence=licence
-    )
+    card = train(positives=positives, negatives=negatives, dump=dump, output=out, settings=settings, licence=licence)
     _show(out, card)
 
 
 @app.command()
 def evaluate(
-    model: Annotated[
-        str, typer.Argument(help="A model: a name, or a path (a folder and --language: perplexity).")
-    ],
-    data: Annotated[
-        list[str], typer.Argument(help="fastText lines, folders of <code>.txt, or texts (perplexity).")
-    ],
+    model: Annotated[str, typer.Argument(help="A model: a name, or a path (a folder and --language: perplexity).")],
+    data: Annotated[list[str], typer.Argument(help="fastText lines, folders of <code>.txt, or texts (perplexity).")],
     language: Annotated[str, typer.Option("--language", help="Language of a perplexity model.")] = "en",
     models_dir: ModelsDir = None,
 ) -> None:

@@ -32,10 +32,10 @@ def _rows(run: str, wanted: str, limit: int) -> Iterator[dict[str, Any]]:
     """Ledger rows that match exactly, or, when none does, that contain ``wanted``."""
     import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.compute as pc  # type: ignore[import-untyped]
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     from llama_data.pipeline.core.errors import RequestError
-    from llama_data.pipeline.core.files import join, list_files, open_binary
+    from llama_data.pipeline.core.files import join, list_files
+    from llama_data.pipeline.core.ledger import read_table
 
     domains = list_files(join(run, "ledger"), "")
     if not domains:
@@ -44,8 +44,7 @@ def _rows(run: str, wanted: str, limit: int) -> Iterator[dict[str, Any]]:
     for exact in (True, False):
         found = 0
         for path in (file for domain in domains for file in list_files(domain, ".parquet")):
-            with open_binary(path) as stream:
-                table = pq.read_table(stream)
+            table = read_table(path)
             matches = [
                 pc.fill_null(pc.equal(table[name], wanted) if exact else pc.match_substring(table[name], wanted), False)
                 for name in names

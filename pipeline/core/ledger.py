@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.document import Document, Outcome, verdict
-from llama_data.pipeline.core.files import atomic_write
+from llama_data.pipeline.core.files import atomic_write, open_binary
 
 CHARS_IN = "_chars_in"
 LINES_IN = "_lines_in"
@@ -107,3 +107,14 @@ class LedgerWriter:
             self._flush()
             self._parquet.close()
         self._file.__exit__(*error)
+
+
+def read_table(path: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """A ledger file, or some of its columns.
+
+    Without Arrow's threads: one that still holds the Python stream when the program ends aborts it.
+    """
+    with open_binary(path) as stream:
+        return pq.read_table(
+            stream, columns=None if columns is None else list(columns), use_threads=False, pre_buffer=False
+        )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from llama_data.pipeline.core.errors import RecipeError
 
+MAX_NODES = 100_000
 _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
@@ -54,10 +55,12 @@ def parse_yaml(text: str, where: str) -> tuple[dict[str, Any], Places]:
     """Return the mapping in ``text`` and the place (``file:line``) at which each key path stands.
 
     Raises:
-        RecipeError: not YAML, not a mapping, or a key given twice.
+        RecipeError: not YAML, not a mapping, a key given twice, or aliases that unfold to more than a recipe can hold.
     """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if node is not None:
+            _check_size(node, where)
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -71,6 +74,20 @@ def parse_yaml(text: str, where: str) -> tuple[dict[str, Any], Places]:
     places: Places = {}
     _collect_places(node, (), places, where)
     return data, places
+
+
+def _check_size(node: yaml.Node, where: str) -> None:
+    """Refuse what unfolds without end: every alias counts as a copy of what it stands for."""
+    todo, seen = [node], 0
+    while todo:
+        item = todo.pop()
+        seen += 1
+        if seen > MAX_NODES:
+            raise RecipeError(f"{where}: its aliases unfold to more than {MAX_NODES:,} values; write them out")
+        if isinstance(item, yaml.MappingNode):
+            todo.extend(part for pair in item.value for part in pair)
+        elif isinstance(item, yaml.SequenceNode):
+            todo.extend(item.value)
 
 
 def _collect_places(node: yaml.Node, path: tuple[str | int, ...], places: Places, where: str) -> None:
@@ -122,7 +139,7 @@ def _explain(model: type[BaseModel], problem: Any, where: str, places: Places) -
         return f"{place}: {field}: unknown key{hint}"
     found = problem.get("input")
     shown = f", found {found!r}" if not isinstance(found, dict | list | BaseModel) else ""
-    message = str(problem["msg"]).removeprefix("Value error, ")
+    message = str(problem["msg"]).removeprefix("Value error, ").replace("valid tuple", "list")
     return f"{place}: {field}: {message[:1].lower()}{message[1:]}{shown}"
 
 

@@ -56,7 +56,5 @@ def read_card(path: str | Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise ModelError(
-            f"{path}: not a model card: {error}; delete it and pull or train the model again"
-        ) from None
+        raise ModelError(f"{path}: not a model card: {error}; delete it and pull or train the model again") from None
     return data

@@ -15,9 +15,7 @@ from llama_data.pipeline.models.languages import language_code
 from llama_data.pipeline.models.texts import find_files, read_texts, stem
 
 
-def evaluate(
-    model: str, data: Sequence[str], *, language: str = "en", models_dir: str | None = None
-) -> Iterator[str]:
+def evaluate(model: str, data: Sequence[str], *, language: str = "en", models_dir: str | None = None) -> Iterator[str]:
     """Lines of a report: accuracy by label for a fastText model, percentiles for a perplexity model.
 
     Raises:
@@ -26,9 +24,7 @@ def evaluate(
     """
     if model in ("ccnet", "starter") or os.path.isdir(model) or model.startswith(f"{STARTER}perplexity."):
         name, code = (
-            ("starter", model.removeprefix(f"{STARTER}perplexity."))
-            if model.startswith(STARTER)
-            else (model, language)
+            ("starter", model.removeprefix(f"{STARTER}perplexity.")) if model.startswith(STARTER) else (model, language)
         )
         return _perplexities(name, data, code, models_dir)
     return _accuracy(model_path(model, models_dir), data)
@@ -61,9 +57,7 @@ def _accuracy(path: str, data: Sequence[str]) -> Iterator[str]:
         total[label] += 1
         right[label] += found.label == label
     if not total:
-        raise InputError(
-            f"no text with one of the model's labels ({', '.join(sorted(model.labels)[:8])}, ...)"
-        )
+        raise InputError(f"no text with one of the model's labels ({', '.join(sorted(model.labels)[:8])}, ...)")
     yield f"accuracy {right.total() / total.total():.4f} on {total.total():,} texts"
     for label, count in sorted(total.items()):
         yield f"  {label:<8} {right[label] / count:.4f} of {count:,}"

@@ -49,9 +49,7 @@ def train_fasttext(examples: Iterable[tuple[str, str]], output: str, settings: F
         RequestError: a quantised model is to be written under another suffix than .ftz, or the reverse.
     """
     if output.endswith(".ftz") != (settings.features is not None):
-        raise RequestError(
-            f"{output}: a model that is quantised (--features) ends with .ftz, another with .bin"
-        )
+        raise RequestError(f"{output}: a model that is quantised (--features) ends with .ftz, another with .bin")
     target = Path(output)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
@@ -63,9 +61,7 @@ def train_fasttext(examples: Iterable[tuple[str, str]], output: str, settings: F
         try:
             model = _train_repeatably(text, settings)
         except (RuntimeError, ValueError) as error:
-            raise InputError(
-                f"fastText cannot train on these examples: {error}; try a smaller --lr"
-            ) from None
+            raise InputError(f"fastText cannot train on these examples: {error}; try a smaller --lr") from None
         temporary = str(Path(scratch) / "model")
         model.save_model(temporary)
         os.replace(temporary, target)

@@ -68,9 +68,7 @@ def read_sentences(lines: Iterable[bytes]) -> Corpus:
         words = line.split()
         found = [BEGIN, *(ids.setdefault(word, len(ids)) for word in words), END]
         if min(found[1:-1], default=END + 1) <= END:
-            raise InputError(
-                f"sentence {number} holds one of <unk>, <s>, </s>, which cannot be counted as words"
-            )
+            raise InputError(f"sentence {number} holds one of <unk>, <s>, </s>, which cannot be counted as words")
         tokens.append(np.array(found, np.int32))
     if not tokens:
         raise InputError("there is no text to train on; expected at least one document")
@@ -158,9 +156,7 @@ def _log10(values: Floats) -> Floats:
 def _printed(values: Floats, digits: int | None) -> list[bytes]:
     if digits is None:
         return [(b"0" if value == 0 else repr(value).encode()) for value in map(_short, values)]
-    return [
-        (b"%.*f" % (digits, value)).rstrip(b"0").rstrip(b".") if value else b"0" for value in values.tolist()
-    ]
+    return [(b"%.*f" % (digits, value)).rstrip(b"0").rstrip(b".") if value else b"0" for value in values.tolist()]
 
 
 def _short(value: np.float32) -> float:

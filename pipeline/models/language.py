@@ -81,9 +81,7 @@ def train_language(
     clean = _read_clean(folders, extra, settings.languages)
     train, test = _hold_out(clean, settings.held_out)
     rng = random.Random(settings.seed)
-    examples = [
-        (code, piece) for code, texts in train.items() for piece in _draw(texts, settings.pieces, rng)
-    ]
+    examples = [(code, piece) for code, texts in train.items() for piece in _draw(texts, settings.pieces, rng)]
     confirmed = Confirmed({}, {}, [])
     if web:
         rng.shuffle(examples)
@@ -92,9 +90,7 @@ def train_language(
         confirmed = _confirm(web, declared, LabelProbabilities(first), train, settings)
         Path(first).unlink()
         for code, texts in sorted(confirmed.pieces.items()):
-            examples += [
-                (code, piece) for piece in _draw(texts, min(settings.web_pieces, 4 * len(texts)), rng)
-            ]
+            examples += [(code, piece) for piece in _draw(texts, min(settings.web_pieces, 4 * len(texts)), rng)]
         for code, texts in sorted(confirmed.pages.items()):
             examples += [(code, text) for text in rng.sample(texts, min(settings.web_pages, len(texts)))]
     rng.shuffle(examples)
@@ -123,9 +119,7 @@ def train_language(
     return card
 
 
-def _read_clean(
-    folders: Sequence[str], extra: Sequence[tuple[str, str]], languages: tuple[str, ...] | None
-) -> Texts:
+def _read_clean(folders: Sequence[str], extra: Sequence[tuple[str, str]], languages: tuple[str, ...] | None) -> Texts:
     """Clean texts by language, without line ends."""
     clean: Texts = {}
     wanted = None if languages is None else set(languages)
@@ -142,9 +136,7 @@ def _read_clean(
             _add(clean, code, text.text, wanted)
     if len(clean) < 2:
         found = ", ".join(clean) or "none"
-        raise InputError(
-            f"languages found: {found}; expected <code>.txt files or fastText lines of at least two"
-        )
+        raise InputError(f"languages found: {found}; expected <code>.txt files or fastText lines of at least two")
     return dict(sorted(clean.items()))
 
 

@@ -15,9 +15,7 @@ def rows(models_dir: str | None = None) -> Iterator[str]:
     yield f"models folder: {folder}"
     for name in starters():
         card = starter_card(name)
-        yield _row(
-            f"starter/{name}", sum(entry["size"] for entry in card["files"]), "in the package", card["about"]
-        )
+        yield _row(f"starter/{name}", sum(entry["size"] for entry in card["files"]), "in the package", card["about"])
     for download in DOWNLOADS.values():
         path = folder / download.name
         recorded = (read_card(card_path(path)) or {}).get("files", [{}])[0].get("sha256")

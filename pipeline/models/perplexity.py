@@ -127,9 +127,7 @@ def _split(texts: Iterable[Text], settings: PerplexitySettings) -> tuple[list[by
                 seen.add(line)
                 (held_out if rng.random() < settings.held_out else kept).append(line)
     if len(kept) < 2 or not held_out:
-        raise InputError(
-            f"found {len(kept)} documents to train on and {len(held_out)} to hold out; expected more text"
-        )
+        raise InputError(f"found {len(kept)} documents to train on and {len(held_out)} to hold out; expected more text")
     return kept, held_out
 
 
@@ -152,9 +150,7 @@ def _train_pieces(documents: Sequence[bytes], target: Path, settings: Perplexity
             minloglevel=2,
         )
     except RuntimeError as error:
-        raise InputError(
-            f"SentencePiece cannot learn {settings.vocab_size} pieces from this text: {error}"
-        ) from None
+        raise InputError(f"SentencePiece cannot learn {settings.vocab_size} pieces from this text: {error}") from None
     with atomic_write(str(target)) as stream:
         stream.write(model.getvalue())
 
@@ -181,9 +177,7 @@ def _train_ngrams(
     lines = (encoder.encode(document)[0] for document in documents)
     lmplz = shutil.which("lmplz") if settings.estimator != "own" else None
     if settings.estimator == "lmplz" and lmplz is None:
-        raise RequestError(
-            "lmplz is not on PATH; install KenLM's command line tools or leave --estimator out"
-        )
+        raise RequestError("lmplz is not on PATH; install KenLM's command line tools or leave --estimator out")
     if lmplz is not None:
         return _run_lmplz(lmplz, lines, target, settings), "lmplz"
     model = KneserNey(order=settings.order, prune=settings.prune).fit(read_sentences(lines))
@@ -218,14 +212,10 @@ def _run_lmplz(lmplz: str, lines: Iterable[bytes], target: Path, settings: Perpl
 
 def _overall(scorer: PerplexityModel, documents: Sequence[bytes]) -> float:
     """Median perplexity of documents."""
-    return round(
-        float(np.median([scorer.perplexity(doc.decode("utf-8", "replace")) for doc in documents])), 1
-    )
+    return round(float(np.median([scorer.perplexity(doc.decode("utf-8", "replace")) for doc in documents])), 1)
 
 
-def _write_cutoffs(
-    scorer: PerplexityModel, paths: Sequence[str], target: Path, language: str
-) -> dict[str, Any]:
+def _write_cutoffs(scorer: PerplexityModel, paths: Sequence[str], target: Path, language: str) -> dict[str, Any]:
     """Percentiles 0 to 99 of the perplexity of documents, and the head and middle cut-offs (30 and 60)."""
     found = [scorer.perplexity(text.text) for text in read_texts(find_files(paths)) if text.text.strip()]
     if not found:

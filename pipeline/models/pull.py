@@ -33,15 +33,11 @@ class Pulled(NamedTuple):
 def known(name: str) -> Download:
     """The download of that name. Raises RequestError when there is none."""
     if name not in DOWNLOADS:
-        raise RequestError(
-            f"{name}: not a model that can be downloaded; `llama-data models list` shows those that can"
-        )
+        raise RequestError(f"{name}: not a model that can be downloaded; `llama-data models list` shows those that can")
     return DOWNLOADS[name]
 
 
-def pull(
-    download: Download, models_dir: str | None = None, *, pause: Callable[[float], None] = time.sleep
-) -> Pulled:
+def pull(download: Download, models_dir: str | None = None, *, pause: Callable[[float], None] = time.sleep) -> Pulled:
     """Bring a published model to the models folder, unless it is there with the right checksum.
 
     A file without a published checksum is held to the one recorded in its card at the first download.

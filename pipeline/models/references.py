@@ -29,9 +29,7 @@ NEGATIVE = "random"
 # Sites that show Wikipedia's own text: a page of theirs says nothing about what Wikipedia cites.
 MIRRORS = ("wikipedia.org", "wikimedia.org", "wiktionary.org", "wikiwand.com", "wikizero.com", "infogalactic.com",
            "everybodywiki.com", "dbpedia.org", "alchetron.com", "wiki2.org", "wikimili.com")  # fmt: skip
-_REFERENCE = re.compile(
-    rb"(?:&lt;|<)ref[^/&>]{0,200}?(?:&gt;|>)(.{0,2000}?)(?:&lt;|<)/ref", re.DOTALL | re.IGNORECASE
-)
+_REFERENCE = re.compile(rb"(?:&lt;|<)ref[^/&>]{0,200}?(?:&gt;|>)(.{0,2000}?)(?:&lt;|<)/ref", re.DOTALL | re.IGNORECASE)
 _URL = re.compile(rb"https?://[^\s|\]}<>\"&]+")
 _ARCHIVE = re.compile(r"https?://(?:web\.)?archive\.(?:org|is|today)/(?:web/)?\d+[a-z_*]*/(https?://.+)")
 
@@ -82,9 +80,7 @@ def train_references(
     size = min(len(wiki), len(other))
     for name, side in (("positive", wiki), ("negative", other)):
         if len(side) < 20:
-            raise InputError(
-                f"found {len(side)} {name} texts of at least {settings.min_chars} characters; expected 20"
-            )
+            raise InputError(f"found {len(side)} {name} texts of at least {settings.min_chars} characters; expected 20")
     rng = random.Random(settings.seed)
     train: list[tuple[str, str]] = []
     test: list[tuple[str, str]] = []
@@ -120,9 +116,7 @@ def _positives_are(dump: str | None, settings: ReferenceSettings) -> str:
     if dump:
         return "pages that references of the dump cite"
     if settings.wikipedia_itself:
-        return (
-            "Wikipedia's own article text, for want of pages that it cites: a stand-in for LLaMA's classifier"
-        )
+        return "Wikipedia's own article text, for want of pages that it cites: a stand-in for LLaMA's classifier"
     return "all texts given as positives"
 
 

@@ -59,9 +59,7 @@ def read_texts(paths: Iterable[str]) -> Iterator[Text]:
         elif kind in _WET:
             yield from _read_pages(path)
         else:
-            raise InputError(
-                f"{path}: expected .txt, .jsonl, .json or .wet, possibly compressed ({' '.join(_PACKED)})"
-            )
+            raise InputError(f"{path}: expected .txt, .jsonl, .json or .wet, possibly compressed ({' '.join(_PACKED)})")
 
 
 def split_text(text: str, max_chars: int) -> Iterator[str]:

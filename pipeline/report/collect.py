@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import exists, join, list_files, open_binary, read_bytes, read_jsonl
+from llama_data.pipeline.core.files import exists, join, list_files, read_bytes, read_jsonl
 from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.ledger import read_table
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.recipe import DOMAINS
 from llama_data.pipeline.summary import DomainSummary, summarise
@@ -94,8 +94,7 @@ def _domain(context: RunContext, domain: str) -> DomainReport:
     report = DomainReport(summarise(context, domain))
     columns: dict[str, list[Any]] = {name: [] for name in (*SCORES, "language")}
     for path in list_files(context.ledger(domain), ".parquet"):
-        with open_binary(path) as stream:
-            table = pq.read_table(stream, columns=list(columns))
+        table = read_table(path, list(columns))
         for name in SCORES:
             columns[name].append(table.column(name).drop_null().to_numpy())
         columns["language"].append(table.column("language"))

@@ -40,9 +40,7 @@ def licence(package: Distribution) -> str | None:
     expressions = package.metadata.get_all("License-Expression") or []
     if expressions:
         return EXPRESSIONS.get(expressions[0])
-    stated = [
-        c for c in package.metadata.get_all("Classifier") or [] if c.startswith("License :: OSI Approved")
-    ]
+    stated = [c for c in package.metadata.get_all("Classifier") or [] if c.startswith("License :: OSI Approved")]
     if len(stated) != 1:
         return None
     if stated[0] == "License :: OSI Approved :: BSD License":
@@ -102,8 +100,7 @@ def package_rows(limit: int) -> Iterator[dict[str, Any]]:
         if key and pure and not name.startswith("llama"):
             found.setdefault(name, (package, key))
     queues = [
-        (_repo_name(package, name), key, _package_files(package))
-        for name, (package, key) in sorted(found.items())
+        (_repo_name(package, name), key, _package_files(package)) for name, (package, key) in sorted(found.items())
     ]
     for _ in range(FILES_PER_PACKAGE):
         for repo_name, key, files in queues:

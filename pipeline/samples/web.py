@@ -83,10 +83,7 @@ def build_commoncrawl(folder: Path, seed: int) -> None:
 
 def build_c4(folder: Path, seed: int) -> None:
     """One file of C4's JSON lines in a seeded order, one line of which is cut off."""
-    rows = (
-        {"text": page.text, "timestamp": page.fields["date"], "url": page.head}
-        for page in sheet("c4/pages.txt")
-    )
+    rows = ({"text": page.text, "timestamp": page.fields["date"], "url": page.head} for page in sheet("c4/pages.txt"))
     lines = [json.dumps(row, ensure_ascii=False).encode() for row in rows]
     lines.append(BROKEN_LINE)
     random.Random(seed).shuffle(lines)

@@ -150,7 +150,8 @@ def load_huggingface(folder: Path) -> Llama:
     )
     if config.hidden_dim != described["intermediate_size"]:
         raise InputError(
-            f"{folder / 'config.json'}: intermediate_size {described['intermediate_size']} is less than 2/3 of 4 x {config.dim}"
+            f"{folder / 'config.json'}: intermediate_size {described['intermediate_size']} "
+            f"is less than 2/3 of 4 x {config.dim}"
         )
     model = Llama(config)
     model.init_weights(0)

@@ -83,9 +83,7 @@ def plain_model(lines: list[list[str]], order: int, prune: list[int]) -> dict[tu
     ids: dict[str, int] = {"<s>": 1, "</s>": 2}
     for word in itertools.chain.from_iterable(lines):
         ids.setdefault(word, len(ids) + 1)
-    highest = [
-        max(full[n], key=lambda gram: [ids[word] for word in reversed(gram)]) for n in range(1, order + 1)
-    ]
+    highest = [max(full[n], key=lambda gram: [ids[word] for word in reversed(gram)]) for n in range(1, order + 1)]
     vocabulary = {gram[0] for gram in full[1]} | {"<unk>"}
     probability: dict[tuple[str, ...], float] = {}
     for n in range(1, order + 1):
@@ -99,12 +97,9 @@ def plain_model(lines: list[list[str]], order: int, prune: list[int]) -> dict[tu
             group = [other for other in full[n] if other[:-1] == gram[:-1]]
             total = sum(adjusted[n][other] for other in group)
             spare = sum(
-                discount[min(adjusted[n][other], 3)] if other in kept else adjusted[n][other]
-                for other in group
+                discount[min(adjusted[n][other], 3)] if other in kept else adjusted[n][other] for other in group
             )
-            own = (
-                (adjusted[n][gram] - discount[min(adjusted[n][gram], 3)]) / total if gram in full[n] else 0.0
-            )
+            own = (adjusted[n][gram] - discount[min(adjusted[n][gram], 3)]) / total if gram in full[n] else 0.0
             below = probability[gram[1:]] if n > 1 else 1 / len(vocabulary)
             probability[gram] = own + spare / total * below
     return probability

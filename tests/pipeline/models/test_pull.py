@@ -125,9 +125,7 @@ def test_says_when_the_file_that_is_there_is_damaged(server: Server, tmp_path: P
         pull(download(server), str(tmp_path))
 
 
-def test_holds_later_downloads_to_the_first_where_no_checksum_is_published(
-    server: Server, tmp_path: Path
-) -> None:
+def test_holds_later_downloads_to_the_first_where_no_checksum_is_published(server: Server, tmp_path: Path) -> None:
     first = pull(download(server, None), str(tmp_path))
     assert first.checksum == "recorded at first download"
     first.path.unlink()
@@ -160,9 +158,7 @@ def test_knows_the_published_models() -> None:
 
 
 def test_known_checksum_is_that_of_the_published_file(oracle_models: Path) -> None:
-    assert (
-        state_of(oracle_models / "lid.176.ftz", DOWNLOADS["lid.176.ftz"].sha256) == "present, checksum right"
-    )
+    assert state_of(oracle_models / "lid.176.ftz", DOWNLOADS["lid.176.ftz"].sha256) == "present, checksum right"
 
 
 def test_state_of_a_file(tmp_path: Path) -> None:

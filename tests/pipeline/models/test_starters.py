@@ -114,9 +114,7 @@ def test_perplexity_starter_orders_texts(tmp_path: Path) -> None:
         "The city stands on the northern bank of the river, and was the capital of the kingdom until the end of the "
         "eighteenth century, when the court was moved to the coast."
     )
-    noise = (
-        "buy cheap xxl zqk3 login cart 44% qwpo click>> ggh vvb nnm lol asdkj 1kjh free$$ tweet pin rss jjk"
-    )
+    noise = "buy cheap xxl zqk3 login cart 44% qwpo click>> ggh vvb nnm lol asdkj 1kjh free$$ tweet pin rss jjk"
     assert model.perplexity(prose) < cutoffs.middle < model.perplexity(noise)
 
 

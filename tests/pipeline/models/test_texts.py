@@ -100,9 +100,7 @@ def test_mirrors() -> None:
     assert not is_mirror(None)
 
 
-@given(
-    st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.2, 0.5, 0.7, 1.0])), min_size=2, max_size=30)
-)
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.2, 0.5, 0.7, 1.0])), min_size=2, max_size=30))
 def test_measures_equal_their_definitions(rows: list[tuple[bool, float]]) -> None:
     truth = np.array([row[0] for row in rows])
     scores = np.array([row[1] for row in rows])

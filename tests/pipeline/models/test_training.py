@@ -47,25 +47,19 @@ def languages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         own = words(rng, "mnopqrst", 100)
         # Two of three pages that declare Italian are in English.
         text = own if n % 3 == 0 else words(rng, "abcdefgh", 100)
-        pages.append(
-            {"text": text, "url": f"http://x/{n}", "metadata": {"language": "it", "url": f"http://x/{n}"}}
-        )
+        pages.append({"text": text, "url": f"http://x/{n}", "metadata": {"language": "it", "url": f"http://x/{n}"}})
     (folder / "pages.jsonl").write_text("\n".join(map(json.dumps, pages)))
     return folder
 
 
-def train(
-    languages: Path, output: Path, only: tuple[str, ...] | None = None, **changes: Any
-) -> dict[str, Any]:
+def train(languages: Path, output: Path, only: tuple[str, ...] | None = None, **changes: Any) -> dict[str, Any]:
     return train_language(
         folders=[str(languages / "eng.txt"), str(languages / "lines.txt")],
         extra=[],
         web=changes.pop("web", []),
         declared=changes.pop("declared", None),
         output=str(output),
-        settings=LanguageSettings(
-            languages=only, fasttext=SMALL, pieces=100, web_pieces=50, web_pages=10, **changes
-        ),
+        settings=LanguageSettings(languages=only, fasttext=SMALL, pieces=100, web_pieces=50, web_pages=10, **changes),
         licence="public domain",
     )
 
@@ -165,9 +159,7 @@ def test_reference_classifier_is_repeatable_and_measured(tmp_path: Path) -> None
 
 
 def test_only_pages_that_the_dump_cites_are_positives(tmp_path: Path) -> None:
-    refs = [
-        f"&lt;ref&gt;{{{{cite|url=https://www.site.example/good{n}|t}}}}&lt;/ref&gt;" for n in range(0, 60, 2)
-    ]
+    refs = [f"&lt;ref&gt;{{{{cite|url=https://www.site.example/good{n}|t}}}}&lt;/ref&gt;" for n in range(0, 60, 2)]
     dump = tmp_path / "dump.xml"
     dump.write_text("<text>" + "\n".join(refs) + "</text>")
     card = references(tmp_path, dump=str(dump))
@@ -180,9 +172,7 @@ def test_only_pages_that_the_dump_cites_are_positives(tmp_path: Path) -> None:
 def test_mirrors_and_duplicates_are_left_out(tmp_path: Path) -> None:
     mirror = documents(tmp_path, "mirror", "abcdef", 30, "https://en.wikipedia.org/wiki/{}")
     good = documents(tmp_path, "fine", "abcdef", 40)
-    card = references(
-        tmp_path, positives=[str(good), str(mirror), str(shutil.copy(good, tmp_path / "copy.jsonl"))]
-    )
+    card = references(tmp_path, positives=[str(good), str(mirror), str(shutil.copy(good, tmp_path / "copy.jsonl"))])
     assert card["examples_each"] == 40
 
 
@@ -252,9 +242,7 @@ def test_too_little_text_is_said(tmp_path: Path) -> None:
         train_perplexity([str(tmp_path)], [], str(tmp_path / "out"), PerplexitySettings(), licence="none")
 
 
-def test_evaluate_measures_both_kinds(
-    perplexity: tuple[Path, dict[str, Any]], languages: Path, tmp_path: Path
-) -> None:
+def test_evaluate_measures_both_kinds(perplexity: tuple[Path, dict[str, Any]], languages: Path, tmp_path: Path) -> None:
     folder, _ = perplexity
     report = list(evaluate(str(folder / "model"), [str(folder / "noisy.jsonl")]))
     assert report[0] == "perplexity of 100 texts"

@@ -37,10 +37,7 @@ def pages(samples: Path, language: str) -> list[Element]:
 
 @pytest.mark.parametrize("language", ["en", "de", "fr"])
 def test_wikipedia_pages_are_the_entries(samples: Path, language: str) -> None:
-    found = {
-        page.findtext(f"{NS}title"): page.findtext(f"{NS}revision/{NS}text")
-        for page in pages(samples, language)
-    }
+    found = {page.findtext(f"{NS}title"): page.findtext(f"{NS}revision/{NS}text") for page in pages(samples, language)}
     assert found == {entry.head: entry.text for entry in sheet(f"wikipedia/{language}.wiki")}
 
 
@@ -140,9 +137,7 @@ def test_stackexchange_defects() -> None:
     assert [int(row["Id"]) for row in cooking] == sorted(int(row["Id"]) for row in cooking)
     assert [row["Score"] for row in cooking if row.get("ParentId") == "1"] == ["9", "87", "10", "-1"]
     questions = {row["Id"] for row in cooking if row["PostTypeId"] == "1"}
-    assert [row["Id"] for row in cooking if row.get("ParentId") and row["ParentId"] not in questions] == [
-        "12"
-    ]
+    assert [row["Id"] for row in cooking if row.get("ParentId") and row["ParentId"] not in questions] == ["12"]
     assert sum(row["PostTypeId"] == "5" for row in cooking) == 1
     unanswered = [row["Id"] for row in cooking + gardening if row.get("AnswerCount") == "0"]
     assert unanswered == ["10", "9"]

@@ -92,9 +92,7 @@ def test_seed_changes_the_order_and_nothing_else(samples: Path, tmp_path: Path) 
     before, after = contents(samples), contents(tmp_path)
     assert {name.split("/")[0] for name in FILES if before[name] != after[name]} == {"cc", "c4", "github"}
     name = "c4/c4-train.00000-of-00001.json.gz"
-    assert sorted(gzip.decompress(before[name]).split(b"\n")) == sorted(
-        gzip.decompress(after[name]).split(b"\n")
-    )
+    assert sorted(gzip.decompress(before[name]).split(b"\n")) == sorted(gzip.decompress(after[name]).split(b"\n"))
 
 
 def test_every_web_page_is_a_record(wet: dict[str, bytes]) -> None:
@@ -142,9 +140,7 @@ def test_c4_defects(samples: Path) -> None:
     lines = Counter(line for text in texts for line in text.split("\n"))
     assert [count for count in lines.values() if count > 1] == [3]
     addresses = Counter(page["url"].partition("?utm_")[0] for page in good)
-    assert [url for url, count in addresses.items() if count > 1] == [
-        "https://word-cellar.example/words/salary"
-    ]
+    assert [url for url, count in addresses.items() if count > 1] == ["https://word-cellar.example/words/salary"]
 
 
 def test_github_stays_below_its_limits(rows: list[dict[str, Any]]) -> None:
