@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-
 from llama_data.pipeline.core.files import file_size, list_files
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.ledger import read_table

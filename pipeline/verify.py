@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import exists, join, list_files, read_bytes, read_jsonl
 from llama_data.pipeline.core.ledger import read_table

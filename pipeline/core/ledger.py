@@ -9,7 +9,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.document import Document, Outcome, verdict
-from llama_data.pipeline.core.files import atomic_write, open_binary
+from llama_data.pipeline.core.files import atomic_write, read_bytes
 
 CHARS_IN = "_chars_in"
 LINES_IN = "_lines_in"
@@ -32,7 +32,7 @@ COLUMNS: dict[str, str] = {
     "perplexity": "float64",
     "reference_score": "float64",
 }
-_FROM_METADATA = ("domain", "source", "url", "language", "language_score", "perplexity", "reference_score")
+_KEPT = str(Outcome.kept)
 _DICTIONARY = ["domain", "outcome", "reason", "step", "language"]
 
 
@@ -45,27 +45,31 @@ def schema(extra: Mapping[str, str]) -> pa.Schema:
     return pa.schema([pa.field(name, pa.type_for_alias(kind)) for name, kind in types.items()])
 
 
-def row(doc: Document, extra: Iterable[str] = ()) -> dict[str, Any]:
-    """The ledger row of a document that has come to its end. Lengths are characters and lines."""
+def row(doc: Document, extra: Iterable[str] = ()) -> tuple[Any, ...]:
+    """The ledger row of a document that has come to its end, in the order of COLUMNS and the domain's own.
+
+    Lengths are characters and lines.
+    """
     found = verdict(doc)
     metadata = doc.metadata
+    get = metadata.get
     kept = found is None
-    values: dict[str, Any] = {
-        "id": doc.id,
-        "outcome": str(Outcome.kept if found is None else found.outcome),
-        "reason": None if found is None else str(found.reason),
-        "step": None if found is None else found.step,
-        "detail": None if found is None else found.detail or None,
-        "chars_in": metadata.get(CHARS_IN, 0),
-        "chars_out": len(doc.text) if kept else 0,
-        "lines_in": metadata.get(LINES_IN, 0),
-        "lines_out": count_lines(doc.text) if kept else 0,
-    }
-    for name in _FROM_METADATA:
-        values[name] = metadata.get(name)
-    for name in extra:
-        values[name] = metadata.get(name, metadata.get("_" + name))
-    return values
+    return (
+        doc.id,
+        get("domain"),
+        get("source"),
+        get("url"),
+        *((_KEPT, None, None, None) if found is None else (*found[:3], found.detail or None)),
+        get(CHARS_IN, 0),
+        len(doc.text) if kept else 0,
+        get(LINES_IN, 0),
+        count_lines(doc.text) if kept else 0,
+        get("language"),
+        get("language_score"),
+        get("perplexity"),
+        get("reference_score"),
+        *[get(name, get("_" + name)) for name in extra],
+    )
 
 
 def count_lines(text: str) -> int:
@@ -82,7 +86,7 @@ class LedgerWriter:
         self.path = path
         self.schema = schema(extra)
         self._extra = tuple(extra)
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[tuple[Any, ...]] = []
 
     def __enter__(self) -> LedgerWriter:
         self._file = atomic_write(self.path)
@@ -99,7 +103,9 @@ class LedgerWriter:
 
     def _flush(self) -> None:
         if self._rows:
-            self._parquet.write_table(pa.Table.from_pylist(self._rows, schema=self.schema))
+            columns = zip(*self._rows, strict=True)
+            arrays = [pa.array(values, type=field.type) for values, field in zip(columns, self.schema, strict=True)]
+            self._parquet.write_table(pa.Table.from_arrays(arrays, schema=self.schema))
             self._rows = []
 
     def __exit__(self, *error: Any) -> None:
@@ -112,9 +118,7 @@ class LedgerWriter:
 def read_table(path: str, columns: Sequence[str] | None = None) -> pa.Table:
     """A ledger file, or some of its columns.
 
-    Without Arrow's threads: one that still holds the Python stream when the program ends aborts it.
+    Read from memory and without Arrow's threads: one that still holds a Python stream when the program ends aborts it.
     """
-    with open_binary(path) as stream:
-        return pq.read_table(
-            stream, columns=None if columns is None else list(columns), use_threads=False, pre_buffer=False
-        )
+    file = pq.ParquetFile(pa.BufferReader(read_bytes(path)))
+    return file.read(columns=None if columns is None else list(columns), use_threads=False)
