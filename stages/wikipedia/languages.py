@@ -143,6 +143,37 @@ END_MATTER = {language: _names(text) for language, text in _END_MATTER.items()}
 """Headings of sections that hold links, references or pictures and no prose, by language, in lower case."""
 
 
+_POINTERS = {
+    "en": "main articles?|main pages?|see also|further information|for more information,? see",
+    "de": "hauptartikel|siehe auch",
+    "fr": "articles? détaillés?|article principal|voir aussi",
+    "es": "artículos? principal(?:es)?|véase también",
+    "it": "voc[ei] principal[ei]|lo stesso argomento in dettaglio|vedi anche",
+    "nl": "hoofdartikel|zie ook",
+    "pl": "osobny artykuł|główny artykuł|zobacz też",
+    "pt": "artigos? principal|artigos principais|ver também|ver artigo principal",
+    "ca": "articles? principals?|vegeu també",
+    "cs": "hlavní článek|podrobnější informace naleznete v článku|viz též|viz také",
+    "da": "hovedartikel|se også|uddybende artikel",
+    "sv": "huvudartikel|se även|se också",
+    "hu": "fő szócikk|bővebben|lásd még",
+    "ro": "articol principal|articole principale|vezi și|vezi şi",
+    "hr": "glavni članak|vidi još|vidi također",
+    "sl": "glavni članek|glej tudi",
+    "sr": "главни чланак|види још|такође погледајте|glavni članak|vidi još",
+    "bg": "основна статия|вижте също|виж също",
+    "ru": "основная статья|основные статьи|см. также",
+    "uk": "основна стаття|основні статті|див. також",
+}
+_POINTER = {code: re.compile(rf"(?:- )?(?:{names}) ?:", re.IGNORECASE) for code, names in _POINTERS.items()}
+
+
+def is_pointer(line: str, language: str) -> bool:
+    """True when a line only points to other articles ("Main article: ..."); English counts everywhere."""
+    found = _POINTER.get(language, _POINTER["en"])
+    return bool(found.match(line) or _POINTER["en"].match(line))
+
+
 def is_end_matter(heading: str, language: str) -> bool:
     """True when a section of this name holds no prose in this language; English names count everywhere."""
     name = heading.strip(" :.–-").casefold()

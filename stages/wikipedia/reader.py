@@ -154,6 +154,7 @@ class WikipediaReader(Reader):
     def read(self, split: Split) -> Iterator[Document]:
         """Yield a document for every page of the split."""
         dump = self.dumps[split.name]
+        page = None
         for page in frame_pages(read_range(split.path, split.start, split.end)):
             if page.problem is not None:
                 yield self.failed(split, key=page.place, reason=page.problem, detail=page.detail)
@@ -162,6 +163,8 @@ class WikipediaReader(Reader):
                 yield self._document(page.xml, split, dump)
             except RecordError as error:
                 yield self.failed(split, key=page.place, reason=error.reason, detail=error.detail)
+        if page is None and split.start == 0 and split.end is None:
+            yield self.failed(split, key=0, reason=Reason.wrong_format, detail="there is no <page> in the file")
 
     def _document(self, xml: bytes, split: Split, dump: Dump) -> Document:
         page = _parse(xml)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from llama_data.stages.wikipedia.inline import mend
-from llama_data.stages.wikipedia.languages import is_end_matter
+from llama_data.stages.wikipedia.languages import is_end_matter, is_pointer
 from llama_data.stages.wikipedia.opaque import BREAK, GAP
 
 _HEADING = re.compile(r"(={1,6})(.+?)(={1,6})[ \t\x03]*$")
@@ -33,6 +33,8 @@ def assemble(text: str, language: str) -> str:
     A section without text is dropped with its heading, and so are sections of end matter with all below them.
     """
     sections = split_sections(text)
+    for section in sections:
+        section.blocks = [kept for block in section.blocks if (kept := _without_pointers(block, language))]
     kept: list[Section] = []
     dropping: int | None = None
     for section in sections:
@@ -51,6 +53,11 @@ def assemble(text: str, language: str) -> str:
             following = section.level
     parts = ["\n".join(filter(None, [s.heading, "\n\n".join(s.blocks)])) for s in reversed(filled)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _without_pointers(block: str, language: str) -> str:
+    """A block without the lines that only point to other articles."""
+    return "\n".join(line for line in block.split("\n") if not is_pointer(line, language))
 
 
 def split_sections(text: str) -> list[Section]:

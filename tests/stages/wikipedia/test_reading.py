@@ -155,6 +155,12 @@ def test_a_page_that_goes_on_in_a_damaged_stream_is_lost_alone(tmp_path: Path, p
     assert len({doc.id for doc in docs}) == len(docs)
 
 
+def test_a_file_without_a_page_is_one_failed_row(tmp_path: Path) -> None:
+    path = tmp_path / "dewiki.xml.bz2"
+    path.write_bytes(bz2.compress(b"%PDF-1.4 no dump at all\n" * 50))
+    assert failures(read(path)) == [(Reason.wrong_format, "dewiki.xml.bz2#0")]
+
+
 def test_garbage_between_streams_is_reported_and_stepped_over(tmp_path: Path, pages: list[bytes]) -> None:
     path = tmp_path / "dewiki.xml.bz2"
     first, second = bz2.compress(HEAD + b"".join(pages[:5])), bz2.compress(b"".join(pages[5:]))

@@ -47,3 +47,10 @@ def test_end_matter_is_told_by_the_whole_heading() -> None:
 
 def test_list_numbers_start_again_with_every_list() -> None:
     assert text("# a\n## b\n## c\n# d\n\ntext\n# e") == "1. a\n1. b\n2. c\n2. d\n\ntext\n\n1. e"
+
+
+def test_lines_that_only_point_to_other_articles_go() -> None:
+    page = "Lead.\n== B ==\n''Main article:'' [[Biology]]\n* one\n* See also: [[X]]\n\nSee also the river.\n== C ==\n"
+    assert text(page + ":''See also: [[Y]] for more.''") == "Lead.\n\nB\n- one\n\nSee also the river."
+    assert text("Eins.\n\n:''Siehe auch: [[Zwei]]''", "de") == "Eins."
+    assert text("Eins.\n\nsiehe auch: Zwei", "fr") == "Eins.\n\nsiehe auch: Zwei"
