@@ -41,6 +41,9 @@ class ArxivReader(Reader):
 
     def read(self, split: Split) -> Iterator[Document]:
         """Yield a document for every paper of the split."""
+        if split.size == 0:
+            yield self.failed(split, key=0, reason=Reason.truncated_file, detail="the file is empty")
+            return
         for member in read_members(split, self.limits):
             doc = self._new(split, member)
             if member.problem is not None:

@@ -35,6 +35,9 @@ class C4Reader(Reader):
         return self._wet(split) if split.name.endswith(WET_SUFFIXES) else self._json(split)
 
     def _json(self, split: Split) -> Iterator[Document]:
+        if split.size == 0:
+            yield self.failed(split, key=0, reason=Reason.truncated_file, detail="the file is empty")
+            return
         for number, row in json_rows(split.path):
             if isinstance(row, RecordError):
                 detail = f"line {number}: {row.detail}"

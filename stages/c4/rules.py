@@ -38,14 +38,18 @@ def has_sentences(text: str, minimum: int) -> bool:
     return sum(map(count_sentences, lines)) >= minimum
 
 
+# What shows nothing: spaces, control characters, marks of width zero.
+_INVISIBLE = "".join(map(chr, range(33))) + "\x7f\x85\xa0\u200b\u2028\u2029\u3000\ufeff"
+
+
 class EmptyText(Rule):
-    """Rejects a record whose text is empty or blank."""
+    """Rejects a record whose text is empty, or shows nothing (blanks, control characters)."""
 
     name = "empty_text"
 
     def judge(self, doc: Document) -> Reason | None:
-        """Return the reason when nothing but whitespace is there."""
-        return None if doc.text.strip() else Reason.empty_text
+        """Return the reason when nothing that can be seen is there."""
+        return None if doc.text.strip(_INVISIBLE).strip() else Reason.empty_text
 
 
 class PageLimit(Rule):

@@ -30,6 +30,9 @@ class GithubReader(Reader):
 
     def read(self, split: Split) -> Iterator[Document]:
         """Yield the split's rows; the key of a row is its number in the file, from 1."""
+        if split.size == 0:
+            yield self.failed(split, key=0, reason=Reason.truncated_file, detail="the file is empty")
+            return
         rows = parquet_rows(split.path) if split.name.endswith(".parquet") else json_rows(split.path)
         for number, row in rows:
             try:

@@ -88,8 +88,10 @@ def _find_close(stream: BinaryIO, data: bytes) -> tuple[int, bytes]:
 def parse_row(row: Row) -> dict[str, str]:
     """The attributes of a row.
 
-    Characters that XML forbids are left out. Raises RecordError: cut off, not UTF-8, or not well-formed.
+    Characters that XML forbids are left out. Raises RecordError: cut off, too long, not UTF-8, or not well-formed.
     """
+    if not row.whole and len(row.data) >= MAX_ROW:
+        raise RecordError(Reason.too_complex, f"the row at byte {row.offset} has more than {MAX_ROW} bytes")
     if not row.whole:
         raise RecordError(Reason.truncated_file, f"the row at byte {row.offset} has no end")
     data = row.data.rstrip()

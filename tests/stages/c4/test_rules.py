@@ -76,6 +76,12 @@ def test_the_page_limit_is_in_characters() -> None:
     assert limit.judge(page("\u00e9" * 190_001)) is Reason.page_too_long
 
 
+@pytest.mark.parametrize("text", ["\0" * 50, "\ufeff\n\0 \x1b\xa0"])
+def test_a_text_of_control_characters_is_rejected(text: str) -> None:
+    assert EmptyText().judge(page(text)) is Reason.empty_text
+    assert EmptyText().judge(page(text + "a")) is None
+
+
 def test_a_blank_text_is_rejected() -> None:
     assert EmptyText().judge(page(" \n\u3000")) is Reason.empty_text
     assert EmptyText().judge(page("a")) is None

@@ -103,6 +103,9 @@ def test_a_row_without_end_is_cut_at_the_limit(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(module, "BLOCK", 100)
     rows = scan(b'<row Id="1" Body="' + b"x" * 5000 + b'" /><row Id="2" />')
     assert [(len(row.data) <= 1000, row.whole) for row in rows] == [(True, False), (True, True)]
+    with pytest.raises(RecordError, match="more than 1000 bytes") as caught:
+        parse_row(rows[0])
+    assert caught.value.reason is Reason.too_complex
 
 
 def test_characters_that_xml_forbids_are_left_out() -> None:
