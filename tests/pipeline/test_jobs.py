@@ -74,6 +74,18 @@ def test_other_inputs_in_the_same_folder_are_refused_until_overwrite(tmp_path: P
     assert summarise(made.context("books"), "books").records == 4
 
 
+def test_files_that_the_run_did_not_make_are_never_removed_unasked(tmp_path: Path) -> None:
+    source, output = books(tmp_path / "in", 1), tmp_path / "out"
+    mine = output / "documents" / "books" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("precious")
+    with pytest.raises(RequestError, match="did not make"):
+        run(recipe(source, output))
+    assert mine.read_text() == "precious"
+    run(recipe(source, output), overwrite=True)
+    assert not mine.exists()
+
+
 def test_a_stage_that_the_recipe_lacks_is_named(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"arxiv: the recipe 'llama' has no settings .* it has: books"):
         jobs.domain_jobs(recipe(tmp_path, tmp_path / "run"), "arxiv")

@@ -73,6 +73,11 @@ def test_mistakes_are_named_in_the_file_where_they_stand(tmp_path: Path) -> None
         load_recipe(str(tmp_path / "absent.yaml"))
 
 
+def test_an_executor_that_does_not_exist_is_named_by_its_flag() -> None:
+    with pytest.raises(RecipeError, match=r"^--executor: executor\.kind: "):
+        load_recipe("llama", {"executor.kind": "nope"})
+
+
 def test_slurm_needs_a_partition() -> None:
     with pytest.raises(RecipeError, match=r"executor: executor\.kind is slurm, so executor\.slurm\.partition"):
         load_recipe("llama", {"executor.kind": "slurm"})

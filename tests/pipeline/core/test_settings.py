@@ -44,6 +44,20 @@ def test_each_mistake_is_named_with_its_line(text: str, message: str) -> None:
         load(text)
 
 
+def test_aliases_that_unfold_without_end_are_refused() -> None:
+    bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
+    bomb += "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 9))
+    for text in (bomb, "name: &a [*a]\n"):
+        with pytest.raises(RecipeError, match="aliases unfold"):
+            load(text)
+    assert load("name: &n x\ninner: {languages: [*n]}\n").inner.languages == ("x",)
+
+
+def test_a_list_is_asked_for_in_plain_words() -> None:
+    with pytest.raises(RecipeError, match="input should be a list, found 'en'"):
+        load("name: x\ninner:\n  languages: en\n")
+
+
 def test_counts_may_have_a_unit() -> None:
     assert [parse_count(value) for value in ("1.4T", "200m", "3K", 7)] == [1_400_000_000_000, 200_000_000, 3_000, 7]
     assert parse_count("manyT") == "manyT"
