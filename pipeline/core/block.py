@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from datatrove.pipeline.base import PipelineStep  # type: ignore[import-untyped]
+from datatrove.utils.stats import MetricStats  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.document import (
     Document,
@@ -38,6 +40,11 @@ class Step(PipelineStep):  # type: ignore[misc]
 
     def __repr__(self) -> str:
         return str(self.name)
+
+    def count(self, counts: Mapping[str, int]) -> None:
+        """Add to the statistics as many documents for each label: the same as ``stat_update`` for each of them."""
+        for label, n in counts.items():
+            self.stats[label] += MetricStats(total=n, n=n, mean=1.0, min=1, max=1)
 
 
 class Reader(Step):
@@ -110,6 +117,7 @@ class Sink(Step):
     def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write this task's three files. Yields nothing."""
         context, name = self.context, f"{rank:05d}"
+        outcomes: Counter[str] = Counter()
         with (
             JsonlWriter(join(context.documents(self.domain), name + ".jsonl.zst")) as documents,
             JsonlWriter(join(context.rejected(self.domain), name + ".jsonl.zst")) as rejected,
@@ -118,12 +126,13 @@ class Sink(Step):
             for doc in data:
                 ledger.add(doc)
                 found = verdict(doc)
-                self.stat_update("kept" if found is None else str(found.outcome))
+                outcomes["kept" if found is None else str(found.outcome)] += 1
                 if found is None:
                     documents.write({"id": doc.id, "text": doc.text, "metadata": public_metadata(doc)})
                 elif self._sampled(doc.id):
                     metadata = {**public_metadata(doc), "reason": str(found.reason), "step": found.step}
                     rejected.write({"id": doc.id, "text": doc.text, "metadata": metadata})
+        self.count(outcomes)
         yield from ()
 
     def _sampled(self, id: str) -> bool:

@@ -111,7 +111,8 @@ class LedgerWriter:
     def __exit__(self, *error: Any) -> None:
         if error[0] is None:
             self._flush()
-            self._parquet.close()
+        # Also after an error: left to itself it would write to the closed file.
+        self._parquet.close()
         self._file.__exit__(*error)
 
 

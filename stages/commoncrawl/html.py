@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Generator, Iterator
+from typing import BinaryIO, NamedTuple
 
 from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
 from resiliparse.extract.html2text import extract_plain_text
@@ -50,33 +50,65 @@ def read_html(path: str) -> Iterator[HtmlPage | WetDamage]:
     """
     with open_binary(path) as stream:
         window = Window(stream)
-        start = 0
-        while window.at(start, 1):
+        start: int | None = 0
+        while start is not None and window.at(start, 1):
             stream.seek(start)
-            records = ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=True)
-            here = start
-            read = False
-            try:
-                while (record := next(records, None)) is not None:
-                    here, read = record.stream_pos, False
-                    page = _page(record)
-                    read = True
-                    yield page
-                return
-            except (OSError, ValueError) as error:
-                broken = _member_end(window, here) if read else here
-                yield WetDamage(broken, 0, Reason.damaged_record, str(error)[:200])
-                start = next_member(window, broken + 1)
+            start = yield from _read_on(window, _responses(stream), start)
 
 
-def _member_end(window: Window, offset: int) -> int:
-    """Where a sound gzip member ends, which is where the next one should begin."""
+def _responses(stream: BinaryIO) -> ArchiveIterator:
+    return ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=True)
+
+
+def _read_on(window: Window, records: ArchiveIterator, here: int) -> Generator[HtmlPage | WetDamage, None, int | None]:
+    """Read to the end or to damage; the generator's value is where to go on."""
+    page: HtmlPage | WetDamage | None = None
+    try:
+        while (record := next(records, None)) is not None:
+            if page is not None:
+                yield page
+            here, page = record.stream_pos, None
+            page = _page(record)
+    except (OSError, ValueError) as error:
+        broken = here
+        if page is not None:
+            yield page
+            broken = _member_end(window, here) or here + 1
+        yield WetDamage(broken, 0, Reason.damaged_record, str(error)[:200])
+        return next_member(window, broken + 1)
+    # The last page is only sound when its member is whole; other records may follow it.
+    cut = _cut_member(window, here)
+    if page is not None and cut != here:
+        yield page
+    if cut is not None:
+        yield WetDamage(cut, 0, Reason.truncated_file, "the file ends inside a gzip member")
+    return None
+
+
+def _cut_member(window: Window, offset: int) -> int | None:
+    """Where the gzip member begins that the file's end cuts off, None when all are whole from ``offset`` on."""
+    while data := window.at(offset, 2):
+        if data[0] == 0 or (len(data) == 2 and data != b"\x1f\x8b"):
+            return None  # padding, or not compressed
+        end = _member_end(window, offset)
+        if end is None:
+            return offset
+        offset = end
+    return None
+
+
+def _member_end(window: Window, offset: int) -> int | None:
+    """Where a gzip member ends, which is where the next one should begin; None when it is cut off or damaged."""
     inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    at = offset
-    while not inflate.eof and (data := window.at(at, _FEED)):
-        inflate.decompress(data)
-        at += len(data)
-    return at - len(inflate.unused_data)
+    while data := window.at(offset, _FEED):
+        offset += len(data)
+        try:
+            inflate.decompress(data)
+        except zlib.error:
+            return None
+        if inflate.eof:
+            return offset - len(inflate.unused_data)
+    return None
 
 
 def _page(record: WarcRecord) -> HtmlPage | WetDamage:

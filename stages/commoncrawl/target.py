@@ -63,7 +63,7 @@ def reference_target(
     return Target(threshold, len(scores), int(kept.sum()), int(total[-1]), int(lengths[kept].sum()))
 
 
-def _scored(run: str, others: Thresholds) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def _scored(run: str, others: Thresholds) -> tuple[np.ndarray, np.ndarray]:
     """Reference scores and lengths of the pages that the other decisions keep."""
     scores, lengths = [], []
     for path in list_files(join(run, "ledger", "commoncrawl"), ".parquet"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from llama_data.pipeline.core.block import Rule
@@ -40,8 +41,10 @@ class BatchRule(Rule):
     def _judged(self, docs: list[Document]) -> list[Document]:
         opened = [doc for doc in docs if is_open(doc)]
         if opened:
+            reasons: Counter[str] = Counter()
             for doc, reason in zip(opened, self.judge_all(opened), strict=True):
                 if reason is not None:
                     reject(doc, reason, self.name)
-                    self.stat_update(str(reason))
+                    reasons[str(reason)] += 1
+            self.count(reasons)
         return docs

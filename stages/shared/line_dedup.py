@@ -1,11 +1,11 @@
 """CCNet's line dedup over groups of tasks: every copy of a line that occurs in two documents of a group goes.
 
-Three jobs (cc_net/dedup.py, in another shape): each task writes the sorted hashes of its lines; each partition of
-the hash range merges the tasks of a group and writes the sorted hashes that occur in more than one document; then
-each task reads its documents again and looks every line up. The sorted hashes are memory-mapped, so that the
-processes of a machine share them through the page cache. Lines that repeat inside one document only keep their
-first copy; a document of which nothing is left is rejected. ``copies="first"`` keeps a line in the first
-document of the group that has it.
+Three jobs (cc_net/dedup.py, in another shape): each task writes the hashes of its lines, as they come and sorted; each
+partition of the hash range merges the tasks of a group and writes the sorted hashes that occur in more than one
+document; then each task reads its documents again, and the hashes beside them, and looks every line up. The sorted
+hashes are memory-mapped, so that the processes of a machine share them through the page cache. Lines that repeat
+inside one document only keep their first copy; a document of which nothing is left is rejected. ``copies="first"``
+keeps a line in the first document of the group that has it.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from numpy.typing import NDArray
 
 from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.document import Document, is_open, reject
-from llama_data.pipeline.core.files import atomic_write, is_local, join, read_bytes
+from llama_data.pipeline.core.errors import RunError
+from llama_data.pipeline.core.files import atomic_write, file_size, is_local, join, read_bytes
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.shared.duplicate_table import DuplicateTable, Hashes
 from llama_data.stages.shared.grouped import HASH_GROUPS, hash_groups, partition_range, read_groups, write_groups
-from llama_data.stages.shared.line_hash import hash_lines
+from llama_data.stages.shared.line_hash import hash_line, hash_lines, line_bounds
 from llama_data.stages.shared.utf8_document import set_utf8, utf8_of
 from llama_data.stages.shared.words import copy
 
 BATCH_BYTES = 1 << 19
 Copies = Literal["none", "first"]
-Hashes = NDArray[np.uint64]
 
 _HASH = np.dtype("<u8")
 _NEVER = np.uint32(0xFFFFFFFF)
@@ -93,12 +94,11 @@ class Batch(NamedTuple):
     data: bytes
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
-    hashes: Hashes
     offsets: NDArray[np.int64]
 
 
 def batches(data: Iterable[Document]) -> Iterator[Batch]:
-    """Cut the stream into batches of about a megabyte of open text, and hash their lines."""
+    """Cut the stream into batches of about a megabyte of open text, and find their lines."""
     docs: list[Document] = []
     opened: list[Document] = []
     texts: list[bytes] = []
@@ -117,37 +117,74 @@ def batches(data: Iterable[Document]) -> Iterator[Batch]:
 
 
 def _batch(docs: list[Document], opened: list[Document], texts: list[bytes]) -> Batch:
-    blob = b"\n".join(texts)
-    lines = hash_lines(blob)
-    return Batch(docs, opened, blob, lines.starts, lines.ends, lines.hashes, _line_offsets(texts))
+    blob = b"\n".join(texts) + bytes(8)
+    starts, ends = line_bounds(np.frombuffer(blob, np.uint8)[:-8])
+    return Batch(docs, opened, blob, starts, ends, _line_offsets(texts, starts))
 
 
 def write_line_hashes(work: str, rank: int, texts: Iterable[bytes]) -> None:
-    """Write the sorted hashes of a task's lines, apart those that are already in two of its documents."""
+    """Write the hashes of a task's lines, as they come, and sorted, apart those already in two of its documents."""
     first = _FirstOfDocument()
     kept = [np.empty(0, np.uint64)]
+    with atomic_write(_lines_path(work, rank)) as stream:
+        for some in _stretches(texts):
+            lines = hash_lines(b"\n".join(some))
+            stream.write(np.ascontiguousarray(lines.hashes, _HASH).tobytes())
+            kept.append(lines.hashes[first(lines.hashes, _line_offsets(some, lines.starts))])
+    write_run(work, rank, np.concatenate(kept))
+
+
+def _stretches(texts: Iterable[bytes]) -> Iterator[list[bytes]]:
     some: list[bytes] = []
     size = 0
     for text in texts:
         some.append(text)
         size += len(text)
         if size >= BATCH_BYTES:
-            kept.append(_hashes_of(some, first))
+            yield some
             some, size = [], 0
     if some:
-        kept.append(_hashes_of(some, first))
-    write_run(work, rank, np.concatenate(kept))
+        yield some
 
 
-def _hashes_of(texts: list[bytes], first: _FirstOfDocument) -> Hashes:
-    hashes = hash_lines(b"\n".join(texts)).hashes
-    return hashes[first(hashes, _line_offsets(texts))]
+def _lines_path(work: str, rank: int) -> str:
+    return join(work, "lines", f"{rank:05d}.bin")
 
 
-def _line_offsets(texts: list[bytes]) -> NDArray[np.int64]:
-    offsets = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum([text.count(b"\n") + 1 for text in texts], out=offsets[1:])
-    return offsets
+class _LineHashes:
+    """The hashes that ``write_line_hashes`` left, taken in the same order."""
+
+    def __init__(self, work: str, rank: int) -> None:
+        path = _lines_path(work, rank)
+        self.path = path
+        if is_local(path) and file_size(path):
+            data: NDArray[np.uint8] = np.memmap(path.removeprefix("file://"), np.uint8, "r")
+        else:
+            data = np.frombuffer(read_bytes(path), np.uint8)
+        self.hashes: Hashes = np.asarray(data).view(np.ndarray).view(_HASH)
+        self.at = 0
+
+    def take(self, batch: Batch) -> Hashes:
+        """The hashes of a batch's lines. Raises RunError when these are not the lines that were hashed."""
+        first = self.at
+        self.at += batch.starts.size
+        line = batch.data[batch.starts[0] : batch.ends[0]].decode("utf-8", "surrogatepass")
+        if self.at > self.hashes.size or int(self.hashes[first]) != hash_line(line):
+            raise self.changed()
+        return self.hashes[first : self.at]
+
+    def changed(self) -> RunError:
+        """What to say when the input is not what it was."""
+        return RunError(
+            f"{self.path}: the input has changed since its lines were hashed; run the domain again from new"
+        )
+
+
+def _line_offsets(texts: list[bytes], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first line of every text, and the number of lines; ``starts`` are those of the lines of all, joined."""
+    begins = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum([len(text) + 1 for text in texts], out=begins[1:])
+    return np.searchsorted(starts, begins)
 
 
 class WriteLineHashes(Step):
@@ -236,76 +273,6 @@ def with_owners(once: Sequence[Hashes], often: Sequence[Hashes], first: int) -> 
     return DuplicateTable(found, owners)
 
 
-@njit(cache=True, nogil=True)
-def _look_up(hashes, table, buckets, shift, low, found):  # type: ignore[no-untyped-def]
-    """Set ``found`` to the place in the sorted table of every hash that is there."""
-    count = np.uint64(buckets.size - 1)
-    for n in range(hashes.size):
-        value = hashes[n]
-        bucket = (value - low) >> shift
-        if value < low or bucket >= count:
-            continue
-        for at in range(buckets[bucket], buckets[bucket + np.uint64(1)]):
-            if table[at] == value:
-                found[n] = at
-                break
-
-
-class DuplicateTable:
-    """Sorted hashes with buckets of about eight: a look-up touches one place of the buckets and one of the hashes.
-
-    A file is a header of four uint64 (hashes, buckets, whether owners follow, shift), one more uint64 (the least hash),
-    the buckets' offsets (uint64), the hashes, the owners (uint32).
-    """
-
-    def __init__(self, hashes: Hashes, owners: NDArray[np.uint32] | None) -> None:
-        self.hashes = hashes
-        self.owners = owners
-        self.low = int(hashes[0]) if hashes.size else 0
-        span = int(hashes[-1]) - self.low if hashes.size else 0
-        self.shift = 0
-        while self.shift < 63 and (span >> self.shift) + 1 > max(1, hashes.size // 8):
-            self.shift += 1
-        bucket = (hashes - np.uint64(self.low)) >> np.uint64(self.shift)
-        self.buckets: Hashes = np.searchsorted(bucket, np.arange((span >> self.shift) + 2, dtype=np.uint64)).astype(
-            np.uint64
-        )
-
-    def write(self, path: str) -> None:
-        """Write the file, atomically."""
-        header = [self.hashes.size, self.buckets.size, int(self.owners is not None), self.shift, self.low]
-        with atomic_write(path) as stream:
-            stream.write(np.array(header, "<u8").tobytes())
-            stream.write(self.buckets.astype("<u8").tobytes())
-            stream.write(np.ascontiguousarray(self.hashes, "<u8").tobytes())
-            if self.owners is not None:
-                stream.write(np.ascontiguousarray(self.owners, "<u4").tobytes())
-
-    @classmethod
-    def open(cls, path: str) -> DuplicateTable:
-        """Map the file into memory; from an object store it is read whole."""
-        table = cls.__new__(cls)
-        if is_local(path):
-            data: NDArray[np.uint8] = np.memmap(path.removeprefix("file://"), np.uint8, "r")
-        else:
-            data = np.frombuffer(read_bytes(path), np.uint8)
-        size, buckets, owned, table.shift, table.low = (int(n) for n in data[:40].view("<u8"))
-        at = 40 + 8 * buckets
-        # A memmap is slow to slice and to pass to kernels; a plain array over the same memory is not.
-        plain = np.asarray(data).view(np.ndarray)
-        table.buckets = plain[40:at].view("<u8")
-        table.hashes = plain[at : at + 8 * size].view("<u8")
-        table.owners = plain[at + 8 * size : at + 12 * size].view("<u4") if owned else None
-        return table
-
-    def look_up(self, hashes: Hashes) -> NDArray[np.int64]:
-        """The place of each hash in the table, -1 for those that are not there."""
-        found = np.full(hashes.size, -1, np.int64)
-        if self.hashes.size:
-            _look_up(hashes, self.hashes, self.buckets, np.uint64(self.shift), np.uint64(self.low), found)
-        return found
-
-
 KEPT, DUPLICATE, REPEAT = 0, 1, 2
 """What becomes of a line: it stays, it also occurs in another document, or earlier in this one."""
 
@@ -346,20 +313,24 @@ class DropDuplicateLines(Step):
         tables = [DuplicateTable.open(path) for path in paths]
         seen = [np.zeros(table.hashes.size if table.owners is not None else 0, np.bool_) for table in tables]
         first = _FirstOfDocument()
+        lines = _LineHashes(self.work, rank)
         for batch in batches(data):
             if batch.open:
-                again = ~first(batch.hashes, batch.offsets)
-                gone = np.zeros(batch.hashes.size, np.bool_)
+                hashes = lines.take(batch)
+                again = ~first(hashes, batch.offsets)
+                gone = np.zeros(hashes.size, np.bool_)
                 for table, marks in zip(tables, seen, strict=True):
-                    gone |= _gone(table, marks, batch.hashes, again, rank)
+                    gone |= _gone(table, marks, hashes, again, rank)
                 codes = np.where(gone, DUPLICATE, np.where(again, REPEAT, KEPT)).astype(np.uint8)
                 self._apply(batch, codes)
             yield from batch.docs
+        if lines.at != lines.hashes.size:
+            raise lines.changed()
 
     def _apply(self, batch: Batch, codes: NDArray[np.uint8]) -> None:
-        out = np.empty(len(batch.data) + 9, np.uint8)
+        out = np.empty(len(batch.data) + 1, np.uint8)
         places = np.zeros(batch.offsets.size, np.int64)
-        data = np.frombuffer(batch.data + bytes(8), np.uint8)
+        data = np.frombuffer(batch.data, np.uint8)
         _cut(data, batch.starts, batch.ends, batch.offsets, codes, out, places)
         kept_bytes = out[: places[-1]].tobytes()
         counts = [np.add.reduceat(codes == code, batch.offsets[:-1], dtype=np.int64) for code in range(3)]

@@ -195,15 +195,21 @@ def _blocks(src, starts, ends, table, buffer, first, count):  # type: ignore[no-
             block += blocks
 
 
+def line_bounds(text: Bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the lines of a text, cut at ``\\n``, begin and end."""
+    breaks = np.flatnonzero(text == 10)
+    starts = np.empty(breaks.size + 1, np.int64)
+    ends = np.empty(breaks.size + 1, np.int64)
+    starts[0], ends[-1] = 0, text.size
+    starts[1:], ends[:-1] = breaks + 1, breaks
+    return starts, ends
+
+
 def hash_lines(data: bytes) -> Lines:
     """Split UTF-8 text at ``\\n`` and hash every line; a blank line has the hash of the empty string."""
     size = len(data)
     source: Bytes = np.frombuffer(data + bytes(8), np.uint8)  # kernels read eight bytes at a time
-    breaks = np.flatnonzero(source[:size] == 10)
-    starts = np.empty(breaks.size + 1, np.int64)
-    ends = np.empty(breaks.size + 1, np.int64)
-    starts[0], ends[-1] = 0, size
-    starts[1:], ends[:-1] = breaks + 1, breaks
+    starts, ends = line_bounds(source[:size])
     first = np.empty_like(starts)
     count = np.empty_like(starts)
     # Lower-casing lengthens UTF-8 by half at most; padding takes up to 72 bytes a line.

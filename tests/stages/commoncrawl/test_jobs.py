@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from llama_data.pipeline.core.errors import InputError, ModelError
+from llama_data.pipeline.core.errors import InputError, ModelError, RunError
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.job import RunContext
 from llama_data.stages.commoncrawl.jobs import Settings, dedup_groups, jobs
@@ -115,6 +115,17 @@ def test_a_page_of_shared_lines_only_is_rejected_and_damage_is_a_row(
         ("rejected", "all_lines_duplicated"),
         ("rejected", "all_lines_duplicated"),
     ]
+
+
+def test_input_that_changes_between_the_jobs_is_refused(run: RunContext, run_jobs: Any) -> None:
+    path = Path(run.input) / "a.wet.gz"
+    wet(path, [f"T\n{lettered(unique(5))}", f"T\n{lettered(unique(6))}"])
+    first, second, third = jobs(without_models(), run)
+    run_jobs([first, second])
+    for changed in ([f"T\n{lettered(unique(7))}"] * 2, [f"T\n{lettered(unique(5))}"]):
+        wet(path, changed)
+        with pytest.raises(RunError, match="changed"):
+            run_jobs([third])
 
 
 def test_groups_are_shards_of_a_dump_and_never_cross_dumps() -> None:

@@ -9,7 +9,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llama_data.stages.shared.line_dedup import DuplicateTable, _FirstOfDocument, duplicates, with_owners, write_run
+from llama_data.stages.shared.duplicate_table import DuplicateTable
+from llama_data.stages.shared.line_dedup import _FirstOfDocument, duplicates, with_owners, write_run
 
 number = st.one_of(st.integers(0, 30), st.integers(0, 2**64 - 1), st.sampled_from([0, 2**63, 2**64 - 1]))
 runs = st.lists(st.lists(number, max_size=30), max_size=5)

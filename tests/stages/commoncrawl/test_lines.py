@@ -1,0 +1,89 @@
+"""The kernels that strip and count a page's lines do what plain Python does, on any bytes."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.commoncrawl.html import HtmlPage, read_html
+from llama_data.stages.commoncrawl.lines import Text, page_text, strip_pages
+from llama_data.stages.shared.wet import WetDamage
+
+awkward = st.sampled_from([
+    *(b"", b" ", b"\n", b"\r", b"\r\n", b"\t", b"\x00", b"\x1c", b"\x85", b"\xc2\x85", b"\xc2\xa0", b"\xe2\x80\xa8"),
+    *(b"\xe3\x80\x80", b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xe0\x80\x80", b"\xf4\x90\x80\x80", b"\xf0\x9f\x98"),
+    *("é".encode(), "日本".encode(), "\U0001f600".encode(), b"plain words and more", b"x" * 30, b"\xf0\x80\x80\x80"),
+])  # fmt: skip
+pages = st.lists(st.one_of(awkward, st.binary(max_size=12), st.text(max_size=12).map(str.encode)), max_size=20).map(
+    b"".join
+)
+
+
+def plain(body: bytes, skip: int) -> Text:
+    """Lines are stripped of whole characters; what is no UTF-8 is replaced after that."""
+    lines = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    if lines[-1] == b"":
+        lines.pop()
+    kept = [line.decode("utf-8", "surrogateescape").strip().encode("utf-8", "surrogateescape") for line in lines[skip:]]
+    text = b"\n".join(kept).decode("utf-8", "replace")
+    return Text(text.encode(), len(text), text.count("\n") + 1 if text else 0)
+
+
+@given(st.lists(pages, max_size=5))
+@example([b"t\nok \xff\xc2\x85", b"", b"t", b"t\n"])
+def test_pages_are_stripped_and_counted_as_in_plain_python(bodies: list[bytes]) -> None:
+    ends = np.cumsum([len(body) for body in bodies], dtype=np.int64)
+    bounds = np.array([ends - [len(body) for body in bodies], ends], np.int64).T.copy()
+    data = b"".join(bodies) + bytes(8)
+    assert list(strip_pages(data, bounds)) == [plain(body, 1) for body in bodies]
+    assert list(strip_pages(data, bounds, "keep")) == [plain(body, 0) for body in bodies]
+
+
+def test_every_character_is_counted_as_one() -> None:
+    text = "".join(chr(point) for point in range(0x20, 0x110000) if not 0xD800 <= point < 0xE000 and point != 0x85)
+    assert page_text(b"title\n" + text.encode()) == text.strip()
+
+
+def response(number: int, kind: str = "text/html") -> bytes:
+    body = f"<html><title>Page {number}</title><body><p>{'Words of it. ' * 300}{number}</p></body></html>"
+    http = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    head = ["WARC/1.0", "WARC-Type: response", f"WARC-Target-URI: http://example.org/{number}"]
+    head += ["Content-Type: application/http; msgtype=response", f"Content-Length: {len(http)}"]
+    return ("\r\n".join(head) + "\r\n\r\n" + http + "\r\n\r\n").encode()
+
+
+@pytest.mark.parametrize("place", [0, 3, 12, 60, -20, -6, -3])
+@pytest.mark.parametrize("broken", [0, 1, 2, 4])
+def test_a_damaged_response_costs_that_response_only(tmp_path: Path, place: int, broken: int) -> None:
+    members = [gzip.compress(response(number)) for number in range(5)]
+    offsets = [sum(map(len, members[:number])) for number in range(5)]
+    damaged = bytearray(members[broken])
+    damaged[place] ^= 0xFF
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(b"".join([*members[:broken], bytes(damaged), *members[broken + 1 :]]))
+    found = list(read_html(str(path)))
+    sound = [offset for number, offset in enumerate(offsets) if number != broken]
+    assert [page.offset for page in found if isinstance(page, HtmlPage)] == sound
+    assert [(one.offset, one.reason) for one in found if isinstance(one, WetDamage)] == [
+        (offsets[broken], Reason.damaged_record)
+    ]
+
+
+@pytest.mark.parametrize("cut", [5, 60, -5])
+def test_a_warc_file_cut_short_is_reported(tmp_path: Path, cut: int) -> None:
+    members = [gzip.compress(response(number)) for number in range(3)]
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(members[0] + members[1] + members[2][:cut])
+    found = list(read_html(str(path)))
+    assert [(type(one), one.offset) for one in found] == [
+        (HtmlPage, 0),
+        (HtmlPage, len(members[0])),
+        (WetDamage, len(members[0] + members[1])),
+    ]
+    assert len({one.key for one in found}) == 3
