@@ -7,13 +7,13 @@ import hashlib
 import importlib
 import io
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import fsspec  # type: ignore[import-untyped]
 import orjson
 from datatrove.executor import LocalPipelineExecutor  # type: ignore[import-untyped]
 from loguru import logger
@@ -24,6 +24,8 @@ from llama_data.pipeline.core.files import (
     Split,
     atomic_write,
     exists,
+    file_system,
+    is_local,
     join,
     list_files,
     read_bytes,
@@ -76,7 +78,21 @@ def domain_jobs(recipe: Recipe, domain: str) -> list[Job]:
         raise RequestError(f"{domain}: the recipe {recipe.name!r} has no settings for this stage; it has: {have}")
     stage = importlib.import_module(f"llama_data.stages.{domain}.jobs")
     jobs: list[Job] = stage.jobs(settings, recipe.context(domain))
+    _check_inputs(jobs, recipe)
     return jobs
+
+
+def _check_inputs(jobs: Sequence[Job], recipe: Recipe) -> None:
+    """Refuse inputs that the run has written itself, as when its folder lies inside the input."""
+    if not is_local(recipe.path()):
+        return
+    own = tuple(os.path.abspath(recipe.path(name)) + os.sep for name in ("documents", "ledger", "rejected", "logs"))
+    for split in input_splits(jobs):
+        if is_local(split.path) and os.path.abspath(split.path).startswith(own):
+            raise RequestError(
+                f"{split.path}: the globs of the inputs match what the run has written; "
+                "give an --output outside of the input, or narrower `inputs`"
+            )
 
 
 def input_splits(jobs: Sequence[Job]) -> list[Split]:
@@ -107,6 +123,7 @@ def prepare(
     Raises:
         RequestError: the folder holds output of other inputs or settings, or files of someone else.
     """
+    _check_output(recipe)
     record = recipe.path("logs", group, "made-from.json")
     current = fingerprint(jobs, settings)
     if exists(record) and not overwrite:
@@ -126,6 +143,18 @@ def prepare(
         remove_tree(folder)
     with atomic_write(record) as stream:
         stream.write(orjson.dumps({"fingerprint": current, "settings": settings}, default=str))
+
+
+def _check_output(recipe: Recipe) -> None:
+    """Refuse an output that cannot be a folder of ours."""
+    output = recipe.path()
+    file_system(output)
+    if is_local(output):
+        try:
+            os.makedirs(output.removeprefix("file://"), exist_ok=True)
+            os.listdir(output.removeprefix("file://"))
+        except OSError as error:
+            raise RequestError(f"{output}: cannot be used as the run's folder: {error.strerror}") from None
 
 
 def execute(jobs: Sequence[Job], recipe: Recipe, progress: Progress) -> list[Launched]:
@@ -236,7 +265,7 @@ def write_recipe(recipe: Recipe) -> None:
 
 def local_folder(url: str) -> str:
     """The path of a local folder. Raises RequestError for a remote one."""
-    fs, path = fsspec.core.url_to_fs(url)
+    fs, path = file_system(url)
     if "file" not in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)):
         raise RequestError(f"{url}: this command needs a local folder")
     return join(path)

@@ -51,13 +51,22 @@ def is_local(path: str) -> bool:
     return "://" not in path or path.startswith("file://")
 
 
+def file_system(url: str) -> tuple[Any, str]:
+    """fsspec's file system for a path or URL, and the path in it. Raises InputError when there is none for it."""
+    try:
+        found: tuple[Any, str] = fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError) as error:
+        raise InputError(f"{url}: this kind of address cannot be opened: {error}") from None
+    return found
+
+
 def list_inputs(root: str, patterns: Sequence[str]) -> list[Split]:
     """Whole files below ``root`` that match any of the globs, sorted by name, each once.
 
     Raises:
         InputError: the folder does not exist, or nothing matches.
     """
-    fs, base = fsspec.core.url_to_fs(root)
+    fs, base = file_system(root)
     if not fs.exists(base):
         raise InputError(f"{root}: no such folder; expected the input that holds {', '.join(patterns)}")
     if fs.isfile(base):
@@ -77,13 +86,13 @@ def list_inputs(root: str, patterns: Sequence[str]) -> list[Split]:
 
 def exists(path: str) -> bool:
     """True when there is a file or folder at the path."""
-    fs, target = fsspec.core.url_to_fs(path)
+    fs, target = file_system(path)
     return bool(fs.exists(target))
 
 
 def list_files(folder: str, suffix: str) -> list[str]:
     """Sorted paths of the files directly below ``folder`` that end with ``suffix``; empty when there is none."""
-    fs, base = fsspec.core.url_to_fs(folder)
+    fs, base = file_system(folder)
     if not fs.isdir(base):
         return []
     names = sorted(path for path in fs.ls(base, detail=False) if path.endswith(suffix))
@@ -92,25 +101,27 @@ def list_files(folder: str, suffix: str) -> list[str]:
 
 def file_size(path: str) -> int:
     """Size of a file in bytes."""
-    fs, target = fsspec.core.url_to_fs(path)
+    fs, target = file_system(path)
     return int(fs.size(target) or 0)
 
 
 def remove_tree(folder: str) -> None:
     """Remove a folder of a run and all it holds, if it is there."""
-    fs, base = fsspec.core.url_to_fs(folder)
+    fs, base = file_system(folder)
     if fs.exists(base):
         fs.rm(base, recursive=True)
 
 
 def open_binary(path: str) -> BinaryIO:
-    """Open a file for reading bytes. Raises InputError when there is none."""
+    """Open a file for reading bytes. Raises InputError when there is none, or none that may be read."""
     try:
         if is_local(path):
             return open(path.removeprefix("file://"), "rb")
         return cast("BinaryIO", fsspec.open(path, "rb").open())
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
+    except (PermissionError, IsADirectoryError) as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def read_bytes(path: str) -> bytes:
@@ -186,7 +197,7 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
     object visible only when it is complete, so there the upload is simply abandoned on an error.
     """
     if not is_local(path):
-        fs, target = fsspec.core.url_to_fs(path)
+        fs, target = file_system(path)
         stream = fs.open(target, "wb")
         try:
             yield cast("BinaryIO", stream)

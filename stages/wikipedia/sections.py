@@ -34,7 +34,7 @@ def assemble(text: str, language: str) -> str:
     """
     sections = split_sections(text)
     for section in sections:
-        section.blocks = [kept for block in section.blocks if (kept := _without_pointers(block, language))]
+        section.blocks = [left for block in section.blocks if (left := _without_pointers(block, language))]
     kept: list[Section] = []
     dropping: int | None = None
     for section in sections:

@@ -86,6 +86,34 @@ def test_files_that_the_run_did_not_make_are_never_removed_unasked(tmp_path: Pat
     assert not mine.exists()
 
 
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_an_output_that_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
+    source = books(tmp_path / "in", 1)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RequestError, match="cannot be used as the run's folder"):
+        run(recipe(source, tmp_path / name))
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_run_does_not_read_what_it_wrote(tmp_path: Path) -> None:
+    source = books(tmp_path / "in", 1)
+    mine = source / "run" / "documents" / "other"
+    mine.mkdir(parents=True)
+    (mine / "a.txt").write_text("text")
+    with pytest.raises(RequestError, match="what the run has written"):
+        jobs.domain_jobs(recipe(source, source / "run"), "books")
+    run(recipe(source, tmp_path / "out"))
+
+
+@pytest.mark.parametrize("url", ["nonsense://x", "s3nonsense://x/y"])
+def test_an_address_of_an_unknown_kind_is_one_sentence(tmp_path: Path, url: str) -> None:
+    source, output = books(tmp_path / "in", 1), tmp_path / "out"
+    for wrong in ({"input": url}, {"output": url}):
+        changes = {"domains": {"books": {}}, "input": str(source), "output": str(output), **wrong}
+        with pytest.raises(InputError, match="this kind of address cannot be opened"):
+            run(load_recipe("llama", changes))
+
+
 def test_a_stage_that_the_recipe_lacks_is_named(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"arxiv: the recipe 'llama' has no settings .* it has: books"):
         jobs.domain_jobs(recipe(tmp_path, tmp_path / "run"), "arxiv")
