@@ -152,9 +152,10 @@ def _check_output(recipe: Recipe) -> None:
     if is_local(output):
         try:
             os.makedirs(output.removeprefix("file://"), exist_ok=True)
-            os.listdir(output.removeprefix("file://"))
         except OSError as error:
             raise RequestError(f"{output}: cannot be used as the run's folder: {error.strerror}") from None
+        if not os.access(output.removeprefix("file://"), os.R_OK | os.W_OK | os.X_OK):
+            raise RequestError(f"{output}: cannot be used as the run's folder: no permission to write there")
 
 
 def execute(jobs: Sequence[Job], recipe: Recipe, progress: Progress) -> list[Launched]:

@@ -25,7 +25,22 @@ def tokenize(
     """Encode documents and pack them into rows of seq_len + 1 tokens, domain by domain."""
     changes = options.overrides(output=output, workers=workers, executor=executor)
     recipe = options.recipe_for_run(config, changes)
-    tokenize_domains(recipe, list(domain) if domain else recipe.chosen(), overwrite=overwrite)
+    tokenize_domains(recipe, list(domain) if domain else _with_documents(recipe), overwrite=overwrite)
+
+
+def _with_documents(recipe: Recipe) -> list[str]:
+    """The recipe's domains that have documents; the others are said. Raises RequestError when none has."""
+    from llama_data.pipeline.core.errors import RequestError
+    from llama_data.pipeline.core.files import list_files
+
+    chosen = recipe.chosen()
+    found = [domain for domain in chosen if list_files(recipe.context().documents(domain), ".jsonl.zst")]
+    if not found:
+        raise RequestError(f"{recipe.path('documents')}: no documents; run `llama-data run` first")
+    if found != chosen:
+        left = ", ".join(domain for domain in chosen if domain not in found)
+        typer.echo(f"  no documents, so left out: {left}", err=True)
+    return found
 
 
 def tokenizer_model(recipe: Recipe) -> str:

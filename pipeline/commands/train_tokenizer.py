@@ -30,12 +30,22 @@ def train(recipe: Recipe, *, overwrite: bool = False) -> None:
 
     from llama_data.pipeline import jobs
     from llama_data.pipeline.core.errors import RequestError
-    from llama_data.pipeline.core.files import read_bytes, remove_tree
+    from llama_data.pipeline.core.files import list_files, read_bytes, remove_tree
     from llama_data.tokenizer.train import train_jobs
 
     if recipe.tokenizer.model is not None:
         raise RequestError(f"the recipe names an existing tokenizer ({recipe.tokenizer.model}): nothing to train")
     context, folder = recipe.context(), recipe.path("tokenizer")
+    missing = [
+        domain
+        for domain, share in recipe.mix.weights.items()
+        if share > 0 and not list_files(context.documents(domain), ".jsonl.zst")
+    ]
+    if missing:
+        raise RequestError(
+            f"{recipe.path('documents')}: no documents of {', '.join(missing)}, which have a share of the mix; "
+            f"run `llama-data run {missing[0]}` first, or leave them out of mix.weights in the recipe"
+        )
     made = train_jobs(context, weights=recipe.mix.weights, settings=recipe.tokenizer)
     settings = {**recipe.tokenizer.model_dump(mode="json"), "weights": recipe.mix.weights, "seed": recipe.seed}
     jobs.prepare("tokenizer", made, recipe, settings, overwrite=overwrite, outputs=[folder])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import fnmatch
 import gzip
 import io
 import lzma
@@ -64,13 +65,15 @@ def list_inputs(root: str, patterns: Sequence[str]) -> list[Split]:
     """Whole files below ``root`` that match any of the globs, sorted by name, each once.
 
     Raises:
-        InputError: the folder does not exist, or nothing matches.
+        InputError: the folder does not exist or holds one that may not be read, or nothing matches.
     """
     fs, base = file_system(root)
     if not fs.exists(base):
         raise InputError(f"{root}: no such folder; expected the input that holds {', '.join(patterns)}")
     if fs.isfile(base):
         return [Split(path=root, name=os.path.basename(base), size=int(fs.size(base) or 0))]
+    if is_local(root):
+        _check_readable(base, patterns)
     found: dict[str, Split] = {}
     prefix = base.rstrip("/") + "/"
     for pattern in patterns:
@@ -82,6 +85,29 @@ def list_inputs(root: str, patterns: Sequence[str]) -> list[Split]:
     if not found:
         raise InputError(f"{root}: no file matches {', '.join(patterns)}")
     return [found[name] for name in sorted(found)]
+
+
+def _check_readable(base: str, patterns: Sequence[str]) -> None:
+    """Globbing steps over folders that may not be read without a word; here they are an error."""
+    unreadable: list[str] = []
+    for _ in os.walk(base, onerror=lambda error: unreadable.append(str(error.filename))):
+        pass
+    for folder in unreadable:
+        parts = os.path.relpath(folder, base).split(os.sep)
+        if folder == base or any(_reaches(pattern.split("/"), parts) for pattern in patterns):
+            raise InputError(f"{folder}: this folder cannot be read; change its permissions, or narrow `inputs`")
+
+
+def _reaches(pattern: list[str], folder: list[str]) -> bool:
+    """True when a glob looks into a folder; both in parts, relative to the same place."""
+    for index, part in enumerate(folder):
+        if index >= len(pattern) - 1:
+            return False
+        if pattern[index] == "**":
+            return True
+        if not fnmatch.fnmatchcase(part, pattern[index]):
+            return False
+    return True
 
 
 def exists(path: str) -> bool:

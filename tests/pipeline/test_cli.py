@@ -109,6 +109,21 @@ def test_one_file_needs_no_recipe_and_why_explains_it(tmp_path: Path) -> None:
     assert "BAD" in spoilt.stdout
 
 
+def test_verbs_after_run_say_which_documents_are_missing(tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text(book(3))
+    run, recipe = tmp_path / "run", tmp_path / "one.yaml"
+    assert llama_data("run", "books", "--input", tmp_path / "book.txt", "--output", run).returncode == 0
+    done = llama_data("train-tokenizer", "--output", run)
+    assert done.returncode == 2
+    assert "no documents of commoncrawl, c4," in done.stderr
+    text = "extends: llama\nmix: {weights: {books: 1.0}}\ntokenizer: {vocab_size: 300}\ntokens: {seq_len: 64}\n"
+    recipe.write_text(text)
+    assert llama_data("train-tokenizer", "-c", recipe, "--output", run).returncode == 0
+    done = llama_data("tokenize", "-c", recipe, "--output", run)
+    assert done.returncode == 0, done.stderr
+    assert "left out: commoncrawl, c4," in done.stderr
+
+
 def test_plan_writes_nothing(tmp_path: Path) -> None:
     (tmp_path / "books").mkdir()
     (tmp_path / "books" / "a.txt").write_text(book(4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,29 @@ def test_missing_inputs_are_named(tmp_path: Path) -> None:
         list_inputs(str(tmp_path / "absent"), ["*.txt"])
     with pytest.raises(InputError, match=r"no file matches \*\.txt"):
         list_inputs(str(tmp_path), ["*.txt"])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "looks_there"),
+    [("**/*.txt", True), ("a/*.txt", True), ("*/*.txt", True), ("b/*.txt", False), ("*.txt", False), ("a/b.txt", True)],
+)
+def test_a_folder_that_may_not_be_read_is_an_error_where_inputs_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str, looks_there: bool
+) -> None:
+    for name in ("x.txt", "b/x.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+
+    def walk(base: str, onerror: Callable[[OSError], None]) -> list[object]:
+        onerror(PermissionError(13, "Permission denied", f"{base}/a"))
+        return []
+
+    monkeypatch.setattr("os.walk", walk)
+    if looks_there:
+        with pytest.raises(InputError, match="a: this folder cannot be read"):
+            list_inputs(str(tmp_path), [pattern])
+    else:
+        assert list_inputs(str(tmp_path), [pattern])
 
 
 def test_json_lines_round_trip_and_a_damaged_file_names_the_line(tmp_path: Path) -> None:
