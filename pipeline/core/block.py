@@ -90,6 +90,7 @@ class Rule(Step):
 
     def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Judge the documents that are still open and pass every one on."""
+        reasons: Counter[str] = Counter()
         for doc in data:
             if is_open(doc):
                 try:
@@ -99,8 +100,9 @@ class Rule(Step):
                 else:
                     if reason is not None:
                         reject(doc, reason, self.name)
-                        self.stat_update(str(reason))
+                        reasons[str(reason)] += 1
             yield doc
+        self.count(reasons)
 
 
 class Sink(Step):

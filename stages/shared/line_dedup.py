@@ -335,15 +335,18 @@ class DropDuplicateLines(Step):
         kept_bytes = out[: places[-1]].tobytes()
         counts = [np.add.reduceat(codes == code, batch.offsets[:-1], dtype=np.int64) for code in range(3)]
         rows = zip(batch.open, places[:-1].tolist(), places[1:].tolist(), *(c.tolist() for c in counts), strict=True)
+        rejected = 0
         for doc, start, end, kept, duplicated, repeated in rows:
             doc.metadata["_lines_duplicated"] = duplicated
             doc.metadata["_lines_repeated"] = repeated
             doc.metadata["removed_lines"] = duplicated + repeated
             if kept == 0:
                 reject(doc, Reason.all_lines_duplicated, self.name)
-                self.stat_update(str(Reason.all_lines_duplicated))
+                rejected += 1
             elif duplicated or repeated:
                 set_utf8(doc, kept_bytes[start:end])
+        if rejected:
+            self.count({str(Reason.all_lines_duplicated): rejected})
 
 
 def _gone(
