@@ -44,7 +44,7 @@ def main() -> None:
         for part in range(options.parts):
             list(step.run(None, part, options.parts))
         found = time.perf_counter()
-        DuplicateTable(pool[:8], None).look_up(pool[:8])  # loads the kernel
+        DuplicateTable(np.sort(pool[:8]), None).look_up(pool[:8])  # loads the kernel
         loaded = time.perf_counter()
         tables = [DuplicateTable.open(join(work, "duplicates", f"00000-{p:05d}.bin")) for p in range(options.parts)]
         hits = sum(int((table.look_up(hashes) >= 0).sum()) for table in tables)
