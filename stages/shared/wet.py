@@ -79,11 +79,7 @@ def read_wet(path: str) -> Iterator[WetRecord | WetDamage]:
 
 
 def read_wet_batches(path: str) -> Iterator[WetBatch | WetRecord | WetDamage]:
-    """``read_wet``, with the pages of a sound stretch of the file in one batch.
-
-    Raises:
-        InputError: there is no such file.
-    """
+    """``read_wet``, with the pages of a sound stretch of the file in one batch."""
     with open_binary(path) as stream:
         head = stream.read(2)
         stream.seek(0)
