@@ -168,7 +168,7 @@ def collect(
     counts = {domain: Counts() for domain in budgets}
     for rank, domain in enumerate(groups):
         with open_binary(join(work, f"{rank:05d}.parquet")) as stream:
-            table = pq.read_table(stream)
+            table = pq.ParquetFile(stream).read(use_threads=False)
         lowest[domain].add(table.column("key").to_numpy(), table.column("line").to_pylist())
         counts[domain].add(Counts(**orjson.loads(read_bytes(join(work, f"{rank:05d}.json")))))
     for part in lowest.values():

@@ -313,9 +313,12 @@ class Shard:
         return offsets
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """A column other than ``tokens``, whole."""
+        """A column other than ``tokens``, whole.
+
+        Without Arrow's threads: one that still holds a Python stream when the program ends aborts it.
+        """
         with open_binary(self.path) as stream:
-            return pq.read_table(stream, columns=[name]).column(0)
+            return pq.ParquetFile(stream).read(columns=[name], use_threads=False).column(0)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -100,7 +100,7 @@ def _verify_rows(shard: Shard) -> list[Problem]:
         try:
             with open_binary(shard.path) as stream:
                 reader = pq.ParquetFile(stream, page_checksum_verification=True)
-                table = reader.read_row_group(number)
+                table = reader.read_row_group(number, use_threads=False)
                 starts = table.column("doc_starts").combine_chunks()
                 first = table.column("origin_row").to_numpy() == 0 if footer.kind == "mix" else None
         except DAMAGE as error:

@@ -62,7 +62,7 @@ def _parquet(file: str, row: int | None, limit: int, tokenizer: str | None) -> N
         with open_binary(file) as stream:
             parquet = pq.ParquetFile(stream)
             is_shard = FOOTER_KEY.encode() in (parquet.metadata.metadata or {})
-            head = [] if is_shard else parquet.read().slice(0, limit).to_pylist()
+            head = [] if is_shard else parquet.read(use_threads=False).slice(0, limit).to_pylist()
     except (OSError, ValueError) as error:
         raise InputError(f"{file}: not a readable parquet file: {error}") from None
     if not is_shard:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.errors import InputError, RequestError
-from llama_data.pipeline.core.files import join, list_files, open_binary
+from llama_data.pipeline.core.files import join, list_files
+from llama_data.pipeline.core.ledger import read_table
 from llama_data.stages.commoncrawl.thresholds import Thresholds, decide
 
 _COLUMNS = ("language", "language_score", "perplexity_bucket", "reference_score", "chars_out")
@@ -67,9 +67,7 @@ def _scored(run: str, others: Thresholds) -> tuple[np.ndarray, np.ndarray]:
     """Reference scores and lengths of the pages that the other decisions keep."""
     scores, lengths = [], []
     for path in list_files(join(run, "ledger", "commoncrawl"), ".parquet"):
-        with open_binary(path) as stream:
-            rows = pq.read_table(stream, columns=list(_COLUMNS)).to_pylist()
-        for row in rows:
+        for row in read_table(path, _COLUMNS).to_pylist():
             if row["reference_score"] is not None and decide(row, others) is None:
                 scores.append(row["reference_score"])
                 lengths.append(row["chars_out"])

@@ -69,7 +69,7 @@ class AnnotatedReader(Reader):
         """
         documents = read_jsonl(documents_of(split.path))
         with open_binary(split.path) as stream:
-            rows = pq.ParquetFile(stream).iter_batches(batch_size=4096)
+            rows = pq.ParquetFile(stream).iter_batches(batch_size=4096, use_threads=False)
             for row in (row for batch in rows for row in batch.to_pylist()):
                 yield self._document(row, documents, split)
 

@@ -97,7 +97,7 @@ def parquet_rows(path: str) -> Iterator[tuple[int, dict[str, Any] | RecordError]
         for group in range(file.num_row_groups):
             following = number + file.metadata.row_group(group).num_rows
             try:
-                for batch in file.iter_batches(_BATCH, row_groups=[group], columns=columns):
+                for batch in file.iter_batches(_BATCH, row_groups=[group], columns=columns, use_threads=False):
                     for row in batch.to_pylist():
                         yield number, row
                         number += 1

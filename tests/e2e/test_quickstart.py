@@ -108,7 +108,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(quickstart: Path, tmp
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
         deadline = time.monotonic() + 120
-        while process.poll() is None and len(list(run.rglob("completions/*"))) < completed:
+        while process.poll() is None and len(list((run / "logs").rglob("completions/*"))) < completed:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGKILL)
