@@ -36,6 +36,7 @@ COLUMNS = {
     "removed_lines": "int64",
     "lines_duplicated": "int64",
     "lines_repeated": "int64",
+    "removed_sample": "string",
 }
 Bucket = Literal["head", "middle", "tail", "all"]
 

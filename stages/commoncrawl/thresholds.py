@@ -20,7 +20,7 @@ from llama_data.stages.shared.language import THRESHOLD as LANGUAGE_THRESHOLD
 from llama_data.stages.shared.language import language_reason
 from llama_data.stages.shared.perplexity import ALL, HEAD, MIDDLE, perplexity_reason
 
-LEDGER_ONLY = ("lines_duplicated", "lines_repeated")
+LEDGER_ONLY = ("lines_duplicated", "lines_repeated", "removed_sample")
 
 
 class Thresholds(Strict):

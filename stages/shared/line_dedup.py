@@ -29,6 +29,8 @@ from llama_data.stages.shared.utf8_document import set_utf8, utf8_of
 from llama_data.stages.shared.words import copy
 
 BATCH_BYTES = 1 << 19
+SAMPLE_BITS = 10
+SAMPLE_CHARS = 500
 Copies = Literal["none", "first"]
 
 _HASH = np.dtype("<u8")
@@ -296,7 +298,8 @@ def _cut(data, starts, ends, offsets, codes, out, places):  # type: ignore[no-un
 class DropDuplicateLines(Step):
     """Removes the lines that CCNet removes; rejects a document of which no line is left.
 
-    Sets ``removed_lines`` and the ledger's ``_lines_duplicated`` and ``_lines_repeated``.
+    Sets ``removed_lines`` and the ledger's ``_lines_duplicated``, ``_lines_repeated`` and ``_removed_sample``: of the
+    removed lines those whose hash begins with ten zero bits (one in 1,024, the same ones in every run).
     """
 
     name = "line_dedup"
@@ -323,6 +326,7 @@ class DropDuplicateLines(Step):
                     gone |= _gone(table, marks, hashes, again, rank)
                 codes = np.where(gone, DUPLICATE, np.where(again, REPEAT, KEPT)).astype(np.uint8)
                 self._apply(batch, codes)
+                _sample(batch, codes, hashes)
             yield from batch.docs
         if lines.at != lines.hashes.size:
             raise lines.changed()
@@ -347,6 +351,17 @@ class DropDuplicateLines(Step):
                 set_utf8(doc, kept_bytes[start:end])
         if rejected:
             self.count({str(Reason.all_lines_duplicated): rejected})
+
+
+def _sample(batch: Batch, codes: NDArray[np.uint8], hashes: Hashes) -> None:
+    """Note the sampled ones of the removed lines with their documents."""
+    chosen = np.flatnonzero((codes != KEPT) & (hashes >> np.uint64(64 - SAMPLE_BITS) == 0))
+    owners = np.searchsorted(batch.offsets, chosen, side="right") - 1
+    for line, owner in zip(chosen.tolist(), owners.tolist(), strict=True):
+        text = bytes(batch.data[batch.starts[line] : batch.ends[line]]).decode("utf-8", "replace")[:SAMPLE_CHARS]
+        metadata = batch.open[owner].metadata
+        before = metadata.get("_removed_sample")
+        metadata["_removed_sample"] = text if before is None else f"{before}\n{text}"
 
 
 def _gone(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from pathlib import Path
 
@@ -9,8 +10,20 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llama_data.pipeline.core.document import new_document
 from llama_data.stages.shared.duplicate_table import DuplicateTable
-from llama_data.stages.shared.line_dedup import _FirstOfDocument, duplicates, with_owners, write_run
+from llama_data.stages.shared.line_dedup import (
+    DropDuplicateLines,
+    FindDuplicateLines,
+    Group,
+    WriteLineHashes,
+    _FirstOfDocument,
+    duplicates,
+    with_owners,
+    write_run,
+)
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 number = st.one_of(st.integers(0, 30), st.integers(0, 2**64 - 1), st.sampled_from([0, 2**63, 2**64 - 1]))
 runs = st.lists(st.lists(number, max_size=30), max_size=5)
@@ -69,3 +82,26 @@ def test_the_first_line_of_each_hash_in_a_document_is_marked(docs: list[list[int
 def test_an_empty_task_writes_empty_runs(tmp_path: Path) -> None:
     write_run(str(tmp_path), 0, np.empty(0, np.uint64))
     assert (tmp_path / "once" / "00000.bin").stat().st_size == (tmp_path / "often" / "00000.bin").stat().st_size
+
+
+def test_one_removed_line_in_1024_is_noted_and_kept_lines_never(tmp_path: Path) -> None:
+    lines = [f"a line that stands on two pages, {a}{b}{c}" for a in LETTERS for b in LETTERS for c in LETTERS]
+    expected = [line for line in lines if plain_hash(line) >> 54 == 0]
+    assert 5 < len(expected) < 40
+    pages = [
+        new_document(domain="d", id=f"d/{n}", text="\n".join([*lines, f"own {n}"]), source=f"{n}") for n in range(2)
+    ]
+    for rank, page in enumerate(pages):
+        list(WriteLineHashes(work=str(tmp_path)).run([page], rank, 2))
+    group = Group(0, 0, 2, 1)
+    list(FindDuplicateLines(work=str(tmp_path), groups=[group], copies="none").run(None, 0, 1))
+    for rank, page in enumerate(pages):
+        list(DropDuplicateLines(work=str(tmp_path), groups=[group]).run([page], rank, 2))
+        assert page.metadata["_removed_sample"].split("\n") == expected
+        assert page.metadata["removed_lines"] == len(lines)
+        assert page.text == f"own {rank}"
+
+
+def plain_hash(line: str) -> int:
+    digits = "".join("0" if char.isdigit() else char for char in line.lower())
+    return int.from_bytes(hashlib.sha1(digits.encode()).digest()[:8], "little")
