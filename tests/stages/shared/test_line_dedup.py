@@ -89,7 +89,8 @@ def test_one_removed_line_in_1024_is_noted_and_kept_lines_never(tmp_path: Path) 
     expected = [line for line in lines if plain_hash(line) >> 54 == 0]
     assert 5 < len(expected) < 40
     pages = [
-        new_document(domain="d", id=f"d/{n}", text="\n".join([*lines, f"own {LETTERS[n]}"]), source=f"{n}") for n in range(2)
+        new_document(domain="d", id=f"d/{n}", text="\n".join([*lines, f"own {LETTERS[n]}"]), source=str(n))
+        for n in (0, 1)
     ]
     for rank, page in enumerate(pages):
         list(WriteLineHashes(work=str(tmp_path)).run([page], rank, 2))
