@@ -29,7 +29,7 @@ from llama_data.stages.shared.utf8_document import set_utf8, utf8_of
 from llama_data.stages.shared.words import copy
 
 BATCH_BYTES = 1 << 19
-SAMPLE_BITS = 10
+SAMPLE_BOUND = np.uint64(1 << 54)
 SAMPLE_CHARS = 500
 Copies = Literal["none", "first"]
 
@@ -355,7 +355,8 @@ class DropDuplicateLines(Step):
 
 def _sample(batch: Batch, codes: NDArray[np.uint8], hashes: Hashes) -> None:
     """Note the sampled ones of the removed lines with their documents."""
-    chosen = np.flatnonzero((codes != KEPT) & (hashes >> np.uint64(64 - SAMPLE_BITS) == 0))
+    chosen = np.flatnonzero(hashes < SAMPLE_BOUND)
+    chosen = chosen[codes[chosen] != KEPT]
     owners = np.searchsorted(batch.offsets, chosen, side="right") - 1
     for line, owner in zip(chosen.tolist(), owners.tolist(), strict=True):
         text = bytes(batch.data[batch.starts[line] : batch.ends[line]]).decode("utf-8", "replace")[:SAMPLE_CHARS]
