@@ -26,7 +26,6 @@ from llama_data.pipeline.core.files import (
     exists,
     file_system,
     is_local,
-    join,
     list_files,
     read_bytes,
     remove_tree,
@@ -262,11 +261,3 @@ def write_recipe(recipe: Recipe) -> None:
     text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     with atomic_write(recipe.path("recipe.yaml")) as stream:
         stream.write(text.encode())
-
-
-def local_folder(url: str) -> str:
-    """The path of a local folder. Raises RequestError for a remote one."""
-    fs, path = file_system(url)
-    if "file" not in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)):
-        raise RequestError(f"{url}: this command needs a local folder")
-    return join(path)
