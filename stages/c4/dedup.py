@@ -10,6 +10,7 @@ A page is known by its number: task << 32 | position of its record in the task.
 from __future__ import annotations
 
 import hashlib
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -160,9 +161,9 @@ class _Decided(Rule):
         self.parts = parts
         self.position = -1
 
+    @abstractmethod
     def load(self, rank: int, world_size: int) -> None:
         """Read the decisions for this task."""
-        raise NotImplementedError
 
     def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Judge the documents, counting every one that passes."""
