@@ -47,7 +47,7 @@ class Settings(DomainSettings):
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
     """Read, inline and expand, cut, write: one task for each piece of a tar. Raises InputError: there is no tar."""
-    files = list_inputs(settings.root or run.input, settings.inputs)
+    files = list_inputs(run.input, settings.inputs)
     splits = [piece for split in files for piece in cut(split, settings.max_task_bytes)]
     limits = Limits(unpacked_bytes=settings.max_unpacked_bytes, members=settings.max_members)
     steps = [
