@@ -29,7 +29,7 @@ _C_FAMILY = frozenset(_C_NAMES.split())
 _WORD = re.compile(r"\w")
 _FEW_LINES, _MAX_LINES = 50, 400
 _C_LIKE = "c h cs cpp hpp c++ h++ cc hh C H css scss go java js jsx ts tsx rs scala php php3 php4 php5 phps phpt m mm"
-_C_LIKE += " kt kts swift dart proto groovy cu cuh sql vue hs sass less"
+_C_LIKE += " kt kts swift dart proto groovy cu cuh sql vue sass less"
 _HASH = "py pyx pxd rb sh bash command zsh pl pm pod perl ps1 psd1 psm1 jl cmake dockerfile Dockerfile Makefile r R"
 _HASH += " tcl ex exs php php3 php4 php5 phps phpt yaml yml toml conf in mk asm elixir"
 
@@ -45,7 +45,7 @@ def _styles() -> dict[str, _Style]:
     lines: dict[str, list[str]] = {}
     blocks: dict[str, list[tuple[str, str]]] = {}
     for marker, extensions in (
-        ("//", _C_LIKE.replace(" css", "") + " asm cmake"),
+        ("//", _C_LIKE.replace(" css", "") + " asm"),
         ("#", _HASH),
         ("--", "sql lua hs vhd"),
         ("%", "tex m erl hrl cls sty"),
@@ -59,7 +59,7 @@ def _styles() -> dict[str, _Style]:
         for extension in extensions.split():
             lines.setdefault(extension, []).append(marker)
     for pair, extensions in (
-        (("/*", "*/"), _C_LIKE + " asm s S cmake"),
+        (("/*", "*/"), _C_LIKE + " asm s S"),
         (("<!--", "-->"), "html xml md markdown vue xsd xsl svg"),
         (("{-", "-}"), "hs"),
         (("--[[", "]]"), "lua"),
@@ -210,7 +210,7 @@ def _without_licence(comment: list[str], closing: str | None) -> list[str]:
     if before and not after:
         return [*before, " " + closing]
     if after and not before:
-        mark = re.match(r"\s*(?:/\*+!?|<!--|\{-|--\[\[|<#|\(\*|=begin)", comment[0])
+        mark = re.match(r"\ufeff?\s*(?:/\*+!?|<!--|\{-|--\[\[|<#|\(\*|=begin)", comment[0])
         return [mark[0] if mark else "", *after]
     return before + after
 
