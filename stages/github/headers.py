@@ -44,8 +44,9 @@ class _Style(NamedTuple):
 def _styles() -> dict[str, _Style]:
     lines: dict[str, list[str]] = {}
     blocks: dict[str, list[tuple[str, str]]] = {}
+    # .h.cmake is a C header to be filled in
     for marker, extensions in (
-        ("//", _C_LIKE.replace(" css", "") + " asm"),
+        ("//", _C_LIKE.replace(" css", "") + " asm cmake"),
         ("#", _HASH),
         ("--", "sql lua hs vhd"),
         ("%", "tex m erl hrl cls sty"),
@@ -59,7 +60,7 @@ def _styles() -> dict[str, _Style]:
         for extension in extensions.split():
             lines.setdefault(extension, []).append(marker)
     for pair, extensions in (
-        (("/*", "*/"), _C_LIKE + " asm s S"),
+        (("/*", "*/"), _C_LIKE + " asm s S cmake"),
         (("<!--", "-->"), "html xml md markdown vue xsd xsl svg"),
         (("{-", "-}"), "hs"),
         (("--[[", "]]"), "lua"),

@@ -223,7 +223,7 @@ def restructured_comment(lines: list[str], at: int) -> tuple[int, str | None] | 
 
 def block_marks(extension: str) -> list[tuple[str, str]]:
     marks = []
-    if extension in C_SOURCES | PHP | {"asm"}:
+    if extension in C_SOURCES | PHP | {"asm", "cmake"}:
         marks.append(("/*", "*/"))
     if extension in ("html", "xml", "md", "markdown"):
         marks.append(("<!--", "-->"))
@@ -235,9 +235,9 @@ def block_marks(extension: str) -> list[tuple[str, str]]:
 def is_comment_line(line: str, extension: str) -> bool:
     bare = line.lstrip(" \t\ufeff").lower()
     marks: list[str] = []
-    if extension in (C_SOURCES | PHP | {"asm"}) - {"css"}:
+    if extension in (C_SOURCES | PHP | {"asm", "cmake"}) - {"css"}:
         marks.append("//")
-    if extension in SCRIPTS | PHP | {"asm"}:
+    if extension in SCRIPTS | PHP | {"asm", "cmake"}:
         marks.append("#")
     if extension in ("sql", "lua", "hs"):
         marks.append("--")
