@@ -1,7 +1,7 @@
 """Reads WET files: one record a page, framed by Content-Length, header fields found by name.
 
 What is damaged costs the record it is in: it is reported with its byte offset, and reading goes on at the
-next sound record. Whole batches of gzip members go through fastwarc's decompressor and one compiled pass; a batch
+next sound record. Whole batches of gzip members go through libdeflate and one compiled pass; a batch
 whose sizes or framing do not come out exactly is read again member by member with zlib.
 """
 
@@ -303,14 +303,20 @@ def _inflate_batch(window: Window, offset: int) -> tuple[WetBatch | list[WetReco
     bytes are its decompressed size, so the boundaries are known, and checked.
     """
     data = window.at(offset, _BATCH)
-    starts = [found.start() for found in _GZIP.finditer(data) if _plausible(data, found.start())]
-    if len(data) < _BATCH:
+    starts: list[int] = []
+    whole = len(data) < _BATCH
+    for found in _GZIP.finditer(data):
+        if not _plausible(data, found.start()):
+            # Compressed bytes that look like a header, or another writer's: that member is read by itself.
+            whole = False
+            break
+        starts.append(found.start())
+    if whole:
         starts.append(len(data))
     if len(starts) < 2 or starts[0] != 0:
         return None
     sizes = [int.from_bytes(data[end - 4 : end], "little") for end in starts[1:]]
-    total = sum(sizes)
-    text = inflate(data[: starts[-1]], total) if total <= MAX_RECORD else None
+    text = inflate(data, starts, sizes) if sum(sizes) <= MAX_RECORD else None
     if text is None:
         return None
     offsets = [offset + start for start in starts[:-1]]

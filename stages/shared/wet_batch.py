@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from fastwarc.stream_io import GzipReader
+from deflate import DeflateError, gzip_decompress
 from numba import njit
 from numpy.typing import NDArray
 
@@ -25,7 +24,6 @@ _NAME_BYTES = np.frombuffer(b"".join(_NAMES), np.uint8)
 _NAME_BOUNDS = np.cumsum([0, *map(len, _NAMES)])
 _CONVERSION = np.frombuffer(b"conversion", np.uint8)
 _PAGE, _OTHER, _UNUSUAL = 0, 1, 2
-_FEED = 64 << 10
 _TAIL = bytes(8)
 
 
@@ -135,19 +133,20 @@ def _frame(data, begins, names, bounds, conversion, limit, states, bodies, spans
     return True
 
 
-def inflate(data: bytes, total: int) -> bytes | None:
-    """Whole gzip members that hold ``total`` bytes, and eight bytes more; None when they do not."""
-    reader = GzipReader(io.BytesIO(data))
-    parts: list[bytes] = []
-    size = 0
-    try:
-        while size <= total and (part := reader.read(_FEED)):
-            parts.append(part)
-            size += len(part)
-    except OSError:
-        return None
+def inflate(data: bytes, bounds: Sequence[int], sizes: Sequence[int]) -> bytes | None:
+    """The gzip members between ``bounds``, and eight bytes more; None when one does not hold as many bytes as stated."""
+    view = memoryview(data)
+    parts: list[bytearray | bytes] = []
+    for start, end, size in zip(bounds, bounds[1:], sizes, strict=False):
+        try:
+            part = gzip_decompress(view[start:end], size)
+        except DeflateError:
+            return None
+        if len(part) != size:
+            return None
+        parts.append(part)
     parts.append(_TAIL)
-    return b"".join(parts) if size == total else None
+    return b"".join(parts)
 
 
 def frame(data: bytes, sizes: Sequence[int], offsets: Sequence[int], limit: int) -> WetBatch | bool:

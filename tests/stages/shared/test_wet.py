@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,24 @@ def test_many_small_records_cross_batches(tmp_path: Path) -> None:
     assert [page.body for page in found if isinstance(page, WetRecord)] == wanted
     data = path.read_bytes()
     assert all(data[page.offset : page.offset + 3] == b"\x1f\x8b\x08" for page in found)
+
+
+def named_member(data: bytes) -> bytes:
+    """A gzip member whose header holds a file's name, as `gzip` writes it."""
+    out = io.BytesIO()
+    with gzip.GzipFile("page", "wb", fileobj=out) as stream:
+        stream.write(data)
+    return out.getvalue()
+
+
+def test_members_of_two_writers_beside_each_other_are_all_read(tmp_path: Path) -> None:
+    # Equal sizes: the size at the end of the second would do for the first.
+    records = [record(n, bytes([65 + n]) * 500) for n in range(9)]
+    members = [named_member(one) if n % 3 == 1 else gzip.compress(one) for n, one in enumerate(records)]
+    path = tmp_path / "a.wet.gz"
+    path.write_bytes(b"".join(members))
+    assert bodies(path) == [bytes([65 + n]) * 500 for n in range(9)]
+    assert damages(path) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"not a WET file\n" * 9, b"\x1f\x8b"])
