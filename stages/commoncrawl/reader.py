@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from llama_data.pipeline.core.block import Reader, Step
 from llama_data.pipeline.core.document import Document, reject
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.ledger import CHARS_IN, LINES_IN
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.commoncrawl.html import HtmlPage, read_html
-from llama_data.stages.commoncrawl.lines import Text, Title, page_lines, page_text, strip_pages
-from llama_data.stages.shared.line_dedup import write_line_hashes
+from llama_data.stages.commoncrawl.lines import Text, Title, find_lines, page_lines, page_text, strip_pages
+from llama_data.stages.shared.line_dedup import HashedLines, hash_texts, write_line_hashes
+from llama_data.stages.shared.line_hash import hash_spans
 from llama_data.stages.shared.utf8_document import Utf8Document
 from llama_data.stages.shared.wet import WetDamage, WetRecord, read_wet_batches
 from llama_data.stages.shared.wet_batch import WetBatch
@@ -31,13 +34,22 @@ class CommonCrawlReader(Reader):
         super().__init__(splits=splits, domain=domain)
         self.title: Title = title
 
-    def texts(self, split: Split) -> Iterator[Text]:
-        """Yield the texts of the file's pages."""
+    def hashes(self, split: Split, minimum: int) -> Iterator[HashedLines]:
+        """Yield the hashes of the lines of the file's pages that have ``minimum`` characters."""
         for found in self._found(split):
+            if isinstance(found, WetDamage):
+                continue
             if isinstance(found, WetBatch):
-                yield from strip_pages(found.data, found.bodies, self.title)
-            elif not isinstance(found, WetDamage):
-                yield self._text(found)
+                data, bodies = found.data, found.bodies
+            else:
+                data, bodies = found.body + bytes(8), np.array([[0, len(found.body)]])
+            source = np.frombuffer(data, np.uint8)
+            lines = find_lines(source, bodies, self.title, minimum)
+            if lines is None:
+                texts = strip_pages(data, bodies, self.title)
+                yield from hash_texts(text.utf8 for text in texts if text.characters >= minimum)
+            elif lines.starts.size:
+                yield HashedLines(hash_spans(source, lines.starts, lines.ends, "replace"), lines.offsets)
 
     def read(self, split: Split) -> Iterator[Document]:
         """Yield the file's pages; the key of a page is the offset of its record."""
@@ -85,6 +97,6 @@ class HashPages(Step):
     def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write the task's hashes. Yields nothing."""
         splits = self.reader.splits[rank::world_size]
-        texts = (text for split in splits for text in self.reader.texts(split))
-        write_line_hashes(self.work, rank, (text.utf8 for text in texts if text.characters >= self.min_characters))
+        found = (lines for split in splits for lines in self.reader.hashes(split, self.min_characters))
+        write_line_hashes(self.work, rank, found)
         yield from ()

@@ -124,15 +124,28 @@ def _batch(docs: list[Document], opened: list[Document], texts: list[bytes]) -> 
     return Batch(docs, opened, blob, starts, ends, _line_offsets(texts, starts))
 
 
-def write_line_hashes(work: str, rank: int, texts: Iterable[bytes]) -> None:
+class HashedLines(NamedTuple):
+    """The hashes of the lines of some documents, and the offsets of each one's lines."""
+
+    hashes: Hashes
+    offsets: NDArray[np.int64]
+
+
+def hash_texts(texts: Iterable[bytes]) -> Iterator[HashedLines]:
+    """The hashes of the lines of documents, in the order in which they come."""
+    for some in _stretches(texts):
+        lines = hash_lines(b"\n".join(some))
+        yield HashedLines(lines.hashes, _line_offsets(some, lines.starts))
+
+
+def write_line_hashes(work: str, rank: int, stretches: Iterable[HashedLines]) -> None:
     """Write the hashes of a task's lines, as they come, and sorted, apart those already in two of its documents."""
     first = _FirstOfDocument()
     kept = [np.empty(0, np.uint64)]
     with atomic_write(_lines_path(work, rank)) as stream:
-        for some in _stretches(texts):
-            lines = hash_lines(b"\n".join(some))
+        for lines in stretches:
             stream.write(np.ascontiguousarray(lines.hashes, _HASH).tobytes())
-            kept.append(lines.hashes[first(lines.hashes, _line_offsets(some, lines.starts))])
+            kept.append(lines.hashes[first(lines.hashes, lines.offsets)])
     write_run(work, rank, np.concatenate(kept))
 
 
@@ -200,8 +213,7 @@ class WriteLineHashes(Step):
 
     def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write the task's two files. Yields nothing."""
-        texts = (utf8_of(doc) for doc in data if is_open(doc))
-        write_line_hashes(self.work, rank, texts)
+        write_line_hashes(self.work, rank, hash_texts(utf8_of(doc) for doc in data if is_open(doc)))
         yield from ()
 
 

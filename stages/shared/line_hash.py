@@ -18,7 +18,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from llama_data.stages.shared.sha1 import digest_messages
-from llama_data.stages.shared.utf8 import Bytes, strip_left, strip_right
+from llama_data.stages.shared.utf8 import Bytes, decode, strip_left, strip_right
 from llama_data.stages.shared.words import load_word, store_word
 
 PUNCTUATION = "，。、„”“«»１」「《》´∶：？！（）；–—．～’…━〈〉【】％►"  # noqa: RUF001
@@ -121,20 +121,9 @@ def _normalise(src, start, end, out, at, table):  # type: ignore[no-untyped-def]
                 out[at] = changed
                 at += 1
             continue
-        if byte < 0xE0:
-            point = (np.int64(byte & 0x1F) << 6) | np.int64(src[i + 1] & 0x3F)
-            size = 2
-        elif byte < 0xF0:
-            point = (np.int64(byte & 0x0F) << 12) | (np.int64(src[i + 1] & 0x3F) << 6) | np.int64(src[i + 2] & 0x3F)
-            size = 3
-        else:
-            point = (
-                (np.int64(byte & 0x07) << 18)
-                | (np.int64(src[i + 1] & 0x3F) << 12)
-                | (np.int64(src[i + 2] & 0x3F) << 6)
-                | np.int64(src[i + 3] & 0x3F)
-            )
-            size = 4
+        point, size = decode(src, i)
+        if point < 0 or 0xD800 <= point <= 0xDFFF:
+            return -1
         changed = np.int64(table[point]) if point < 0x20000 else point
         if changed == 0x7FFFFFFE:
             return -1
@@ -207,9 +196,19 @@ def line_bounds(text: Bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 def hash_lines(data: bytes) -> Lines:
     """Split UTF-8 text at ``\\n`` and hash every line; a blank line has the hash of the empty string."""
-    size = len(data)
-    source: Bytes = np.frombuffer(data + bytes(8), np.uint8)  # kernels read eight bytes at a time
-    starts, ends = line_bounds(source[:size])
+    source: Bytes = np.frombuffer(data + bytes(8), np.uint8)
+    starts, ends = line_bounds(source[: len(data)])
+    return Lines(starts, ends, hash_spans(source, starts, ends))
+
+
+def hash_spans(
+    source: Bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], errors: str = "surrogatepass"
+) -> NDArray[np.uint64]:
+    """The hashes of the lines that begin and end there in a text that has 8 bytes more.
+
+    ``errors``: what Python's ``decode`` does with bytes that are not UTF-8.
+    """
+    size = int((ends - starts).sum())
     first = np.empty_like(starts)
     count = np.empty_like(starts)
     # Lower-casing lengthens UTF-8 by half at most; padding takes up to 72 bytes a line.
@@ -220,5 +219,5 @@ def hash_lines(data: bytes) -> Lines:
     order = order[np.searchsorted(count, 1, sorter=order) :]
     digest_messages(buffer.view("<u4"), order, first, count, hashes)
     for line in np.flatnonzero(count == 0).tolist():
-        hashes[line] = hash_line(data[starts[line] : ends[line]].decode("utf-8", "surrogatepass"))
-    return Lines(starts, ends, hashes)
+        hashes[line] = hash_line(source[starts[line] : ends[line]].tobytes().decode("utf-8", errors))
+    return hashes

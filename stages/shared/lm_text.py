@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from llama_data.stages.shared.line_hash import CONTROLS, PUNCTUATION
-from llama_data.stages.shared.utf8 import strip_left, strip_right
+from llama_data.stages.shared.utf8 import decode, strip_left, strip_right
 
 _ASCII = dict(
     zip(
@@ -85,8 +85,8 @@ def _may_move(char: str) -> bool:
 @njit(cache=True, nogil=True)
 def _normalise(src, offsets, sizes, values, ascii, out):  # type: ignore[no-untyped-def]
     """Write the normal form to ``out``; its size, -1 to ask Python, -2 when ``out`` is too small."""
-    i = strip_left(src, 0, src.size)
-    end = strip_right(src, i, src.size)
+    i = strip_left(src, 0, src.size - 8)
+    end = strip_right(src, i, src.size - 8)
     at = 0
     room = out.size - 64
     while i < end:
@@ -100,20 +100,9 @@ def _normalise(src, offsets, sizes, values, ascii, out):  # type: ignore[no-unty
                 at += 1
             i += 1
             continue
-        if byte < 0xE0:
-            point = (np.int64(byte & 0x1F) << 6) | np.int64(src[i + 1] & 0x3F)
-            size = 2
-        elif byte < 0xF0:
-            point = (np.int64(byte & 0x0F) << 12) | (np.int64(src[i + 1] & 0x3F) << 6) | np.int64(src[i + 2] & 0x3F)
-            size = 3
-        else:
-            point = (
-                (np.int64(byte & 0x07) << 18)
-                | (np.int64(src[i + 1] & 0x3F) << 12)
-                | (np.int64(src[i + 2] & 0x3F) << 6)
-                | np.int64(src[i + 3] & 0x3F)
-            )
-            size = 4
+        point, size = decode(src, i)
+        if point < 0:
+            return -1
         if point < 0x30000:
             length = sizes[point]
             if length == 255:
@@ -134,7 +123,7 @@ def normalise_bytes(text: bytes) -> bytes:
     """``normalise_text`` on UTF-8."""
     table = _table()
     out = np.empty(len(text) + len(text) // 4 + 128, np.uint8)
-    source = np.frombuffer(text, np.uint8)
+    source = np.frombuffer(text + bytes(8), np.uint8)
     size = _normalise(source, table.offsets, table.sizes, table.values, table.ascii, out)
     if size == -2:
         # The longest normal form of one character is under 64 bytes.

@@ -53,6 +53,39 @@ def wide(src: Bytes, at: int, end: int) -> int:
     return 4
 
 
+@njit(cache=True, nogil=True, inline="always")
+def decode(src, at):  # type: ignore[no-untyped-def]
+    """The code point of the non-ASCII character at ``at`` and its size in bytes; -1 where it is not UTF-8.
+
+    A surrogate is given as it is, as Python's ``surrogatepass`` does. ``src`` has 3 bytes more than the text, and what
+    follows the text is the first byte of a character.
+    """
+    lead = np.int64(src[at])
+    size = np.int64(1)
+    point = np.int64(-1)
+    if lead < 0xE0:
+        if lead >= 0xC2 and (src[at + 1] & 0xC0) == 0x80:
+            size = 2
+            point = ((lead & 0x1F) << 6) | np.int64(src[at + 1] & 0x3F)
+    elif lead < 0xF0:
+        if (src[at + 1] & 0xC0) == 0x80 and (src[at + 2] & 0xC0) == 0x80:
+            size = 3
+            point = ((lead & 0x0F) << 12) | (np.int64(src[at + 1] & 0x3F) << 6) | np.int64(src[at + 2] & 0x3F)
+            if point < 0x800:
+                point = -1
+    elif lead < 0xF5 and (src[at + 1] & 0xC0) == 0x80 and (src[at + 2] & 0xC0) == 0x80 and (src[at + 3] & 0xC0) == 0x80:
+        size = 4
+        point = (
+            ((lead & 0x07) << 18)
+            | (np.int64(src[at + 1] & 0x3F) << 12)
+            | (np.int64(src[at + 2] & 0x3F) << 6)
+            | np.int64(src[at + 3] & 0x3F)
+        )
+        if point < 0x10000 or point > 0x10FFFF:
+            point = -1
+    return point, size
+
+
 @njit(cache=True, nogil=True)
 def strip_left(src: Bytes, start: int, end: int) -> int:
     """Where the text begins in ``src[start:end]`` without the whitespace before it."""
