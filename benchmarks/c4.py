@@ -6,12 +6,12 @@ The clock runs from a page in UTF-8, as WET files hold it, to its cleaned text.
 from __future__ import annotations
 
 import importlib.util
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from common import TESTS, load, row
 from datatrove.data import Document
 from datatrove.pipeline.filters import C4QualityFilter
 
@@ -23,7 +23,6 @@ from llama_data.stages.shared.wet import WetRecord, read_wet
 ROUNDS = 5
 # Frequent words that together mark a page as English, so that no model is needed to choose the pages.
 _ENGLISH = (b" the ", b" and ", b" of ", b" to ", b" is ")
-_PLAIN = Path(__file__).resolve().parent.parent / "tests" / "stages" / "c4" / "plain.py"
 
 
 def _pages(corpus: Path, share: int) -> list[bytes]:
@@ -45,26 +44,19 @@ def _alternate(
     peer: Callable[[bytes], object],
     rounds: int,
 ) -> dict[str, Any]:
-    """Time both in turn over all pages; rates are medians in MB of UTF-8 a second."""
+    """Time both in turn over all pages, in MB of UTF-8 a second."""
     megabytes = sum(len(page) for page in pages) / 1e6
     identical = all(ours(page) == peer(page) for page in pages)
-    rates: dict[str, list[float]] = {"ours": [], "peer": []}
-    for _ in range(rounds):
-        for who, clean in (("ours", ours), ("peer", peer)):
-            start = time.perf_counter()
+
+    def over_all(clean: Callable[[bytes], object]) -> Callable[[], None]:
+        def run() -> None:
             for page in pages:
                 clean(page)
-            rates[who].append(megabytes / (time.perf_counter() - start))
-    mine, theirs = statistics.median(rates["ours"]), statistics.median(rates["peer"])
-    return {
-        "name": name,
-        "unit": "MB/s",
-        "ours": mine,
-        "peer": theirs,
-        "peer_name": peer_name,
-        "ratio": mine / theirs,
-        "identical": identical,
-    }
+
+        return run
+
+    timed = over_all(ours), over_all(peer)
+    return row(name, peer_name, megabytes, identical, *timed, rounds=rounds, clock=time.perf_counter)
 
 
 def c4_vs_datatrove(corpus: Path) -> dict[str, Any]:
@@ -96,11 +88,7 @@ def c4_vs_datatrove(corpus: Path) -> dict[str, Any]:
 
 def c4_vs_plain(corpus: Path) -> dict[str, Any]:
     """Our kernel against the plain transcription of TFDS's rules that the tests hold it to."""
-    spec = importlib.util.spec_from_file_location("plain_c4", _PLAIN)
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError(f"{_PLAIN}: the plain transcription is part of the tests")
-    plain = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(plain)
+    plain = load(TESTS / "c4" / "plain.py")
     rules = PRESETS["tfds"]
 
     def ours(page: bytes) -> tuple[int, str]:

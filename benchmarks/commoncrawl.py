@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import importlib.util
 import json
 import os
 import pickle
 import random
-import statistics
-import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +18,7 @@ import fasttext
 import kenlm
 import pyarrow.parquet as pq
 import sentencepiece
+from common import TESTS, load, row
 
 from llama_data.pipeline.core.job import RunContext
 from llama_data.stages.commoncrawl.jobs import Settings, jobs
@@ -29,19 +26,6 @@ from llama_data.stages.commoncrawl.reader import page_text
 from llama_data.stages.shared.fasttext_model import FastTextModel
 from llama_data.stages.shared.line_hash import hash_lines
 from llama_data.stages.shared.wet import WetRecord, read_wet
-
-ROUNDS = 3
-_TESTS = Path(__file__).resolve().parent.parent / "tests" / "stages"
-
-
-def _load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"benchmark_{path.parent.name}_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError(f"{path}: the plain transcription is part of the tests")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def _language_model(corpus: Path) -> str:
@@ -58,31 +42,9 @@ def _texts(corpus: Path) -> list[str]:
     return [page_text(page.body) for page in pages if isinstance(page, WetRecord)]
 
 
-def _row(
-    name: str, peer_name: str, megabytes: float, identical: bool, ours: Callable[[], Any], peer: Callable[[], Any]
-) -> dict[str, Any]:
-    """Time both in turn; CPU seconds of this process, which other work on the machine does not lengthen."""
-    times: dict[str, list[float]] = {"ours": [], "peer": []}
-    for _ in range(ROUNDS):
-        for who, call in (("ours", ours), ("peer", peer)):
-            start = time.process_time()
-            call()
-            times[who].append(time.process_time() - start)
-    mine, theirs = (megabytes / statistics.median(times[who]) for who in ("ours", "peer"))
-    return {
-        "name": name,
-        "unit": "MB/s",
-        "ours": mine,
-        "peer": theirs,
-        "peer_name": peer_name,
-        "ratio": mine / theirs,
-        "identical": identical,
-    }
-
-
 def line_hash(corpus: Path) -> dict[str, Any]:
     """Normalising and hashing every line of the corpus's pages."""
-    plain = _load(_TESTS / "commoncrawl" / "plain.py")
+    plain = load(TESTS / "commoncrawl" / "plain.py")
     texts = _texts(corpus)
     batches = [("\n".join(texts[n : n + 100])) for n in range(0, len(texts), 100)]
     encoded = [batch.encode() for batch in batches]
@@ -94,7 +56,7 @@ def line_hash(corpus: Path) -> dict[str, Any]:
         return [[plain.hash_of(line) for line in batch.split("\n")] for batch in batches]
 
     size = sum(map(len, encoded)) / 1e6
-    return _row("line_hash", "the same rules in plain Python, hashlib", size, ours() == peer(), ours, peer)
+    return row("line_hash", "the same rules in plain Python, hashlib", size, ours() == peer(), ours, peer)
 
 
 def language(corpus: Path) -> dict[str, Any]:
@@ -115,7 +77,7 @@ def language(corpus: Path) -> dict[str, Any]:
         return [(labels[0].removeprefix("__label__"), round(float(scores[0]), 2)) for labels, scores in found]
 
     size = sum(map(len, encoded)) / 1e6
-    return _row("language", "fastText's predict", size, ours() == peer(), ours, peer)
+    return row("language", "fastText's predict", size, ours() == peer(), ours, peer)
 
 
 def _train_models(folder: Path, texts: list[str], plain: ModuleType) -> None:
@@ -131,18 +93,18 @@ def _train_models(folder: Path, texts: list[str], plain: ModuleType) -> None:
         minloglevel=2,
     )
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "en.sp.model"))
-    conftest = _load(_TESTS / "commoncrawl" / "conftest.py")
+    conftest = load(TESTS / "commoncrawl" / "conftest.py")
     conftest._write_arpa(folder / "en.arpa", [pieces.encode_as_pieces(line) for line in lines[:20_000]])
     (folder / "en.cutoffs.json").write_text(json.dumps({"head": 150.0, "middle": 400.0}))
     words = sorted({word for line in lines[:2000] for word in line.split()})
-    _load(_TESTS / "shared" / "fasttext_writer.py").write_model(
+    load(TESTS / "shared" / "fasttext_writer.py").write_model(
         folder / "references.bin", words=words, labels=["__label__cc", "__label__wiki"], dim=100
     )
 
 
 def commoncrawl(corpus: Path) -> dict[str, Any]:
     """The whole stage, both passes, reading WET and writing what is kept; the peer writes JSON lines with gzip."""
-    plain = _load(_TESTS / "commoncrawl" / "plain.py")
+    plain = load(TESTS / "commoncrawl" / "plain.py")
     paths = sorted((corpus / "cc").glob("*.wet.gz"))
     texts = _texts(corpus)
     size = sum(len(text.encode()) for text in texts) / 1e6
@@ -191,7 +153,7 @@ def commoncrawl(corpus: Path) -> dict[str, Any]:
             return found
 
         identical = ours() == peer()
-        return _row("commoncrawl", "CCNet's rules in plain Python", size, identical, ours, peer)
+        return row("commoncrawl", "CCNet's rules in plain Python", size, identical, ours, peer)
 
 
 NAMES: dict[str, Callable[[Path], dict[str, Any]]] = {

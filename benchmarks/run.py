@@ -10,30 +10,19 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import importlib.util
 import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
+
+from common import load
 
 HERE = Path(__file__).resolve().parent
 DEFAULT_CORPUS = Path(os.environ.get("LLAMA_DATA_CORPUS", HERE.parent.parent / "shared" / "corpus"))
 
 Benchmark = Callable[[Path], dict[str, Any]]
-
-
-def load(path: Path) -> ModuleType:
-    """Import a benchmark file by its path."""
-    spec = importlib.util.spec_from_file_location(f"benchmark_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def find() -> dict[str, Benchmark]:

@@ -1,0 +1,57 @@
+"""What the benchmarks share: loading the plain transcriptions that the tests hold the stages to, and timing in turn."""
+
+from __future__ import annotations
+
+import importlib.util
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+TESTS = Path(__file__).resolve().parent.parent / "tests" / "stages"
+
+
+def load(path: Path) -> ModuleType:
+    """Import a file by its path."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; the plain transcriptions are part of the tests")
+    spec = importlib.util.spec_from_file_location(f"benchmark_{path.parent.name}_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def row(
+    name: str,
+    peer_name: str,
+    megabytes: float,
+    identical: bool,
+    ours: Callable[[], Any],
+    peer: Callable[[], Any],
+    *,
+    rounds: int = 3,
+    clock: Callable[[], float] = time.process_time,
+) -> dict[str, Any]:
+    """Time both in turn; rates are medians. CPU seconds of this process are not lengthened by other work."""
+    times: dict[str, list[float]] = {"ours": [], "peer": []}
+    for _ in range(rounds):
+        for who, call in (("ours", ours), ("peer", peer)):
+            start = clock()
+            call()
+            times[who].append(clock() - start)
+    mine, theirs = (megabytes / statistics.median(times[who]) for who in ("ours", "peer"))
+    return {
+        "name": name,
+        "unit": "MB/s",
+        "ours": mine,
+        "peer": theirs,
+        "peer_name": peer_name,
+        "ratio": mine / theirs,
+        "identical": identical,
+    }
