@@ -1,9 +1,12 @@
-"""Fixtures for all tests: where a corpus folder, its ground truth and the oracle models may be."""
+"""Fixtures for all tests: a corpus folder, its ground truth and oracle models; a run of jobs in this process."""
 
 from __future__ import annotations
 
 import os
+import pickle
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -38,3 +41,25 @@ def truth() -> Path:
 def oracle_models() -> Path:
     """Published models that serve as oracles; skips when there are none."""
     return _folder("LLAMA_DATA_ORACLE_MODELS", ROOT.parent / "shared" / "models", "oracle models")
+
+
+def backwards(tasks: int) -> Iterable[int]:
+    return reversed(range(tasks))
+
+
+@pytest.fixture(scope="session")
+def run_jobs() -> Callable[..., None]:
+    """Run every task of every job, one after the other, each step unpickled as a worker gets it.
+
+    The tasks of a job run in reverse order, for the order must not matter; ``order`` makes another of their number.
+    """
+
+    def run(jobs: Sequence[Any], order: Callable[[int], Iterable[int]] = backwards) -> None:
+        for job in jobs:
+            for rank in order(job.tasks):
+                data: Any = None
+                for step in pickle.loads(pickle.dumps(job.steps)):
+                    data = step.run(data, rank, job.tasks)
+                assert list(data or ()) == []
+
+    return run

@@ -6,13 +6,14 @@ import json
 import random
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from llama_data.pipeline.core.errors import InputError, RecipeError
 from llama_data.pipeline.core.files import JsonlWriter
-from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.job import RunContext
 from llama_data.tokenizer.sample import MAX_LINE_BYTES, Counts, Lowest, line_keys, split_lines
 from llama_data.tokenizer.train import TokenizerSettings, predicted_memory, train_jobs, train_model
 
@@ -29,13 +30,6 @@ def write_documents(run: RunContext, domain: str, files: list[list[str]]) -> Non
             for index, text in enumerate(texts):
                 id = f"{domain}/{text[:20]}-{index}"
                 writer.write({"id": id, "text": text, "metadata": {"domain": domain, "source": id}})
-
-
-def run_jobs(jobs: list[Job]) -> None:
-    for job in jobs:
-        for rank in reversed(range(job.tasks)):
-            for step in job.steps:
-                assert list(step.run(None, rank, job.tasks)) == []
 
 
 def test_long_lines_are_cut_at_whitespace_and_counted() -> None:
@@ -88,7 +82,7 @@ def test_too_little_text_for_the_vocabulary_is_a_clear_error() -> None:
         train_model([line.encode() for line in sample_lines()], vocab_size=20000, input_sentence_size=10_000)
 
 
-def test_jobs_write_the_tokenizer_and_its_card(tmp_path: Path) -> None:
+def test_jobs_write_the_tokenizer_and_its_card(tmp_path: Path, run_jobs: Any) -> None:
     lines = sample_lines()
     models = []
     for name, division in (("one", 1), ("many", 4)):

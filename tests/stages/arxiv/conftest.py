@@ -6,14 +6,12 @@ import gzip
 import io
 import tarfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from llama_data.pipeline.core.files import list_files, read_jsonl
-from llama_data.pipeline.core.job import RunContext
+from llama_data.stages.arxiv import jobs
 from llama_data.stages.arxiv.expand import Expanded, expand
-from llama_data.stages.arxiv.jobs import Settings, jobs
 from llama_data.stages.arxiv.project import Project
 
 Files = Mapping[str, str | bytes]
@@ -38,40 +36,12 @@ def make_paper(files: Files | str | bytes) -> bytes:
     return gzip.compress(as_bytes(files) if isinstance(files, str | bytes) else make_tar(files), mtime=0)
 
 
-class Run:
-    """What the domain's job wrote."""
-
-    def __init__(self, output: Path) -> None:
-        import pyarrow.parquet as pq
-
-        folder = str(output / "documents" / "arxiv")
-        self.documents = {doc["id"]: doc for path in list_files(folder, ".zst") for doc in read_jsonl(path)}
-        self.ledger = pq.read_table(output / "ledger" / "arxiv").to_pylist()
-
-    @property
-    def outcomes(self) -> list[tuple[str, str, str | None]]:
-        return [(row["id"], row["outcome"], row["reason"]) for row in self.ledger]
-
-
-def run_folder(folder: Path, output: Path, **settings: object) -> Run:
-    context = RunContext(input=str(folder), output=str(output))
-    for job in jobs(Settings(**settings), context):
-        for rank in range(job.tasks):
-            data = None
-            for step in job.steps:
-                data = step.run(data, rank, job.tasks)
-            list(data)
-    return Run(output)
-
-
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[..., Run]:
-    """Run the domain over an outer tar of members and return documents and ledger."""
+def run(run_files: Callable[..., Any]) -> Callable[..., Any]:
+    """Run the domain over an outer tar of members."""
 
-    def _run(members: Files, **settings: object) -> Run:
-        (tmp_path / "in").mkdir(exist_ok=True)
-        (tmp_path / "in" / "arXiv_src_2101_001.tar").write_bytes(make_tar(members))
-        return run_folder(tmp_path / "in", tmp_path / "out", **settings)
+    def _run(members: Files, **settings: object) -> Any:
+        return run_files(jobs, {"arXiv_src_2101_001.tar": make_tar(members)}, **settings)
 
     return _run
 

@@ -83,7 +83,7 @@ def test_every_member_has_a_row(run: Runner) -> None:
 
 def test_metadata(run: Runner) -> None:
     found = run({"0001/math.AG0001001.gz": paper("\\documentclass{a}\\begin{document}\\def\\x{y}\\section{\\x}")})
-    (doc,) = found.documents.values()
+    (doc,) = found.documents
     assert doc["id"] == "arxiv/math.AG/0001001"
     assert doc["text"] == "\\section{y}"
     wanted = {"arxiv_id": "math.AG/0001001", "yymm": "0001", "url": "https://arxiv.org/abs/math.AG/0001001"}
@@ -104,7 +104,7 @@ def test_a_bomb_is_refused_and_nothing_else_suffers(run: Runner) -> None:
 def test_members_that_leave_the_archive_are_not_taken(run: Runner) -> None:
     files = {"../evil.tex": b"x", "/etc/evil.tex": b"x", "ok.tex": TEX.replace("Text", "\\input{../evil}").encode()}
     found = run({"2101.00001.gz": gzip.compress(tar(files), mtime=0)})
-    (doc,) = found.documents.values()
+    (doc,) = found.documents
     assert doc["metadata"]["skipped_members"] == 2
     assert doc["metadata"]["missing_inputs"] == 1
 

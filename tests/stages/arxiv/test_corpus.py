@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from llama_data.pipeline.core.files import list_files, read_jsonl
-from llama_data.pipeline.core.job import RunContext
-from llama_data.stages.arxiv.jobs import Settings, jobs
+from llama_data.stages.arxiv import jobs
 
 
 @pytest.fixture(scope="module")
-def texts(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    output = tmp_path_factory.mktemp("arxiv")
-    context = RunContext(input=str(corpus), output=str(output))
-    for job in jobs(Settings(inputs=("arxiv/*.tar",)), context):
-        for rank in range(job.tasks):
-            data = None
-            for step in job.steps:
-                data = step.run(data, rank, job.tasks)
-            list(data)
-    folder = str(output / "documents" / "arxiv")
-    found = [doc for path in list_files(folder, ".zst") for doc in read_jsonl(path)]
+def texts(corpus: Path, tmp_path_factory: pytest.TempPathFactory, run_domain: Callable[..., Any]) -> dict[str, str]:
+    found = run_domain(jobs, corpus, tmp_path_factory.mktemp("arxiv"), inputs=("arxiv/*.tar",)).documents
     return {doc["metadata"]["arxiv_id"]: doc["text"] for doc in found}
 
 

@@ -18,7 +18,7 @@ Runner = Callable[..., Any]
 
 def clean(run: Runner, text: str, **settings: object) -> tuple[str, str]:
     found = run({"2101.00001.gz": gzip.compress(text.encode(), mtime=0)}, **settings)
-    (doc,) = found.documents.values()
+    (doc,) = found.documents
     return doc["text"], doc["metadata"]["body_from"]
 
 

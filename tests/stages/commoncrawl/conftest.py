@@ -1,11 +1,10 @@
-"""The plain transcription of CCNet's rules, small models, and a run of jobs in this process."""
+"""The plain transcription of CCNet's rules, small models, and what a run wrote."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
 import math
-import pickle
 import random
 import sys
 from collections import Counter
@@ -21,7 +20,7 @@ import pytest
 import sentencepiece
 
 from llama_data.pipeline.core.files import read_jsonl
-from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.job import RunContext
 
 WORDS = [
     "the",
@@ -161,22 +160,6 @@ def plain_models(plain: ModuleType, model_folder: Path, oracle_models: Path) -> 
         {"en": (cutoffs["head"], cutoffs["middle"])},
         fasttext.load_model(str(model_folder / "references.bin")),
     )
-
-
-@pytest.fixture(scope="session")
-def run_jobs() -> Callable[[Sequence[Job]], None]:
-    """Run every task of every job, one after the other, the tasks in reverse order, each step unpickled."""
-
-    def run(jobs: Sequence[Job]) -> None:
-        for job in jobs:
-            for rank in reversed(range(job.tasks)):
-                data = None
-                for step in pickle.loads(pickle.dumps(job.steps)):
-                    data = step.run(data, rank, job.tasks)
-                for _ in data or ():
-                    pass
-
-    return run
 
 
 @pytest.fixture(scope="session")

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import bz2
-import pickle
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
 from llama_data.pipeline.core.document import new_document, verdict
-from llama_data.pipeline.core.files import read_jsonl
-from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.wikipedia.jobs import DOMAIN, Settings, jobs
+from llama_data.stages.wikipedia import jobs
+from llama_data.stages.wikipedia.jobs import DOMAIN, Settings
 from llama_data.stages.wikipedia.languages import LANGUAGES
 from llama_data.stages.wikipedia.rules import CleanWikitext, SelectArticles
 
@@ -108,22 +105,11 @@ def dumps(tmp_path: Path) -> Path:
     return folder
 
 
-def run(folder: Path, output: Path, **settings: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    context = RunContext(input=str(folder), output=str(output))
-    [job] = jobs(Settings(**settings), context)
-    for rank in range(job.tasks):
-        data = None
-        for step in pickle.loads(pickle.dumps(job.steps)):
-            data = step.run(data, rank, job.tasks)
-        assert list(data or ()) == []
-    documents = [d for path in sorted(output.glob("documents/wikipedia/*.zst")) for d in read_jsonl(str(path))]
-    ledger = [row for path in sorted(output.glob("ledger/wikipedia/*")) for row in pq.read_table(path).to_pylist()]
-    return documents, ledger
-
-
 @pytest.mark.parametrize("max_task_bytes", [1, 500, 10**9])
-def test_rows_out_equal_records_in_for_any_number_of_tasks(dumps: Path, tmp_path: Path, max_task_bytes: int) -> None:
-    documents, ledger = run(dumps, tmp_path / "out", max_task_bytes=max_task_bytes)
+def test_rows_out_equal_records_in_for_any_number_of_tasks(
+    dumps: Path, tmp_path: Path, run_domain: Any, max_task_bytes: int
+) -> None:
+    documents, ledger, _ = run_domain(jobs, dumps, tmp_path / "out", max_task_bytes=max_task_bytes)
     assert len(ledger) == 32 + 2
     assert len({row["id"] for row in ledger}) == len(ledger)
     assert Counter(row["reason"] for row in ledger) == {
@@ -148,14 +134,14 @@ def test_rows_out_equal_records_in_for_any_number_of_tasks(dumps: Path, tmp_path
     }
 
 
-def test_links_to_files_go_by_the_names_that_the_dump_says(dumps: Path, tmp_path: Path) -> None:
+def test_links_to_files_go_by_the_names_that_the_dump_says(dumps: Path, tmp_path: Path, run_domain: Any) -> None:
     names = '<siteinfo><namespace key="6">ファイル</namespace><namespace key="14">カテゴリ</namespace></siteinfo>'
     page = dump_page(1, "x[[ファイル:a.jpg|thumb|b]]y[[カテゴリ:c]]")
     (dumps / "jawiki-1-pages-articles.xml").write_text(f"<mediawiki>{names}{page}", "utf-8")
-    documents, _ = run(dumps, tmp_path / "out", languages=("ja",))
+    documents = run_domain(jobs, dumps, tmp_path / "out", languages=("ja",)).documents
     assert [doc["text"] for doc in documents] == ["xy"]
 
 
-def test_other_languages_can_be_chosen(dumps: Path, tmp_path: Path) -> None:
-    documents, _ = run(dumps, tmp_path / "out", languages=("ja",), title="first_line")
+def test_other_languages_can_be_chosen(dumps: Path, tmp_path: Path, run_domain: Any) -> None:
+    documents = run_domain(jobs, dumps, tmp_path / "out", languages=("ja",), title="first_line").documents
     assert [(doc["id"], doc["text"]) for doc in documents] == [("wikipedia/ja/1", "P 1\n\nx")]
