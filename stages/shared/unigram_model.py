@@ -1,0 +1,238 @@
+"""What the piece encoder takes from a unigram SentencePiece model: its pieces as a trie, and its normaliser's rules.
+
+Sources: sentencepiece_model.proto for the fields; unigram_model.cc ``EncodeOptimized`` and normalizer.cc for what they
+mean; darts-clone for the double array in which the normaliser's rules are kept.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from llama_data.pipeline.core.chunk_table import address, load_word
+
+NORMAL, UNUSED, USER_DEFINED, BYTE = 1, 5, 4, 6
+UNIGRAM = 1
+SPACE = "\u2581".encode()
+NO_PIECE = np.float32(1)
+_UNKNOWN_PENALTY = np.float32(10)
+_MAX_NODES = 1 << 24
+
+Message = dict[int, int | bytes]
+
+
+class UnigramModel(NamedTuple):
+    """The arrays that the kernels read.
+
+    ``trie``: hash table of (node << 8 | byte) << 32 | child, 0 where empty; node 0 is the root. ``scores``: of the
+    piece that ends at a node, NO_PIECE where none does. ``unknown``: score of a character without a piece, one number.
+    ``rules``: double array of the normaliser's rules, empty without any. ``forms``: what they write, each up to a NUL.
+    ``longest``: bytes of the longest of these, one number.
+    """
+
+    trie: NDArray[np.uint64]
+    scores: NDArray[np.float32]
+    unknown: NDArray[np.float32]
+    rules: NDArray[np.uint32]
+    forms: NDArray[np.uint8]
+    longest: NDArray[np.int64]
+
+
+class Piece(NamedTuple):
+    """One entry of the vocabulary."""
+
+    text: bytes
+    score: float
+    type: int
+
+
+class ModelFacts(NamedTuple):
+    """The pieces and settings of a model file."""
+
+    pieces: list[Piece]
+    trainer: Message
+    normalizer: Message
+
+    @property
+    def charsmap(self) -> bytes:
+        """The normaliser's compiled rules."""
+        value = self.normalizer.get(2, b"")
+        return value if isinstance(value, bytes) else b""
+
+
+def read_facts(data: bytes) -> ModelFacts:
+    """Read the bytes of a model that SentencePiece has loaded."""
+    pieces: list[Piece] = []
+    trainer: Message = {}
+    normalizer: Message = {}
+    for number, value in _fields(data):
+        if not isinstance(value, bytes):
+            continue
+        if number == 1:
+            fields = dict(_fields(value))
+            score, type = fields.get(2, bytes(4)), fields.get(3, NORMAL)
+            text = fields.get(1, b"")
+            if isinstance(text, bytes) and isinstance(score, bytes) and isinstance(type, int):
+                pieces.append(Piece(text, struct.unpack("<f", score)[0], type))
+        elif number in (2, 3):
+            (trainer if number == 2 else normalizer).update(_fields(value))
+    return ModelFacts(pieces, trainer, normalizer)
+
+
+def _setting(message: Message, number: int, default: int) -> int:
+    """A setting's value in the file, else the default of the proto."""
+    value = message.get(number, default)
+    return value if isinstance(value, int) else default
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Number and value of each field of a protocol buffer: an int, or the bytes of anything else."""
+    at, size = 0, len(data)
+    while at < size:
+        key, at = _varint(data, at)
+        wire = key & 7
+        if wire == 0:
+            value, at = _varint(data, at)
+            yield key >> 3, value
+            continue
+        length, at = _varint(data, at) if wire == 2 else ({1: 8, 5: 4}[wire], at)
+        yield key >> 3, data[at : at + length]
+        at += length
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = data[at]
+    at += 1
+    if value < 128:
+        return value, at
+    value &= 127
+    shift = 7
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+        shift += 7
+
+
+def refusal(facts: ModelFacts) -> str | None:
+    """Why words of this model must not be looked at one by one, or None when they may be.
+
+    A word is a space and what follows up to the next one. It may be when no piece has a space after its first
+    character, so that every path through the lattice goes through every beginning of a word, and when no rule of the
+    normaliser looks across a space.
+    """
+    if _setting(facts.trainer, 3, UNIGRAM) != UNIGRAM:
+        return "it is not a unigram model"
+    types = {piece.type for piece in facts.pieces}
+    if USER_DEFINED in types:
+        return "it has user-defined pieces, which are matched before any rule"
+    if BYTE in types or _setting(facts.trainer, 35, 0):
+        return "it falls back to bytes"
+    if _setting(facts.trainer, 24, 0):
+        return "it has its spaces at the end of words"
+    if not all(_setting(facts.normalizer, number, 1) for number in (3, 4, 5)):
+        return "it does not add a space in front, remove extra spaces or escape them"
+    normal = [piece for piece in facts.pieces if piece.type == NORMAL]
+    if any(SPACE in piece.text[1:] for piece in normal):
+        return "it has a piece with a space after its first character"
+    if not any(piece.text == SPACE for piece in normal):
+        return "it has no piece for a space alone"
+    if any(piece.score > 0 for piece in normal):
+        return "it has scores above 0, which are no logarithms of probabilities"
+    if sum(len(piece.text) for piece in normal) >= _MAX_NODES:
+        return f"its pieces have {_MAX_NODES:,} bytes or more"
+    return _refusal_of_rules(facts.charsmap)
+
+
+def _refusal_of_rules(charsmap: bytes) -> str | None:
+    if not charsmap:
+        return None
+    rules, forms = _double_array(charsmap)
+    if SPACE in forms or b"  " in forms or not forms.endswith(b"\0"):
+        return "its normaliser writes spaces that do not come from spaces"
+    # A node's child by a byte stands at the node's own place, xor its offset, xor the byte; leaves have the top bit.
+    places = np.arange(rules.size, dtype=np.uint32)
+    children = places ^ _offsets(rules) ^ np.uint32(32)
+    inner = (rules >> np.uint32(31) == 0) & (children < rules.size)
+    if np.any(rules[children[inner]] & np.uint32(0x800000FF) == 32):
+        return "its normaliser has rules with spaces"
+    return None
+
+
+def _double_array(charsmap: bytes) -> tuple[NDArray[np.uint32], bytes]:
+    size = int.from_bytes(charsmap[:4], "little")
+    return np.frombuffer(charsmap[4 : 4 + size], np.uint32), charsmap[4 + size :]
+
+
+def _offsets(rules: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    shift = (rules & np.uint32(1 << 9)) >> np.uint32(6)
+    return (rules >> np.uint32(10)) << shift
+
+
+def build_model(facts: ModelFacts) -> UnigramModel:
+    """Derive the kernels' arrays; the model must have passed ``refusal``."""
+    normal = [piece for piece in facts.pieces if piece.type == NORMAL]
+    text = np.array(bytearray(b"".join(piece.text for piece in normal)))
+    ends = np.cumsum([len(piece.text) for piece in normal])
+    piece_scores = np.array([piece.score for piece in normal], np.float32)
+    # A first time to count the nodes: pieces share their beginnings.
+    trie, scores = _empty_trie(text.size + 1)
+    trie, scores = _empty_trie(_fill(text, ends, piece_scores, trie, scores))
+    _fill(text, ends, piece_scores, trie, scores)
+    rules, forms = _double_array(facts.charsmap) if facts.charsmap else (np.empty(0, np.uint32), b"\0")
+    return UnigramModel(
+        trie=trie,
+        scores=scores,
+        unknown=np.array([piece_scores.min() - _UNKNOWN_PENALTY], np.float32),
+        rules=rules.copy(),
+        forms=np.array(bytearray(forms)),
+        longest=np.array([max(map(len, forms.split(b"\0")))], np.int64),
+    )
+
+
+def _empty_trie(nodes: int) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
+    return np.zeros(1 << max(8, (2 * nodes).bit_length()), np.uint64), np.full(nodes, NO_PIECE, np.float32)
+
+
+@njit(cache=True, nogil=True)
+def trie_child(trie, mask, node, byte):  # type: ignore[no-untyped-def]
+    """The child of a node by a byte, or -1. ``trie`` is the address of the table, ``mask`` its size less one."""
+    key = (np.uint64(node) << np.uint64(8)) | np.uint64(byte)
+    at = ((key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
+    while True:
+        entry = load_word(trie + 8 * np.int64(at))
+        if entry == np.uint64(0):
+            return np.int64(-1)
+        if entry >> np.uint64(32) == key:
+            return np.int64(entry & np.uint64(0xFFFFFFFF))
+        at = (at + np.uint64(1)) & mask
+
+
+@njit(cache=True, nogil=True)
+def _fill(text, ends, scores, trie, node_scores):  # type: ignore[no-untyped-def]
+    """Put the pieces ``text[ends[i - 1]:ends[i]]`` into an empty trie; returns its number of nodes."""
+    nodes, at = 1, 0
+    mask = np.uint64(trie.size - 1)
+    for piece in range(ends.size):
+        node = np.int64(0)
+        while at < ends[piece]:
+            child = trie_child(address(trie), mask, node, text[at])
+            if child < 0:
+                child = nodes
+                nodes += 1
+                key = (np.uint64(node) << np.uint64(8)) | np.uint64(text[at])
+                slot = ((key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
+                while trie[slot] != np.uint64(0):
+                    slot = (slot + np.uint64(1)) & mask
+                trie[slot] = (key << np.uint64(32)) | np.uint64(child)
+            node = child
+            at += 1
+        node_scores[node] = scores[piece]
+    return nodes
