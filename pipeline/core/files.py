@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import bz2
 import fnmatch
-import gzip
 import io
 import lzma
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -23,8 +22,22 @@ from llama_data.pipeline.core.errors import InputError
 
 ZSTD_LEVEL = 3
 
+# How much a decompressor is given at a time: eight kilobytes can be a quarter of a gigabyte in zstd's format.
+_FEED = 8 << 10
+_CODECS: dict[str, Callable[[], Any]] = {
+    ".gz": lambda: zlib.decompressobj(zlib.MAX_WBITS | 16),
+    ".bz2": bz2.BZ2Decompressor,
+    ".xz": lzma.LZMADecompressor,
+    ".zst": lambda: zstandard.ZstdDecompressor().decompressobj(),
+}
+
+
+class DamagedStream(Exception):
+    """A compressed stream that cannot be decompressed on."""
+
+
 # What reading a damaged compressed file raises.
-DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error, zstandard.ZstdError)
+DAMAGE = (DamagedStream, EOFError, OSError)
 
 
 @dataclass(frozen=True)
@@ -156,45 +169,19 @@ def read_bytes(path: str) -> bytes:
         return stream.read()
 
 
-class _Decompressed(io.BufferedReader):
-    """A decompressing stream that closes the file below it too."""
+def read_pieces(path: str) -> Generator[bytes, None, None]:
+    """Yield the bytes of a file as they come, decompressed by its suffix (.gz .bz2 .xz .zst).
 
-    def __init__(self, stream: Any, below: BinaryIO) -> None:
-        super().__init__(stream, 1 << 20)
-        self._below = below
-
-    def close(self) -> None:
-        super().close()
-        self._below.close()
-
-
-class _ZstdFrames(io.RawIOBase):
-    """The frames of a zstd file, one after the other; a file that ends inside a frame is an EOFError, as with gzip."""
-
-    def __init__(self, below: BinaryIO) -> None:
-        super().__init__()
-        self._below = below
-        self._frame: Any = None
-        self._ready = memoryview(b"")
-        self._packed = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._ready:
-            self._packed = self._packed or self._below.read(1 << 18)
-            if not self._packed:
-                if self._frame is not None:
-                    raise EOFError("the file ends inside a zstd frame")
-                return 0
-            self._frame = self._frame or zstandard.ZstdDecompressor().decompressobj()
-            self._ready = memoryview(self._frame.decompress(self._packed))
-            self._packed, self._frame = (self._frame.unused_data, None) if self._frame.eof else (b"", self._frame)
-        size = min(len(self._ready), len(buffer))
-        buffer[:size] = self._ready[:size]
-        self._ready = self._ready[size:]
-        return size
+    Damage is raised when all that stands before it has been given: EOFError where the file ends inside a stream,
+    DamagedStream where it cannot be decompressed on.
+    """
+    with open_binary(path) as below:
+        codec = _codec(path)
+        if codec is not None:
+            yield from _unpack(below, codec)
+        else:
+            while piece := below.read(1 << 20):
+                yield piece
 
 
 def open_decompressed(path: str) -> BinaryIO:
@@ -202,16 +189,58 @@ def open_decompressed(path: str) -> BinaryIO:
 
     Reading a damaged file raises one of ``DAMAGE``.
     """
-    below = open_binary(path)
-    if path.endswith(".gz"):
-        return _Decompressed(gzip.GzipFile(fileobj=below), below)
-    if path.endswith(".bz2"):
-        return _Decompressed(bz2.BZ2File(below), below)
-    if path.endswith(".xz"):
-        return _Decompressed(lzma.LZMAFile(below), below)
-    if path.endswith(".zst"):
-        return _Decompressed(_ZstdFrames(below), below)
-    return below
+    below, codec = open_binary(path), _codec(path)
+    return below if codec is None else cast("BinaryIO", io.BufferedReader(_Unpacked(below, codec), 1 << 20))
+
+
+def _codec(path: str) -> Callable[[], Any] | None:
+    return next((make for suffix, make in _CODECS.items() if path.endswith(suffix)), None)
+
+
+def _unpack(below: BinaryIO, make: Callable[[], Any]) -> Iterator[bytes]:
+    """The streams of a compressed file, one after the other; zeros between them are padding."""
+    stream: Any = None
+    while packed := below.read(_FEED):
+        while packed:
+            if stream is None:
+                packed = packed.lstrip(b"\0")
+                if not packed:
+                    break
+                stream = make()
+            try:
+                piece = stream.decompress(packed)
+            except (OSError, EOFError, lzma.LZMAError, zlib.error, zstandard.ZstdError) as error:
+                raise DamagedStream(str(error)) from None
+            if piece:
+                yield piece
+            packed, stream = (stream.unused_data, None) if stream.eof else (b"", stream)
+    if stream is not None:
+        raise EOFError("the file ends inside a compressed stream")
+
+
+class _Unpacked(io.RawIOBase):
+    """The decompressed bytes of a file; closes it too."""
+
+    def __init__(self, below: BinaryIO, make: Callable[[], Any]) -> None:
+        super().__init__()
+        self._below = below
+        self._pieces = _unpack(below, make)
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._ready:
+            self._ready = memoryview(next(self._pieces, b""))
+        size = min(len(self._ready), len(buffer))
+        buffer[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size
+
+    def close(self) -> None:
+        self._below.close()
+        super().close()
 
 
 @contextmanager

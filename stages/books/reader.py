@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,7 @@ from typing import IO
 from llama_data.pipeline.core.block import Reader
 from llama_data.pipeline.core.document import Document, new_document, reject
 from llama_data.pipeline.core.errors import RecordError
-from llama_data.pipeline.core.files import Split, open_binary, open_decompressed
+from llama_data.pipeline.core.files import DamagedStream, Split, open_binary, open_decompressed
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.books.encoding import decode
 
@@ -42,7 +41,7 @@ class BookReader(Reader):
             yield self.failed(split, key=0, reason=error.reason, detail=error.detail)
         except EOFError:
             yield self.failed(split, key=0, reason=Reason.truncated_file, detail="the compressed file ends early")
-        except (gzip.BadGzipFile, zlib.error) as error:
+        except DamagedStream as error:
             yield self.failed(split, key=0, reason=Reason.damaged_archive, detail=str(error))
 
     def _archive(self, split: Split) -> Iterator[Document]:

@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import bz2
-import lzma
-import zlib
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Any
 
 import orjson
-import zstandard
 
 from llama_data.pipeline.core.errors import RecordError
-from llama_data.pipeline.core.files import open_binary
+from llama_data.pipeline.core.files import DamagedStream, read_pieces
 from llama_data.pipeline.core.reasons import Reason
 
 MAX_LINE = 256 << 20
-# Small, for eight kilobytes can be a quarter of a gigabyte in zstd's format.
-_FEED = 8 << 10
-
-
-class _Decompressor(Protocol):
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, /) -> bytes: ...
-
-
-_FORMATS: dict[str, Callable[[], _Decompressor]] = {
-    ".gz": lambda: zlib.decompressobj(zlib.MAX_WBITS | 16),
-    ".zst": lambda: zstandard.ZstdDecompressor().decompressobj(),
-    ".bz2": bz2.BZ2Decompressor,
-    ".xz": lzma.LZMADecompressor,
-}
-_ERRORS = (zlib.error, zstandard.ZstdError, lzma.LZMAError, OSError, EOFError)
 
 
 def json_rows(path: str) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
@@ -91,29 +68,9 @@ def _whole(held: list[bytes], size: int) -> bytes | RecordError:
 
 def _pieces(path: str) -> Iterator[bytes | RecordError]:
     """The decompressed bytes of a file, then an error where they cannot be read on."""
-    make = next((make for suffix, make in _FORMATS.items() if path.endswith(suffix)), None)
-    with open_binary(path) as stream:
-        if make is None:
-            while piece := stream.read(1 << 20):
-                yield piece
-            return
-        current: _Decompressor | None = None
-        while data := stream.read(_FEED):
-            while data:
-                if current is None:
-                    data = data.lstrip(b"\0")
-                    if not data:
-                        break
-                    current = make()
-                try:
-                    piece = current.decompress(data)
-                except _ERRORS as error:
-                    yield RecordError(Reason.damaged_archive, str(error))
-                    return
-                if piece:
-                    yield piece
-                data = b""
-                if current.eof:
-                    data, current = current.unused_data, None
-        if current is not None:
-            yield RecordError(Reason.truncated_file, "the file ends inside a compressed stream")
+    try:
+        yield from read_pieces(path)
+    except EOFError as error:
+        yield RecordError(Reason.truncated_file, str(error))
+    except DamagedStream as error:
+        yield RecordError(Reason.damaged_archive, str(error))

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import errno
-import gzip
 import io
 import queue
 import threading
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import BinaryIO, cast
 
 import py7zr
 from py7zr.io import Py7zIO, WriterFactory
 
 from llama_data.pipeline.core.errors import RecordError
-from llama_data.pipeline.core.files import Split, open_binary
+from llama_data.pipeline.core.files import DamagedStream, Split, open_binary, read_pieces
 from llama_data.pipeline.core.reasons import Reason
 
 _PIECE = 1 << 20
 _PIECES = 8
 _WAIT = 0.2
-_DAMAGED_GZIP = (zlib.error, gzip.BadGzipFile)
 
 
 @contextmanager
@@ -38,8 +35,8 @@ def open_posts(split: Split, *, max_bytes: int, max_ratio: int) -> Iterator[Bina
             yield cast("BinaryIO", stream)
     elif split.name.endswith(".gz"):
         limit = min(max_bytes, max_ratio * max(split.size, _PIECE))
-        with open_binary(split.path) as raw, gzip.GzipFile(fileobj=raw) as plain:
-            yield cast("BinaryIO", _Limited(plain, limit))
+        with closing(read_pieces(split.path)) as pieces:
+            yield cast("BinaryIO", _Limited(pieces, limit))
     else:
         with open_binary(split.path) as raw:
             raw.seek(split.start)
@@ -47,19 +44,19 @@ def open_posts(split: Split, *, max_bytes: int, max_ratio: int) -> Iterator[Bina
 
 
 class _Limited:
-    """Reads at most ``limit`` bytes of a decompressed stream, and names what is wrong with it."""
+    """Reads at most ``limit`` bytes of a decompressed file, and names what is wrong with it."""
 
-    def __init__(self, stream: gzip.GzipFile, limit: int) -> None:
-        self._stream = stream
+    def __init__(self, pieces: Iterator[bytes], limit: int) -> None:
+        self._pieces = pieces
         self._left = limit
 
-    def read(self, size: int) -> bytes:
-        """The next bytes, at most ``size``: what one step of unpacking gives; damage loses nothing before it."""
+    def read(self, _size: int) -> bytes:
+        """What one step of unpacking gives, whatever its size; damage loses nothing before it."""
         try:
-            data = self._stream.read1(size)
+            data = next(self._pieces, b"")
         except EOFError:
             raise RecordError(Reason.truncated_file, "the compressed file ends early") from None
-        except _DAMAGED_GZIP as error:
+        except DamagedStream as error:
             raise RecordError(Reason.damaged_archive, str(error)) from None
         self._left -= len(data)
         if self._left < 0:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import lzma
+import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import JsonlWriter, atomic_write, list_inputs, open_decompressed, read_jsonl
+from llama_data.pipeline.core.files import (
+    DAMAGE,
+    DamagedStream,
+    JsonlWriter,
+    atomic_write,
+    list_inputs,
+    open_decompressed,
+    read_jsonl,
+    read_pieces,
+)
 
 
 def test_a_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
@@ -83,15 +98,52 @@ def test_json_lines_round_trip_and_a_damaged_file_names_the_line(tmp_path: Path)
             list(read_jsonl(path))
 
 
-def test_decompression_follows_the_suffix(tmp_path: Path) -> None:
-    import bz2
-    import gzip
-    import lzma
+PACK = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": zstandard.ZstdCompressor(write_checksum=True).compress,
+    "": bytes,
+}
 
-    for suffix, pack in ((".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress), ("", bytes)):
-        (tmp_path / f"f{suffix}").write_bytes(pack(b"text"))
-        with open_decompressed(str(tmp_path / f"f{suffix}")) as stream:
-            assert stream.read() == b"text"
+
+@pytest.mark.parametrize("suffix", PACK)
+def test_decompression_follows_the_suffix(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"f{suffix}"
+    padding = b"" if suffix == "" else bytes(8)
+    path.write_bytes(PACK[suffix](b"one\n") + padding + PACK[suffix](b"two") + padding)
+    with open_decompressed(str(path)) as stream:
+        assert list(stream) == [b"one\n", b"two"]
+    assert b"".join(read_pieces(str(path))) == b"one\ntwo"
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zst"])
+@pytest.mark.parametrize(("damage", "error"), [("cut", EOFError), ("flip", DamagedStream)])
+def test_damage_is_raised_after_what_stands_before_it(
+    tmp_path: Path, suffix: str, damage: str, error: type[Exception]
+) -> None:
+    rng = random.Random(3)
+    streams = [rng.randbytes(50_000) for _ in range(4)]
+    packed = [PACK[suffix](data) for data in streams]
+    last = packed[3][:-9] if damage == "cut" else b"no compressed data at all"
+    path = tmp_path / f"f{suffix}"
+    path.write_bytes(b"".join(packed[:3]) + last)
+    found = []
+    with pytest.raises(error):
+        found.extend(read_pieces(str(path)))
+    assert b"".join(found).startswith(b"".join(streams[:3]))
+    with open_decompressed(str(path)) as stream, pytest.raises(DAMAGE):
+        stream.read()
+
+
+def test_a_file_that_cannot_be_read_on_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError("the connection is lost")
+
+    monkeypatch.setattr("llama_data.pipeline.core.files.open_binary", lambda path: Failing())
+    with pytest.raises(OSError, match="connection is lost"):
+        list(read_pieces("a.gz"))
 
 
 def test_object_stores_work_like_folders() -> None:
