@@ -7,10 +7,11 @@ on the number of processes. A checkpoint is complete when its folder has its fin
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import warnings
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,41 +19,17 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
-from torch.distributed.checkpoint.state_dict import get_model_state_dict, get_state_dict, set_state_dict
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.state_dict import (
+    get_model_state_dict,
+    get_state_dict,
+    set_model_state_dict,
+    set_state_dict,
+)
 from torch.optim import Optimizer
 
-from llama_data.pipeline.core.errors import InputError, RequestError
-
-RECORD = "record.json"
-_NAME = re.compile(r"step-(\d{8})")
-
-
-@dataclass(frozen=True)
-class Record:
-    """What a checkpoint says besides its tensors. ``model`` is the model's configuration."""
-
-    step: int
-    rows: int
-    fingerprint: str
-    seed: int
-    tokenizer_sha256: str
-    model: dict[str, Any]
-
-
-def checkpoints(folder: Path) -> list[Path]:
-    """Complete checkpoints below the run's folder, oldest first."""
-    base = folder / "checkpoints"
-    return sorted(path for path in base.glob("step-*") if _NAME.fullmatch(path.name) and (path / RECORD).exists())
-
-
-def read_record(path: Path) -> Record:
-    """The record of a checkpoint. Raises InputError when there is none or it is damaged."""
-    try:
-        return Record(**json.loads((path / RECORD).read_text()))
-    except FileNotFoundError:
-        raise InputError(f"{path}: not a checkpoint: it has no {RECORD}") from None
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path / RECORD}: damaged: {error}") from None
+from llama_data.pipeline.core.errors import InputError
+from llama_data.train_handoff.trainer.record import RECORD, Record, checkpoints
 
 
 def save(folder: Path, record: Record, model: nn.Module, optimizer: Optimizer, keep: int | None) -> Path:
@@ -84,12 +61,17 @@ def load(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
     set_state_dict(model, optimizer, model_state_dict=weights, optim_state_dict=moments)
 
 
-def load_weights(path: Path, model: nn.Module) -> None:
-    """Load only the parameters into a model on one process, without a process group."""
+def load_parameters(path: Path, model: nn.Module) -> None:
+    """Load only the parameters into a model sharded over any number of processes. Raises InputError."""
     weights = get_model_state_dict(model)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # it warns also where it is asked to
-        state_dict_loader.load({"model": weights}, checkpoint_id=str(path), no_dist=True)
+    _read({"model": weights}, path, alone=False)
+    set_model_state_dict(model, weights)
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """Load only the parameters into a model on one process, without a process group. Raises InputError."""
+    weights = get_model_state_dict(model)
+    _read({"model": weights}, path, alone=True)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             value = weights[name]
@@ -97,15 +79,31 @@ def load_weights(path: Path, model: nn.Module) -> None:
             parameter.copy_(value)
 
 
-def require_same_run(record: Record, *, fingerprint: str, seed: int, tokenizer_sha256: str, where: Path) -> None:
-    """Raise RequestError when a checkpoint belongs to another mix, seed or tokenizer than this run's."""
-    for what, found, wanted in (
-        ("mix", record.fingerprint, fingerprint),
-        ("seed", record.seed, seed),
-        ("tokenizer", record.tokenizer_sha256, tokenizer_sha256),
-    ):
-        if found != wanted:
-            raise RequestError(
-                f"{where}: the checkpoint was made with {what} {found}, this run has {wanted}; "
-                "use the same --data and seed, or another --output"
-            )
+def _read(state: dict[str, Any], path: Path, *, alone: bool) -> None:
+    with _quiet():
+        try:
+            state_dict_loader.load(state, checkpoint_id=str(path), no_dist=alone)
+        except CheckpointException as error:
+            problem = next(iter(error.failures.values()))[0]
+            raise InputError(
+                f"{path}: the checkpoint's tensors cannot be read: {problem}; it is damaged, or not complete"
+            ) from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """torch warns that no process group is used also where that is what was asked for."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+        yield
+
+
+def save_weights(path: Path, record: Record, model: nn.Module) -> None:
+    """Write a checkpoint of parameters alone, from one process without a process group."""
+    partial = path.with_name(path.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    with _quiet():
+        state_dict_saver.save({"model": get_model_state_dict(model)}, checkpoint_id=str(partial), no_dist=True)
+    (partial / RECORD).write_text(json.dumps(asdict(record), indent=2))
+    partial.rename(path)

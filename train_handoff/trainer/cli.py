@@ -1,10 +1,11 @@
-"""``llama-train``: launch, export, generate. Starts without torch, fasttext, kenlm or datatrove."""
+"""``llama-train`` and its verbs. Starts without torch, fasttext, kenlm or datatrove."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,7 +31,17 @@ def _options(
 @app.command()
 def launch(
     data: Annotated[str, typer.Option("--data", help="Folder of the mix (RUN/mix).")],
-    model: Annotated[str, typer.Option("--model", help="tiny 125m 1b 7b 13b 33b 65b, or a .yaml file.")] = "tiny",
+    model: Annotated[
+        str | None, typer.Option("--model", help="tiny 125m 1b 7b 13b 33b 65b, or a .yaml file [default: tiny].")
+    ] = None,
+    initial: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Checkpoint (of `import`, or a run) whose parameters and model a new run starts with, from row 0 and "
+            "with a fresh optimiser. --model then only gives the settings [default: LLaMA's].",
+        ),
+    ] = None,
     output: Annotated[
         str | None,
         typer.Option("--output", help="Folder for checkpoints and metrics [default: train/ beside the mix]."),
@@ -52,6 +63,7 @@ def launch(
     """Train with FSDP through torchrun; goes on from the newest checkpoint in the output folder."""
     from llama_data.train_handoff.trainer import launch as launching
     from llama_data.train_handoff.trainer.config import load_config
+    from llama_data.train_handoff.trainer.record import find_checkpoint
 
     overrides = {
         "data": data,
@@ -63,7 +75,11 @@ def launch(
         "save_every": save_every,
         "device": device,
     }
-    config = load_config(model, {key: value for key, value in overrides.items() if value is not None})
+    given = {key: value for key, value in overrides.items() if value is not None}
+    if initial is None:
+        config = load_config(model or "tiny", given)
+    else:
+        config = launching.starting_from(find_checkpoint(initial), model, given)
     cluster = launching.Cluster(nproc or _devices(device), nnodes, node_rank, rendezvous)
     typer.echo(launching.describe(config, cluster))
     if dry_run:
@@ -83,16 +99,34 @@ def _devices(device: str | None) -> int:
     return max(1, len(list(Path("/proc/driver/nvidia/gpus").glob("*"))))
 
 
-def _checkpoint(path: Path) -> Path:
-    """A checkpoint given as itself or as the folder of a training run (its newest one)."""
-    from llama_data.train_handoff.trainer.checkpoint import RECORD, checkpoints
+def _in(value: str | None, allowed: tuple[str, ...], option: str) -> None:
+    if value is not None and value not in allowed:
+        raise RequestError(f"{option} {value}: expected {', '.join(allowed[:-1])} or {allowed[-1]}")
 
-    if (path / RECORD).exists():
-        return path
-    found = checkpoints(path)
-    if not found:
-        raise RequestError(f"{path}: neither a checkpoint nor a training folder with one in checkpoints/")
-    return found[-1]
+
+@app.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(help="Hugging Face folder: config.json and safetensors.")],
+    output: Annotated[Path, typer.Argument(help="Checkpoint to make; must not be there yet.")],
+    tokenizer: Annotated[
+        Path | None, typer.Option("--tokenizer", help="Folder with its tokenizer.model [default: the same folder].")
+    ] = None,
+) -> None:
+    """Make a checkpoint of a Hugging Face LLaMA model, for `launch --from`, `evaluate`, `generate` and `export`.
+
+    Takes LLaMA models without biases, rope scaling or quantisation, with heads of hidden_size / num_attention_heads and
+    an intermediate_size of at least 2/3 of 4 x hidden_size; grouped key and value heads too. A tied output head becomes
+    one of its own that starts with the same values. Needs 4 bytes of memory a parameter. `export` with the --dtype of
+    the source gives the same weights back, bit for bit.
+    """
+    from llama_data.train_handoff.trainer.pretrained import import_huggingface
+
+    record = import_huggingface(folder, output, tokenizer)
+    model = record.model_config(output)
+    typer.echo(
+        f"{output}: {model.parameters():,} parameters, vocabulary {model.vocab_size:,}, context {model.seq_len:,}; "
+        f"train on with `llama-train launch --from {output} --data RUN/mix`"
+    )
 
 
 @app.command()
@@ -104,10 +138,10 @@ def export(
 ) -> None:
     """Write a checkpoint as a Hugging Face folder: weights, config, generation config, tokenizer."""
     from llama_data.train_handoff.trainer import huggingface
+    from llama_data.train_handoff.trainer.record import find_checkpoint
 
-    if dtype not in ("bfloat16", "float16", "float32"):
-        raise RequestError(f"--dtype {dtype}: expected bfloat16, float16 or float32")
-    huggingface.export(_checkpoint(run), output, tokenizer, dtype)
+    _in(dtype, ("bfloat16", "float16", "float32"), "--dtype")
+    huggingface.export(find_checkpoint(run), output, tokenizer, dtype)
     typer.echo(f"{output}: load it with transformers.AutoModelForCausalLM.from_pretrained")
 
 
@@ -122,8 +156,161 @@ def generate(
 ) -> None:
     """Continue a text, to see what a model has learned."""
     from llama_data.train_handoff.trainer.generate import continue_text
+    from llama_data.train_handoff.trainer.record import find_checkpoint
 
-    typer.echo(continue_text(_checkpoint(run), tokenizer, prompt, tokens=tokens, temperature=temperature, seed=seed))
+    path = find_checkpoint(run)
+    typer.echo(continue_text(path, tokenizer, prompt, tokens=tokens, temperature=temperature, seed=seed))
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A checkpoint, or the folder of a training run.")],
+    data: Annotated[
+        str | None, typer.Option("--data", help="Folder of a mix, folder of token shards, or one .parquet shard.")
+    ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option("--text", help="UTF-8 text file, or .jsonl of documents, maybe compressed; repeat it for more."),
+    ] = None,
+    tokenizer: Annotated[
+        Path | None, typer.Option("--tokenizer", help="Folder of the run's tokenizer; needed for bits per byte.")
+    ] = None,
+    rows: Annotated[str | None, typer.Option("--rows", help="A:B, rows A to B-1 of the mix or the shards.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many rows of each domain.")] = None,
+    nproc: Annotated[int, typer.Option("--nproc", min=1, help="Processes to share the model and the rows.")] = 1,
+    micro_rows: Annotated[int, typer.Option("--micro-rows", min=1, help="Rows a process holds at a time.")] = 8,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    dtype: Annotated[str, typer.Option("--dtype", help="float32, or bfloat16: faster, a little off.")] = "float32",
+    document_mask: Annotated[
+        bool,
+        typer.Option("--document-mask", help="Keep attention inside a document, as a run with document_mask does."),
+    ] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
+) -> None:
+    """Loss (nats a token), perplexity and bits per byte on rows or texts, by domain.
+
+    What is held out: `launch` trains on every row of its mix. Of a mix `evaluate` therefore reads the rows of the
+    documents that `llama-data tokenize` held out (`tokenize.validation` in the recipe), which are in no training row.
+    --rows A:B takes training rows instead, and says how many of them the checkpoint was trained on: those from the
+    number it had consumed on are new, unless they repeat an earlier epoch. Shards and texts are taken as they are.
+
+    A text is read alone, BOS first, in pieces of the model's length that do not see each other. Bits per byte count
+    what stands for text (not BOS and EOS), in UTF-8 bytes. The result is the same for any --nproc.
+    """
+    from llama_data.train_handoff.trainer import evaluate as evaluating
+    from llama_data.train_handoff.trainer import launch as launching
+    from llama_data.train_handoff.trainer import tables
+    from llama_data.train_handoff.trainer.record import find_checkpoint
+
+    _in(device, ("auto", "cpu", "cuda"), "--device")
+    _in(dtype, ("float32", "bfloat16"), "--dtype")
+    if (data is None) == (not text):
+        raise RequestError("evaluate needs --data (a mix or token shards) or --text (files), one of the two")
+    if text and (rows or limit):
+        raise RequestError("--rows and --limit count rows of --data; texts are read whole")
+    if rows and limit:
+        raise RequestError("--rows and --limit: give one of the two")
+    request = evaluating.Request.model_validate(
+        {
+            "checkpoint": str(find_checkpoint(run)),
+            "data": data,
+            "texts": tuple(text or ()),
+            "tokenizer": None if tokenizer is None else str(tokenizer),
+            "rows": _range(rows),
+            "limit": limit,
+            "micro_rows": micro_rows,
+            "device": device,
+            "dtype": dtype,
+            "document_mask": document_mask,
+        }
+    )
+    evaluating.open_windows(request)
+    if nproc == 1:
+        result = evaluating.evaluate_alone(request)
+    else:
+        result = launching.ask(launching.Cluster(nproc), launching.EVALUATE, request, "evaluation") or {}
+    typer.echo(tables.evaluation(result))
+    _write_json(json_file, result)
+
+
+def _range(rows: str | None) -> tuple[int, int] | None:
+    """``A:B`` as two numbers."""
+    if rows is None:
+        return None
+    begin, colon, end = rows.partition(":")
+    if not (colon and begin.isdecimal() and end.isdecimal()):
+        raise RequestError(f"--rows {rows}: expected A:B, two row numbers, as in 0:1000")
+    return int(begin), int(end)
+
+
+def _write_json(path: Path | None, result: dict[str, Any]) -> None:
+    if path is not None:
+        from llama_data.pipeline.core.files import atomic_write
+
+        with atomic_write(str(path)) as stream:
+            stream.write(json.dumps(result, indent=2).encode() + b"\n")
+
+
+@app.command()
+def bench(
+    model: Annotated[str, typer.Option("--model", help="tiny 125m 1b 7b 13b 33b 65b, or a .yaml file.")] = "tiny",
+    data: Annotated[
+        str | None, typer.Option("--data", help="Folder of a mix to read from [default: rows of random ids].")
+    ] = None,
+    nproc: Annotated[int | None, typer.Option("--nproc", min=1, help="Processes on this node.")] = None,
+    nnodes: Annotated[int, typer.Option("--nnodes", min=1, help="Nodes.")] = 1,
+    node_rank: Annotated[int, typer.Option("--node-rank", min=0, help="Number of this node, from 0.")] = 0,
+    rendezvous: Annotated[str | None, typer.Option("--rendezvous", help="HOST:PORT of the first node.")] = None,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps that count.")] = 10,
+    warmup: Annotated[int, typer.Option("--warmup", min=0, help="Steps before them that do not.")] = 3,
+    batch_tokens: Annotated[
+        int | None,
+        typer.Option("--batch-tokens", min=1, help="Tokens of a step [default: --micro-rows on each process]."),
+    ] = None,
+    micro_rows: Annotated[
+        int | None, typer.Option("--micro-rows", min=1, help="Rows a process holds at a time [default: the model's].")
+    ] = None,
+    seq_len: Annotated[int, typer.Option("--seq-len", min=1, help="Tokens of a random row.")] = 2048,
+    vocab: Annotated[int, typer.Option("--vocab", min=4, help="Vocabulary of random rows.")] = 32_000,
+    dtype: Annotated[str | None, typer.Option("--dtype", help="bfloat16 or float32 [default: the model's].")] = None,
+    compile_: Annotated[bool | None, typer.Option("--compile/--no-compile", help="torch.compile each layer.")] = None,
+    recompute: Annotated[
+        bool | None, typer.Option("--recompute/--no-recompute", help="Compute activations again in the backward pass.")
+    ] = None,
+    device: Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
+) -> None:
+    """Tokens/s, TFLOP/s, MFU and peak memory of a training step, and where its time goes.
+
+    Takes the steps that `launch` takes, saves nothing. FLOPs of a token: 6 x parameters + 12 x layers x dim x row
+    length (PaLM, appendix B); MFU is their share of the device's dense bfloat16 peak, n/a where that is not known.
+    The times of forward-backward and optimizer hold the communication that happens in them. How long its collectives
+    take (waiting for each other included; some run while something is computed) is measured on two further steps under
+    the profiler, when there are several processes.
+    """
+    from llama_data.train_handoff.trainer import launch as launching
+    from llama_data.train_handoff.trainer import tables
+
+    _in(device, ("auto", "cpu", "cuda"), "--device")
+    _in(dtype, ("bfloat16", "float32"), "--dtype")
+    overrides = {
+        "data": data,
+        "batch_tokens": batch_tokens,
+        "micro_rows": micro_rows,
+        "dtype": dtype,
+        "compile": compile_,
+        "recompute": recompute,
+        "device": device,
+    }
+    given = {key: value for key, value in overrides.items() if value is not None}
+    cluster = launching.Cluster(nproc or _devices(device), nnodes, node_rank, rendezvous)
+    request = launching.bench_config(
+        model, given, cluster, steps=steps, warmup=warmup, seq_len=seq_len, vocab_size=vocab
+    )
+    result = launching.ask(cluster, launching.BENCH, request, "the measurement")
+    if result is not None:
+        typer.echo(tables.measurement(result))
+        _write_json(json_file, result)
 
 
 def main() -> None:

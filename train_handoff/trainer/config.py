@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from llama_data.pipeline.core.errors import RecipeError
+from llama_data.pipeline.core.errors import RecipeError, RequestError
 from llama_data.pipeline.core.settings import Count, Places, Strict, parse_yaml, read_text, validate
 
 
@@ -20,12 +20,14 @@ class ModelConfig(Strict):
     """A LLaMA model. ``vocab_size`` and ``seq_len`` None: what the training rows say.
 
     The feed-forward width is 2/3 of 4 x ``dim``, rounded up to a multiple of ``multiple_of``. ``init_std`` 0.02 with
-    the projections into the residual stream scaled by 1/sqrt(2 x layers): not stated in the paper.
+    the projections into the residual stream scaled by 1/sqrt(2 x layers): not stated in the paper. ``n_kv_heads``
+    None: as many key and value heads as query heads, as in the paper; fewer are shared by groups of query heads.
     """
 
     dim: int = Field(gt=0)
     n_layers: int = Field(gt=0)
     n_heads: int = Field(gt=0)
+    n_kv_heads: int | None = Field(default=None, gt=0)
     vocab_size: int | None = Field(default=None, gt=0)
     seq_len: int | None = Field(default=None, gt=0)
     multiple_of: int = Field(default=256, gt=0)
@@ -37,7 +39,14 @@ class ModelConfig(Strict):
     def _heads_divide(self) -> ModelConfig:
         if self.dim % self.n_heads or (self.dim // self.n_heads) % 2:
             raise ValueError(f"dim {self.dim} must be n_heads {self.n_heads} times an even head size")
+        if self.n_heads % self.kv_heads:
+            raise ValueError(f"n_heads {self.n_heads} must be a multiple of n_kv_heads {self.kv_heads}")
         return self
+
+    @property
+    def kv_heads(self) -> int:
+        """Key and value heads."""
+        return self.n_heads if self.n_kv_heads is None else self.n_kv_heads
 
     @property
     def hidden_dim(self) -> int:
@@ -48,7 +57,8 @@ class ModelConfig(Strict):
         """Number of parameters; needs the vocabulary size."""
         if self.vocab_size is None:
             raise ValueError("the vocabulary size is not known yet")
-        block = 4 * self.dim**2 + 3 * self.dim * self.hidden_dim + 2 * self.dim
+        attention = 2 * self.dim**2 + 2 * self.dim * (self.dim // self.n_heads) * self.kv_heads
+        block = attention + 3 * self.dim * self.hidden_dim + 2 * self.dim
         return self.n_layers * block + 2 * self.vocab_size * self.dim + self.dim
 
 
@@ -70,12 +80,14 @@ class TrainConfig(Strict):
 
     ``batch_tokens`` is the global batch in tokens (LLaMA: 4M = 2,048 rows of 2,048), ``micro_rows`` the rows that
     one process holds at a time. ``steps`` None: one pass over the rows of the mix. ``document_mask`` keeps attention
-    inside a document; the paper mentions none. ``replicate`` > 1 is hybrid sharding (copies x shards).
+    inside a document; the paper mentions none. ``replicate`` > 1 is hybrid sharding (copies x shards). ``initial``: the
+    checkpoint that a new run takes its parameters from (None: drawn from the seed); ``model`` is then that one's.
     """
 
     name: str
     data: str | None = None
     output: str | None = None
+    initial: str | None = None
     model: ModelConfig
     optim: OptimConfig = OptimConfig()
     batch_tokens: Count = 4_194_304
@@ -100,6 +112,38 @@ class TrainConfig(Strict):
         return rows
 
 
+class BenchConfig(Strict):
+    """A measurement: ``steps`` that count after ``warmup`` ones, of the run that ``run`` describes.
+
+    Without ``run.data`` on rows of random ids, of ``seq_len`` tokens of a vocabulary of ``vocab_size``.
+    """
+
+    run: TrainConfig
+    steps: int = Field(default=10, gt=0)
+    warmup: int = Field(default=3, ge=0)
+    seq_len: int = Field(default=2048, gt=0)
+    vocab_size: int = Field(default=32_000, gt=3)
+
+
+def agree(config: TrainConfig, vocab_size: int, seq_len: int) -> ModelConfig:
+    """The model for rows of this vocabulary and length.
+
+    A model that starts from a checkpoint may have a larger vocabulary (padding) or a longer context than the rows.
+
+    Raises:
+        RequestError: the model states others.
+    """
+    model, known = config.model, config.initial is not None
+    for name, stated, found in (
+        ("vocab_size", model.vocab_size, vocab_size),
+        ("seq_len", model.seq_len, seq_len),
+    ):
+        if stated is not None and (stated < found if known else stated != found):
+            raise RequestError(f"model.{name} is {stated}, but the training rows have {found}")
+    found_sizes = {"vocab_size": vocab_size, "seq_len": seq_len}
+    return model if known else model.model_copy(update=found_sizes)
+
+
 def presets() -> list[str]:
     """Names of the models that the package brings."""
     folder = resources.files("llama_data.configs.train")
@@ -116,11 +160,11 @@ def load_config(source: str, overrides: dict[str, Any] | None = None) -> TrainCo
     else:
         raise RecipeError(f"{source}: no such model; expected a path to a .yaml file or one of: {', '.join(presets())}")
     data, places = parse_yaml(text, where)
-    _apply(data, places, overrides or {})
-    return validate(TrainConfig, data, where, places)
+    return make_config(data, where, places, overrides or {})
 
 
-def _apply(data: dict[str, Any], places: Places, overrides: dict[str, Any]) -> None:
+def make_config(data: dict[str, Any], where: str, places: Places, overrides: dict[str, Any]) -> TrainConfig:
+    """The run that ``data`` describes, after ``overrides`` (dotted keys). Raises RecipeError."""
     for dotted, value in overrides.items():
         *parents, last = dotted.split(".")
         inner = data
@@ -128,3 +172,4 @@ def _apply(data: dict[str, Any], places: Places, overrides: dict[str, Any]) -> N
             inner = inner.setdefault(part, {})
         inner[last] = value
         places[(*parents, last)] = f"--{last.replace('_', '-')}"
+    return validate(TrainConfig, data, where, places)

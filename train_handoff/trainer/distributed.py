@@ -42,16 +42,16 @@ def start(config: TrainConfig) -> Processes:
     if config.device == "cuda" and not cuda:
         raise RequestError("device cuda: no CUDA device is visible; use --device cpu or auto")
     kind = "cuda" if cuda and config.device != "cpu" else "cpu"
-    for key, value in (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0")):
-        os.environ.setdefault(key, value)
-    if "MASTER_ADDR" not in os.environ:
-        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT="0")
-    local = int(os.environ["LOCAL_RANK"])
+    local = int(os.environ.get("LOCAL_RANK", "0"))
     device = torch.device(kind, local) if kind == "cuda" else torch.device("cpu")
     if kind == "cuda":
         torch.cuda.set_device(device)
     backend = "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo"
-    dist.init_process_group(backend, timeout=timedelta(minutes=10))
+    if "RANK" in os.environ:
+        dist.init_process_group(backend, timeout=timedelta(minutes=10))
+    else:
+        alone = dist.HashStore()  # type: ignore[attr-defined]
+        dist.init_process_group(backend, store=alone, rank=0, world_size=1)
     world = dist.get_world_size()
     if world % config.replicate:
         raise RequestError(f"replicate {config.replicate}: must divide the {world} processes")

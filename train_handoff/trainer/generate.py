@@ -6,8 +6,9 @@ from pathlib import Path
 
 import torch
 
-from llama_data.pipeline.core.errors import InputError
 from llama_data.train_handoff.trainer.huggingface import load_model
+from llama_data.train_handoff.trainer.pieces import Pieces
+from llama_data.train_handoff.trainer.record import read_record, require_same_tokenizer
 
 
 @torch.no_grad()
@@ -16,13 +17,11 @@ def continue_text(path: Path, tokenizer: Path, prompt: str, *, tokens: int, temp
 
     Raises:
         InputError: not a checkpoint, or no tokenizer.model in the tokenizer folder.
+        RequestError: the tokenizer is not the model's.
     """
-    import sentencepiece
-
-    file = tokenizer / "tokenizer.model"
-    if not file.exists():
-        raise InputError(f"{file}: no such file; expected the folder of the run's tokenizer")
-    processor = sentencepiece.SentencePieceProcessor(model_file=str(file))
+    pieces = Pieces(tokenizer)
+    require_same_tokenizer(read_record(path), pieces.sha256, path)
+    processor = pieces.model
     model, _ = load_model(path)
     model.eval()
     ids = [processor.bos_id(), *processor.encode(prompt)]

@@ -1,4 +1,4 @@
-"""Checkpoints to Hugging Face's LLaMA layout and back: weights, config, generation config and tokenizer.
+"""Checkpoints to Hugging Face's LLaMA layout: weights, config, generation config and tokenizer.
 
 Hugging Face rotates the two halves of a head where LLaMA rotates neighbouring pairs, so the rows of wq and wk are
 reordered: pair i of a head becomes rows i and i + K/2.
@@ -17,6 +17,8 @@ from llama_data.pipeline.core.errors import InputError
 from llama_data.train_handoff.trainer import checkpoint
 from llama_data.train_handoff.trainer.config import ModelConfig
 from llama_data.train_handoff.trainer.model import Llama
+from llama_data.train_handoff.trainer.pieces import find_tokenizer
+from llama_data.train_handoff.trainer.record import Record, read_record
 
 _LAYER = {
     "attention_norm.weight": "input_layernorm.weight",
@@ -45,7 +47,7 @@ def hf_name(name: str) -> str:
 
 
 def to_halves(weight: Tensor, n_heads: int) -> Tensor:
-    """Rows of wq or wk (D, D) from neighbouring pairs to halves."""
+    """Rows of wq or wk (heads x K, D) from neighbouring pairs to halves."""
     dim = weight.shape[1]
     return weight.view(n_heads, -1, 2, dim).transpose(1, 2).reshape(-1, dim)
 
@@ -66,7 +68,7 @@ def hf_config(model: ModelConfig, dtype: str) -> dict[str, object]:
         "intermediate_size": model.hidden_dim,
         "num_hidden_layers": model.n_layers,
         "num_attention_heads": model.n_heads,
-        "num_key_value_heads": model.n_heads,
+        "num_key_value_heads": model.kv_heads,
         "max_position_embeddings": model.seq_len,
         "rms_norm_eps": model.norm_eps,
         "rope_theta": model.rope_theta,
@@ -82,11 +84,13 @@ def hf_config(model: ModelConfig, dtype: str) -> dict[str, object]:
     }
 
 
-def load_model(path: Path) -> tuple[Llama, checkpoint.Record]:
+def load_model(path: Path) -> tuple[Llama, Record]:
     """The model of a checkpoint on the CPU, float32."""
-    record = checkpoint.read_record(path)
-    model = Llama(ModelConfig(**record.model))
-    model.init_weights(0)
+    record = read_record(path)
+    with torch.device("meta"):
+        model = Llama(record.model_config(path))
+    model.to_empty(device="cpu")
+    model.init_tables()
     checkpoint.load_weights(path, model)
     return model, record
 
@@ -99,19 +103,18 @@ def export(path: Path, output: Path, tokenizer: Path | None, dtype: str = "bfloa
     Raises:
         InputError: not a checkpoint, or a tokenizer other than the one it was trained with.
     """
-    from hashlib import sha256
-
     from safetensors.torch import save_file
 
     model, record = load_model(path)
-    heads = model.config.n_heads
+    rotated = {"wq.weight": model.config.n_heads, "wk.weight": model.config.kv_heads}
     weights = {}
     for name, parameter in model.state_dict().items():
-        value = to_halves(parameter, heads) if name.endswith(("wq.weight", "wk.weight")) else parameter
+        heads = rotated.get(name[-9:])
+        value = parameter if heads is None else to_halves(parameter, heads)
         weights[hf_name(name)] = value.to(getattr(torch, dtype)).contiguous()
     output.mkdir(parents=True, exist_ok=True)
     if tokenizer is not None:
-        found = sha256((tokenizer / "tokenizer.model").read_bytes()).hexdigest()
+        found = find_tokenizer(tokenizer)[1]
         if found != record.tokenizer_sha256:
             raise InputError(
                 f"{tokenizer}: tokenizer.model has sha256 {found}, the model was trained with {record.tokenizer_sha256}"
@@ -123,43 +126,3 @@ def export(path: Path, output: Path, tokenizer: Path | None, dtype: str = "bfloa
     (output / "config.json").write_text(json.dumps(hf_config(model.config, dtype), indent=2) + "\n")
     generation = {"bos_token_id": 1, "eos_token_id": 2, "do_sample": True}
     (output / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n")
-
-
-def load_huggingface(folder: Path) -> Llama:
-    """A model from a Hugging Face folder written by ``export`` or by anyone in the LLaMA layout (untied, no GQA).
-
-    Raises:
-        InputError: the folder's configuration is not LLaMA's.
-    """
-    from safetensors.torch import load_file
-
-    described = json.loads((folder / "config.json").read_text())
-    heads = described["num_attention_heads"]
-    if described.get("model_type") != "llama" or described.get("num_key_value_heads", heads) != heads:
-        raise InputError(f"{folder / 'config.json'}: expected a LLaMA model with one key head for each query head")
-    rope = described.get("rope_parameters") or {}
-    config = ModelConfig(
-        dim=described["hidden_size"],
-        n_layers=described["num_hidden_layers"],
-        n_heads=heads,
-        vocab_size=described["vocab_size"],
-        seq_len=described["max_position_embeddings"],
-        multiple_of=described["intermediate_size"],  # 2/3 of 4 x dim rounded up to this is this
-        norm_eps=described["rms_norm_eps"],
-        rope_theta=described.get("rope_theta", rope.get("rope_theta", 10_000.0)),
-    )
-    if config.hidden_dim != described["intermediate_size"]:
-        raise InputError(
-            f"{folder / 'config.json'}: intermediate_size {described['intermediate_size']} "
-            f"is less than 2/3 of 4 x {config.dim}"
-        )
-    model = Llama(config)
-    model.init_weights(0)
-    weights: dict[str, Tensor] = {}
-    for file in sorted(folder.glob("*.safetensors")):
-        weights |= load_file(str(file))
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            value = weights[hf_name(name)].float()
-            parameter.copy_(to_pairs(value, heads) if name.endswith(("wq.weight", "wk.weight")) else value)
-    return model

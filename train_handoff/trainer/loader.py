@@ -10,12 +10,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import RequestError
-from llama_data.train_handoff.mix import Mixture
+from llama_data.train_handoff.shards import Footer, Rows
+
+
+class TrainingRows(Protocol):
+    """What a loader reads: a mix, or something that looks like one."""
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Names of the domains."""
+
+    @property
+    def footer(self) -> Footer:
+        """What the rows say about themselves."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Rows: ...
+
+    def domain_of(self, index: int) -> int:
+        """Index in ``domains`` of a row's domain."""
 
 
 @dataclass(frozen=True)
@@ -32,20 +52,27 @@ class Batch:
     domains: NDArray[np.int64]
 
 
-def batches(rows: Mixture, *, batch_rows: int, start_row: int, steps: int, rank: int, world: int) -> Iterator[Batch]:
+def require_rows(rows: int, batch_rows: int, steps: int, world: int) -> None:
+    """Raise RequestError when a batch does not divide among the processes, or the rows do not suffice for the steps."""
+    if batch_rows % world:
+        raise RequestError(f"a global batch of {batch_rows} rows does not divide among {world} processes")
+    needed = steps * batch_rows
+    if needed > rows:
+        raise RequestError(
+            f"{steps:,} steps of {batch_rows:,} rows need {needed:,} rows, and the mix has {rows:,}; "
+            f"train {rows // batch_rows:,} steps, or run `llama-data mix` with more --tokens"
+        )
+
+
+def batches(
+    rows: TrainingRows, *, batch_rows: int, start_row: int, steps: int, rank: int, world: int
+) -> Iterator[Batch]:
     """This process's batches from ``start_row`` on, up to step ``steps`` (counted from row 0), one read ahead.
 
     Raises:
         RequestError: the batch does not divide among the processes, or the mix has too few rows.
     """
-    if batch_rows % world:
-        raise RequestError(f"a global batch of {batch_rows} rows does not divide among {world} processes")
-    needed = steps * batch_rows
-    if needed > len(rows):
-        raise RequestError(
-            f"{steps:,} steps of {batch_rows:,} rows need {needed:,} rows, and the mix has {len(rows):,}; "
-            f"train {len(rows) // batch_rows:,} steps, or run `llama-data mix` with more --tokens"
-        )
+    require_rows(len(rows), batch_rows, steps, world)
 
     def read(step: int) -> Batch:
         start = step * batch_rows

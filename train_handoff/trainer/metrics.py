@@ -29,12 +29,21 @@ def flops_per_token(model: ModelConfig, seq_len: int) -> float:
     return 6.0 * model.parameters() + 12.0 * model.n_layers * model.dim * seq_len
 
 
-def peak_flops(device: torch.device) -> float | None:
-    """Peak of the device, or None when it is not known."""
-    if device.type != "cuda":
+def peak_flops(device: torch.device, dtype: str) -> float | None:
+    """Peak of the device in bfloat16, or None when it is not known or the run computes in another type."""
+    if device.type != "cuda" or dtype != "bfloat16":
         return None
     name = torch.cuda.get_device_name(device)
     return next((peak for key, peak in PEAK_FLOPS.items() if key in name), None)
+
+
+def peak_memory(device: torch.device) -> int:
+    """Peak bytes: of the device on CUDA, of the process (resident) on CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 class Metrics:

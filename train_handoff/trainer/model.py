@@ -29,22 +29,24 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Multi-head causal self-attention without biases."""
+    """Multi-head causal self-attention without biases; groups of query heads may share a key and value head."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.n_heads = config.n_heads
+        self.head_dim = config.dim // config.n_heads
+        self.grouped = config.kv_heads != config.n_heads
         self.wq = nn.Linear(config.dim, config.dim, bias=False)
-        self.wk = nn.Linear(config.dim, config.dim, bias=False)
-        self.wv = nn.Linear(config.dim, config.dim, bias=False)
+        self.wk = nn.Linear(config.dim, config.kv_heads * self.head_dim, bias=False)
+        self.wv = nn.Linear(config.dim, config.kv_heads * self.head_dim, bias=False)
         self.wo = nn.Linear(config.dim, config.dim, bias=False)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
         """``mask`` (B, 1, S, S), True where a token may look; None means causal."""
-        q, k, v = (proj(x).unflatten(-1, (self.n_heads, -1)) for proj in (self.wq, self.wk, self.wv))
+        q, k, v = (proj(x).unflatten(-1, (-1, self.head_dim)) for proj in (self.wq, self.wk, self.wv))
         q, k = rotate(q, cos, sin), rotate(k, cos, sin)
         q, k, v = (t.transpose(1, 2) for t in (q, k, v))
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
+        causal = mask is None
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=self.grouped)
         projected: Tensor = self.wo(out.transpose(1, 2).flatten(-2))
         return projected
 
@@ -80,7 +82,10 @@ class Block(nn.Module):
 
 
 class Llama(nn.Module):
-    """The whole model. Build it on the meta device, shard it, ``to_empty`` it, then call ``init_weights``."""
+    """The whole model. Build it on the meta device, shard it, ``to_empty`` it, then call ``init_weights``.
+
+    (Or ``init_tables`` alone, when the parameters are loaded.)
+    """
 
     def __init__(self, config: ModelConfig, recompute: bool = False) -> None:
         super().__init__()
@@ -112,6 +117,14 @@ class Llama(nn.Module):
         return logits
 
     @torch.no_grad()
+    def init_tables(self) -> None:
+        """Fill what is not a parameter: the rotary tables."""
+        config = self.config
+        cos, sin = rotary_table(config.dim // config.n_heads, self.seq_len, config.rope_theta)
+        self.cos.copy_(cos)
+        self.sin.copy_(sin)
+
+    @torch.no_grad()
     def init_weights(self, seed: int) -> None:
         """Fill the parameters: normal with ``init_std``, residual projections scaled by 1 / sqrt(2 x layers).
 
@@ -119,9 +132,7 @@ class Llama(nn.Module):
         seed only, not on how many processes share them or on what device.
         """
         config = self.config
-        cos, sin = rotary_table(config.dim // config.n_heads, self.seq_len, config.rope_theta)
-        self.cos.copy_(cos)
-        self.sin.copy_(sin)
+        self.init_tables()
         for index, (name, parameter) in enumerate(self.named_parameters()):
             if parameter.dim() == 1:
                 parameter.fill_(1.0)

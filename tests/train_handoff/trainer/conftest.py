@@ -2,48 +2,72 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import sentencepiece
 
 from llama_data.train_handoff.mix import plan_mix
 from llama_data.train_handoff.mix_jobs import mix_jobs
 from llama_data.train_handoff.shards import Footer, ShardWriter
 
-SEQ_LEN, VOCAB = 32, 128
+SEQ_LEN, VOCAB = 32, 500
 
 
-def write_domain(folder: Path, domain: str, rows: int, seed: int) -> None:
+def write_rows(path: Path, domain: str, stream: list[int], sha256: str, split: Any = "train") -> None:
+    """Write the ids that fill rows as one token shard."""
+    rows = (len(stream) - 1) // SEQ_LEN
+    ids = np.array(stream[: rows * SEQ_LEN + 1], np.uint16)
+    packed = np.stack([ids[row * SEQ_LEN : (row + 1) * SEQ_LEN + 1] for row in range(rows)])
+    footer = Footer(
+        kind="domain", split=split, domain=domain, seq_len=SEQ_LEN, vocab_size=VOCAB,
+        tokenizer_sha256=sha256, bos_id=1, eos_id=2,
+    )  # fmt: skip
+    with ShardWriter(str(path), footer) as writer:
+        writer.write(packed)
+
+
+def write_domain(folder: Path, domain: str, rows: int, seed: int, sha256: str) -> None:
     """Write one token shard whose documents repeat short phrases, so that loss can fall."""
     random = np.random.default_rng(seed)
-    phrases = [random.integers(3, VOCAB, size=8) for _ in range(6)]
+    phrases = [random.integers(260, VOCAB, size=8) for _ in range(6)]
     stream: list[int] = []
     while len(stream) < rows * SEQ_LEN + 1:
         body = np.concatenate([phrases[index] for index in random.integers(0, 6, size=3)])
         stream += [1, *body.tolist(), 2]
-    ids = np.array(stream[: rows * SEQ_LEN + 1], np.uint16)
-    packed = np.stack([ids[row * SEQ_LEN : (row + 1) * SEQ_LEN + 1] for row in range(rows)])
-    footer = Footer(
-        kind="domain", split="train", domain=domain, seq_len=SEQ_LEN, vocab_size=VOCAB,
-        tokenizer_sha256="0" * 64, bos_id=1, eos_id=2,
-    )  # fmt: skip
-    with ShardWriter(str(folder / domain / "00000.parquet"), footer) as writer:
-        writer.write(packed)
+    write_rows(folder / domain / "00000.parquet", domain, stream[: rows * SEQ_LEN + 1], sha256)
 
 
-@pytest.fixture(scope="session")
-def mix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """RUN/mix with 512 rows of 32 tokens from two domains, 3 to 1."""
-    run = tmp_path_factory.mktemp("run")
-    write_domain(run / "tokens", "books", 400, 1)
-    write_domain(run / "tokens", "arxiv", 200, 2)
+def write_mix(run: Path, rows: int) -> Path:
+    """RUN/mix with ``rows`` rows of its two domains, 3 to 1."""
     plan = plan_mix(
         str(run / "tokens"), weights={"books": 0.75, "arxiv": 0.25}, present=["books", "arxiv"],
-        tokens=512 * SEQ_LEN, seed=3, rows_per_shard=200,
+        tokens=rows * SEQ_LEN, seed=3, rows_per_shard=200,
     )  # fmt: skip
     for job in mix_jobs(plan, tokens_folder=str(run / "tokens"), output=str(run / "mix")):
         for rank in range(job.tasks):
             for step in job.steps:
                 list(step.run(None, rank, job.tasks))
     return run / "mix"
+
+
+@pytest.fixture(scope="session")
+def held_out_text(words: list[str]) -> str:
+    """The document of books that is in no training row."""
+    return " ".join(words[::7]) + " naïve 日本 " + " ".join(words[1::5])
+
+
+@pytest.fixture(scope="session")
+def mix(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path, held_out_text: str) -> Path:
+    """RUN/mix with 512 rows of 32 tokens from two domains, 3 to 1, and held-out rows of one."""
+    run = tmp_path_factory.mktemp("run")
+    digest = sha256(tokenizer.read_bytes()).hexdigest()
+    write_domain(run / "tokens", "books", 400, 1, digest)
+    write_domain(run / "tokens", "arxiv", 200, 2, digest)
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer))
+    stream = [1, *processor.encode(held_out_text), 2]
+    write_rows(run / "tokens" / "books" / "validation" / "00000.parquet", "books", stream, digest, "validation")
+    return write_mix(run, 512)

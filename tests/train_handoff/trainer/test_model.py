@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from llama_data.pipeline.core.errors import RecipeError, RequestError
-from llama_data.train_handoff.trainer.config import ModelConfig, OptimConfig, load_config, presets
+from llama_data.train_handoff.trainer.config import ModelConfig, OptimConfig, TrainConfig, agree, load_config, presets
 
 torch = pytest.importorskip("torch")
 
 from llama_data.train_handoff.trainer.attention import document_mask  # noqa: E402
 from llama_data.train_handoff.trainer.huggingface import hf_config, hf_name, to_halves, to_pairs  # noqa: E402
-from llama_data.train_handoff.trainer.loop import agree  # noqa: E402
 from llama_data.train_handoff.trainer.model import Llama  # noqa: E402
 from llama_data.train_handoff.trainer.optim import learning_rate  # noqa: E402
 
@@ -57,8 +56,15 @@ def test_unknown_model_and_unknown_key_are_named(tmp_path: Path) -> None:
 
 
 def test_rows_with_another_vocabulary_are_refused() -> None:
+    run = TrainConfig(name="small", model=SMALL)
     with pytest.raises(RequestError, match="vocab_size is 64, but the training rows have 65"):
-        agree(SMALL, 65, 24)
+        agree(run, 65, 24)
+    with pytest.raises(RequestError, match="seq_len is 24, but the training rows have 12"):
+        agree(run, 64, 12)
+    longer = run.model_copy(update={"initial": "checkpoint"})
+    assert agree(longer, 60, 12) == SMALL
+    with pytest.raises(RequestError, match="seq_len is 24, but the training rows have 48"):
+        agree(longer, 64, 48)
 
 
 def test_weights_do_not_depend_on_the_device_layout() -> None:

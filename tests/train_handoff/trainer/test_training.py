@@ -113,6 +113,8 @@ def test_a_checkpoint_of_another_mix_is_refused(mix: Path, whole: Path, tmp_path
     record = tmp_path / "run" / "checkpoints" / f"step-{STEPS:08d}" / "record.json"
     content = json.loads(record.read_text())
     record.write_text(json.dumps({**content, "fingerprint": "another"}))
+    with pytest.raises(RequestError, match="was made with mix another, this run has"):
+        describe(config(mix, tmp_path / "run"), Cluster())
     with pytest.raises(RunError, match="exit code"):
         launch(config(mix, tmp_path / "run"), Cluster(nproc=1))
 
@@ -147,14 +149,14 @@ def test_several_nodes_need_a_meeting_place() -> None:
 
 def test_a_checkpoint_loads_with_transformers_and_comes_back(whole: Path, tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
-    from llama_data.train_handoff.trainer import huggingface
-    from llama_data.train_handoff.trainer.checkpoint import checkpoints
+    from llama_data.train_handoff.trainer import huggingface, pretrained
+    from llama_data.train_handoff.trainer.record import checkpoints
 
     path = checkpoints(whole)[-1]
     huggingface.export(path, tmp_path / "hf", None, "float32")
     ours, record = huggingface.load_model(path)
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "hf").eval()
-    back = huggingface.load_huggingface(tmp_path / "hf")
+    back = pretrained.load_huggingface(tmp_path / "hf")
     assert record.step == STEPS
     ids = torch.randint(0, 128, (2, 32), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -165,8 +167,8 @@ def test_a_checkpoint_loads_with_transformers_and_comes_back(whole: Path, tmp_pa
 
 def test_a_tokenizer_that_is_not_the_models_is_refused(whole: Path, tmp_path: Path) -> None:
     from llama_data.train_handoff.trainer import huggingface
-    from llama_data.train_handoff.trainer.checkpoint import checkpoints
+    from llama_data.train_handoff.trainer.record import checkpoints
 
     (tmp_path / "tokenizer.model").write_bytes(b"another")
-    with pytest.raises(InputError, match=r"the model was trained with 0{64}"):
+    with pytest.raises(InputError, match=r"the model was trained with [0-9a-f]{64}"):
         huggingface.export(checkpoints(whole)[-1], tmp_path / "hf", tmp_path)

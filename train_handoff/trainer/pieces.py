@@ -1,0 +1,52 @@
+"""The tokenizer of a model, and how many bytes of text each of its ids stands for. Imports no torch."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama_data.pipeline.core.errors import InputError
+
+Ids = NDArray[np.int64]
+
+
+def find_tokenizer(folder: Path) -> tuple[Path, str]:
+    """The tokenizer.model of a folder and its sha256. Raises InputError when there is none."""
+    path = folder / "tokenizer.model"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected the folder of the model's tokenizer")
+    return path, sha256(path.read_bytes()).hexdigest()
+
+
+class Pieces:
+    """A SentencePiece model: how many bytes of text each id stands for. Raises InputError when there is none."""
+
+    def __init__(self, folder: Path) -> None:
+        import sentencepiece
+
+        self.path, self.sha256 = find_tokenizer(folder)
+        try:
+            self.model = sentencepiece.SentencePieceProcessor(model_file=str(self.path))
+        except (RuntimeError, OSError) as error:
+            raise InputError(f"{self.path}: not a SentencePiece model: {error}") from None
+        size = self.model.vocab_size()
+        self.special = np.array([self.model.is_control(i) or self.model.is_unknown(i) for i in range(size)])
+        self.bytes = np.array([self._bytes(i) for i in range(size)], np.int64)
+        self.prefix = self.model.encode("a", out_type=str)[0].startswith("▁")
+
+    def _bytes(self, number: int) -> int:
+        if self.special[number]:
+            return 0
+        if self.model.is_byte(number):
+            return 1
+        return len(self.model.id_to_piece(number).replace("▁", " ").encode())
+
+    def count(self, ids: Ids, opener: int | None) -> int:
+        """Bytes that ``ids[1:]`` stand for; after ``opener`` a text begins, with a space that is not its own."""
+        found = int(self.bytes[ids[1:]].sum())
+        if self.prefix and opener is not None:
+            found -= int(np.count_nonzero((ids[:-1] == opener) & ~self.special[ids[1:]]))
+        return found
