@@ -22,7 +22,7 @@ from llama_data.stages.github import jobs as github_jobs
 from llama_data.stages.shared.json_rows import json_rows
 from llama_data.stages.shared.minhash import Hashes, bottom, containment, shingle_hashes
 from llama_data.stages.wikipedia import jobs as wikipedia_jobs
-from llama_data.stages.wikipedia.languages import is_end_matter
+from llama_data.stages.wikipedia.languages import is_end_matter, without_pointers
 
 PERMUTATIONS = 128
 OVERLAP = 0.9
@@ -72,8 +72,8 @@ def wikipedia(corpus: Path) -> dict[str, Any]:
 
     The two differ by intent: strip_code drops every template with its value, and keeps end matter. So ``identical``
     speaks of what both should leave as it is: paragraphs of running text without markup but links, on lines of their
-    own outside of templates, tables and end matter. It is true when both keep all words of each of them in their
-    order. Needs the extra ``bench``.
+    own outside of templates, tables and end matter, but no mere pointers to other articles. It is true when both keep
+    all words of each of them in their order. Needs the extra ``bench``.
     """
     import mwparserfromhell
 
@@ -103,7 +103,7 @@ def _words(text: str) -> str:
 
 def _plain_paragraphs(wikitext: str, language: str) -> Iterator[str]:
     """The words of each paragraph that holds running text and links only."""
-    lines = _COMMENT.sub("", wikitext).split("\n")
+    lines = without_pointers(_COMMENT.sub("", wikitext), language).split("\n")
     depth = 0
     for before, line, after in zip(["", *lines], lines, [*lines[1:], ""], strict=False):
         heading = _HEADING.fullmatch(line)

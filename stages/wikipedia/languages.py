@@ -166,12 +166,26 @@ _POINTERS = {
     "uk": "основна стаття|основні статті|див. також",
 }
 _POINTER = {code: re.compile(rf"(?:- )?(?:{names}) ?:", re.IGNORECASE) for code, names in _POINTERS.items()}
+_LINK = r"\[\[[^\[\]\n]*\]\]"
+_POINTER_LINE = {
+    code: re.compile(
+        rf"^[:*' ]*(?:{names})[:' ]*{_LINK}(?:[,;' ]*(?:\w{{1,4}} )?{_LINK})*[.' ]*$", re.IGNORECASE | re.MULTILINE
+    )
+    for code, names in _POINTERS.items()
+}
 
 
 def is_pointer(line: str, language: str) -> bool:
     """True when a line only points to other articles ("Main article: ..."); English counts everywhere."""
     found = _POINTER.get(language, _POINTER["en"])
     return bool(found.match(line) or _POINTER["en"].match(line))
+
+
+def without_pointers(wikitext: str, language: str) -> str:
+    """Wikitext with nothing in the place of lines that hold such words and links only, with a colon or without."""
+    for code in dict.fromkeys((language if language in _POINTER_LINE else "en", "en")):
+        wikitext = _POINTER_LINE[code].sub("", wikitext)
+    return wikitext
 
 
 def is_end_matter(heading: str, language: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from llama_data.stages.wikipedia.inline import strip_inline
-from llama_data.stages.wikipedia.languages import CATEGORY_NAMES, FILE_NAMES, INTERWIKI
+from llama_data.stages.wikipedia.languages import CATEGORY_NAMES, FILE_NAMES, INTERWIKI, without_pointers
 from llama_data.stages.wikipedia.local_registry import LOCAL
 from llama_data.stages.wikipedia.opaque import GAP, set_aside
 from llama_data.stages.wikipedia.registry import COMMON
@@ -53,6 +53,7 @@ def clean(
         if "{{{" not in prepared:
             break
         prepared = _PARAMETER.sub(lambda found: found.group(1) or GAP, prepared)
+    prepared = without_pointers(prepared, language)
     page = _Page(prepared, title, language, _HIDDEN | hidden_prefixes)
     text = strip_inline(page.expand(0, len(prepared), 0))
     text = assemble(text, language)

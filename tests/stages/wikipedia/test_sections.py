@@ -54,3 +54,28 @@ def test_lines_that_only_point_to_other_articles_go() -> None:
     assert text(page + ":''See also: [[Y]] for more.''") == "Lead.\n\nB\n- one\n\nSee also the river."
     assert text("Eins.\n\n:''Siehe auch: [[Zwei]]''", "de") == "Eins."
     assert text("Eins.\n\nsiehe auch: Zwei", "fr") == "Eins.\n\nsiehe auch: Zwei"
+
+
+@pytest.mark.parametrize(
+    ("language", "line", "goes"),
+    [
+        ("en", "See also [[X]].", True),
+        ("en", ":''See also [[X|y]], [[Z]] and [[:Category:C]]''", True),
+        ("en", "* See also [[X]]", True),
+        ("de", "Siehe auch [[X]] und [[Y]].", True),
+        ("de", "See also [[X]]", True),
+        ("fr", "Siehe auch [[X]]", False),
+        ("en", "See also [[X]] for an explanation.", False),
+        ("en", "See also the [[River]].", False),
+        ("en", "[[X]]: see also [[Y]].", False),
+        ("en", "See also X.", False),
+    ],
+)
+def test_a_line_of_nothing_but_a_pointer_and_links_goes_without_a_colon(language: str, line: str, goes: bool) -> None:
+    found = text(f"Lead.\n\n{line}\n\nEnd.", language)
+    assert (found == "Lead.\n\nEnd.") is goes
+
+
+def test_long_lines_of_links_cost_no_time() -> None:
+    line = "See also " + "[[x]], " * 20_000 + "and more"
+    assert text(line).startswith("See also x, x")
