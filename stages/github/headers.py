@@ -87,6 +87,9 @@ class Stripped(NamedTuple):
 
 def strip_header(text: str, extension: str) -> Stripped:
     """Remove the licence header by the ``llama`` rule; comment marks follow from the file's extension."""
+    if "\n" not in text and "\r" in text:
+        stripped = strip_header(text.replace("\r", "\n"), extension)
+        return stripped._replace(text=stripped.text.replace("\n", "\r"))
     for limit in (_FEW_LINES, _MAX_LINES):
         lines = text.split("\n", limit)
         rest = lines[limit:]
@@ -208,11 +211,12 @@ def _without_licence(comment: list[str], closing: str | None) -> list[str]:
         after.pop(0)
     if closing is None:
         return before + after
+    line_end = "\r" if comment[0].endswith("\r") else ""
     if before and not after:
-        return [*before, " " + closing]
+        return [*before, f" {closing}{line_end}"]
     if after and not before:
         mark = re.match(r"\ufeff?\s*(?:/\*+!?|<!--|\{-|--\[\[|<#|\(\*|=begin)", comment[0])
-        return [mark[0] if mark else "", *after]
+        return [(mark[0] if mark else "") + line_end, *after]
     return before + after
 
 

@@ -144,6 +144,8 @@ class NotGenerated(Rule):
 
 def is_generated(text: str) -> bool:
     """True when the first five lines that are not blank say that the file was generated."""
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
     lines: list[str] = []
     at = 0
     while at < min(len(text), _HEAD) and len(lines) < _FIRST_LINES:

@@ -102,7 +102,8 @@ def text_reason(text: str) -> str | None:
 
 def generated_reason(text: str) -> str | None:
     """The first five lines with text say that a program wrote them (StarCoder2, section 2.1, and usual wordings)."""
-    head = "\n".join([line for line in text.split("\n") if line.strip()][:5]).lower()
+    lines = text.split("\n") if "\n" in text else text.split("\r")
+    head = "\n".join([line for line in lines if line.strip()][:5]).lower()
     told = (
         any(phrase in head for phrase in GENERATED)
         or re.search(r"@generated\b", head)
@@ -131,7 +132,8 @@ def plain_redpajama(text: str) -> str:
 
 def plain_llama(text: str, extension: str) -> str:
     """Of the comments before the code, the paragraphs go from the first that speaks of a licence to the last."""
-    lines = text.split("\n")
+    line_end = "\n" if "\n" in text else "\r"
+    lines = text.split(line_end)
     comments = leading_comments(lines, extension)
     if not comments:
         return text
@@ -153,7 +155,7 @@ def plain_llama(text: str, extension: str) -> str:
         head = head[:-1]
     while not head and rest and not rest[0].strip():
         rest = rest[1:]
-    return "\n".join(head + rest)
+    return line_end.join(head + rest)
 
 
 def leading_comments(lines: list[str], extension: str) -> list[tuple[int, int, str | None]]:
@@ -286,9 +288,10 @@ def without_licence(comment: list[str], closing: str | None) -> list[str]:
         first -= 1
     before = comment[: paragraphs[first - 1][-1] + 1] if first > 0 else []
     after = comment[paragraphs[last + 1][0] :] if last + 1 < len(paragraphs) else []
+    carriage = "\r" if comment[0].endswith("\r") else ""
     if closing and before and not after:
-        return [*before, f" {closing}"]
+        return [*before, f" {closing}{carriage}"]
     if closing and after and not before:
         mark = re.match(r"[ \t]*(/\*+!?|<!--|\{-|--\[\[|<#|=begin)", comment[0].lstrip("\ufeff"))
-        return [mark.group() if mark else "", *after]
+        return [(mark.group() if mark else "") + carriage, *after]
     return before + after

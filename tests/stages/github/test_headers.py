@@ -76,6 +76,14 @@ def test_what_is_left_of_a_file(extension: str, text: str, left: str) -> None:
     assert stripped.removed == text.count("\n") - left.count("\n")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_kind_of_line_end_is_one_and_stays(end: str) -> None:
+    text = "/* foo.c\n *\n * Copyright A\n */\n#include <a>\nint a;\n".replace("\n", end)
+    assert strip_header(text, "c").text == "/* foo.c\n */\n#include <a>\nint a;\n".replace("\n", end)
+    text = "// Copyright A\n// B\n\nint a;\n".replace("\n", end)
+    assert strip_header(text, "c").text == "int a;\n".replace("\n", end)
+
+
 lines = st.sampled_from(
     [
         "#!/bin/sh",

@@ -112,18 +112,18 @@ def rules(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return request.param, chain(request.param, source)
 
 
-@given(files())
+@given(files(), st.sampled_from(["\n", "\n", "\r\n", "\r"]))
 @settings(max_examples=1000)
-def test_headers_are_cut_alike(file: tuple[str, str]) -> None:
-    text, extension = file
+def test_headers_are_cut_alike(file: tuple[str, str], ends: str) -> None:
+    text, extension = file[0].replace("\n", ends), file[1]
     assert strip_header(text, extension).text == plain.plain_llama(text, extension)
     assert strip_header_redpajama(text).text == plain.plain_redpajama(text)
 
 
-@given(st.lists(MARKED, max_size=12).map(" ".join), st.integers(0, 3))
+@given(st.lists(MARKED, max_size=12).map(" ".join), st.integers(0, 3), st.sampled_from(["\n", "\r\n", "\r"]))
 @settings(max_examples=1000)
-def test_marks_of_generated_files_are_found_alike(text: str, before: int) -> None:
-    text = "first\n\n" * before + text
+def test_marks_of_generated_files_are_found_alike(text: str, before: int, ends: str) -> None:
+    text = ("first\n\n" * before + text).replace("\n", ends)
     assert is_generated(text) == (plain.generated_reason(text) is not None)
 
 
@@ -147,7 +147,8 @@ def test_every_row_of_the_corpus_is_decided_alike(corpus: Path, header: str) -> 
     [job] = jobs(Settings(header=header, deduplicate=False), RunContext(input=str(corpus / "github"), output="unused"))  # type: ignore[arg-type]
     reader = job.steps[0]
     outcomes = set()
-    for rank, split in enumerate(reader.splits):
+    # The second rule differs in the header only: one file of rows will do.
+    for rank, split in enumerate(reader.splits if header == "llama" else reader.splits[:1]):
         data = None
         for step in job.steps[:-1]:
             data = step.run(data, rank, job.tasks)
