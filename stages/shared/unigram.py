@@ -93,7 +93,7 @@ def _new_word(text, end, model, table, key, start, data, lattice, rounding, out,
     if size < 0:
         return -size, place, 0, score
     limit = best_path(model, lattice, size, score)
-    if not rounding and -score >= limit * LIMIT_UNIT:
+    if not rounding and abs(score) >= limit * LIMIT_UNIT:
         return NOT_BY_WORDS, place, 0, score
     if place + 2 * size + 16 > out.size:
         return OUT_FULL, place, 0, score
@@ -141,7 +141,7 @@ def encode_line(data, end, model, table, lattice, rounding, out, state, before):
                 numbers = np.int64((load_word(slots + 64 * slot + 8) >> np.uint64(24)) & _LENGTH_MASK)
                 found = value_at(slots, values, slot, numbers)
                 head = load_int(found)
-                if -score < ((head >> 20) & 0xFFF) * LIMIT_UNIT and place + 4 * numbers + 16 <= out.size:
+                if abs(score) < ((head >> 20) & 0xFFF) * LIMIT_UNIT and place + 4 * numbers + 16 <= out.size:
                     edges = (head >> 11) & MOST_EDGES
                     for edge in range(edges):
                         score += _load_float(found + 4 + 4 * edge)

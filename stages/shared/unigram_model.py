@@ -30,17 +30,17 @@ class UnigramModel(NamedTuple):
     """The arrays that the kernels read.
 
     ``trie``: hash table of (node << 8 | byte) << 32 | child, 0 where empty; node 0 is the root. ``scores``: of the
-    piece that ends at a node, NO_PIECE where none does. ``unknown``: score of a character without a piece, one number.
+    piece that ends at a node, NO_PIECE where none does. ``unknown``: score of a character without a piece.
     ``rules``: double array of the normaliser's rules, empty without any. ``forms``: what they write, each up to a NUL.
-    ``longest``: bytes of the longest of these, one number.
+    ``longest``: bytes of the longest of these.
     """
 
     trie: NDArray[np.uint64]
     scores: NDArray[np.float32]
-    unknown: NDArray[np.float32]
+    unknown: np.float32
     rules: NDArray[np.uint32]
     forms: NDArray[np.uint8]
-    longest: NDArray[np.int64]
+    longest: int
 
 
 class Piece(NamedTuple):
@@ -190,10 +190,10 @@ def build_model(facts: ModelFacts) -> UnigramModel:
     return UnigramModel(
         trie=trie,
         scores=scores,
-        unknown=np.array([piece_scores.min() - _UNKNOWN_PENALTY], np.float32),
+        unknown=piece_scores.min() - _UNKNOWN_PENALTY,
         rules=rules.copy(),
         forms=np.array(bytearray(forms)),
-        longest=np.array([max(map(len, forms.split(b"\0")))], np.int64),
+        longest=max(map(len, forms.split(b"\0"))),
     )
 
 

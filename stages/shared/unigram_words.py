@@ -7,7 +7,7 @@ than n * 2**-24 * M in all; a path that is better than every other way into each
 the one that SentencePiece finds. So a word is kept with the largest score before it for which that holds, and is looked
 at again, in float32 and in SentencePiece's order, where more stands before it.
 
-Sources: unigram_model.cc ``EncodeOptimized`` for the order of comparisons and for sums that begin anew below -100,000;
+Sources: unigram_model.cc ``EncodeOptimized`` for the order of comparisons and for sums that begin anew beyond 100,000;
 normalizer.cc for the normal form.
 """
 
@@ -26,7 +26,7 @@ from llama_data.stages.shared.words import copy
 DONE, TABLE_FULL, OUT_FULL, LATTICE_FULL, NOT_UTF8, NOT_BY_WORDS = 0, 1, 2, 3, 4, 5
 LIMIT_UNIT = 32
 MOST_EDGES = 511
-_RESET = np.float32(-100000)
+_RESET = np.float32(100000)
 
 
 class Lattice(NamedTuple):
@@ -116,7 +116,7 @@ def normal_form(model, place, end, form):  # type: ignore[no-untyped-def]
     """
     form[0], form[1], form[2] = 0xE2, 0x96, 0x81
     size, after_space = 3, True
-    room = form.size - model.longest[0] * 3 - 16
+    room = form.size - model.longest * 3 - 16
     while place < end:
         if size > room:
             return -LATTICE_FULL
@@ -158,12 +158,12 @@ def best_path(model, lattice, size, before):  # type: ignore[no-untyped-def]
         came[k] = -1
         exact[k] = second[k] = -np.inf
     sums[0], exact[0] = before, 0.0
-    trie, mask, unknown = address(model.trie), np.uint64(model.trie.size - 1), model.unknown[0]
+    trie, mask, unknown = address(model.trie), np.uint64(model.trie.size - 1), model.unknown
     largest = 0.0
     at = frontier = chars = 0
     while at < size:
         chars += 1
-        if sums[at] < _RESET:
+        if sums[at] < -_RESET or sums[at] > _RESET:
             offset = sums[at]
             for k in range(at, frontier + 1):
                 if k == at or came[k] >= 0:
@@ -203,7 +203,7 @@ def best_path(model, lattice, size, before):  # type: ignore[no-untyped-def]
         margin = min(margin, exact[at] - second[at])
         at = lattice.from_[at] >> 1
     limit = margin / (2.04 / (1 << 24) * max(chars, 1)) - 1.01 * largest
-    limit = min(limit, -np.float64(_RESET) - 1.01 * largest - 64.0)
+    limit = min(limit, np.float64(_RESET) - 1.01 * largest - 64.0)
     return np.int64(max(limit, 0.0)) // LIMIT_UNIT
 
 

@@ -228,6 +228,23 @@ def test_sums_that_sentencepiece_begins_anew(crafted: Callable[..., PieceEncoder
     assert same(encoder, line)
 
 
+@pytest.mark.parametrize("scale", [1, 1000, 30_000])
+def test_long_lines_with_many_ties(crafted: Callable[..., PieceEncoder], scale: int) -> None:
+    chooser = random.Random(scale)
+    for _ in range(12):
+        scores = [-12 * chooser.random() for _ in range(4)]
+        texts = ("".join(chooser.choices("abc", k=chooser.randint(1, 5))) for _ in range(40))
+        pieces = {chooser.choice(["", "\u2581"]) + text: single(scale * chooser.choice(scores)) for text in texts}
+        for text in list(pieces):
+            for cut in range(1, len(text)):
+                if text[:cut] in pieces and text[cut:] in pieces:
+                    both = pieces[text[:cut]] + pieces[text[cut:]]
+                    pieces[text] = single(both * (1 + chooser.choice([-1, 0, 1]) * 2.0**-23))
+        encoder = crafted({**pieces, "\u2581": -5.0 * scale})
+        words = ["".join(chooser.choices("abcd", [9, 9, 9, 1], k=chooser.randint(1, 70))) for _ in range(40)]
+        assert same(encoder, " ".join(chooser.choices(words, k=1000)))
+
+
 def test_clear_words_are_not_looked_at_again(encoder: PieceEncoder) -> None:
     encoder.encode(b"the words of the sea")
     before = encoder.looked_again
