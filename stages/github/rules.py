@@ -53,7 +53,12 @@ class HasContent(Rule):
         """Return the reason when there is no text. A NUL character marks a binary file."""
         if "_no_content" in doc.metadata or "\0" in doc.text:
             return Reason.no_content
-        return None if doc.text.strip() else Reason.empty_text
+        return Reason.empty_text if _is_blank(doc.text) else None
+
+
+def _is_blank(text: str) -> bool:
+    """As ``not text.strip()``, without a copy of the text."""
+    return not text or text.isspace()
 
 
 class ChosenPath(Rule):
@@ -174,7 +179,7 @@ class RemoveHeader(Rule):
             stripped = strip_header(doc.text, extension(doc.metadata["path"]))
         else:
             stripped = strip_header_redpajama(doc.text)
-        if not stripped.text.strip():
+        if _is_blank(stripped.text):
             return Reason.empty_after_cleaning
         doc.metadata["removed_lines"] = stripped.removed
         doc.text = stripped.text
