@@ -27,7 +27,6 @@ from llama_data.train_handoff.trainer.metrics import flops_per_token, peak_flops
 from llama_data.train_handoff.trainer.model import Llama
 
 PHASES = ("data", "forward_backward", "optimizer")
-PROFILED = 2  # further steps, under the profiler, that communication is measured on
 
 
 class SyntheticRows:
@@ -77,16 +76,17 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Measured:
-    """Steps of this process: seconds of each phase, and of communication in a step (None: not measured)."""
+    """Steps of this process: seconds of each phase, peak bytes, and seconds of communication (None: not measured)."""
 
     steps: list[dict[str, float]]
+    memory: int
     communication: float | None
 
 
 def measure(request: BenchConfig, learner: Learner, rows: TrainingRows) -> Measured:
     """Take the steps: some to warm up, those that count, and a few under the profiler."""
     processes, watch = learner.processes, Stopwatch(learner.processes.device)
-    profiled = PROFILED if processes.world > 1 else 0
+    profiled = request.profiled if processes.world > 1 else 0
     source = batches(
         rows,
         batch_rows=learner.batch_rows,
@@ -106,24 +106,21 @@ def measure(request: BenchConfig, learner: Learner, rows: TrainingRows) -> Measu
 
     for _ in range(request.warmup + request.steps):
         step()
+    counted, memory = watch.steps[request.warmup :], peak_memory(processes.device)
     if not profiled:
-        return Measured(watch.steps[request.warmup :], None)
+        return Measured(counted, memory, None)
     with profiler:
         for _ in range(profiled):
             step()
-    counted = watch.steps[request.warmup : request.warmup + request.steps]
-    return Measured(counted, _communication(profiler, processes.device) / profiled)
+    return Measured(counted, memory, _communication(profiler, processes.device) / profiled)
 
 
 def _communication(profiler: profile, device: torch.device) -> float:
     """Seconds in collectives: of their kernels on CUDA, of gloo's calls (with waiting for the others) on CPU."""
-    seconds = 0.0
-    for event in profiler.key_averages():
-        if device.type == "cuda" and event.key.startswith("ncclDevKernel"):
-            seconds += event.device_time_total / 1e6
-        elif device.type == "cpu" and event.key.startswith("gloo:"):
-            seconds += event.cpu_time_total / 1e6
-    return seconds
+    cuda = device.type == "cuda"
+    names = ("ncclDevKernel", "ncclKernel") if cuda else ("gloo:",)
+    events = [event for event in profiler.key_averages() if event.key.startswith(names)]
+    return sum(float(event.device_time_total if cuda else event.cpu_time_total) for event in events) / 1e6
 
 
 def bench(request: BenchConfig) -> dict[str, Any]:
@@ -134,14 +131,14 @@ def bench(request: BenchConfig) -> dict[str, Any]:
     """
     config = request.run
     processes = distributed.start(config)
-    needed = (request.warmup + request.steps + PROFILED) * config.batch_rows(request.seq_len)
+    needed = (request.warmup + request.steps + request.profiled) * config.batch_rows(request.seq_len)
     rows: TrainingRows = (
         SyntheticRows(needed, request.seq_len, request.vocab_size) if config.data is None else Mixture(config.data)
     )
-    learner = Learner(config, rows.footer, rows.domains, processes)
-    _fill(learner.model, config.seed)
-    learner.model.train()
     try:
+        learner = Learner(config, rows.footer, rows.domains, processes)
+        _fill(learner.model, config.seed)
+        learner.model.train()
         measured = measure(request, learner, rows)
     except torch.OutOfMemoryError:
         raise RequestError(
@@ -170,7 +167,7 @@ def _result(request: BenchConfig, learner: Learner, measured: Measured) -> dict[
     means = torch.tensor([*split.values(), measured.communication or 0.0, sum(seconds)], dtype=torch.float64)
     shares = (distributed.sum_over_processes(means.to(processes.device)) / processes.world).tolist()
     memory = torch.zeros(processes.world, dtype=torch.float64, device=processes.device)
-    memory[processes.rank] = peak_memory(processes.device)
+    memory[processes.rank] = measured.memory
     tokens = learner.batch_rows * learner.seq_len
     rate = tokens * request.steps / shares[-1]
     flops = flops_per_token(learner.model.config, learner.seq_len) * rate / processes.world
@@ -194,7 +191,7 @@ def _result(request: BenchConfig, learner: Learner, measured: Measured) -> dict[
         "tokens_per_second_per_process": rate / processes.world,
         "tflops_per_process": flops / 1e12,
         "mfu": None if peak is None else flops / peak,
-        "step_seconds": {"mean": sum(seconds) / len(seconds), "median": median(seconds), "max": max(seconds)},
+        "step_seconds": {"mean": shares[-1] / request.steps, "median": median(seconds), "max": max(seconds)},
         "split_seconds": {
             **dict(zip(PHASES, shares, strict=False)),
             "communication": None if measured.communication is None else shares[len(PHASES)],

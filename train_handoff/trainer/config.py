@@ -115,12 +115,14 @@ class TrainConfig(Strict):
 class BenchConfig(Strict):
     """A measurement: ``steps`` that count after ``warmup`` ones, of the run that ``run`` describes.
 
-    Without ``run.data`` on rows of random ids, of ``seq_len`` tokens of a vocabulary of ``vocab_size``.
+    Without ``run.data`` on rows of random ids, of ``seq_len`` tokens of a vocabulary of ``vocab_size``. With several
+    processes ``profiled`` further steps are taken under the profiler.
     """
 
     run: TrainConfig
     steps: int = Field(default=10, gt=0)
     warmup: int = Field(default=3, ge=0)
+    profiled: int = Field(default=2, gt=0)
     seq_len: int = Field(default=2048, gt=0)
     vocab_size: int = Field(default=32_000, gt=3)
 

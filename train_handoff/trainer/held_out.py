@@ -122,8 +122,6 @@ def rows_of(
             left[shard.footer.domain] = room - max(last - first, 0)
         if first < last:
             parts.append((shard, shard.footer.domain, first, last))
-    if not parts:
-        raise InputError(f"{data}: its shards have no rows")
     found = RowWindows(parts, shards[0].footer, domains, pieces)
     kind = "documents held out by `tokenize`" if split == {"validation"} else "token shards"
     found.what = f"rows of {kind} in {data}; whether the model was trained on them is not known"
@@ -141,29 +139,27 @@ def _of_mix(
     require_same_tokenizer(record, mix.footer.tokenizer_sha256, where)
     same = record.fingerprint == mix.fingerprint
     before = "" if record.origin is None else "; what it had seen before that run is not known"
+    trained = "trained on another mix" if record.fingerprint else "imported"
+    unknown = f"the model was {trained}, so whether it saw them is not known"
     if rows is not None:
         begin, end = _range(rows, len(mix), mix.folder)
         found = RowWindows([(mix, None, begin, end)], mix.footer, mix.domains, pieces)
         found.seen = _seen(mix, record.rows, begin, end) if same else None
         found.what = f"rows {begin} to {end - 1} of the training order of {mix.folder}; " + (
-            f"the checkpoint was trained on {found.seen:,} of these {end - begin:,}{before}"
-            if same
-            else "the model was trained on another mix, so whether it saw them is not known"
+            f"the checkpoint was trained on {found.seen:,} of these {end - begin:,}{before}" if same else unknown
         )
         return found
     held = {name: shard for name, shard in mix.validation().items() if shard.rows}
     if not held:
         raise InputError(
             f"{mix.folder}: the mix has no held-out rows (`tokenize` held no documents out, or too few for a row); "
-            f"name training rows with --rows A:B (it has rows 0 to {len(mix) - 1}, the checkpoint was trained on "
-            f"{f'the first {record.rows:,}' if same else 'another mix'}), or texts with --text"
+            f"name training rows with --rows A:B (it has rows 0 to {len(mix) - 1}, the model was "
+            f"{f'trained on the first {record.rows:,}' if same else trained}), or texts with --text"
         )
     parts = [(shard, name, 0, shard.rows if limit is None else min(limit, shard.rows)) for name, shard in held.items()]
     found = RowWindows([*parts], mix.footer, mix.domains, pieces)
     found.seen = 0 if same else None
-    found.what = f"rows of documents that are held out of {mix.folder}" + (
-        before if same else "; the model was trained on another mix, so whether it saw them is not known"
-    )
+    found.what = f"rows of documents that are held out of {mix.folder}" + (before if same else f"; {unknown}")
     return found
 
 
@@ -194,6 +190,8 @@ def _seen(mix: Mixture, consumed: int, begin: int, end: int) -> int:
 
 
 def _range(rows: tuple[int, int] | None, total: int, where: str) -> tuple[int, int]:
+    if not total:
+        raise InputError(f"{where}: there are no rows in it")
     begin, end = rows or (0, total)
     if not 0 <= begin < end <= total:
         raise RequestError(f"--rows {begin}:{end}: {where} has rows 0 to {total - 1}; expected A:B with A below B")

@@ -134,17 +134,16 @@ def bench_config(
     """
     config = load_config(source, overrides)
     world = cluster.nproc * cluster.nnodes
-    if config.data is not None:
-        rows = Mixture(config.data)
+    rows = None if config.data is None else Mixture(config.data)
+    if rows is not None:
         seq_len, vocab_size = rows.footer.seq_len, rows.footer.vocab_size
     if "batch_tokens" not in overrides:
         config = config.model_copy(update={"batch_tokens": config.micro_rows * world * seq_len})
     agree(config, vocab_size, seq_len)
-    if config.batch_rows(seq_len) % world:
-        raise RequestError(
-            f"a global batch of {config.batch_rows(seq_len)} rows does not divide among {world} processes"
-        )
-    return BenchConfig(run=config, steps=steps, warmup=warmup, seq_len=seq_len, vocab_size=vocab_size)
+    request = BenchConfig(run=config, steps=steps, warmup=warmup, seq_len=seq_len, vocab_size=vocab_size)
+    batch_rows, taken = config.batch_rows(seq_len), warmup + steps + (request.profiled if world > 1 else 0)
+    require_rows(taken * batch_rows if rows is None else len(rows), batch_rows, taken, world)
+    return request
 
 
 def starting_from(initial: Path, source: str | None, overrides: dict[str, Any]) -> TrainConfig:

@@ -71,3 +71,13 @@ def mix(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path, held_out_text
     stream = [1, *processor.encode(held_out_text), 2]
     write_rows(run / "tokens" / "books" / "validation" / "00000.parquet", "books", stream, digest, "validation")
     return write_mix(run, 512)
+
+
+@pytest.fixture(scope="session")
+def repeating_mix(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> Path:
+    """A mix without held-out rows of 120 rows, in which its 40 and 12 rows stand several times."""
+    run = tmp_path_factory.mktemp("repeating")
+    digest = sha256(tokenizer.read_bytes()).hexdigest()
+    write_domain(run / "tokens", "books", 40, 1, digest)
+    write_domain(run / "tokens", "arxiv", 12, 2, digest)
+    return write_mix(run, 120)
