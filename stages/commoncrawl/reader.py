@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.ledger import CHARS_IN, LINES_IN
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.commoncrawl.html import HtmlPage, read_html
-from llama_data.stages.commoncrawl.lines import Text, Title, find_lines, page_lines, page_text, strip_pages
+from llama_data.stages.commoncrawl.lines import Pages, Title, find_lines, page_text
 from llama_data.stages.shared.line_dedup import HashedLines, hash_texts, write_line_hashes
 from llama_data.stages.shared.line_hash import hash_spans
 from llama_data.stages.shared.utf8_document import Utf8Document
@@ -39,48 +40,55 @@ class CommonCrawlReader(Reader):
         for found in self._found(split):
             if isinstance(found, WetDamage):
                 continue
-            if isinstance(found, WetBatch):
-                data, bodies = found.data, found.bodies
+            texts, characters = self._pages(found, minimum)
+            if (characters < 0).any():
+                decoded = (texts.utf8(page).decode("utf-8", "replace") for page in range(len(characters)))
+                yield from hash_texts(text.encode() for text in decoded if len(text) >= minimum)
             else:
-                data, bodies = found.body + bytes(8), np.array([[0, len(found.body)]])
-            source = np.frombuffer(data, np.uint8)
-            lines = find_lines(source, bodies, self.title, minimum)
-            if lines is None:
-                texts = strip_pages(data, bodies, self.title)
-                yield from hash_texts(text.utf8 for text in texts if text.characters >= minimum)
-            elif lines.starts.size:
-                yield HashedLines(hash_spans(source, lines.starts, lines.ends, "replace"), lines.offsets)
+                source = np.frombuffer(texts.data, np.uint8)
+                yield HashedLines(hash_spans(source, texts.starts, texts.ends), texts.offsets)
 
     def read(self, split: Split) -> Iterator[Document]:
         """Yield the file's pages; the key of a page is the offset of its record."""
         for found in self._found(split):
             if isinstance(found, WetBatch):
-                for page, text in enumerate(strip_pages(found.data, found.bodies, self.title)):
+                pages = self._pages(found)
+                for page, offset in enumerate(found.offsets):
                     url, date, digest, *_ = found.fields(page)
-                    yield self._document(split, str(found.offsets[page]), text, url, date, digest)
+                    yield self._document(split, str(offset), pages, page, url, date, digest)
             elif isinstance(found, WetDamage):
                 doc = self.failed(split, key=found.key, reason=found.reason, detail=found.detail)
                 if found.reason is Reason.not_a_page:
                     reject(doc, found.reason, self.name)
                 yield doc
             else:
-                yield self._document(split, found.key, self._text(found), found.url, found.date, found.digest)
+                yield self._document(split, found.key, self._pages(found), 0, found.url, found.date, found.digest)
 
     def _found(self, split: Split) -> Iterator[WetBatch | WetRecord | HtmlPage | WetDamage]:
         return read_wet_batches(split.path) if split.name.endswith(WET_SUFFIXES) else read_html(split.path)
 
-    def _text(self, page: WetRecord | HtmlPage) -> Text:
-        return page_lines(page.body, self.title)
+    def _pages(self, found: WetBatch | WetRecord | HtmlPage, minimum: int = 0) -> Pages:
+        if isinstance(found, WetBatch):
+            return find_lines(found.data, found.bodies, self.title, minimum)
+        return find_lines(found.body + bytes(8), np.array([[0, len(found.body)]]), self.title, minimum)
 
     def _document(
-        self, split: Split, key: str, text: Text, url: str | None, date: str | None, digest: str | None
+        self, split: Split, key: str, pages: Pages, page: int, url: str | None, date: str | None, digest: str | None
     ) -> Document:
         source = f"{split.name}#{key}"
-        metadata = {"domain": self.domain, "source": source, CHARS_IN: text.characters, LINES_IN: text.lines}
+        metadata: dict[str, Any] = {"domain": self.domain, "source": source}
         for name, value in (("url", url), ("date", date), ("digest", digest)):
             if value is not None:
                 metadata[name] = value
-        return Utf8Document(id=f"{self.domain}/{source}", utf8=text.utf8, characters=text.characters, metadata=metadata)
+        characters = int(pages.characters[page])
+        doc = Utf8Document(id=f"{self.domain}/{source}", characters=characters, metadata=metadata)
+        if characters < 0:
+            doc.text = pages.texts.utf8(page).decode("utf-8", "replace")
+        else:
+            doc.lines = (pages.texts, page)
+        lines = int(pages.texts.offsets[page + 1] - pages.texts.offsets[page])
+        metadata[CHARS_IN], metadata[LINES_IN] = doc.characters, lines if doc.characters else 0
+        return doc
 
 
 class HashPages(Step):

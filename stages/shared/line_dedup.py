@@ -25,7 +25,7 @@ from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.shared.duplicate_table import DuplicateTable, Hashes
 from llama_data.stages.shared.grouped import HASH_GROUPS, hash_groups, partition_range, read_groups, write_groups
 from llama_data.stages.shared.line_hash import hash_line, hash_lines, line_bounds
-from llama_data.stages.shared.utf8_document import set_utf8, utf8_of
+from llama_data.stages.shared.utf8_document import LineBlock, Utf8Document, set_utf8, utf8_of
 from llama_data.stages.shared.words import copy
 
 BATCH_BYTES = 1 << 19
@@ -103,22 +103,34 @@ def batches(data: Iterable[Document]) -> Iterator[Batch]:
     """Cut the stream into batches of about a megabyte of open text, and find their lines."""
     docs: list[Document] = []
     opened: list[Document] = []
-    texts: list[bytes] = []
+    block: LineBlock | None = None
     size = 0
     for doc in data:
-        docs.append(doc)
         if is_open(doc):
+            shared = doc.lines[0] if isinstance(doc, Utf8Document) and doc.lines else None
+            if opened and shared is not block:
+                yield _batch(docs, opened, block)
+                docs, opened, size = [], [], 0
+            block = shared
             opened.append(doc)
-            texts.append(utf8_of(doc))
-            size += len(texts[-1])
+            size += len(utf8_of(doc)) if shared is None else 0
+        docs.append(doc)
         if size >= BATCH_BYTES or len(docs) >= 4096:
-            yield _batch(docs, opened, texts)
-            docs, opened, texts, size = [], [], [], 0
+            yield _batch(docs, opened, block)
+            docs, opened, size = [], [], 0
     if docs:
-        yield _batch(docs, opened, texts)
+        yield _batch(docs, opened, block)
 
 
-def _batch(docs: list[Document], opened: list[Document], texts: list[bytes]) -> Batch:
+def _batch(docs: list[Document], opened: list[Document], block: LineBlock | None) -> Batch:
+    """``block``: where the lines of all the open documents are; None: they have texts of their own."""
+    if block is not None:
+        chosen = np.array([doc.lines[1] for doc in opened], np.int64)
+        first, counts = block.offsets[chosen], np.diff(block.offsets)[chosen]
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        lines = np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], counts)
+        return Batch(docs, opened, block.data, block.starts[lines], block.ends[lines], offsets)
+    texts = [utf8_of(doc) for doc in opened]
     blob = b"\n".join(texts) + bytes(8)
     starts, ends = line_bounds(np.frombuffer(blob, np.uint8)[:-8])
     return Batch(docs, opened, blob, starts, ends, _line_offsets(texts, starts))
@@ -344,7 +356,7 @@ class DropDuplicateLines(Step):
             raise lines.changed()
 
     def _apply(self, batch: Batch, codes: NDArray[np.uint8]) -> None:
-        out = np.empty(len(batch.data) + 1, np.uint8)
+        out = np.empty(int((batch.ends - batch.starts).sum()) + codes.size + 8, np.uint8)
         places = np.zeros(batch.offsets.size, np.int64)
         data = np.frombuffer(batch.data, np.uint8)
         _cut(data, batch.starts, batch.ends, batch.offsets, codes, out, places)
@@ -359,7 +371,7 @@ class DropDuplicateLines(Step):
             if kept == 0:
                 reject(doc, Reason.all_lines_duplicated, self.name)
                 rejected += 1
-            elif duplicated or repeated:
+            else:
                 set_utf8(doc, kept_bytes[start:end])
         if rejected:
             self.count({str(Reason.all_lines_duplicated): rejected})

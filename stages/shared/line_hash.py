@@ -18,8 +18,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from llama_data.stages.shared.sha1 import digest_messages
-from llama_data.stages.shared.utf8 import Bytes, decode, strip_left, strip_right
-from llama_data.stages.shared.words import load_word, store_word
+from llama_data.stages.shared.utf8 import Bytes, decode, strip
+from llama_data.stages.shared.words import load_word, store_word, swap_bytes, trailing_zeros
 
 PUNCTUATION = "，。、„”“«»１」「《》´∶：？！（）；–—．～’…━〈〉【】％►"  # noqa: RUF001
 """The marks that CCNet deletes before it compares lines (and maps to ASCII before its language model)."""
@@ -28,12 +28,9 @@ CONTROLS = "".join(map(chr, [*range(0x20), *range(0x7F, 0xA0)]))
 _DIGIT = re.compile(r"\d")
 _GONE = re.compile(f"[{PUNCTUATION}{CONTROLS}]")
 _LIMIT = 0x20000
-_DELETE = 0x7FFFFFFF
-_ASK_PYTHON = 0x7FFFFFFE
+_SAME, _ASK_PYTHON = 4, 255
 _ONES = np.uint64(0x0101010101010101)
 _HIGH = np.uint64(0x8080808080808080)
-_SPACES = np.uint64(0x2020202020202020)
-_FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 class Lines(NamedTuple):
@@ -59,16 +56,22 @@ def _digest(data: bytes) -> int:
 
 
 @cache
-def _table() -> NDArray[np.int32]:
-    """For each code point below 0x20000 what it becomes; nothing above it changes (a test says so)."""
-    table = np.empty(_LIMIT, np.int32)
+def _table() -> NDArray[np.uint32]:
+    """For each code point below 0x20000 the UTF-8 of what it becomes, and in the high byte how many bytes these are.
+
+    _SAME: four bytes that do not change. Nothing above the table changes (a test says so).
+    """
+    table = np.empty(_LIMIT, np.uint32)
     for point in range(_LIMIT):
         lowered = chr(point).lower()
+        table[point] = _ASK_PYTHON << 24
         if len(lowered) > 1 or point == 0x3A3:  # capital sigma depends on what is around it
-            table[point] = _ASK_PYTHON
-        else:
-            kept = normalise_line(f"x{lowered}x")[1:-1]
-            table[point] = ord(kept) if kept else _DELETE
+            continue
+        kept = normalise_line(f"x{lowered}x")[1:-1].encode("utf-8", "surrogatepass")
+        if len(kept) < 4:
+            table[point] = int.from_bytes(kept, "little") | len(kept) << 24
+        elif kept == chr(point).encode():
+            table[point] = _SAME << 24
     return table
 
 
@@ -79,77 +82,52 @@ def _above(word, n):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _plain(word):  # type: ignore[no-untyped-def]
-    """True when all eight bytes are printable ASCII."""
-    return word & _HIGH == np.uint64(0) and (_above(word, 0x1F) & ~_above(word, 0x7E)) & _HIGH == _HIGH
+def _special(word):  # type: ignore[no-untyped-def]
+    """The high bit of the first byte that is not printable ASCII, and of some that follow it."""
+    return (word | ~_above(word, 0x1F) | _above(word, 0x7E)) & _HIGH
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _lower_word(word):  # type: ignore[no-untyped-def]
-    """Eight printable ASCII bytes, capitals lowered and digits zeroed."""
+    """Printable ASCII bytes, capitals lowered and digits zeroed; bytes after one that is special are anything."""
     capitals = _above(word, 0x40) & ~_above(word, 0x5A)
     digits = _above(word, 0x2F) & ~_above(word, 0x39)
     word |= capitals >> np.uint64(2)
     return word & ~((digits >> np.uint64(7)) * np.uint64(0x0F))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _normalise(src, start, end, out, at, table):  # type: ignore[no-untyped-def]
     """Write the normal form of ``src[start:end]`` to ``out`` from ``at`` on; its end, or -1 to ask Python."""
-    start = strip_left(src, start, end)
-    end = strip_right(src, start, end)
-    i = start
+    i, end = strip(src, start, end)
     while i < end:
         word = load_word(src, i)
-        rest = end - i
-        if rest < 8:
-            used = _FULL >> (np.uint64(8) * np.uint64(8 - rest))
-            word = (word & used) | (_SPACES & ~used)
-        else:
-            rest = 8
-        if _plain(word):
-            store_word(out, at, _lower_word(word))
-            at += rest
-            i += rest
-            continue
-        byte = src[i]
-        if byte < 0x80:
-            point = np.int64(byte)
-            i += 1
-            changed = table[point]
-            if changed < 0x80:
-                out[at] = changed
-                at += 1
-            continue
-        point, size = decode(src, i)
-        if point < 0 or 0xD800 <= point <= 0xDFFF:
-            return -1
-        changed = np.int64(table[point]) if point < 0x20000 else point
-        if changed == 0x7FFFFFFE:
-            return -1
-        if changed == point:
-            for k in range(size):
-                out[at + k] = src[i + k]
-            at += size
-        elif changed < 0x80:
-            out[at] = changed
-            at += 1
-        elif changed < 0x800:
-            out[at] = 0xC0 | (changed >> 6)
-            out[at + 1] = 0x80 | (changed & 0x3F)
-            at += 2
-        elif changed < 0x10000:
-            out[at] = 0xE0 | (changed >> 12)
-            out[at + 1] = 0x80 | ((changed >> 6) & 0x3F)
-            out[at + 2] = 0x80 | (changed & 0x3F)
-            at += 3
-        elif changed < 0x7FFFFFFE:
-            out[at] = 0xF0 | (changed >> 18)
-            out[at + 1] = 0x80 | ((changed >> 12) & 0x3F)
-            out[at + 2] = 0x80 | ((changed >> 6) & 0x3F)
-            out[at + 3] = 0x80 | (changed & 0x3F)
-            at += 4
-        i += size
+        special = _special(word)
+        store_word(out, at, _lower_word(word))
+        plain = np.int64(8) if special == np.uint64(0) else np.int64(trailing_zeros(special)) >> 3
+        if plain >= end - i:
+            return at + end - i
+        i += plain
+        at += plain
+        while i < end:
+            if src[i] < 0x80:
+                if src[i] >= 0x20 and src[i] != 0x7F:
+                    break
+                i += 1  # control characters are deleted
+                continue
+            point, size = decode(src, i)
+            if point < 0 or 0xD800 <= point <= 0xDFFF:
+                return -1
+            changed = table[point] if point < 0x20000 else np.uint32(0x04000000)
+            wide = np.int64(changed >> np.uint32(24))
+            if wide < 4:
+                store_word(out, at, np.uint64(changed))
+            elif wide == 4:
+                store_word(out, at, load_word(src, i))
+            else:
+                return -1
+            at += wide
+            i += size
     return at
 
 
@@ -170,16 +148,9 @@ def _blocks(src, starts, ends, table, buffer, first, count):  # type: ignore[no-
             blocks = (length + 9 + 63) >> 6
             stop = begin + blocks * 64
             buffer[at] = 0x80
-            at += 1
-            while at + 8 <= stop:
-                store_word(buffer, at, np.uint64(0))
-                at += 8
-            while at < stop:
-                buffer[at] = 0
-                at += 1
-            bits = length << 3
-            for k in range(6):
-                buffer[stop - 1 - k] = (bits >> (8 * k)) & 0xFF
+            for k in range(9):  # always as many as may be needed: what is beyond the message is written later
+                store_word(buffer, at + 1 + 8 * k, np.uint64(0))
+            store_word(buffer, stop - 8, swap_bytes(np.uint64(length << 3)))
             count[line] = blocks
             block += blocks
 
@@ -201,23 +172,18 @@ def hash_lines(data: bytes) -> Lines:
     return Lines(starts, ends, hash_spans(source, starts, ends))
 
 
-def hash_spans(
-    source: Bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], errors: str = "surrogatepass"
-) -> NDArray[np.uint64]:
-    """The hashes of the lines that begin and end there in a text that has 8 bytes more.
-
-    ``errors``: what Python's ``decode`` does with bytes that are not UTF-8.
-    """
+def hash_spans(source: Bytes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """The hashes of the lines that begin and end there in a text that has 8 bytes more."""
     size = int((ends - starts).sum())
     first = np.empty_like(starts)
     count = np.empty_like(starts)
     # Lower-casing lengthens UTF-8 by half at most; padding takes up to 72 bytes a line.
-    buffer = np.empty((size + size // 2 + 72 * (starts.size + 2)) // 64 * 64, np.uint8)
+    buffer = np.empty((size + size // 2 + 72 * (starts.size + 2)) // 64 * 64 + 128, np.uint8)
     _blocks(source, starts, ends, _table(), buffer, first, count)
     hashes = np.empty(starts.size, np.uint64)
     order = np.argsort(count.astype(np.uint16 if size < (1 << 21) else np.int64), kind="stable")
     order = order[np.searchsorted(count, 1, sorter=order) :]
     digest_messages(buffer.view("<u4"), order, first, count, hashes)
     for line in np.flatnonzero(count == 0).tolist():
-        hashes[line] = hash_line(source[starts[line] : ends[line]].tobytes().decode("utf-8", errors))
+        hashes[line] = hash_line(source[starts[line] : ends[line]].tobytes().decode("utf-8", "surrogatepass"))
     return hashes

@@ -48,6 +48,26 @@ def _trailing_zeros(typingctx: Any, word: Any) -> Any:
 
 
 @intrinsic
+def _bit_count(typingctx: Any, word: Any) -> Any:
+    """How many bits of a uint64 are 1."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), build
+
+
+@intrinsic
+def _swap_bytes(typingctx: Any, word: Any) -> Any:
+    """The bytes of a uint64 in the other order."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bswap(arguments[0])
+
+    return types.uint64(types.uint64), build
+
+
+@intrinsic
 def _prefetch(typingctx: Any, array: Any, index: Any) -> Any:
     """Ask for the memory of an array's element, some dozens of steps before it is needed."""
     signature = types.void(array, types.int64)
@@ -66,6 +86,8 @@ def _prefetch(typingctx: Any, array: Any, index: Any) -> Any:
 
 
 trailing_zeros: Any = _trailing_zeros
+bit_count: Any = _bit_count
+swap_bytes: Any = _swap_bytes
 prefetch: Any = _prefetch
 load_word: Any = _load_word
 store_word: Any = _store_word

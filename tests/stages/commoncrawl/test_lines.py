@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.commoncrawl.html import HtmlPage, read_html
-from llama_data.stages.commoncrawl.lines import Text, page_text, strip_pages
+from llama_data.stages.commoncrawl.lines import find_lines, page_text
 from llama_data.stages.shared.wet import WetDamage
 
 awkward = st.sampled_from([
@@ -25,29 +26,48 @@ pages = st.lists(st.one_of(awkward, st.binary(max_size=12), st.text(max_size=12)
 )
 
 
-def plain(body: bytes, skip: int) -> Text:
+def plain(body: bytes, skip: int) -> str:
     """Lines are stripped of whole characters; what is no UTF-8 is replaced after that."""
     lines = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
     if lines[-1] == b"":
         lines.pop()
     kept = [line.decode("utf-8", "surrogateescape").strip().encode("utf-8", "surrogateescape") for line in lines[skip:]]
-    text = b"\n".join(kept).decode("utf-8", "replace")
-    return Text(text.encode(), len(text), text.count("\n") + 1 if text else 0)
+    return b"\n".join(kept).decode("utf-8", "replace")
 
 
-@given(st.lists(pages, max_size=5))
-@example([b"t\nok \xff\xc2\x85", b"", b"t", b"t\n"])
-def test_pages_are_stripped_and_counted_as_in_plain_python(bodies: list[bytes]) -> None:
+def is_utf8(data: bytes) -> bool:
+    with contextlib.suppress(UnicodeDecodeError):
+        return bool(data.decode()) or True
+    return False
+
+
+@given(st.lists(pages, max_size=5), st.integers(0, 12))
+@example([b"t\nok \xff\xc2\x85", b"", b"t", b"t\n"], 0)
+def test_pages_are_stripped_and_counted_as_in_plain_python(bodies: list[bytes], minimum: int) -> None:
     ends = np.cumsum([len(body) for body in bodies], dtype=np.int64)
     bounds = np.array([ends - [len(body) for body in bodies], ends], np.int64).T.copy()
     data = b"".join(bodies) + bytes(8)
-    assert list(strip_pages(data, bounds)) == [plain(body, 1) for body in bodies]
-    assert list(strip_pages(data, bounds, "keep")) == [plain(body, 0) for body in bodies]
+    for skip, title in enumerate(("keep", "drop")):
+        texts, characters = find_lines(data, bounds, title, minimum)
+        for page, body in enumerate(bodies):
+            utf8, expected = texts.utf8(page), plain(body, skip)
+            assert characters[page] == (len(expected) if is_utf8(utf8) else -1)
+            if characters[page] < 0 or len(expected) >= minimum:
+                assert utf8.decode("utf-8", "replace") == expected
+                assert texts.offsets[page + 1] - texts.offsets[page] == expected.count("\n") + 1
+            else:
+                assert texts.offsets[page + 1] == texts.offsets[page]
 
 
 def test_every_character_is_counted_as_one() -> None:
     text = "".join(chr(point) for point in range(0x20, 0x110000) if not 0xD800 <= point < 0xE000 and point != 0x85)
     assert page_text(b"title\n" + text.encode()) == text.strip()
+
+
+def test_every_character_is_stripped_as_str_strip_does() -> None:
+    chars = [chr(point) for point in range(0x110000) if not 0xD800 <= point < 0xE000 and chr(point) not in "\r\n"]
+    lines = [text for char in chars for text in (f"{char}x{char}", char)]
+    assert page_text("\n".join(["title", *lines]).encode()).split("\n") == [line.strip() for line in lines]
 
 
 def response(number: int, kind: str = "text/html") -> bytes:
