@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from llama_data.pipeline.core.chunk_table import address, load_word
 
-NORMAL, UNUSED, USER_DEFINED, BYTE = 1, 5, 4, 6
+NORMAL, USER_DEFINED, BYTE = 1, 4, 6
 UNIGRAM = 1
 SPACE = "\u2581".encode()
 NO_PIECE = np.float32(1)
