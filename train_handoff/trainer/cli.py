@@ -190,7 +190,7 @@ def evaluate(
     """Loss (nats a token), perplexity and bits per byte on rows or texts, by domain.
 
     What is held out: `launch` trains on every row of its mix. Of a mix `evaluate` therefore reads the rows of the
-    documents that `llama-data tokenize` held out (`tokenize.validation` in the recipe), which are in no training row.
+    documents that `llama-data tokenize` held out (`tokens.validation` in the recipe), which are in no training row.
     --rows A:B takes training rows instead, and says how many of them the checkpoint was trained on: those from the
     number it had consumed on are new, unless they repeat an earlier epoch. Shards and texts are taken as they are.
 

@@ -112,13 +112,14 @@ def export(path: Path, output: Path, tokenizer: Path | None, dtype: str = "bfloa
         heads = rotated.get(name[-9:])
         value = parameter if heads is None else to_halves(parameter, heads)
         weights[hf_name(name)] = value.to(getattr(torch, dtype)).contiguous()
-    output.mkdir(parents=True, exist_ok=True)
     if tokenizer is not None:
         found = find_tokenizer(tokenizer)[1]
         if found != record.tokenizer_sha256:
             raise InputError(
                 f"{tokenizer}: tokenizer.model has sha256 {found}, the model was trained with {record.tokenizer_sha256}"
             )
+    output.mkdir(parents=True, exist_ok=True)
+    if tokenizer is not None:
         for item in sorted(tokenizer.iterdir()):
             if item.suffix in (".model", ".json") and item.is_file():
                 shutil.copy(item, output / item.name)

@@ -55,20 +55,20 @@ def write_mix(run: Path, rows: int) -> Path:
 
 
 @pytest.fixture(scope="session")
-def held_out_text(words: list[str]) -> str:
-    """The document of books that is in no training row."""
-    return " ".join(words[::7]) + " naïve 日本 " + " ".join(words[1::5])
+def held_out_texts(words: list[str]) -> list[str]:
+    """The documents of books that are in no training row."""
+    return [" ".join(words[::7]) + " naïve 日本 " + words[6], "café", " ".join(words[1::5])]
 
 
 @pytest.fixture(scope="session")
-def mix(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path, held_out_text: str) -> Path:
+def mix(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path, held_out_texts: list[str]) -> Path:
     """RUN/mix with 512 rows of 32 tokens from two domains, 3 to 1, and held-out rows of one."""
     run = tmp_path_factory.mktemp("run")
     digest = sha256(tokenizer.read_bytes()).hexdigest()
     write_domain(run / "tokens", "books", 400, 1, digest)
     write_domain(run / "tokens", "arxiv", 200, 2, digest)
     processor = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer))
-    stream = [1, *processor.encode(held_out_text), 2]
+    stream = [id for text in held_out_texts for id in [1, *processor.encode(text), 2]]
     write_rows(run / "tokens" / "books" / "validation" / "00000.parquet", "books", stream, digest, "validation")
     return write_mix(run, 512)
 
