@@ -53,9 +53,8 @@ class CommonCrawlReader(Reader):
         for found in self._found(split):
             if isinstance(found, WetBatch):
                 pages = self._pages(found)
-                for page, offset in enumerate(found.offsets):
-                    url, date, digest, *_ = found.fields(page)
-                    yield self._document(split, str(offset), pages, page, url, date, digest)
+                for page, (offset, fields) in enumerate(zip(found.offsets, found.fields(3), strict=True)):
+                    yield self._document(split, str(offset), pages, page, *fields)
             elif isinstance(found, WetDamage):
                 doc = self.failed(split, key=found.key, reason=found.reason, detail=found.detail)
                 if found.reason is Reason.not_a_page:

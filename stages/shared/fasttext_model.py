@@ -20,6 +20,7 @@ from llama_data.pipeline.core.chunk_table import (
     VALUE,
     ChunkTable,
     address,
+    find,
     find_at,
     hash_at,
     insert,
@@ -65,17 +66,17 @@ def _word_end(data, at, stop):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _add(stored, counts, places, first, last, sums):  # type: ignore[no-untyped-def]
-    """Add the stored sums at ``places[first:last]``; returns how many rows they are of."""
+def _add(stored, counts, places, n, sums):  # type: ignore[no-untyped-def]
+    """Add the stored sums at the first ``n`` places; returns how many rows they are of."""
     count = 0
     if sums.size == 16:  # the language model's: a constant bound makes vector instructions of it
-        for k in range(first, last):
+        for k in range(n):
             place = places[k]
             count += counts[place]
             for d in range(16):
                 sums[d] += stored[place + 1 + d]
         return count
-    for k in range(first, last):
+    for k in range(n):
         place = places[k]
         count += counts[place]
         for d in range(sums.size):
@@ -104,28 +105,56 @@ def _known_words(model, data, at, stop, mark, sums):  # type: ignore[no-untyped-
 
 
 @njit(cache=True, nogil=True)
-def _all_words(model, table, data, at, stop, prefix, mark, full, sums):  # type: ignore[no-untyped-def]
-    """Add the rows of the words in ``data[at:stop]``; returns how many there are, -1 when the table is full.
+def _learn(model, table, data, starts, ends, keys, places, n, prefix, full, sums):  # type: ignore[no-untyped-def]
+    """``_add`` for words of which some have no place (-1): their sums are taken and kept. -1 when the table is full.
 
-    Words are looked up by dozens, so that their places in memory are on the way before they are needed. ``full``:
-    a full table is no reason to stop.
+    Sums are added in the order of the words, so that a score does not depend on what the table held. ``full``: a full
+    table is no reason to stop.
     """
     dim = sums.size
+    stored = table.values.view(np.float32)
     total = np.empty(dim, np.float32)
-    word = np.empty(256, np.uint8)
     packed = np.zeros(max(dim + 1, INLINE_NUMBERS + 1), np.int32)  # so many: the table keeps them in ``values``
     floats = packed[1:].view(np.float32)
+    word = np.empty(256, np.uint8)
+    count = 0
+    for k in range(n):
+        place = places[k]
+        if place >= 0:
+            count += table.values[place]
+            for d in range(dim):
+                sums[d] += stored[place + 1 + d]
+            continue
+        start, end = starts[k], ends[k]
+        if end - start + 2 > word.size:
+            word = np.empty(2 * (end - start + 2), np.uint8)
+        packed[0] = word_rows(model, data, start, end, prefix, word, total)
+        for d in range(dim):
+            floats[d] = total[d]
+            sums[d] += total[d]
+        count += packed[0]
+        # A word that stands there twice is new the first time only.
+        new = find(table, data, start, end, keys[k]) < 0
+        if new and not insert(table, data, start, end, keys[k], packed, packed.size) and not full:
+            return -1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _all_words(model, table, data, at, stop, prefix, mark, full, work, sums):  # type: ignore[no-untyped-def]
+    """Add the rows of the words in ``data[at:stop]``; returns how many there are, -1 when the table is full.
+
+    Words are looked up by dozens, so that their places in memory are on the way before they are needed; ``work`` is
+    room for as many. ``full``: a full table is no reason to stop.
+    """
     text_at, slots, stored_keys = address(data), address(table.slots), address(table.keys)
     mask = np.uint64(table.slots.shape[0] - 1)
     stored = table.values.view(np.float32)
-    starts = np.empty(64, np.int64)
-    ends = np.empty(64, np.int64)
-    places = np.empty(64, np.int64)
-    keys = np.empty(64, np.uint64)
+    starts, ends, places, keys = work[0], work[1], work[2], work[3].view(np.uint64)
     count = 0
     while at < stop:
         n = 0
-        while n < 64 and at < stop:
+        while n < starts.size and at < stop:
             if _is_space(data[at]):
                 at += 1
                 continue
@@ -138,27 +167,23 @@ def _all_words(model, table, data, at, stop, prefix, mark, full, sums):  # type:
             starts[n], ends[n], keys[n] = at, end, key
             n += 1
             at = end
-        pending = 0
+        known = True
         for k in range(n):
-            start, end = starts[k], ends[k]
-            slot = find_at(slots, mask, stored_keys, text_at + start, end - start, keys[k])
-            if slot >= 0:
-                places[k] = np.int64(table.slots[slot, VALUE])
-                prefetch(stored, places[k])
-                prefetch(stored, places[k] + 15)
+            slot = find_at(slots, mask, stored_keys, text_at + starts[k], ends[k] - starts[k], keys[k])
+            if slot < 0:
+                places[k] = -1
+                known = False
                 continue
-            count += _add(stored, table.values, places, pending, k, sums)
-            pending = k + 1
-            if end - start + 2 > word.size:
-                word = np.empty(2 * (end - start + 2), np.uint8)
-            packed[0] = word_rows(model, data, start, end, prefix, word, total)
-            for d in range(dim):
-                floats[d] = total[d]
-                sums[d] += total[d]
-            count += packed[0]
-            if not insert(table, data, start, end, keys[k], packed, packed.size) and not full:
+            places[k] = np.int64(table.slots[slot, VALUE])
+            prefetch(stored, places[k])
+            prefetch(stored, places[k] + 15)
+        if known:
+            count += _add(stored, table.values, places, n, sums)
+        else:
+            added = _learn(model, table, data, starts, ends, keys, places, n, prefix, full, sums)
+            if added < 0:
                 return -1
-        count += _add(stored, table.values, places, pending, n, sums)
+            count += added
     return count
 
 
@@ -170,12 +195,13 @@ def _hidden(model, table, data, starts, ends, done, crowded, prefix, mark, hidde
     """
     dim = hidden.shape[1]
     sums = np.empty(dim, np.float32)
+    work = np.empty((4, 64), np.int64)
     mark_id = word_id(model, mark, 0, mark.size)
     for text in range(done, starts.size):
         for d in range(dim):
             sums[d] = 0
         if model.maxn > 0:
-            count = _all_words(model, table, data, starts[text], ends[text], prefix, mark, text == crowded, sums)
+            count = _all_words(model, table, data, starts[text], ends[text], prefix, mark, text == crowded, work, sums)
             if count < 0:
                 return text
         else:

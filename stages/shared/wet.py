@@ -70,10 +70,8 @@ def read_wet(path: str) -> Iterator[WetRecord | WetDamage]:
     """
     for found in read_wet_batches(path):
         if isinstance(found, WetBatch):
-            for page, (begin, end) in enumerate(found.bodies.tolist()):
-                url, date, digest, record_id, languages = found.fields(page)
-                offset, body = found.offsets[page], found.data[begin:end]
-                yield WetRecord(offset, 0, url, date, digest, record_id, languages, body)
+            for offset, (begin, end), fields in zip(found.offsets, found.bodies.tolist(), found.fields(), strict=True):
+                yield WetRecord(offset, 0, *fields, found.data[begin:end])
         else:
             yield found
 

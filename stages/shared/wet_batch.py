@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,10 +39,11 @@ class WetBatch(NamedTuple):
     bodies: NDArray[np.int64]
     spans: NDArray[np.int64]
 
-    def fields(self, page: int) -> list[str | None]:
-        """The page's FIELDS."""
+    def fields(self, count: int = len(FIELDS)) -> Iterator[list[str | None]]:
+        """The first ``count`` of the FIELDS of every page."""
         data = self.data
-        return [data[a:b].decode("utf-8", "replace") if a >= 0 else None for a, b in self.spans[page].tolist()]
+        for spans in self.spans[:, :count].tolist():
+            yield [data[a:b].decode("utf-8", "replace") if a >= 0 else None for a, b in spans]
 
 
 @njit(cache=True, nogil=True)

@@ -85,6 +85,17 @@ def test_a_small_table_of_words_changes_nothing(pairs: list[tuple[Any, FastTextM
             assert small.table.evictions > 0
 
 
+def test_a_score_is_the_same_to_the_bit_whatever_was_read_before(pairs: list[tuple[Any, FastTextModel]]) -> None:
+    rng = random.Random(4)
+    words = ["".join(rng.choices("abcdeäöü", k=rng.randint(1, 9))) for _ in range(400)]
+    texts = [" ".join(rng.choices(words, k=50)).encode() for _ in range(60)]
+    for _, ours in pairs:
+        alone = [FastTextModel(ours.file).predict([text])[0] for text in texts]
+        used = FastTextModel(ours.file)
+        used.predict([" ".join(words[::3]).encode()])
+        assert used.predict(texts) == alone
+
+
 def test_language_identification_is_fasttexts_on_a_corpus(corpus: Path, oracle_models: Path) -> None:
     path = sorted((corpus / "cc").glob("*.wet.gz"))[-1]
     lines = [page.body.decode().replace("\n", "") for page in read_wet(str(path)) if isinstance(page, WetRecord)]

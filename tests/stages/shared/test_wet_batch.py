@@ -41,8 +41,8 @@ def test_a_batch_is_what_the_rules_read_or_nothing(made: list[bytes]) -> None:
     batch = frame(b"".join(made) + bytes(8), sizes, offsets, wet.MAX_RECORD)
     if isinstance(batch, WetBatch):
         found = [
-            wet.WetRecord(batch.offsets[page], 0, *batch.fields(page), batch.data[begin:end])
-            for page, (begin, end) in enumerate(batch.bodies.tolist())
+            wet.WetRecord(offset, 0, *fields, batch.data[begin:end])
+            for offset, (begin, end), fields in zip(batch.offsets, batch.bodies.tolist(), batch.fields(), strict=True)
         ]
         assert found == expected
     elif not batch:
@@ -52,4 +52,4 @@ def test_a_batch_is_what_the_rules_read_or_nothing(made: list[bytes]) -> None:
 def test_plain_headers_take_the_fast_way() -> None:
     batch = frame(PAGE * 2 + bytes(8), [len(PAGE)] * 2, [0, 9], wet.MAX_RECORD)
     assert isinstance(batch, WetBatch)
-    assert batch.fields(1) == [None, "d", None, None, None]
+    assert list(batch.fields())[1] == [None, "d", None, None, None]
