@@ -181,9 +181,7 @@ def hash_spans(source: Bytes, starts: NDArray[np.int64], ends: NDArray[np.int64]
     buffer = np.empty((size + size // 2 + 72 * (starts.size + 2)) // 64 * 64 + 128, np.uint8)
     _blocks(source, starts, ends, _table(), buffer, first, count)
     hashes = np.empty(starts.size, np.uint64)
-    order = np.argsort(count.astype(np.uint16 if size < (1 << 21) else np.int64), kind="stable")
-    order = order[np.searchsorted(count, 1, sorter=order) :]
-    digest_messages(buffer.view("<u4"), order, first, count, hashes)
+    digest_messages(buffer.view("<u4"), first, count, hashes)
     for line in np.flatnonzero(count == 0).tolist():
         hashes[line] = hash_line(source[starts[line] : ends[line]].tobytes().decode("utf-8", "surrogatepass"))
     return hashes

@@ -81,12 +81,34 @@ def _swapped(word):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def digest_messages(words, order, first, count, hashes):  # type: ignore[no-untyped-def]
-    """Set ``hashes`` to the first eight digest bytes, little-endian, of the messages in ``order``.
+def _by_length(count):  # type: ignore[no-untyped-def]
+    """The messages that have blocks, those with fewer first."""
+    longest = np.int64(0)
+    for blocks in count:
+        longest = max(longest, blocks)
+    places = np.zeros(longest + 1, np.int64)
+    for blocks in count:
+        places[blocks] += 1
+    place = np.int64(0)
+    for blocks in range(1, longest + 1):
+        place, places[blocks] = place + places[blocks], place
+    order = np.empty(place, np.int64)
+    for message in range(count.size):
+        blocks = count[message]
+        if blocks > 0:
+            order[places[blocks]] = message
+            places[blocks] += 1
+    return order
+
+
+@njit(cache=True, nogil=True)
+def digest_messages(words, first, count, hashes):  # type: ignore[no-untyped-def]
+    """Set ``hashes`` to the first eight digest bytes, little-endian, of every message that has blocks.
 
     ``words`` are padded messages in blocks of sixteen uint32; message n is ``count[n]`` blocks from block ``first[n]``
-    on. Sixteen messages run side by side until the longest is done: ``order`` should be by length.
+    on. Sixteen messages run side by side until the longest is done, those of one length together.
     """
+    order = _by_length(count)
     state = np.empty((5, 16), np.uint32)
     block = np.zeros((16, 16), np.uint32)
     for begin in range(0, order.size, 16):

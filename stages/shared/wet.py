@@ -71,7 +71,8 @@ def read_wet(path: str) -> Iterator[WetRecord | WetDamage]:
     for found in read_wet_batches(path):
         if isinstance(found, WetBatch):
             for offset, (begin, end), fields in zip(found.offsets, found.bodies.tolist(), found.fields(), strict=True):
-                yield WetRecord(offset, 0, *fields, found.data[begin:end])
+                url, date, digest, record_id, languages = fields
+                yield WetRecord(offset, 0, url, date, digest, record_id, languages, found.data[begin:end])
         else:
             yield found
 

@@ -135,7 +135,7 @@ def _frame(data, begins, names, bounds, conversion, limit, states, bodies, spans
 
 
 def inflate(data: bytes, bounds: Sequence[int], sizes: Sequence[int]) -> bytes | None:
-    """The gzip members between ``bounds``, and eight bytes more; None when one does not hold as many bytes as stated."""
+    """The gzip members between ``bounds``, and eight bytes more; None when one has not the size that it states."""
     view = memoryview(data)
     parts: list[bytearray | bytes] = []
     for start, end, size in zip(bounds, bounds[1:], sizes, strict=False):
