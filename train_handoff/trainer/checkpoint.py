@@ -54,10 +54,9 @@ def save(folder: Path, record: Record, model: nn.Module, optimizer: Optimizer, k
 
 
 def load(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
-    """Load parameters and optimiser into a model sharded over any number of processes."""
+    """Load parameters and optimiser into a model sharded over any number of processes. Raises InputError."""
     weights, moments = get_state_dict(model, optimizer)
-    state = {"model": weights, "optimizer": moments}
-    state_dict_loader.load(state, checkpoint_id=str(path))
+    _read({"model": weights, "optimizer": moments}, path, alone=False)
     set_state_dict(model, optimizer, model_state_dict=weights, optim_state_dict=moments)
 
 
@@ -86,7 +85,7 @@ def _read(state: dict[str, Any], path: Path, *, alone: bool) -> None:
         except CheckpointException as error:
             problem = next(iter(error.failures.values()))[0]
             raise InputError(
-                f"{path}: the checkpoint's tensors cannot be read: {problem}; it is damaged, or not complete"
+                f"{path}: the checkpoint's tensors cannot be read: {problem}; it is damaged; take the one before it"
             ) from None
 
 

@@ -56,6 +56,7 @@ def launch(
         int | None, typer.Option("--micro-rows", min=1, help="Rows a process holds at a time.")
     ] = None,
     lr: Annotated[float | None, typer.Option("--lr", help="Peak learning rate.")] = None,
+    warmup: Annotated[int | None, typer.Option("--warmup", min=0, help="Steps over which the rate rises.")] = None,
     save_every: Annotated[int | None, typer.Option("--save-every", min=1, help="Steps between checkpoints.")] = None,
     device: Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and describe the run, start nothing.")] = False,
@@ -72,6 +73,7 @@ def launch(
         "batch_tokens": batch_tokens,
         "micro_rows": micro_rows,
         "optim.lr": lr,
+        "optim.warmup_steps": warmup,
         "save_every": save_every,
         "device": device,
     }
