@@ -45,10 +45,11 @@ def schema(extra: Mapping[str, str]) -> pa.Schema:
     return pa.schema([pa.field(name, pa.type_for_alias(kind)) for name, kind in types.items()])
 
 
-def row(doc: Document, extra: Iterable[str] = ()) -> tuple[Any, ...]:
+def row(doc: Document, extra: Iterable[tuple[str, str]] = ()) -> tuple[Any, ...]:
     """The ledger row of a document that has come to its end, in the order of COLUMNS and the domain's own.
 
-    Lengths are characters and lines.
+    ``extra``: keys of the metadata, each with the one that is taken where it is absent. Lengths are characters and
+    lines.
     """
     found = verdict(doc)
     metadata = doc.metadata
@@ -68,7 +69,7 @@ def row(doc: Document, extra: Iterable[str] = ()) -> tuple[Any, ...]:
         get("language_score"),
         get("perplexity"),
         get("reference_score"),
-        *[get(name, get("_" + name)) for name in extra],
+        *[get(name, get(private)) for name, private in extra],
     )
 
 
@@ -85,7 +86,7 @@ class LedgerWriter:
     def __init__(self, path: str, extra: Mapping[str, str]) -> None:
         self.path = path
         self.schema = schema(extra)
-        self._extra = tuple(extra)
+        self._extra = [(name, "_" + name) for name in extra]
         self._rows: list[tuple[Any, ...]] = []
 
     def __enter__(self) -> LedgerWriter:

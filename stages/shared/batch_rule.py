@@ -29,22 +29,25 @@ class BatchRule(Rule):
     def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Judge the open documents batch by batch and pass every document on."""
         docs: list[Document] = []
+        opened: list[Document] = []
         size = 0
         for doc in data:
             docs.append(doc)
-            size += len(utf8_of(doc)) if is_open(doc) else 0
+            if is_open(doc):
+                opened.append(doc)
+                size += len(utf8_of(doc))
             if size >= BATCH_BYTES or len(docs) >= BATCH_DOCUMENTS:
-                yield from self._judged(docs)
-                docs, size = [], 0
-        yield from self._judged(docs)
+                self._judge(opened)
+                yield from docs
+                docs, opened, size = [], [], 0
+        self._judge(opened)
+        yield from docs
 
-    def _judged(self, docs: list[Document]) -> list[Document]:
-        opened = [doc for doc in docs if is_open(doc)]
-        if opened:
-            reasons: Counter[str] = Counter()
-            for doc, reason in zip(opened, self.judge_all(opened), strict=True):
-                if reason is not None:
-                    reject(doc, reason, self.name)
-                    reasons[str(reason)] += 1
-            self.count(reasons)
-        return docs
+    def _judge(self, opened: list[Document]) -> None:
+        """Judge open documents and mark those that go."""
+        reasons: Counter[str] = Counter()
+        for doc, reason in zip(opened, self.judge_all(opened) if opened else (), strict=True):
+            if reason is not None:
+                reject(doc, reason, self.name)
+                reasons[str(reason)] += 1
+        self.count(reasons)
