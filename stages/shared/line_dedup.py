@@ -304,18 +304,21 @@ KEPT, DUPLICATE, REPEAT = 0, 1, 2
 
 
 @njit(cache=True, nogil=True)
-def _cut(data, starts, ends, offsets, codes, out, places):  # type: ignore[no-untyped-def]
-    """Copy the kept lines of every document to ``out``, joined by newlines; ``places`` are where documents end."""
+def _cut(data, starts, ends, offsets, codes, out, places, counts):  # type: ignore[no-untyped-def]
+    """Copy the kept lines of every document to ``out``, joined by newlines.
+
+    ``places`` are where documents end there, ``counts`` how many of a document's lines have each code.
+    """
     at = 0
     for doc in range(offsets.size - 1):
-        fresh = True
         for line in range(offsets[doc], offsets[doc + 1]):
-            if codes[line] == 0:
-                if not fresh:
+            code = codes[line]
+            if code == 0:
+                if counts[doc, 0] > 0:
                     out[at] = 10
                     at += 1
-                fresh = False
                 at = copy(data, starts[line], ends[line], out, at)
+            counts[doc, code] += 1
         places[doc + 1] = at
 
 
@@ -359,12 +362,12 @@ class DropDuplicateLines(Step):
         out = np.empty(int((batch.ends - batch.starts).sum()) + codes.size + 8, np.uint8)
         places = np.zeros(batch.offsets.size, np.int64)
         data = np.frombuffer(batch.data, np.uint8)
-        _cut(data, batch.starts, batch.ends, batch.offsets, codes, out, places)
+        counts = np.zeros((len(batch.open), 3), np.int64)
+        _cut(data, batch.starts, batch.ends, batch.offsets, codes, out, places, counts)
         kept_bytes = out[: places[-1]].tobytes()
-        counts = [np.add.reduceat(codes == code, batch.offsets[:-1], dtype=np.int64) for code in range(3)]
-        rows = zip(batch.open, places[:-1].tolist(), places[1:].tolist(), *(c.tolist() for c in counts), strict=True)
+        rows = zip(batch.open, places[:-1].tolist(), places[1:].tolist(), counts.tolist(), strict=True)
         rejected = 0
-        for doc, start, end, kept, duplicated, repeated in rows:
+        for doc, start, end, (kept, duplicated, repeated) in rows:
             doc.metadata["_lines_duplicated"] = duplicated
             doc.metadata["_lines_repeated"] = repeated
             doc.metadata["removed_lines"] = duplicated + repeated
