@@ -47,10 +47,7 @@ class Utf8Document(Document):  # type: ignore[misc]
         utf8: bytes | None = None,
         lines: tuple[LineBlock, int] | None = None,
     ) -> None:
-        # What the parent's constructor would set, but the text.
-        self.id = id
-        self.media = []
-        self.metadata = metadata
+        super().__init__("", id, [], metadata)
         self._utf8 = utf8
         self._text: str | None = None
         self._characters: int | None = characters
