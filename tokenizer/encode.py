@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from llama_data.pipeline.core.chunk_table import ChunkTable
 from llama_data.pipeline.core.errors import ModelError
 from llama_data.pipeline.core.files import read_bytes
+from llama_data.pipeline.core.model_proto import ModelFacts, PieceType, parse_model
 from llama_data.tokenizer.kernels import encode_documents
-from llama_data.tokenizer.model_proto import ModelFacts, PieceType, parse_model
 from llama_data.tokenizer.tables import Rules, build_rules, refusal
 
 LONGEST_KEPT = 256

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from llama_data.pipeline.core.errors import ModelError
-from llama_data.tokenizer.model_proto import ModelFacts, PieceType
+from llama_data.pipeline.core.model_proto import ModelFacts, PieceType
 from llama_data.tokenizer.tables import SPACE
 
 

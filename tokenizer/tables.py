@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from llama_data.tokenizer.model_proto import ModelFacts, PieceType
+from llama_data.pipeline.core.model_proto import ModelFacts, PieceType
 
 SPACE = "\u2581"
 GLUE_BITS = 1 << 21

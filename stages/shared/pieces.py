@@ -12,8 +12,9 @@ import sentencepiece
 
 from llama_data.pipeline.core.chunk_table import ChunkTable
 from llama_data.pipeline.core.errors import ModelError
+from llama_data.pipeline.core.model_proto import parse_model
 from llama_data.stages.shared.unigram import encode_line
-from llama_data.stages.shared.unigram_model import build_model, read_facts, refusal
+from llama_data.stages.shared.unigram_model import build_model, refusal
 from llama_data.stages.shared.unigram_words import DONE, LATTICE_FULL, NOT_UTF8, OUT_FULL, TABLE_FULL, make_lattice
 
 CACHE_BYTES = 128 << 20
@@ -38,7 +39,7 @@ class PieceEncoder:
             self.processor = sentencepiece.SentencePieceProcessor(model_file=path)
         except (OSError, RuntimeError) as error:
             raise ModelError(f"{path}: not a SentencePiece model that can be read: {error}") from None
-        facts = read_facts(self.processor.serialized_model_proto())
+        facts = parse_model(self.processor.serialized_model_proto(), path)
         self.fallback = refusal(facts)
         self.rounding = sentencepiece.__version__ in KNOWN_ROUNDING
         self.looked_again = 0

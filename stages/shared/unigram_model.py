@@ -6,8 +6,6 @@ mean; darts-clone for the double array in which the normaliser's rules are kept.
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,15 +13,12 @@ from numba import njit
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.chunk_table import address, load_word
+from llama_data.pipeline.core.model_proto import ModelFacts, PieceType
 
-NORMAL, USER_DEFINED, BYTE = 1, 4, 6
-UNIGRAM = 1
-SPACE = "\u2581".encode()
+SPACE = "\u2581"
 NO_PIECE = np.float32(1)
 _UNKNOWN_PENALTY = np.float32(10)
 _MAX_NODES = 1 << 24
-
-Message = dict[int, int | bytes]
 
 
 class UnigramModel(NamedTuple):
@@ -43,84 +38,6 @@ class UnigramModel(NamedTuple):
     longest: int
 
 
-class Piece(NamedTuple):
-    """One entry of the vocabulary."""
-
-    text: bytes
-    score: float
-    type: int
-
-
-class ModelFacts(NamedTuple):
-    """The pieces and settings of a model file."""
-
-    pieces: list[Piece]
-    trainer: Message
-    normalizer: Message
-
-    @property
-    def charsmap(self) -> bytes:
-        """The normaliser's compiled rules."""
-        value = self.normalizer.get(2, b"")
-        return value if isinstance(value, bytes) else b""
-
-
-def read_facts(data: bytes) -> ModelFacts:
-    """Read the bytes of a model that SentencePiece has loaded."""
-    pieces: list[Piece] = []
-    trainer: Message = {}
-    normalizer: Message = {}
-    for number, value in _fields(data):
-        if not isinstance(value, bytes):
-            continue
-        if number == 1:
-            fields = dict(_fields(value))
-            score, type = fields.get(2, bytes(4)), fields.get(3, NORMAL)
-            text = fields.get(1, b"")
-            if isinstance(text, bytes) and isinstance(score, bytes) and isinstance(type, int):
-                pieces.append(Piece(text, struct.unpack("<f", score)[0], type))
-        elif number in (2, 3):
-            (trainer if number == 2 else normalizer).update(_fields(value))
-    return ModelFacts(pieces, trainer, normalizer)
-
-
-def _setting(message: Message, number: int, default: int) -> int:
-    """A setting's value in the file, else the default of the proto."""
-    value = message.get(number, default)
-    return value if isinstance(value, int) else default
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Number and value of each field of a protocol buffer: an int, or the bytes of anything else."""
-    at, size = 0, len(data)
-    while at < size:
-        key, at = _varint(data, at)
-        wire = key & 7
-        if wire == 0:
-            value, at = _varint(data, at)
-            yield key >> 3, value
-            continue
-        length, at = _varint(data, at) if wire == 2 else ({1: 8, 5: 4}[wire], at)
-        yield key >> 3, data[at : at + length]
-        at += length
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = data[at]
-    at += 1
-    if value < 128:
-        return value, at
-    value &= 127
-    shift = 7
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-        shift += 7
-
-
 def refusal(facts: ModelFacts) -> str | None:
     """Why words of this model must not be looked at one by one, or None when they may be.
 
@@ -128,34 +45,35 @@ def refusal(facts: ModelFacts) -> str | None:
     character, so that every path through the lattice goes through every beginning of a word, and when no rule of the
     normaliser looks across a space.
     """
-    if _setting(facts.trainer, 3, UNIGRAM) != UNIGRAM:
+    if facts.kind != "unigram":
         return "it is not a unigram model"
     types = {piece.type for piece in facts.pieces}
-    if USER_DEFINED in types:
+    if PieceType.USER_DEFINED in types:
         return "it has user-defined pieces, which are matched before any rule"
-    if BYTE in types or _setting(facts.trainer, 35, 0):
+    if PieceType.BYTE in types or facts.trainer["byte_fallback"]:
         return "it falls back to bytes"
-    if _setting(facts.trainer, 24, 0):
+    if facts.trainer["treat_whitespace_as_suffix"]:
         return "it has its spaces at the end of words"
-    if not all(_setting(facts.normalizer, number, 1) for number in (3, 4, 5)):
+    rules = ("add_dummy_prefix", "remove_extra_whitespaces", "escape_whitespaces")
+    if not all(facts.normalizer[name] for name in rules):
         return "it does not add a space in front, remove extra spaces or escape them"
-    normal = [piece for piece in facts.pieces if piece.type == NORMAL]
+    normal = [piece for piece in facts.pieces if piece.type == PieceType.NORMAL]
     if any(SPACE in piece.text[1:] for piece in normal):
         return "it has a piece with a space after its first character"
     if not any(piece.text == SPACE for piece in normal):
         return "it has no piece for a space alone"
     if any(piece.score > 0 for piece in normal):
         return "it has scores above 0, which are no logarithms of probabilities"
-    if sum(len(piece.text) for piece in normal) >= _MAX_NODES:
+    if sum(len(piece.text.encode()) for piece in normal) >= _MAX_NODES:
         return f"its pieces have {_MAX_NODES:,} bytes or more"
-    return _refusal_of_rules(facts.charsmap)
+    return _refusal_of_rules(facts.normalizer["precompiled_charsmap"])
 
 
 def _refusal_of_rules(charsmap: bytes) -> str | None:
     if not charsmap:
         return None
     rules, forms = _double_array(charsmap)
-    if SPACE in forms or b"  " in forms or not forms.endswith(b"\0"):
+    if SPACE.encode() in forms or b"  " in forms or not forms.endswith(b"\0"):
         return "its normaliser writes spaces that do not come from spaces"
     # A node's child by a byte stands at the node's own place, xor its offset, xor the byte; leaves have the top bit.
     places = np.arange(rules.size, dtype=np.uint32)
@@ -178,15 +96,17 @@ def _offsets(rules: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 def build_model(facts: ModelFacts) -> UnigramModel:
     """Derive the kernels' arrays; the model must have passed ``refusal``."""
-    normal = [piece for piece in facts.pieces if piece.type == NORMAL]
-    text = np.array(bytearray(b"".join(piece.text for piece in normal)))
-    ends = np.cumsum([len(piece.text) for piece in normal])
+    normal = [piece for piece in facts.pieces if piece.type == PieceType.NORMAL]
+    texts = [piece.text.encode() for piece in normal]
+    text = np.array(bytearray(b"".join(texts)))
+    ends = np.cumsum([len(piece) for piece in texts])
     piece_scores = np.array([piece.score for piece in normal], np.float32)
     # A first time to count the nodes: pieces share their beginnings.
     trie, scores = _empty_trie(text.size + 1)
     trie, scores = _empty_trie(_fill(text, ends, piece_scores, trie, scores))
     _fill(text, ends, piece_scores, trie, scores)
-    rules, forms = _double_array(facts.charsmap) if facts.charsmap else (np.empty(0, np.uint32), b"\0")
+    charsmap = facts.normalizer["precompiled_charsmap"]
+    rules, forms = _double_array(charsmap) if charsmap else (np.empty(0, np.uint32), b"\0")
     return UnigramModel(
         trie=trie,
         scores=scores,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from llama_data.pipeline.core.errors import ModelError
-from llama_data.tokenizer.model_proto import PieceType, parse_model, read_model
+from llama_data.pipeline.core.model_proto import PieceType, parse_model, read_model
 from llama_data.tokenizer.train import LLAMA_SETTINGS
 
 SIZES = {"vocab_size", "input_sentence_size"}
