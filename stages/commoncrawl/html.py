@@ -13,7 +13,7 @@ from resiliparse.parse.html import HTMLTree
 
 from llama_data.pipeline.core.files import open_binary
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.shared.wet import WetDamage, Window, next_member
+from llama_data.stages.shared.wet import EMPTY, WetDamage, Window, next_member
 
 MAX_HTML = 16 << 20
 _FEED = 64 << 10
@@ -51,6 +51,8 @@ def read_html(path: str) -> Iterator[HtmlPage | WetDamage]:
     with open_binary(path) as stream:
         window = Window(stream)
         start: int | None = 0
+        if not window.at(0, 1):
+            yield EMPTY
         while start is not None and window.at(start, 1):
             stream.seek(start)
             start = yield from _read_on(window, _responses(stream), start)
@@ -120,6 +122,9 @@ def _page(record: WarcRecord) -> HtmlPage | WetDamage:
     body = record.reader.read(MAX_HTML + 1)
     if len(body) > MAX_HTML:
         return WetDamage(offset, 0, Reason.too_complex, f"HTML of over {MAX_HTML} bytes")
+    if len(body) < record.content_length:
+        lacking = record.content_length - len(body)
+        return WetDamage(offset, 0, Reason.truncated_file, f"the record lacks {lacking} bytes of its Content-Length")
     stamp = date.strftime("%Y-%m-%dT%H:%M:%SZ") if date else None
     text = html_text(body, record.http_charset)
     return HtmlPage(offset, headers.get("WARC-Target-URI"), stamp, headers.get("WARC-Payload-Digest"), text)

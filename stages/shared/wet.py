@@ -62,6 +62,9 @@ class WetDamage(NamedTuple):
         return f"{self.offset}+{self.within}" if self.within else str(self.offset)
 
 
+EMPTY = WetDamage(0, 0, Reason.truncated_file, "the file is empty")
+
+
 def read_wet(path: str) -> Iterator[WetRecord | WetDamage]:
     """Yield every ``conversion`` record of a WET file (gzip or plain), and a report for what is damaged.
 
@@ -82,7 +85,9 @@ def read_wet_batches(path: str) -> Iterator[WetBatch | WetRecord | WetDamage]:
     with open_binary(path) as stream:
         head = stream.read(2)
         stream.seek(0)
-        if head == b"\x1f\x8b":
+        if not head:
+            yield EMPTY
+        elif head == b"\x1f\x8b":
             yield from _read_gzip(stream)
         else:
             for at, found in _frame(iter(lambda: stream.read(_BATCH), b"")):
@@ -127,10 +132,14 @@ def _placed(found: _Found, offset: int, within: int) -> WetRecord | WetDamage:
     )
 
 
+def _not_a_record(head: bytes) -> _Broken:
+    return _Broken(Reason.damaged_record, f"expected a WARC header, found {head!r}")
+
+
 def _header(block: bytes) -> _Header:
     """Parse the header of a record. Raises _Broken when it is not one."""
     if not block.startswith(b"WARC/"):
-        raise _Broken(Reason.damaged_record, f"expected a WARC header, found {block[:40]!r}")
+        raise _not_a_record(block[:40])
     fields: dict[str, str] = {}
     name = ""
     for line in block.decode("utf-8", "replace").split("\n")[1:]:
@@ -219,6 +228,9 @@ def _next_header(buffer: _Buffer, at: int) -> tuple[_Header, int]:
     while True:
         complete = buffer.pull(at, at + size)
         start = at - buffer.base
+        head = buffer.data[start : start + 40]
+        if head[:5] != b"WARC/"[: len(head)]:
+            raise _not_a_record(head)
         blank = _BLANK.search(buffer.data, start, start + size)
         # A blank line cut by the window's end would be seen as shorter than it is.
         if blank is not None and (blank.end() < start + size or not complete):

@@ -13,6 +13,7 @@ from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.arxiv.archive import Limits
 from llama_data.stages.arxiv.reader import ArxivReader
 from llama_data.stages.c4.reader import C4Reader
+from llama_data.stages.commoncrawl.reader import CommonCrawlReader
 from llama_data.stages.github.reader import GithubReader
 
 
@@ -21,10 +22,11 @@ def readers(split: Split) -> list[Reader]:
         C4Reader(splits=[split]),
         GithubReader(splits=[split], domain="github"),
         ArxivReader(splits=[split], domain="arxiv", limits=Limits()),
+        CommonCrawlReader(splits=[split]),
     ]
 
 
-@pytest.mark.parametrize("name", ["a.json.gz", "a.jsonl.zst", "a.jsonl"])
+@pytest.mark.parametrize("name", ["a.json.gz", "a.jsonl.zst", "a.jsonl", "a.wet.gz", "a.wet", "a.warc.gz"])
 def test_an_empty_file_is_one_failed_row(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(b"")

@@ -107,3 +107,16 @@ def test_a_warc_file_cut_short_is_reported(tmp_path: Path, cut: int) -> None:
         (WetDamage, len(members[0] + members[1])),
     ]
     assert len({one.key for one in found}) == 3
+
+
+@pytest.mark.parametrize("cut", [1, 10, 2000])
+def test_a_plain_warc_file_cut_short_is_reported(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "a.warc"
+    path.write_bytes(b"".join(response(number) for number in range(3))[: -cut - 4])
+    found = list(read_html(str(path)))
+    assert [type(one) for one in found] == [HtmlPage, HtmlPage, WetDamage]
+    assert isinstance(found[2], WetDamage)
+    assert (found[2].reason, found[2].detail) == (
+        Reason.truncated_file,
+        f"the record lacks {cut} bytes of its Content-Length",
+    )

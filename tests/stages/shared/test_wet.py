@@ -204,7 +204,17 @@ def test_members_of_two_writers_beside_each_other_are_all_read(tmp_path: Path) -
     assert damages(path) == []
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n", b"not a WET file\n" * 9, b"\x1f\x8b"])
+@pytest.mark.parametrize("content", [b"%PDF-1.7 " * 900, b"(\xb5/\xfd\x04" + b"x" * 99, b"PK\x03\x04"])
+def test_a_file_of_another_kind_is_one_damaged_record(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.wet"
+    path.write_bytes(content)
+    [found] = read_wet(str(path))
+    assert isinstance(found, WetDamage)
+    assert found.reason is Reason.damaged_record
+    assert f"expected a WARC header, found {content[:3]!r}"[:-1] in found.detail
+
+
+@pytest.mark.parametrize("content", [b"\n\n", b"not a WET file\n" * 9, b"\x1f\x8b", b"WAR"])
 def test_a_file_without_records_ends(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.wet"
     path.write_bytes(content)
