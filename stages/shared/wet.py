@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Generator, Iterator
 from typing import BinaryIO, NamedTuple
 
+import numpy as np
+
 from llama_data.pipeline.core.files import open_binary
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.shared.wet_batch import WetBatch, frame, inflate
@@ -302,9 +304,19 @@ def _read_gzip(stream: BinaryIO) -> Iterator[WetBatch | WetRecord | WetDamage]:
             yield from pages
 
 
-def _plausible(data: bytes, at: int) -> bool:
-    """True where a gzip header without optional fields stands: what every WET writer puts before a record."""
-    return data[at + 3 : at + 4] == b"\x00" and data[at + 8 : at + 9] in (b"\x00", b"\x02", b"\x04")
+def _member_bounds(data: bytes, whole: bool) -> list[int]:
+    """Where members begin in ``data``, up to the first that may not; with its end when it is the ``whole`` rest.
+
+    A member may begin where a gzip header without optional fields stands, which is what every WET writer puts before
+    a record. Anything else that looks like a header is compressed bytes or another writer's: the member before it has
+    to be read by itself.
+    """
+    starts = np.array([found.start() for found in _GZIP.finditer(data)], np.int64)
+    source = np.frombuffer(data + bytes(8), np.uint8)
+    odd = np.flatnonzero((source[starts + 3] != 0) | ~np.isin(source[starts + 8], (0, 2, 4)))
+    if odd.size:
+        return starts[: odd[0]].tolist()  # type: ignore[no-any-return]
+    return [*starts.tolist(), len(data)] if whole else starts.tolist()
 
 
 def _inflate_batch(window: Window, offset: int) -> tuple[WetBatch | list[WetRecord | WetDamage], int] | None:
@@ -314,16 +326,7 @@ def _inflate_batch(window: Window, offset: int) -> tuple[WetBatch | list[WetReco
     bytes are its decompressed size, so the boundaries are known, and checked.
     """
     data = window.at(offset, _BATCH)
-    starts: list[int] = []
-    whole = len(data) < _BATCH
-    for found in _GZIP.finditer(data):
-        if not _plausible(data, found.start()):
-            # Compressed bytes that look like a header, or another writer's: that member is read by itself.
-            whole = False
-            break
-        starts.append(found.start())
-    if whole:
-        starts.append(len(data))
+    starts = _member_bounds(data, whole=len(data) < _BATCH)
     if len(starts) < 2 or starts[0] != 0:
         return None
     sizes = [int.from_bytes(data[end - 4 : end], "little") for end in starts[1:]]
