@@ -15,7 +15,7 @@ import torch
 from torch.distributed.tensor import DTensor
 from torch.profiler import ProfilerActivity, profile
 
-from llama_data.pipeline.core.errors import LlamaDataError, RequestError
+from llama_data.pipeline.core.errors import RequestError
 from llama_data.pipeline.core.settings import validate
 from llama_data.train_handoff.mix import Mixture
 from llama_data.train_handoff.shards import Footer, Rows
@@ -203,15 +203,10 @@ def _result(request: BenchConfig, learner: Learner, measured: Measured) -> dict[
 
 def main(path: str) -> None:
     """One process of a measurement; the first one writes the result to result.json beside the request."""
-    try:
+    with distributed.worker():
         result = bench(validate(BenchConfig, json.loads(Path(path).read_text()), path))
         if torch.distributed.get_rank() == 0:
             (Path(path).parent / "result.json").write_text(json.dumps(result))
-    except LlamaDataError as error:
-        print(f"llama-train: {error}", file=sys.stderr, flush=True)
-        sys.exit(error.exit_code)
-    finally:
-        distributed.stop()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,7 +15,7 @@ from torch import nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 
-from llama_data.pipeline.core.errors import RequestError
+from llama_data.pipeline.core.errors import LlamaDataError, RequestError
 from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.model import Llama
 
@@ -96,3 +99,15 @@ def stop() -> None:
     """Leave the process group."""
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+@contextmanager
+def worker() -> Iterator[None]:
+    """The life of one process: an error of ours is one line and its exit code, and the process group is left."""
+    try:
+        yield
+    except LlamaDataError as error:
+        print(f"llama-train: {error}", file=sys.stderr, flush=True)
+        sys.exit(error.exit_code)
+    finally:
+        stop()

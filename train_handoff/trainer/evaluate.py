@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from llama_data.pipeline.core.errors import LlamaDataError, RequestError
+from llama_data.pipeline.core.errors import RequestError
 from llama_data.pipeline.core.settings import Strict, validate
 from llama_data.train_handoff.trainer import checkpoint, distributed
 from llama_data.train_handoff.trainer.config import TrainConfig
@@ -165,15 +165,10 @@ def _figures(losses: NDArray[np.float64], bytes_known: bool) -> dict[str, Any]:
 
 def main(path: str) -> None:
     """One process of an evaluation; the first one writes the result to result.json beside the request."""
-    try:
+    with distributed.worker():
         result = evaluate(validate(Request, json.loads(Path(path).read_text()), path))
         if torch.distributed.get_rank() == 0:
             (Path(path).parent / "result.json").write_text(json.dumps(result))
-    except LlamaDataError as error:
-        print(f"llama-train: {error}", file=sys.stderr, flush=True)
-        sys.exit(error.exit_code)
-    finally:
-        distributed.stop()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from types import FrameType
 
 import torch
 
-from llama_data.pipeline.core.errors import LlamaDataError, RunError
+from llama_data.pipeline.core.errors import RunError
 from llama_data.pipeline.core.settings import validate
 from llama_data.train_handoff.mix import Mixture
 from llama_data.train_handoff.trainer import checkpoint, distributed
@@ -141,7 +141,7 @@ def main(path: str) -> None:
     """Run one process of the training run described by a resolved configuration file (JSON)."""
     config = validate(TrainConfig, json.loads(Path(path).read_text()), path)
     torch.manual_seed(config.seed)
-    try:
+    with distributed.worker():
         trainer = Trainer(config, distributed.start(config))
 
         def stop(number: int, frame: FrameType | None) -> None:
@@ -150,11 +150,6 @@ def main(path: str) -> None:
         for number in (signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, stop)
         trainer.train()
-    except LlamaDataError as error:
-        print(f"llama-train: {error}", file=sys.stderr, flush=True)
-        sys.exit(error.exit_code)
-    finally:
-        distributed.stop()
 
 
 if __name__ == "__main__":
