@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from llama_data.stages.shared.line_hash import CONTROLS, PUNCTUATION
-from llama_data.stages.shared.utf8 import decode, strip_left, strip_right
+from llama_data.stages.shared.utf8 import decode, strip
 
 _ASCII = dict(
     zip(
@@ -85,8 +85,7 @@ def _may_move(char: str) -> bool:
 @njit(cache=True, nogil=True)
 def _normalise(src, offsets, sizes, values, ascii, out):  # type: ignore[no-untyped-def]
     """Write the normal form to ``out``; its size, -1 to ask Python, -2 when ``out`` is too small."""
-    i = strip_left(src, 0, src.size - 8)
-    end = strip_right(src, i, src.size - 8)
+    i, end = strip(src, 0, src.size - 8)
     at = 0
     room = out.size - 64
     while i < end:

@@ -311,8 +311,9 @@ def _member_bounds(data: bytes, whole: bool) -> list[int]:
     a record. Anything else that looks like a header is compressed bytes or another writer's: the member before it has
     to be read by itself.
     """
-    starts = np.array([found.start() for found in _GZIP.finditer(data)], np.int64)
-    source = np.frombuffer(data + bytes(8), np.uint8)
+    # Not in the last eight bytes: a header is ten.
+    starts = np.array([found.start() for found in _GZIP.finditer(data, 0, max(len(data) - 6, 0))], np.int64)
+    source = np.frombuffer(data, np.uint8)
     odd = np.flatnonzero((source[starts + 3] != 0) | ~np.isin(source[starts + 8], (0, 2, 4)))
     if odd.size:
         return starts[: odd[0]].tolist()  # type: ignore[no-any-return]

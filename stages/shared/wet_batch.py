@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -138,7 +139,7 @@ def inflate(data: bytes, bounds: Sequence[int], sizes: Sequence[int]) -> bytes |
     """The gzip members between ``bounds``, and eight bytes more; None when one has not the size that it states."""
     view = memoryview(data)
     parts: list[bytearray | bytes] = []
-    for start, end, size in zip(bounds, bounds[1:], sizes, strict=False):
+    for (start, end), size in zip(pairwise(bounds), sizes, strict=True):
         try:
             part = gzip_decompress(view[start:end], size)
         except DeflateError:
