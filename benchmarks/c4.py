@@ -15,10 +15,10 @@ from common import TESTS, load, row
 from datatrove.data import Document
 from datatrove.pipeline.filters import C4QualityFilter
 
-from llama_data.stages.c4.line_rules import PRESETS, Line
-from llama_data.stages.c4.lines import clean_utf8
 from llama_data.stages.c4.rules import has_sentences
 from llama_data.stages.shared.wet import WetRecord, read_wet
+from llama_data.stages.steps.kernels.c4_constants import PRESETS, Line
+from llama_data.stages.steps.kernels.c4_lines import clean_utf8
 
 ROUNDS = 5
 # Frequent words that together mark a page as English, so that no model is needed to choose the pages.
@@ -88,7 +88,7 @@ def c4_vs_datatrove(corpus: Path) -> dict[str, Any]:
 
 def c4_vs_plain(corpus: Path) -> dict[str, Any]:
     """Our kernel against the plain transcription of TFDS's rules that the tests hold it to."""
-    plain = load(TESTS / "c4" / "plain.py")
+    plain = load(TESTS / "plain" / "plain_c4.py")
     rules = PRESETS["tfds"]
 
     def ours(page: bytes) -> tuple[int, str]:

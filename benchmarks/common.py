@@ -11,7 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-TESTS = Path(__file__).resolve().parent.parent / "tests" / "stages"
+TESTS = Path(__file__).resolve().parent.parent / "tests"
+sys.path.append(str(TESTS / "plain"))  # the transcriptions import each other by name
 
 
 def load(path: Path) -> ModuleType:

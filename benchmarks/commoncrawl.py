@@ -24,9 +24,9 @@ from common import TESTS, load, row
 from llama_data.pipeline.core.job import RunContext
 from llama_data.stages.commoncrawl.jobs import Settings, jobs
 from llama_data.stages.commoncrawl.reader import page_text
-from llama_data.stages.shared.fasttext_model import FastTextModel
-from llama_data.stages.shared.line_hash import hash_lines
+from llama_data.stages.fasttext.model import FastTextModel
 from llama_data.stages.shared.wet import WetRecord, read_wet
+from llama_data.stages.steps.kernels.line_hash import hash_lines
 
 
 def _language_model(corpus: Path) -> str:
@@ -45,7 +45,7 @@ def _texts(corpus: Path) -> list[str]:
 
 def line_hash(corpus: Path) -> dict[str, Any]:
     """Normalising and hashing every line of the corpus's pages."""
-    plain = load(TESTS / "commoncrawl" / "plain.py")
+    plain = load(TESTS / "plain" / "plain_commoncrawl.py")
     texts = _texts(corpus)
     batches = [("\n".join(texts[n : n + 100])) for n in range(0, len(texts), 100)]
     encoded = [batch.encode() for batch in batches]
@@ -94,18 +94,18 @@ def _train_models(folder: Path, texts: list[str], plain: ModuleType) -> None:
         minloglevel=2,
     )
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "en.sp.model"))
-    conftest = load(TESTS / "commoncrawl" / "conftest.py")
+    conftest = load(TESTS / "stages" / "commoncrawl" / "conftest.py")
     conftest._write_arpa(folder / "en.arpa", [pieces.encode_as_pieces(line) for line in lines[:20_000]])
     (folder / "en.cutoffs.json").write_text(json.dumps({"head": 150.0, "middle": 400.0}))
     words = sorted({word for line in lines[:2000] for word in line.split()})
-    load(TESTS / "shared" / "fasttext_writer.py").write_model(
+    load(TESTS / "plain" / "fasttext_writer.py").write_model(
         folder / "references.bin", words=words, labels=["__label__cc", "__label__wiki"], dim=100
     )
 
 
 def commoncrawl(corpus: Path) -> dict[str, Any]:
     """The whole stage, both passes, reading WET and writing what is kept; the peer writes JSON lines with gzip."""
-    plain = load(TESTS / "commoncrawl" / "plain.py")
+    plain = load(TESTS / "plain" / "plain_commoncrawl.py")
     paths = sorted((corpus / "cc").glob("*.wet.gz"))
     texts = _texts(corpus)
     size = sum(len(text.encode()) for text in texts) / 1e6

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from llama_data.pipeline.core.block import Rule
 from llama_data.pipeline.core.document import Document, is_open, verdict
 from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.kernels.minhash import Hashes, bottom, containment, shingle_hashes
 from llama_data.stages.books import jobs as books_jobs
 from llama_data.stages.books.overlap import SKETCH, Book, Candidates
 from llama_data.stages.books.rules import StripGutenberg
 from llama_data.stages.github import jobs as github_jobs
 from llama_data.stages.shared.json_rows import json_rows
-from llama_data.stages.shared.minhash import Hashes, bottom, containment, shingle_hashes
 from llama_data.stages.wikipedia import jobs as wikipedia_jobs
 from llama_data.stages.wikipedia.languages import is_end_matter, without_pointers
 
@@ -48,7 +48,7 @@ def github(corpus: Path) -> dict[str, Any]:
 
     ``identical``: the same reason, or the same text, for every row.
     """
-    plain = load(TESTS / "github" / "plain.py")
+    plain = load(TESTS / "plain" / "plain_github.py")
     run = RunContext(input=str(corpus / "github"), output="unused")
     [job] = github_jobs.jobs(github_jobs.Settings(deduplicate=False), run)
     reader, *rules, _ = job.steps

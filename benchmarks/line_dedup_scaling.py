@@ -16,8 +16,8 @@ import time
 import numpy as np
 
 from llama_data.pipeline.core.files import join
-from llama_data.stages.shared.duplicate_table import DuplicateTable
-from llama_data.stages.shared.line_dedup import FindDuplicateLines, Group, write_run
+from llama_data.stages.steps.kernels.duplicate_table import DuplicateTable
+from llama_data.stages.steps.line_dedup import FindDuplicateLines, Group, write_run
 
 CCNET_GROUP = 1.5e9
 SHARED = 0.3

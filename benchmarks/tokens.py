@@ -29,13 +29,13 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType  # type: ignore[import
 
 from llama_data.pipeline.core.files import JsonlWriter
 from llama_data.pipeline.core.job import Job, RunContext
-from llama_data.pipeline.core.model_proto import read_model
-from llama_data.tokenizer.encode import FastEncoder
+from llama_data.tokenizer.bpe.encode import FastEncoder
 from llama_data.tokenizer.huggingface import huggingface_files
-from llama_data.train_handoff.mix import MixPlan, plan_mix
-from llama_data.train_handoff.mix_jobs import write_shard
+from llama_data.tokenizer.model_file import read_model
+from llama_data.train_handoff.mix.jobs import write_shard
+from llama_data.train_handoff.mix.plan import MixPlan, plan_mix
 from llama_data.train_handoff.pack import PackSettings, _encoder, tokenize_jobs
-from llama_data.train_handoff.shards import Footer, Shard, ShardWriter
+from llama_data.train_handoff.shards.file import Footer, Shard, ShardWriter
 
 BATCH_BYTES = 1 << 20
 SLICES = 12

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import exists, join, list_files, read_bytes, read_jsonl
 from llama_data.pipeline.core.ledger import read_table
-from llama_data.train_handoff.verify import verify_folder
+from llama_data.train_handoff.shards.verify import verify_folder
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llama_data.tokenizer.encode import FastEncoder
+from llama_data.tokenizer.bpe.encode import FastEncoder
 
 
 @dataclass

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 
 from llama_data.pipeline.core.errors import ModelError
-from llama_data.pipeline.core.model_proto import ModelFacts, PieceType
-from llama_data.tokenizer.tables import SPACE
+from llama_data.tokenizer.bpe.tables import SPACE
+from llama_data.tokenizer.model_file import ModelFacts, PieceType
 
 
 def merges(facts: ModelFacts) -> list[list[str]]:

@@ -17,9 +17,9 @@ from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import RecipeError
 from llama_data.pipeline.core.files import Split, atomic_write, join, list_inputs, remove_tree
 from llama_data.pipeline.core.job import Job, RunContext
-from llama_data.pipeline.core.model_proto import parse_model
 from llama_data.pipeline.core.settings import Count, Strict
 from llama_data.tokenizer.huggingface import huggingface_files
+from llama_data.tokenizer.model_file import parse_model
 from llama_data.tokenizer.sample import Counts, Sample, collect
 
 # Every setting of LLaMA's trainer that is not a size or a path. The number of threads does not change the result.

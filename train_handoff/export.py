@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import atomic_write, exists, join, list_files, list_inputs
-from llama_data.train_handoff.mix import Mixture
-from llama_data.train_handoff.shards import Footer, Shard, open_shards
+from llama_data.train_handoff.mix.plan import Mixture
+from llama_data.train_handoff.shards.file import Footer, Shard, open_shards
 
 Format = Literal["megatron", "bin", "hf"]
 MEGATRON_MAGIC = b"MMIDIDX\x00\x00"

@@ -34,9 +34,9 @@ from llama_data.pipeline.core.files import (
 )
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import Strict
-from llama_data.tokenizer.encode import FastEncoder
+from llama_data.tokenizer.bpe.encode import FastEncoder
 from llama_data.train_handoff.read import read_texts
-from llama_data.train_handoff.shards import Footer, ShardWriter, read_footer
+from llama_data.train_handoff.shards.file import Footer, ShardWriter, read_footer
 
 VALIDATION = "validation"
 SHUFFLE_INDEX = np.dtype([("key", "<u8"), ("length", "<i8"), ("validation", "?")])

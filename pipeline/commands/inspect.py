@@ -55,8 +55,8 @@ def _parquet(file: str, row: int | None, limit: int, tokenizer: str | None) -> N
 
     from llama_data.pipeline.core.errors import InputError
     from llama_data.pipeline.core.files import open_binary
-    from llama_data.train_handoff.shards import FOOTER_KEY, Shard
-    from llama_data.train_handoff.view import view_row
+    from llama_data.train_handoff.shards.file import FOOTER_KEY, Shard
+    from llama_data.train_handoff.shards.view import view_row
 
     try:
         with open_binary(file) as stream:
@@ -93,7 +93,7 @@ def _tokenizer_beside(file: str) -> str:
 def _tokenizer(path: str, text: str | None, limit: int) -> None:
     from llama_data.pipeline.core.files import join
     from llama_data.tokenizer import audit
-    from llama_data.tokenizer.encode import FastEncoder
+    from llama_data.tokenizer.bpe.encode import FastEncoder
 
     model = path if path.endswith(".model") else join(path, "tokenizer.model")
     encoder = FastEncoder(model)

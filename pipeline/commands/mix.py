@@ -10,7 +10,7 @@ from llama_data.pipeline.commands import options
 
 if TYPE_CHECKING:
     from llama_data.pipeline.recipe import Recipe
-    from llama_data.train_handoff.mix import MixPlan
+    from llama_data.train_handoff.mix.plan import MixPlan
 
 
 def mix(
@@ -53,7 +53,7 @@ def _weights(path: str | None) -> dict[str, object] | None:
 def plan_recipe(recipe: Recipe) -> MixPlan:
     """The mix that the recipe asks for, over the token shards that are in the run's folder."""
     from llama_data.pipeline.core.files import list_files
-    from llama_data.train_handoff.mix import plan_mix
+    from llama_data.train_handoff.mix.plan import plan_mix
 
     folder = recipe.path("tokens")
     present = [path.rstrip("/").rsplit("/", 1)[-1] for path in list_files(folder, "")]
@@ -71,7 +71,7 @@ def plan_recipe(recipe: Recipe) -> MixPlan:
 def write(recipe: Recipe, plan: MixPlan, *, overwrite: bool = False) -> None:
     """Write the rows of the plan to RUN/mix."""
     from llama_data.pipeline import jobs
-    from llama_data.train_handoff.mix_jobs import mix_jobs
+    from llama_data.train_handoff.mix.jobs import mix_jobs
 
     made = mix_jobs(plan, tokens_folder=recipe.path("tokens"), output=recipe.path("mix"))
     settings = {"fingerprint": plan.fingerprint, "rows": plan.rows, "rows_per_shard": plan.rows_per_shard}

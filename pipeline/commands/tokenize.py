@@ -65,7 +65,7 @@ def tokenize_domains(recipe: Recipe, domains: list[str], *, overwrite: bool = Fa
     from llama_data.pipeline.core.files import list_files, read_bytes, remove_tree
     from llama_data.pipeline.summary import format_table
     from llama_data.train_handoff.pack import tokenize_jobs
-    from llama_data.train_handoff.shards import read_footer
+    from llama_data.train_handoff.shards.file import read_footer
 
     model = tokenizer_model(recipe)
     context = recipe.context()

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from llama_data.pipeline.core.assets import STARTER, model_path, perplexity_files
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.models.fasttext_train import LABEL, one_line
 from llama_data.pipeline.models.languages import language_code
 from llama_data.pipeline.models.texts import find_files, read_texts, stem
+from llama_data.stages.steps.model_files import STARTER, model_path, perplexity_files
 
 
 def evaluate(model: str, data: Sequence[str], *, language: str = "en", models_dir: str | None = None) -> Iterator[str]:
@@ -43,7 +43,7 @@ def labelled_lines(data: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _accuracy(path: str, data: Sequence[str]) -> Iterator[str]:
-    from llama_data.stages.shared.fasttext_model import FastTextModel
+    from llama_data.stages.fasttext.model import FastTextModel
 
     model = FastTextModel.load(path)
     total: Counter[str] = Counter()
@@ -66,7 +66,7 @@ def _accuracy(path: str, data: Sequence[str]) -> Iterator[str]:
 
 
 def _perplexities(name: str, data: Sequence[str], language: str, models_dir: str | None) -> Iterator[str]:
-    from llama_data.stages.shared.perplexity import PerplexityModel, bucket_of, read_cutoffs
+    from llama_data.stages.steps.perplexity import PerplexityModel, bucket_of, read_cutoffs
 
     files = perplexity_files(name, language, models_dir)
     model = PerplexityModel(files)

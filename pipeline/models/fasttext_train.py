@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import InputError, RequestError
-from llama_data.stages.shared.fasttext_model import FastTextModel
+from llama_data.stages.fasttext.model import FastTextModel
 
 LABEL = "__label__"
 # glibc's mallopt parameter: new memory is filled with the complement of this byte.

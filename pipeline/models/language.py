@@ -27,7 +27,7 @@ from llama_data.pipeline.models.fasttext_train import (
 )
 from llama_data.pipeline.models.languages import language_code
 from llama_data.pipeline.models.texts import Text, find_files, read_texts, stem
-from llama_data.stages.shared.fasttext_model import FastTextModel
+from llama_data.stages.fasttext.model import FastTextModel
 
 LANGUAGE_FASTTEXT = FastTextSettings(lr=0.8, dim=16, epoch=12, min_count=3, minn=2, maxn=4)
 # Lengths of training pieces, in characters: a web text may be a menu entry or a page.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llama_data.pipeline.core.assets import CARD, DOWNLOADS, models_folder, starter_card, starters
 from llama_data.pipeline.models.cards import card_path, read_card
 from llama_data.pipeline.models.pull import state_of
+from llama_data.stages.steps.model_files import CARD, DOWNLOADS, models_folder, starter_card, starters
 
 
 def rows(models_dir: str | None = None) -> Iterator[str]:

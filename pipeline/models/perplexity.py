@@ -20,14 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from llama_data.pipeline.core.assets import CARD, PerplexityFiles
 from llama_data.pipeline.core.errors import InputError, RequestError, RunError
 from llama_data.pipeline.core.files import atomic_write
 from llama_data.pipeline.models.cards import file_entries, training_record, write_card
 from llama_data.pipeline.models.kneser_ney import KneserNey, read_sentences
 from llama_data.pipeline.models.texts import Text, find_files, read_texts, split_text
-from llama_data.stages.shared.lm_text import normalise_bytes
-from llama_data.stages.shared.perplexity import PerplexityModel
+from llama_data.stages.steps.kernels.lm_text import normalise_bytes
+from llama_data.stages.steps.model_files import CARD, PerplexityFiles
+from llama_data.stages.steps.perplexity import PerplexityModel
 
 # SentencePiece refuses sentences longer than this many bytes and CCNet's documents are one sentence each.
 _MAX_SENTENCE_BYTES = 1 << 16
@@ -171,7 +171,7 @@ def _train_ngrams(
     documents: Sequence[bytes], pieces: Path, target: Path, settings: PerplexitySettings
 ) -> tuple[list[int], str]:
     """Write the ARPA file; returns the number of n-grams of each order and the name of the estimator."""
-    from llama_data.stages.shared.pieces import PieceEncoder
+    from llama_data.tokenizer.unigram.encode import PieceEncoder
 
     encoder = PieceEncoder(str(pieces))
     lines = (encoder.encode(document)[0] for document in documents)

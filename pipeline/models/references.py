@@ -23,7 +23,7 @@ from llama_data.pipeline.core.files import open_decompressed
 from llama_data.pipeline.models.cards import card_path, file_entries, training_record, write_card
 from llama_data.pipeline.models.fasttext_train import FastTextSettings, scores_of, train_fasttext
 from llama_data.pipeline.models.texts import Text, find_files, read_texts, split_text
-from llama_data.stages.shared.classifier import POSITIVE
+from llama_data.stages.steps.classifier import POSITIVE
 
 NEGATIVE = "random"
 # Sites that show Wikipedia's own text: a page of theirs says nothing about what Wikipedia cites.

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from llama_data.pipeline.core.assets import CARD
 from llama_data.pipeline.core.errors import ModelError
 from llama_data.pipeline.core.files import atomic_write
 from llama_data.pipeline.models.cards import read_card, write_card
+from llama_data.stages.steps.model_files import CARD
 
 
 def pack_starter(card_file: str | Path, name: str, folder: str | Path, prepared: Sequence[str] = ()) -> int:

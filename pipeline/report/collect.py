@@ -17,7 +17,7 @@ from llama_data.pipeline.core.ledger import read_table
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.recipe import DOMAINS
 from llama_data.pipeline.summary import DomainSummary, summarise
-from llama_data.train_handoff.shards import Footer, read_footer
+from llama_data.train_handoff.shards.file import Footer, read_footer
 
 SCORES = ("language_score", "perplexity", "reference_score")
 EXAMPLES = 3

@@ -18,7 +18,7 @@ import orjson
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.files import atomic_write, join, list_files, open_binary, read_bytes
-from llama_data.stages.shared.minhash import Hashes, bottom, common
+from llama_data.pipeline.kernels.minhash import Hashes, bottom, common
 
 Measure = Literal["containment", "jaccard"]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from llama_data.pipeline.core.block import Rule, Step
 from llama_data.pipeline.core.document import Document, is_open
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.pipeline.kernels.minhash import shingle_hashes
 from llama_data.stages.books.gutenberg import strip_gutenberg
 from llama_data.stages.books.overlap import (
     Measure,
@@ -18,7 +19,6 @@ from llama_data.stages.books.overlap import (
     read_pairs,
     write_pairs,
 )
-from llama_data.stages.shared.minhash import shingle_hashes
 
 
 class StripGutenberg(Rule):

@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 
 from llama_data.pipeline.core.block import Rule, Step
 from llama_data.pipeline.core.document import Document, verdict
-from llama_data.pipeline.core.files import join
-from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.c4.rules import CleanPage, has_sentences, url_key
-from llama_data.stages.shared.grouped import (
+from llama_data.pipeline.core.exchange import (
     HASH_GROUPS,
     hash_groups,
     partition_range,
     read_groups,
     write_groups,
 )
+from llama_data.pipeline.core.files import join
+from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.c4.rules import CleanPage, has_sentences, url_key
 
 URL = np.dtype([("hash", "<u8"), ("time", "<i8"), ("page", "<u8")])
 LINE = np.dtype([("hash", "<u8"), ("rank", "<u8"), ("page", "<u8"), ("line", "<u4")])

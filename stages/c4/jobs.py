@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from llama_data.pipeline.core.assets import model_path
 from llama_data.pipeline.core.block import Rule, Sink
+from llama_data.pipeline.core.exchange import HASH_GROUPS
 from llama_data.pipeline.core.files import Split, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
@@ -18,7 +18,6 @@ from llama_data.stages.c4.dedup import (
     FindRepeatedLines,
     WriteHashes,
 )
-from llama_data.stages.c4.line_rules import PRESETS, LineRules
 from llama_data.stages.c4.reader import C4Reader
 from llama_data.stages.c4.rules import (
     MAX_CHARACTERS,
@@ -28,7 +27,8 @@ from llama_data.stages.c4.rules import (
     EmptyText,
     PageLimit,
 )
-from llama_data.stages.shared.grouped import HASH_GROUPS
+from llama_data.stages.steps.kernels.c4_constants import PRESETS, LineRules
+from llama_data.stages.steps.model_files import model_path
 
 DOMAIN = "c4"
 _COLUMNS = {"timestamp": "string", "removed_lines": "int64"}

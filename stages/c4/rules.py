@@ -9,11 +9,11 @@ from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import read_bytes
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.c4.line_rules import Line, LineRules
-from llama_data.stages.c4.lines import clean_utf8
 from llama_data.stages.c4.reader import UTF8
-from llama_data.stages.c4.sentences import count_sentences
-from llama_data.stages.shared.fasttext_model import FastTextModel
+from llama_data.stages.fasttext.model import FastTextModel
+from llama_data.stages.steps.kernels.c4_constants import Line, LineRules
+from llama_data.stages.steps.kernels.c4_lines import clean_utf8
+from llama_data.stages.steps.kernels.c4_sentences import count_sentences
 
 MAX_CHARACTERS = 190_000
 _SCHEME = re.compile(r"\Ahttps?://(?:www\.)?")

@@ -9,26 +9,26 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from llama_data.pipeline.core.assets import model_path, perplexity_files
 from llama_data.pipeline.core.block import Rule, Sink
+from llama_data.pipeline.core.exchange import HASH_GROUPS
 from llama_data.pipeline.core.files import Split, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.commoncrawl.reader import CommonCrawlReader, HashPages, Title
 from llama_data.stages.commoncrawl.rules import MIN_CHARACTERS, MinimumLength
 from llama_data.stages.commoncrawl.thresholds import AnnotatedReader, ApplyThresholds, Thresholds, annotated_splits
-from llama_data.stages.shared.classifier import THRESHOLD as REFERENCE_THRESHOLD
-from llama_data.stages.shared.classifier import ReferenceClassifier
-from llama_data.stages.shared.grouped import HASH_GROUPS
-from llama_data.stages.shared.language import THRESHOLD as LANGUAGE_THRESHOLD
-from llama_data.stages.shared.language import Language
-from llama_data.stages.shared.line_dedup import (
+from llama_data.stages.steps.classifier import THRESHOLD as REFERENCE_THRESHOLD
+from llama_data.stages.steps.classifier import ReferenceClassifier
+from llama_data.stages.steps.language import THRESHOLD as LANGUAGE_THRESHOLD
+from llama_data.stages.steps.language import Language
+from llama_data.stages.steps.line_dedup import (
     Copies,
     DropDuplicateLines,
     FindDuplicateLines,
     Group,
 )
-from llama_data.stages.shared.perplexity import Perplexity
+from llama_data.stages.steps.model_files import model_path, perplexity_files
+from llama_data.stages.steps.perplexity import Perplexity
 
 DOMAIN = "commoncrawl"
 COLUMNS = {

@@ -8,9 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from llama_data.stages.shared.utf8 import strip, valid_characters
-from llama_data.stages.shared.utf8_document import LineBlock
-from llama_data.stages.shared.words import load_word, trailing_zeros
+from llama_data.pipeline.core.utf8_document import LineBlock
+from llama_data.pipeline.kernels.memory import load_word, trailing_zeros
+from llama_data.pipeline.kernels.utf8 import strip, valid_characters
 
 Title = Literal["drop", "keep"]
 

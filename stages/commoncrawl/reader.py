@@ -12,13 +12,13 @@ from llama_data.pipeline.core.document import Document, reject
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.ledger import CHARS_IN, LINES_IN
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.pipeline.core.utf8_document import Utf8Document
 from llama_data.stages.commoncrawl.html import HtmlPage, read_html
 from llama_data.stages.commoncrawl.lines import Pages, Title, find_lines, page_text
-from llama_data.stages.shared.line_dedup import HashedLines, hash_texts, write_line_hashes
-from llama_data.stages.shared.line_hash import hash_spans
-from llama_data.stages.shared.utf8_document import Utf8Document
 from llama_data.stages.shared.wet import WetDamage, WetRecord, read_wet_batches
 from llama_data.stages.shared.wet_batch import WetBatch
+from llama_data.stages.steps.kernels.line_hash import hash_spans
+from llama_data.stages.steps.line_dedup import HashedLines, hash_texts, write_line_hashes
 
 __all__ = ["CommonCrawlReader", "HashPages", "Title", "page_text"]
 

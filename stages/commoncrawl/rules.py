@@ -5,7 +5,7 @@ from __future__ import annotations
 from llama_data.pipeline.core.block import Rule
 from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.shared.utf8_document import characters_of
+from llama_data.pipeline.core.utf8_document import characters_of
 
 MIN_CHARACTERS = 300
 

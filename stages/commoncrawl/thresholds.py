@@ -14,11 +14,11 @@ from llama_data.pipeline.core.files import Split, exists, join, list_files, open
 from llama_data.pipeline.core.ledger import CHARS_IN, LINES_IN
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import Strict
-from llama_data.stages.shared.classifier import THRESHOLD as REFERENCE_THRESHOLD
-from llama_data.stages.shared.classifier import reference_reason
-from llama_data.stages.shared.language import THRESHOLD as LANGUAGE_THRESHOLD
-from llama_data.stages.shared.language import language_reason
-from llama_data.stages.shared.perplexity import ALL, HEAD, MIDDLE, perplexity_reason
+from llama_data.stages.steps.classifier import THRESHOLD as REFERENCE_THRESHOLD
+from llama_data.stages.steps.classifier import reference_reason
+from llama_data.stages.steps.language import THRESHOLD as LANGUAGE_THRESHOLD
+from llama_data.stages.steps.language import language_reason
+from llama_data.stages.steps.perplexity import ALL, HEAD, MIDDLE, perplexity_reason
 
 LEDGER_ONLY = ("lines_duplicated", "lines_repeated", "removed_sample")
 

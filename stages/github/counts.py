@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from llama_data.stages.shared.utf8 import BREAK, CLASSES, PLAIN, WIDE, Bytes, wide
+from llama_data.pipeline.kernels.utf8 import BREAK, CLASSES, PLAIN, WIDE, Bytes, wide
 
 
 class Counts(NamedTuple):

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from llama_data.pipeline.core.block import Rule, Step
 from llama_data.pipeline.core.document import Document, is_open
-from llama_data.pipeline.core.files import join
-from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.shared.grouped import (
+from llama_data.pipeline.core.exchange import (
     HASH_GROUPS,
     hash_groups,
     partition_range,
     read_groups,
     write_groups,
 )
+from llama_data.pipeline.core.files import join
+from llama_data.pipeline.core.reasons import Reason
 
 FILE = np.dtype([("high", "<u8"), ("low", "<u8"), ("task", "<u4"), ("row", "<u4")])
 COPY = np.dtype([("row", "<u4"), ("first_task", "<u4"), ("first_row", "<u4")])

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from llama_data.pipeline.core.block import Rule, Sink
+from llama_data.pipeline.core.exchange import HASH_GROUPS
 from llama_data.pipeline.core.files import Split, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
@@ -23,7 +24,6 @@ from llama_data.stages.github.rules import (
     NotGenerated,
     RemoveHeader,
 )
-from llama_data.stages.shared.grouped import HASH_GROUPS
 
 DOMAIN = "github"
 _COLUMNS = {

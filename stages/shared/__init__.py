@@ -1,1 +1,1 @@
-"""What two or more sources use: line dedup, language, perplexity, classifier, MinHash, kernels."""
+"""Readers of formats that two sources or more come in: WET records and rows of JSON lines."""

@@ -8,7 +8,7 @@ from llama_data.pipeline.core.block import Sink
 from llama_data.pipeline.core.files import list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
-from llama_data.stages.wikipedia.dump import cut, inspect, label_dumps
+from llama_data.stages.wikipedia.dump.pieces import cut, inspect, label_dumps
 from llama_data.stages.wikipedia.languages import LANGUAGES
 from llama_data.stages.wikipedia.reader import WikipediaReader
 from llama_data.stages.wikipedia.rules import CleanWikitext, SelectArticles, TitlePlace

@@ -13,8 +13,8 @@ from llama_data.pipeline.core.document import Document, new_document
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.wikipedia.dump import Dump
-from llama_data.stages.wikipedia.stream import Block, Damage, read_range
+from llama_data.stages.wikipedia.dump.pieces import Dump
+from llama_data.stages.wikipedia.dump.stream import Block, Damage, read_range
 
 MAX_PAGE_BYTES = 64 << 20
 

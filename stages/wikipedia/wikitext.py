@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from llama_data.stages.wikipedia.inline import strip_inline
 from llama_data.stages.wikipedia.languages import CATEGORY_NAMES, FILE_NAMES, INTERWIKI, without_pointers
-from llama_data.stages.wikipedia.local_registry import LOCAL
 from llama_data.stages.wikipedia.opaque import GAP, set_aside
-from llama_data.stages.wikipedia.registry import COMMON
 from llama_data.stages.wikipedia.sections import assemble
-from llama_data.stages.wikipedia.templates import Call, render
+from llama_data.stages.wikipedia.templates.call import Call, render
+from llama_data.stages.wikipedia.templates.local_registry import LOCAL
+from llama_data.stages.wikipedia.templates.registry import COMMON
 
 MAX_DEPTH = 40
 

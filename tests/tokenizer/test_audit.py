@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from llama_data.tokenizer.audit import compression, pieces, round_trips, table
-from llama_data.tokenizer.encode import FastEncoder
+from llama_data.tokenizer.bpe.encode import FastEncoder
 
 
 @pytest.fixture(scope="module")

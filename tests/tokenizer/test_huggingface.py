@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from llama_data.pipeline.core.errors import ModelError
-from llama_data.pipeline.core.model_proto import read_model
-from llama_data.tokenizer.encode import FastEncoder
+from llama_data.tokenizer.bpe.encode import FastEncoder
 from llama_data.tokenizer.huggingface import huggingface_files
+from llama_data.tokenizer.model_file import read_model
 
 TEXTS = [
     "Hello world",

@@ -72,7 +72,7 @@ def test_training_gives_the_same_bytes_for_any_order_of_lines_and_number_of_thre
     assert train_model(lines[::-1], vocab_size=500, input_sentence_size=10_000) == first
     monkeypatch.setitem(__import__("llama_data.tokenizer.train", fromlist=["x"]).LLAMA_SETTINGS, "num_threads", 1)
     other = train_model(lines, vocab_size=500, input_sentence_size=10_000)
-    from llama_data.pipeline.core.model_proto import parse_model
+    from llama_data.tokenizer.model_file import parse_model
 
     assert parse_model(other).pieces == parse_model(first).pieces
 

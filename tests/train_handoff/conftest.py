@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from llama_data.tokenizer.train import train_model
-from llama_data.train_handoff.shards import Footer, ShardWriter
+from llama_data.train_handoff.shards.file import Footer, ShardWriter
 
 MakeShard = Callable[..., np.ndarray]
 

@@ -12,8 +12,8 @@ import pytest
 
 from llama_data.pipeline.core.errors import InputError
 from llama_data.train_handoff.export import export_run, export_shards
-from llama_data.train_handoff.shards import Shard
-from llama_data.train_handoff.view import view_row
+from llama_data.train_handoff.shards.file import Shard
+from llama_data.train_handoff.shards.view import view_row
 
 
 def read_megatron(prefix: Path) -> list[list[int]]:
@@ -99,8 +99,8 @@ def test_hugging_face_lists(tmp_path: Path, shards: list[str]) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path, make_shard) -> Path:
-    from llama_data.train_handoff.mix import plan_mix
-    from llama_data.train_handoff.mix_jobs import mix_jobs
+    from llama_data.train_handoff.mix.jobs import mix_jobs
+    from llama_data.train_handoff.mix.plan import plan_mix
 
     tokens = tmp_path / "tokens"
     for domain in ("web", "books"):

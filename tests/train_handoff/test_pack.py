@@ -12,9 +12,9 @@ import pytest
 from llama_data.pipeline.core.errors import InputError, ModelError, RecipeError
 from llama_data.pipeline.core.files import JsonlWriter, Split
 from llama_data.pipeline.core.job import RunContext
-from llama_data.tokenizer.encode import FastEncoder
+from llama_data.tokenizer.bpe.encode import FastEncoder
 from llama_data.train_handoff.pack import Packer, PackSettings, document_key, group_inputs, read_texts, tokenize_jobs
-from llama_data.train_handoff.shards import Footer, Shard, ShardWriter
+from llama_data.train_handoff.shards.file import Footer, Shard, ShardWriter
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def import_(
     one of its own that starts with the same values. Needs 4 bytes of memory a parameter. `export` with the --dtype of
     the source gives the same weights back, bit for bit.
     """
-    from llama_data.train_handoff.trainer.pretrained import import_huggingface
+    from llama_data.train_handoff.trainer.huggingface.pretrained import import_huggingface
 
     record = import_huggingface(folder, output, tokenizer)
     model = record.model_config(output)
@@ -139,7 +139,7 @@ def export(
     dtype: Annotated[str, typer.Option("--dtype", help="bfloat16, float16 or float32.")] = "bfloat16",
 ) -> None:
     """Write a checkpoint as a Hugging Face folder: weights, config, generation config, tokenizer."""
-    from llama_data.train_handoff.trainer import huggingface
+    from llama_data.train_handoff.trainer.huggingface import export as huggingface
     from llama_data.train_handoff.trainer.record import find_checkpoint
 
     _in(dtype, ("bfloat16", "float16", "float32"), "--dtype")
@@ -199,9 +199,9 @@ def evaluate(
     A text is read alone, BOS first, in pieces of the model's length that do not see each other. Bits per byte count
     what stands for text (not BOS and EOS), in UTF-8 bytes. The result is the same for any --nproc.
     """
-    from llama_data.train_handoff.trainer import evaluate as evaluating
     from llama_data.train_handoff.trainer import launch as launching
-    from llama_data.train_handoff.trainer import tables
+    from llama_data.train_handoff.trainer.measure import evaluate as evaluating
+    from llama_data.train_handoff.trainer.measure import tables
     from llama_data.train_handoff.trainer.record import find_checkpoint
 
     _in(device, ("auto", "cpu", "cuda"), "--device")
@@ -291,7 +291,7 @@ def bench(
     the profiler, when there are several processes.
     """
     from llama_data.train_handoff.trainer import launch as launching
-    from llama_data.train_handoff.trainer import tables
+    from llama_data.train_handoff.trainer.measure import tables
 
     _in(device, ("auto", "cpu", "cuda"), "--device")
     _in(dtype, ("bfloat16", "float32"), "--dtype")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from llama_data.train_handoff.trainer.huggingface import load_model
+from llama_data.train_handoff.trainer.huggingface.export import load_model
 from llama_data.train_handoff.trainer.pieces import Pieces
 from llama_data.train_handoff.trainer.record import read_record, require_same_tokenizer
 

@@ -13,15 +13,15 @@ from typing import Any
 
 from llama_data.pipeline.core.errors import RequestError, RunError
 from llama_data.pipeline.core.settings import Strict
-from llama_data.train_handoff.mix import Mixture
+from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer.config import BenchConfig, TrainConfig, agree, load_config, make_config
 from llama_data.train_handoff.trainer.loader import require_rows
 from llama_data.train_handoff.trainer.record import RECORD, read_record
 from llama_data.train_handoff.trainer.start import SIZES, find_start
 
 WORKER = "llama_data.train_handoff.trainer.loop"
-BENCH = "llama_data.train_handoff.trainer.bench"
-EVALUATE = "llama_data.train_handoff.trainer.evaluate"
+BENCH = "llama_data.train_handoff.trainer.measure.bench"
+EVALUATE = "llama_data.train_handoff.trainer.measure.evaluate"
 
 
 @dataclass(frozen=True)

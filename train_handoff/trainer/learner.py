@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from llama_data.pipeline.core.errors import RequestError
-from llama_data.train_handoff.shards import Footer
+from llama_data.train_handoff.shards.file import Footer
 from llama_data.train_handoff.trainer import distributed
 from llama_data.train_handoff.trainer.attention import document_mask
 from llama_data.train_handoff.trainer.config import ModelConfig, TrainConfig, agree

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import RequestError
-from llama_data.train_handoff.shards import Footer, Rows
+from llama_data.train_handoff.shards.file import Footer, Rows
 
 
 class TrainingRows(Protocol):

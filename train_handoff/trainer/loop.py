@@ -13,7 +13,7 @@ import torch
 
 from llama_data.pipeline.core.errors import RunError
 from llama_data.pipeline.core.settings import validate
-from llama_data.train_handoff.mix import Mixture
+from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer import checkpoint, distributed
 from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.learner import Learner, StepResult

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llama_data.pipeline.core.errors import RequestError
-from llama_data.train_handoff.mix import Mixture
+from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer.config import ModelConfig, TrainConfig, agree
 from llama_data.train_handoff.trainer.record import RECORD, Record, checkpoints, read_record, require_same_tokenizer
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from llama_data.pipeline.core import assets
 from llama_data.pipeline.core.errors import ModelError
+from llama_data.stages.steps import model_files as assets
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from llama_data.pipeline.core.assets import DOWNLOADS, Download, model_path
 from llama_data.pipeline.core.errors import ModelError, RequestError, RunError
 from llama_data.pipeline.models.pull import ATTEMPTS, known, pull, state_of
+from llama_data.stages.steps.model_files import DOWNLOADS, Download, model_path
 
 BODY = bytes(range(256)) * 2000
 SHA256 = hashlib.sha256(BODY).hexdigest()

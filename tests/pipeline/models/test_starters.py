@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from llama_data.pipeline.core.assets import model_path, perplexity_files, starter_card, starters
 from llama_data.pipeline.models.starters import pack_starter
-from llama_data.stages.shared.fasttext_model import FastTextModel
-from llama_data.stages.shared.perplexity import PerplexityModel, read_cutoffs
+from llama_data.stages.fasttext.model import FastTextModel
 from llama_data.stages.shared.wet import WetRecord, read_wet
+from llama_data.stages.steps.model_files import model_path, perplexity_files, starter_card, starters
+from llama_data.stages.steps.perplexity import PerplexityModel, read_cutoffs
 
 # The 20 languages of LLaMA's Wikipedia (the paper, section 2.1).
 LLAMA = {
@@ -42,7 +42,7 @@ LIMIT_BYTES = 8 << 20
 
 
 def bundled() -> Path:
-    folder = resources.files("llama_data.stages.shared").joinpath("starter")
+    folder = resources.files("llama_data.stages.steps").joinpath("starter")
     assert isinstance(folder, Path)
     return folder
 

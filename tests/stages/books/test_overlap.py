@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llama_data.pipeline.kernels.minhash import containment, jaccard, shingle_hashes
 from llama_data.stages.books.overlap import (
     Book,
     Pair,
@@ -23,7 +24,6 @@ from llama_data.stages.books.overlap import (
     read_index,
     read_set,
 )
-from llama_data.stages.shared.minhash import containment, jaccard, shingle_hashes
 
 WORDS = 4000
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import random
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -16,8 +14,10 @@ from typing import Any
 
 import fasttext
 import kenlm
+import plain_commoncrawl
 import pytest
 import sentencepiece
+from fasttext_writer import write_model
 
 from llama_data.pipeline.core.files import read_jsonl
 from llama_data.pipeline.core.job import RunContext
@@ -95,19 +95,9 @@ def sentence(rng: random.Random, words: int = 9) -> str:
     return " ".join(rng.choice(WORDS) for _ in range(words)).capitalize() + "."
 
 
-def _load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"commoncrawl_tests_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
 def plain() -> ModuleType:
-    return _load(Path(__file__).with_name("plain.py"))
+    return plain_commoncrawl
 
 
 @pytest.fixture(scope="session")
@@ -127,8 +117,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     processor = sentencepiece.SentencePieceProcessor(model_file=str(folder / "en.sp.model"))
     _write_arpa(folder / "en.arpa", [processor.encode_as_pieces(line) for line in lines])
     (folder / "en.cutoffs.json").write_text(json.dumps({"language": "en", "head": 100.0, "middle": 200.0}))
-    writer = _load(Path(__file__).parents[1] / "shared" / "fasttext_writer.py")
-    writer.write_model(folder / "references.bin", words=WORDS, labels=["__label__cc", "__label__wiki"], dim=16)
+    write_model(folder / "references.bin", words=WORDS, labels=["__label__cc", "__label__wiki"], dim=16)
     return folder
 
 

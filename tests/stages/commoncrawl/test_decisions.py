@@ -9,16 +9,16 @@ import kenlm
 import pytest
 import sentencepiece
 
-from llama_data.pipeline.core.assets import PerplexityFiles
 from llama_data.pipeline.core.document import Document, new_document
 from llama_data.pipeline.core.errors import ModelError
 from llama_data.pipeline.core.files import list_inputs
 from llama_data.stages.commoncrawl.html import html_text
 from llama_data.stages.commoncrawl.reader import CommonCrawlReader, page_text
-from llama_data.stages.shared.fasttext_model import FastTextModel, Prediction
-from llama_data.stages.shared.language import Language
-from llama_data.stages.shared.lm_text import normalise_text
-from llama_data.stages.shared.perplexity import CCNET_CUTOFFS, Perplexity, PerplexityModel, bucket_of, read_cutoffs
+from llama_data.stages.fasttext.model import FastTextModel, Prediction
+from llama_data.stages.steps.kernels.lm_text import normalise_text
+from llama_data.stages.steps.language import Language
+from llama_data.stages.steps.model_files import PerplexityFiles
+from llama_data.stages.steps.perplexity import CCNET_CUTOFFS, Perplexity, PerplexityModel, bucket_of, read_cutoffs
 
 
 def document(text: str, **metadata: object) -> Document:

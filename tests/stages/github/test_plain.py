@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import plain_github as plain
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,18 +19,6 @@ from llama_data.stages.github.jobs import Settings, jobs
 from llama_data.stages.github.rules import is_generated
 from llama_data.stages.shared.json_rows import json_rows
 
-
-def _plain() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("plain_github", Path(__file__).with_name("plain.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-plain = _plain()
 HEADERS = ("llama", "redpajama")
 # How each kind of file writes a comment: before the first line, before the next ones, after the last.
 STYLES = {

@@ -15,10 +15,9 @@ from llama_data.pipeline.core.document import Document, verdict
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import Split, list_inputs
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.wikipedia import stream
-from llama_data.stages.wikipedia.dump import Dump, cut, inspect, label_dumps
+from llama_data.stages.wikipedia.dump.pieces import Dump, cut, inspect, label_dumps, stream
+from llama_data.stages.wikipedia.dump.stream import Block, read_range
 from llama_data.stages.wikipedia.reader import WikipediaReader, frame_pages
-from llama_data.stages.wikipedia.stream import Block, read_range
 
 HEAD = b"""<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/" xml:lang="de"><siteinfo>
 <dbname>dewiki</dbname><namespaces><namespace key="6" case="first-letter">Datei</namespace>

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import sentencepiece
 
-from llama_data.train_handoff.mix import plan_mix
-from llama_data.train_handoff.mix_jobs import mix_jobs
-from llama_data.train_handoff.shards import Footer, ShardWriter
+from llama_data.train_handoff.mix.jobs import mix_jobs
+from llama_data.train_handoff.mix.plan import plan_mix
+from llama_data.train_handoff.shards.file import Footer, ShardWriter
 
 SEQ_LEN, VOCAB = 32, 500
 

@@ -14,7 +14,7 @@ from llama_data.train_handoff.trainer.config import ModelConfig, OptimConfig, Tr
 torch = pytest.importorskip("torch")
 
 from llama_data.train_handoff.trainer.attention import document_mask  # noqa: E402
-from llama_data.train_handoff.trainer.huggingface import hf_config, hf_name, to_halves, to_pairs  # noqa: E402
+from llama_data.train_handoff.trainer.huggingface.export import hf_config, hf_name, to_halves, to_pairs  # noqa: E402
 from llama_data.train_handoff.trainer.model import Llama  # noqa: E402
 from llama_data.train_handoff.trainer.optim import learning_rate  # noqa: E402
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from llama_data.pipeline.core.errors import InputError, RequestError, RunError
-from llama_data.train_handoff.mix import Mixture
+from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.launch import Cluster, describe, launch, torchrun
 from llama_data.train_handoff.trainer.loader import batches
@@ -149,7 +149,8 @@ def test_several_nodes_need_a_meeting_place() -> None:
 
 def test_a_checkpoint_loads_with_transformers_and_comes_back(whole: Path, tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
-    from llama_data.train_handoff.trainer import huggingface, pretrained
+    from llama_data.train_handoff.trainer.huggingface import export as huggingface
+    from llama_data.train_handoff.trainer.huggingface import pretrained
     from llama_data.train_handoff.trainer.record import checkpoints
 
     path = checkpoints(whole)[-1]
@@ -166,7 +167,7 @@ def test_a_checkpoint_loads_with_transformers_and_comes_back(whole: Path, tmp_pa
 
 
 def test_a_tokenizer_that_is_not_the_models_is_refused(whole: Path, tmp_path: Path) -> None:
-    from llama_data.train_handoff.trainer import huggingface
+    from llama_data.train_handoff.trainer.huggingface import export as huggingface
     from llama_data.train_handoff.trainer.record import checkpoints
 
     (tmp_path / "tokenizer.model").write_bytes(b"another")

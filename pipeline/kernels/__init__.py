@@ -1,0 +1,1 @@
+"""The bottom of the house: raw memory, UTF-8, hashing, the word table. Compiled, and no contract lives here."""

@@ -1,0 +1,1 @@
+"""The runtime of fastText's supervised models: file, dictionary, hidden layer, output layer."""

@@ -1,0 +1,277 @@
+"""Evaluates fastText's supervised models, paying once for each distinct word.
+
+A text's hidden vector is the mean over the rows of its words and their character n-grams. The sum for a word is the
+same wherever it stands, so it is kept in a table with its number of rows; the rest is a small output layer. Same labels
+as fastText's own ``predict``, scores equal to 1e-5 (sums are taken in another order).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from llama_data.pipeline.kernels.memory import load_word, prefetch, trailing_zeros
+from llama_data.pipeline.kernels.word_table import (
+    INLINE_NUMBERS,
+    VALUE,
+    ChunkTable,
+    address,
+    find,
+    find_at,
+    hash_at,
+    insert,
+    prefetch_at,
+)
+from llama_data.stages.fasttext.file import HIERARCHICAL, SOFTMAX, FastTextFile, read_model
+from llama_data.stages.fasttext.output import best_leaf, best_output, huffman
+from llama_data.stages.fasttext.words import starts_with, word_id, word_rows, words_of
+
+LABEL_PREFIX = b"__label__"
+CACHE_BYTES = 256 << 20
+
+
+class Prediction(NamedTuple):
+    """The best label (without ``__label__``; None for a text that no row of the model stands for) and its score."""
+
+    label: str | None
+    score: float
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _is_space(byte):  # type: ignore[no-untyped-def]
+    return byte == 32 or (byte >= 9 and byte <= 13) or byte == 0
+
+
+@njit(cache=True, nogil=True)
+def _word_end(data, at, stop):  # type: ignore[no-untyped-def]
+    """Where the word at ``at`` ends. ``data`` has 8 bytes more than ``stop``."""
+    ones = np.uint64(0x0101010101010101)
+    while at < stop:
+        word = load_word(data, at)
+        # The lowest byte that is at most 32; above it a borrow may mark others.
+        low = (word - ones * np.uint64(33)) & ~word & np.uint64(0x8080808080808080)
+        if low == np.uint64(0):
+            at += 8
+            continue
+        at += np.int64(trailing_zeros(low)) >> 3
+        if at >= stop or _is_space(data[at]):
+            break
+        at += 1
+    return min(at, stop)
+
+
+@njit(cache=True, nogil=True)
+def _add(stored, counts, places, n, sums):  # type: ignore[no-untyped-def]
+    """Add the stored sums at the first ``n`` places; returns how many rows they are of."""
+    count = 0
+    if sums.size == 16:  # the language model's: a constant bound makes vector instructions of it
+        for k in range(n):
+            place = places[k]
+            count += counts[place]
+            for d in range(16):
+                sums[d] += stored[place + 1 + d]
+        return count
+    for k in range(n):
+        place = places[k]
+        count += counts[place]
+        for d in range(sums.size):
+            sums[d] += stored[place + 1 + d]
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _known_words(model, data, at, stop, mark, sums):  # type: ignore[no-untyped-def]
+    """Without n-grams: add the rows of the dictionary's words in ``data[at:stop]``; returns how many there are."""
+    count = 0
+    while at < stop:
+        if _is_space(data[at]):
+            at += 1
+            continue
+        end = _word_end(data, at, stop)
+        if end - at == mark.size and starts_with(data, at, end, mark):
+            break
+        id = word_id(model, data, at, end)
+        if id >= 0 and id < model.words:
+            for d in range(sums.size):
+                sums[d] += model.rows[id, d]
+            count += 1
+        at = end
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _learn(model, table, data, starts, ends, keys, places, n, prefix, full, sums):  # type: ignore[no-untyped-def]
+    """``_add`` for words of which some have no place (-1): their sums are taken and kept. -1 when the table is full.
+
+    Sums are added in the order of the words, so that a score does not depend on what the table held. ``full``: a full
+    table is no reason to stop.
+    """
+    dim = sums.size
+    stored = table.values.view(np.float32)
+    total = np.empty(dim, np.float32)
+    packed = np.zeros(max(dim + 1, INLINE_NUMBERS + 1), np.int32)  # so many: the table keeps them in ``values``
+    floats = packed[1:].view(np.float32)
+    word = np.empty(256, np.uint8)
+    count = 0
+    for k in range(n):
+        place = places[k]
+        if place >= 0:
+            count += table.values[place]
+            for d in range(dim):
+                sums[d] += stored[place + 1 + d]
+            continue
+        start, end = starts[k], ends[k]
+        if end - start + 2 > word.size:
+            word = np.empty(2 * (end - start + 2), np.uint8)
+        packed[0] = word_rows(model, data, start, end, prefix, word, total)
+        for d in range(dim):
+            floats[d] = total[d]
+            sums[d] += total[d]
+        count += packed[0]
+        # A word that stands there twice is new the first time only.
+        new = find(table, data, start, end, keys[k]) < 0
+        if new and not insert(table, data, start, end, keys[k], packed, packed.size) and not full:
+            return -1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _all_words(model, table, data, at, stop, prefix, mark, full, work, sums):  # type: ignore[no-untyped-def]
+    """Add the rows of the words in ``data[at:stop]``; returns how many there are, -1 when the table is full.
+
+    Words are looked up by dozens, so that their places in memory are on the way before they are needed; ``work`` is
+    room for as many. ``full``: a full table is no reason to stop.
+    """
+    text_at, slots, stored_keys = address(data), address(table.slots), address(table.keys)
+    mask = np.uint64(table.slots.shape[0] - 1)
+    stored = table.values.view(np.float32)
+    starts, ends, places, keys = work[0], work[1], work[2], work[3].view(np.uint64)
+    count = 0
+    while at < stop:
+        n = 0
+        while n < starts.size and at < stop:
+            if _is_space(data[at]):
+                at += 1
+                continue
+            end = _word_end(data, at, stop)
+            if end - at == mark.size and starts_with(data, at, end, mark):
+                at = stop
+                break
+            key = hash_at(text_at + at, end - at)
+            prefetch_at(slots, mask, key)
+            starts[n], ends[n], keys[n] = at, end, key
+            n += 1
+            at = end
+        known = True
+        for k in range(n):
+            slot = find_at(slots, mask, stored_keys, text_at + starts[k], ends[k] - starts[k], keys[k])
+            if slot < 0:
+                places[k] = -1
+                known = False
+                continue
+            places[k] = np.int64(table.slots[slot, VALUE])
+            prefetch(stored, places[k])
+            prefetch(stored, places[k] + 15)
+        if known:
+            count += _add(stored, table.values, places, n, sums)
+        else:
+            added = _learn(model, table, data, starts, ends, keys, places, n, prefix, full, sums)
+            if added < 0:
+                return -1
+            count += added
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _hidden(model, table, data, starts, ends, done, crowded, prefix, mark, hidden, counts):  # type: ignore[no-untyped-def]
+    """Fill the mean vectors of texts from ``done`` on. Returns the first text not done: the table is full there.
+
+    In the text ``crowded`` a full table is no reason to stop: it may hold more words than the table can.
+    """
+    dim = hidden.shape[1]
+    sums = np.empty(dim, np.float32)
+    work = np.empty((4, 64), np.int64)
+    mark_id = word_id(model, mark, 0, mark.size)
+    for text in range(done, starts.size):
+        for d in range(dim):
+            sums[d] = 0
+        if model.maxn > 0:
+            count = _all_words(model, table, data, starts[text], ends[text], prefix, mark, text == crowded, work, sums)
+            if count < 0:
+                return text
+        else:
+            count = _known_words(model, data, starts[text], ends[text], mark, sums)
+        # fastText ends every text with a line end, which is a word of its own when the model knows it.
+        if mark_id >= 0:
+            for d in range(dim):
+                sums[d] += model.rows[mark_id, d]
+            count += 1
+        counts[text] = count
+        if count > 0:
+            scale = np.float32(1.0 / count)
+            for d in range(dim):
+                hidden[text, d] = sums[d] * scale
+    return starts.size
+
+
+class FastTextModel:
+    """A supervised fastText model of wordNgrams 1 with any loss. Not thread-safe: it owns a table of words."""
+
+    def __init__(self, file: FastTextFile, *, cache_bytes: int = CACHE_BYTES) -> None:
+        self.file = file
+        self.labels = tuple(label.removeprefix(LABEL_PREFIX.decode()) for label in file.labels)
+        self._words = words_of(file)
+        self.table = ChunkTable(max_bytes=cache_bytes, numbers=10)  # 17 for each of 0.6 words a slot
+        if file.loss == HIERARCHICAL:
+            self._left, self._right = huffman(file.counts)
+
+    @classmethod
+    def load(cls, path: str) -> FastTextModel:
+        """Read a model file. Raises ModelError when it is not one that can be evaluated."""
+        return cls(read_model(path))
+
+    @classmethod
+    def shared(cls, path: str) -> FastTextModel:
+        """The model of this process, so that its table of words serves one task after the other."""
+        return _shared(path, os.stat(path).st_mtime_ns) if os.path.exists(path) else cls.load(path)
+
+    def predict(self, texts: Sequence[bytes]) -> list[Prediction]:
+        """The best label of each text of one line, given as UTF-8 without line ends."""
+        sizes = np.array([len(text) for text in texts], np.int64)
+        ends = np.cumsum(sizes)
+        data = np.frombuffer(b"".join(texts) + bytes(8), np.uint8)
+        starts = ends - sizes
+        hidden = np.empty((len(texts), self.file.dim), np.float32)
+        counts = np.zeros(len(texts), np.int64)
+        prefix = np.frombuffer(LABEL_PREFIX, np.uint8)
+        mark = np.frombuffer(b"</s>", np.uint8)
+        done, crowded = 0, -1
+        while True:
+            table = self.table.arrays
+            done = _hidden(self._words, table, data, starts, ends, done, crowded, prefix, mark, hidden, counts)
+            if done == len(texts):
+                break
+            evictions = self.table.evictions
+            self.table.make_room()
+            if self.table.evictions > evictions:
+                crowded = done
+        labels = np.empty(len(texts), np.int64)
+        scores = np.zeros(len(texts), np.float32)
+        if self.file.loss == HIERARCHICAL:
+            best_leaf(self.file.output, self._left, self._right, hidden, counts, labels, scores)
+        else:
+            best_output(self.file.output, self.file.loss == SOFTMAX, hidden, counts, labels, scores)
+        return [
+            Prediction(self.labels[label] if label >= 0 else None, score)
+            for label, score in zip(labels.tolist(), scores.tolist(), strict=True)
+        ]
+
+
+@lru_cache(maxsize=4)
+def _shared(path: str, _changed: int) -> FastTextModel:
+    return FastTextModel.load(path)

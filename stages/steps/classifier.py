@@ -1,0 +1,60 @@
+"""LLaMA's filter on web pages: a linear classifier of pages that Wikipedia cites against pages at random."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from llama_data.pipeline.core.batch_rule import BatchRule
+from llama_data.pipeline.core.document import Document
+from llama_data.pipeline.core.errors import ModelError
+from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.fasttext.model import FastTextModel
+
+THRESHOLD = 0.5
+POSITIVE = "wiki"
+
+
+def reference_reason(score: float, *, threshold: float = THRESHOLD) -> Reason | None:
+    """Why a page goes for its reference score: it is below the threshold.
+
+    LLaMA drops "pages not classified as references", which is 0.5; RedPajama's 0.25 was set to match LLaMA's size.
+    """
+    return Reason.not_like_references if score < threshold else None
+
+
+class ReferenceClassifier(BatchRule):
+    """Keeps pages whose probability of being a Wikipedia reference is at least ``threshold``.
+
+    The model (labels ``__label__wiki`` and another) sees the lines joined by one space. Sets ``reference_score``;
+    ``annotate_only``: sets it and rejects nothing.
+    """
+
+    name = "reference_classifier"
+
+    def __init__(self, *, model: str, threshold: float = THRESHOLD, annotate_only: bool = False) -> None:
+        super().__init__()
+        self.model_file = model
+        self.threshold = threshold
+        self.annotate_only = annotate_only
+
+    @cached_property
+    def _model(self) -> FastTextModel:
+        model = FastTextModel.shared(self.model_file)
+        if POSITIVE not in model.labels or len(model.labels) != 2:
+            labels = ", ".join(model.labels)
+            raise ModelError(f"{self.model_file}: expected two labels, one of them 'wiki', found: {labels}")
+        return model
+
+    def judge_all(self, docs: Sequence[Document]) -> list[Reason | None]:
+        """Set the score of every document; return why those that go are rejected."""
+        texts = [" ".join(doc.text.strip().splitlines()).encode("utf-8", "surrogatepass") for doc in docs]
+        reasons: list[Reason | None] = []
+        for doc, found in zip(docs, self._model.predict(texts), strict=True):
+            # A text of which the model knows no word is like no reference.
+            score = 0.0 if found.label is None else found.score
+            score = score if found.label in (POSITIVE, None) else 1.0 - score
+            doc.metadata["reference_score"] = score
+            reason = reference_reason(score, threshold=self.threshold)
+            reasons.append(None if self.annotate_only else reason)
+        return reasons

@@ -1,0 +1,161 @@
+"""Perplexity of a text under CCNet's language model, and the bucket that it falls in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
+from typing import NamedTuple
+
+import kenlm  # type: ignore[import-not-found]
+
+from llama_data.pipeline.core.batch_rule import BatchRule
+from llama_data.pipeline.core.document import Document
+from llama_data.pipeline.core.errors import ModelError
+from llama_data.pipeline.core.files import read_bytes
+from llama_data.pipeline.core.reasons import Reason
+from llama_data.pipeline.core.utf8_document import utf8_of
+from llama_data.stages.steps.kernels.lm_text import normalise_bytes
+from llama_data.stages.steps.model_files import PerplexityFiles
+from llama_data.tokenizer.unigram.encode import PieceEncoder
+
+HEAD, MIDDLE, TAIL, ALL = "head", "middle", "tail", "all"
+BUCKETS = (HEAD, MIDDLE, TAIL, ALL)
+
+
+class Cutoffs(NamedTuple):
+    """Perplexities below which a text is in the head, and below which it is in the middle."""
+
+    head: float
+    middle: float
+
+
+# Rows 30 and 60 of cc_net/data/cutoff.csv: percentiles of CCNet's own models on its 2019 snapshot.
+CCNET_CUTOFFS: dict[str, Cutoffs] = {
+    "en": Cutoffs(340, 520),
+    "fr": Cutoffs(180, 330),
+    "de": Cutoffs(370, 590),
+    "es": Cutoffs(180, 290),
+    "it": Cutoffs(220, 360),
+    "ru": Cutoffs(210, 310),
+    "uk": Cutoffs(140, 220),
+    "pl": Cutoffs(160, 260),
+    "pt": Cutoffs(170, 270),
+    "nl": Cutoffs(430, 650),
+    "cs": Cutoffs(820, 1140),
+    "ca": Cutoffs(210, 330),
+    "da": Cutoffs(380, 600),
+    "hr": Cutoffs(720, 910),
+    "hu": Cutoffs(80, 140),
+    "ro": Cutoffs(180, 270),
+    "bg": Cutoffs(450, 680),
+    "ja": Cutoffs(1110, 1450),
+    "zh": Cutoffs(1460, 1950),
+}
+
+
+def bucket_of(perplexity: float | None, cutoffs: Cutoffs | None) -> str:
+    """``head`` below the first cut-off, ``middle`` below the second, else ``tail``; ``all`` where there is no model."""
+    if perplexity is None or cutoffs is None:
+        return ALL
+    if perplexity < cutoffs.head:
+        return HEAD
+    return MIDDLE if perplexity < cutoffs.middle else TAIL
+
+
+def perplexity_reason(bucket: str, kept: Sequence[str]) -> Reason | None:
+    """Why a text goes for its bucket: it is not one of those that are kept."""
+    return None if bucket in kept else Reason.high_perplexity
+
+
+def read_cutoffs(files: PerplexityFiles, language: str) -> Cutoffs:
+    """The cut-offs of a model: those beside it, else CCNet's for the language.
+
+    Raises:
+        ModelError: the file beside the model does not hold them, or CCNet has none for the language.
+    """
+    if files.cutoffs is None:
+        if language not in CCNET_CUTOFFS:
+            raise ModelError(
+                f"{files.model}: no cut-offs beside it and none known for {language}; "
+                f'write {{"head": X, "middle": Y}} to {language}.cutoffs.json in its folder'
+            )
+        return CCNET_CUTOFFS[language]
+    try:
+        data = json.loads(read_bytes(files.cutoffs))
+        return Cutoffs(float(data["head"]), float(data["middle"]))
+    except (ValueError, KeyError, TypeError):
+        raise ModelError(
+            f'{files.cutoffs}: expected perplexities as {{"head": X, "middle": Y}}; write them there'
+        ) from None
+
+
+class PerplexityModel:
+    """A KenLM model over SentencePiece pieces, used as CCNet uses it (cc_net/perplexity.py).
+
+    The whole document, normalised, is one line; perplexity is 10 ** (-log10 probability / (pieces + 1)), rounded to
+    one decimal; the probability is of the pieces between a begin and an end of sentence.
+    """
+
+    def __init__(self, files: PerplexityFiles) -> None:
+        self._pieces = PieceEncoder(files.pieces)
+        try:
+            config = kenlm.Config()
+            config.arpa_complain = kenlm.ARPALoadComplain.NONE
+            config.show_progress = False
+            self._model = kenlm.Model(files.model, config)
+        except OSError as error:
+            raise ModelError(f"{files.model}: not a KenLM model that can be read: {error}") from None
+
+    def perplexity(self, text: str | bytes) -> float:
+        """Perplexity of a text, as a string or as its UTF-8."""
+        if isinstance(text, str):
+            text = text.encode("utf-8", "surrogatepass")
+        pieces, count = self._pieces.encode(normalise_bytes(text))
+        return float(round(10.0 ** (-self._model.score(pieces) / (count + 1)), 1))
+
+
+class Perplexity(BatchRule):
+    """Keeps texts whose perplexity falls in one of the buckets ``kept``.
+
+    ``models``: the files of each language's model; a text in another language is in bucket ``all``. Sets
+    ``perplexity`` and ``perplexity_bucket``; ``annotate_only``: sets them and rejects nothing.
+    """
+
+    name = "perplexity"
+
+    def __init__(
+        self, *, models: Mapping[str, PerplexityFiles], kept: Sequence[str], annotate_only: bool = False
+    ) -> None:
+        super().__init__()
+        self.models = dict(models)
+        self.kept = tuple(kept)
+        self.annotate_only = annotate_only
+        self._loaded: dict[str, PerplexityModel] = {}
+
+    @cached_property
+    def cutoffs(self) -> dict[str, Cutoffs]:
+        """The cut-offs of every language that has a model."""
+        return {language: read_cutoffs(files, language) for language, files in self.models.items()}
+
+    def judge_all(self, docs: Sequence[Document]) -> list[Reason | None]:
+        """Set the bucket of every document; return why those that go are rejected."""
+        reasons: list[Reason | None] = []
+        for doc in docs:
+            language = doc.metadata.get("language", "")
+            perplexity = None
+            if language in self.models:
+                if language not in self._loaded:
+                    self._loaded[language] = _shared(self.models[language])
+                perplexity = self._loaded[language].perplexity(utf8_of(doc))
+                doc.metadata["perplexity"] = perplexity
+            bucket = bucket_of(perplexity, self.cutoffs.get(language))
+            doc.metadata["perplexity_bucket"] = bucket
+            reasons.append(None if self.annotate_only else perplexity_reason(bucket, self.kept))
+        return reasons
+
+
+@lru_cache(maxsize=64)
+def _shared(files: PerplexityFiles) -> PerplexityModel:
+    """The model of this process: what it has learned of words serves one task after the other."""
+    return PerplexityModel(files)

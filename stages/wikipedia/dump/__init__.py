@@ -1,0 +1,1 @@
+"""A dump file: its bytes from any place on, its language, and the pieces it can be cut into."""

@@ -1,0 +1,318 @@
+"""What templates show that many Wikipedias share, under their English names."""
+# ruff: noqa: RUF001, RUF002 - dashes, fractions and phonetic signs are the subject
+
+from __future__ import annotations
+
+import re
+
+from llama_data.stages.wikipedia.opaque import BREAK
+from llama_data.stages.wikipedia.templates.call import Call, Handler, normal_name
+from llama_data.stages.wikipedia.templates.names import language_name
+from llama_data.stages.wikipedia.templates.numbers import format_number, superscript
+from llama_data.stages.wikipedia.templates.units import show
+
+MONTHS = [
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+]  # fmt: skip
+
+
+def first(call: Call) -> str:
+    """The first argument."""
+    return call.get(1)
+
+
+def second(call: Call) -> str:
+    """The second argument, or the first when there is none."""
+    return call.get(2, 1)
+
+
+def last(call: Call) -> str:
+    """The last positional argument that is not empty: the text of ``{{transl|ar|DIN|text}}``."""
+    return next((value for value in reversed(call.positional()) if value), "")
+
+
+def nothing(call: Call) -> str:
+    """A template that shows no running text."""
+    return ""
+
+
+def constant(text: str) -> Handler:
+    """A template that always shows the same text."""
+    return lambda call: text
+
+
+def joined(separator: str) -> Handler:
+    """All positional arguments."""
+    return lambda call: separator.join(value for value in call.positional() if value)
+
+
+def wrapped(before: str, after: str) -> Handler:
+    """The first argument between two texts; nothing when it is empty."""
+    return lambda call: f"{before}{value}{after}" if (value := call.get(1)) else ""
+
+
+def lang(call: Call) -> str:
+    """``{{lang|grc|ἀναρχία}}``: the text in the other language."""
+    return call.get(2, "text", "texte", "texto")
+
+
+def lang_prefixed(call: Call) -> str:
+    """``{{lang-de|Wort}}`` → "German: Wort"; without the language's name on wikis other than the English."""
+    code = normal_name(call.name).split("-", 1)[1]
+    text = call.get(1, "text")
+    if not text:
+        return ""
+    script = call.get(2, "translit", "lat")
+    meaning = call.get("lit", "translation", 3)
+    label = language_name(code) if call.language == "en" and call.get("label", "lead") not in ("none", "no") else ""
+    shown = f"{label}: {text}" if label else text
+    shown += f", {script}" if script and script != text else ""
+    return shown + (f", lit. '{meaning}'" if meaning else "")
+
+
+def lang_rus(call: Call) -> str:
+    """``{{lang-rus|Андрей|Andrei|p=...}}``: text, transliteration and pronunciation."""
+    parts = [call.get(1), call.get(2), f"IPA: [{call.get('p')}]" if call.get("p") else ""]
+    return "Russian: " + ", ".join(part for part in parts if part) if call.get(1) else ""
+
+
+def nihongo(call: Call) -> str:
+    """``{{nihongo|English|漢字|romaji|extra}}`` → "English (漢字, romaji, extra)"."""
+    english, kanji, romaji = call.get(1), call.get(2), call.get(3)
+    inside = ", ".join(part for part in (kanji, romaji, call.get("extra", 4)) if part)
+    after = call.get("extra2", 5)
+    shown = f"{english} ({inside})" if english and inside else english or inside
+    return f"{shown} {after}" if after else shown
+
+
+def nihongo3(call: Call) -> str:
+    """``{{nihongo3|English|漢字|romaji}}`` → "romaji (漢字, English)"."""
+    inside = ", ".join(part for part in (call.get(2), call.get(1), call.get("extra", 4)) if part)
+    return f"{call.get(3)} ({inside})" if call.get(3) and inside else call.get(3) or inside
+
+
+def chinese(call: Call) -> str:
+    """``{{zh|c=..|p=..}}`` → "Chinese: ..; pinyin: .."."""
+    labels = {
+        "c": "Chinese", "s": "simplified Chinese", "t": "traditional Chinese", "p": "pinyin", "w": "Wade–Giles",
+        "j": "Jyutping", "y": "Cantonese Yale", "poj": "Pe̍h-ōe-jī", "l": "lit.",
+    }  # fmt: skip
+    named = call.get("labels") not in ("no", "none")
+    shown = [(label, call.get(key)) for key, label in labels.items()]
+    return "; ".join(f"{label}: {value}" if named else value for label, value in shown if value)
+
+
+_SOUNDS = (".ogg", ".oga", ".wav")
+_IPA_HELP = frozenset({"icon", "pron", "local", "audio", "uk", "us", "lang", "small", "also", "generally", "ipa"})
+
+
+def ipa(call: Call) -> str:
+    """``{{IPA|/a/}}``, ``{{IPA|de|bɛʁˈliːn}}``: the transcription."""
+    values = [value for value in call.positional() if value and not value.lower().endswith(_SOUNDS)]
+    if len(values) > 1 and re.fullmatch(r"[a-z]{2,3}(?:-[a-zA-Z]+)?", values[0]):
+        return values[1]
+    return values[0] if values else ""
+
+
+def ipa_of(call: Call) -> str:
+    """``{{IPA-de|bɛʁˈliːn|lang}}`` → "[bɛʁˈliːn]"."""
+    value = call.get(1)
+    return value if not value or value[0] in "[/" else f"[{value}]"
+
+
+def ipac(call: Call) -> str:
+    """``{{IPAc-en|æ|l|ə|ˈ|b|æ|m|ə}}`` → "/æləˈbæmə/": the sounds one after the other."""
+    values = [value for value in call.positional() if value.lower() not in _IPA_HELP]
+    sounds = "".join(value.replace("_", " ") or " " for value in values if not value.lower().endswith(_SOUNDS))
+    return f"/{' '.join(sounds.split())}/" if sounds.strip() else ""
+
+
+def respell(call: Call) -> str:
+    """``{{respell|AL|ə|BAM|ə}}`` → "AL-ə-BAM-ə"."""
+    return "-".join(call.positional()).replace("-_-", " ").replace("-'-", "'")
+
+
+def interlanguage_link(call: Call) -> str:
+    """``{{ill|Title|de|Titel|lt=label}}``: the label; the language may come first."""
+    label = call.get("lt", "display")
+    values = call.positional()
+    if label or not values:
+        return label
+    return values[1] if len(values) > 1 and re.fullmatch(r"[a-z]{2,3}", values[0]) else values[0]
+
+
+def fraction(call: Call) -> str:
+    """``{{frac|1|2|3}}`` → "1 2⁄3"; ``{{frac|1|2}}`` → "1⁄2"; ``{{frac|2}}`` → "1⁄2"."""
+    values = call.positional()
+    if len(values) >= 3:
+        return f"{values[0]} {values[1]}⁄{values[2]}"
+    return f"{values[0]}⁄{values[1]}" if len(values) == 2 else f"1⁄{values[0]}" if values else ""
+
+
+def sfrac(call: Call) -> str:
+    """``{{sfrac|3n + 1|2}}`` → "(3n + 1)/2"."""
+    values = [f"({v})" if re.search(r"\s", v.strip("'")) else v for v in call.positional()]
+    if len(values) >= 3:
+        return f"{values[0]} {values[1]}/{values[2]}"
+    return "/".join(values) if len(values) == 2 else f"1/{values[0]}" if values else ""
+
+
+def val(call: Call) -> str:
+    """``{{val|6.241|e=18|u=kg}}`` → "6.241×10¹⁸ kg", with its uncertainty."""
+    values = call.positional()
+    number = show(values[0]) if values else ""
+    error = next((v for v in values[1:] if v), "")
+    if error:
+        number += error if error.startswith("(") else f"±{error.lstrip('±')}"
+    power = call.get("e")
+    if power:
+        number = f"{number}×10{superscript(power)}" if number else f"10{superscript(power)}"
+    unit, per = call.get("u", "ul"), call.get("up", "upl")
+    number += unit if unit == "%" else f" {unit}" if unit else ""
+    return call.get("p") + number + (f"/{per}" if per else "")
+
+
+def power_of_ten(call: Call) -> str:
+    """``{{e|24}}`` → "×10²⁴"."""
+    return f"×10{superscript(call.get(1))}" if call.get(1) else ""
+
+
+def raised(call: Call) -> str:
+    """``{{exp|2}}`` → "²"."""
+    return superscript(call.get(1)) if call.get(1) else ""
+
+
+def chem(call: Call) -> str:
+    """``{{chem|H|2|O}}`` → "H2O"."""
+    return "".join(call.positional())
+
+
+def as_of(call: Call) -> str:
+    """``{{as of|2014|5|lc=y}}`` → "as of May 2014"."""
+    if call.get("alt"):
+        return call.get("alt")
+    date = _date(call, 1, month_first=call.get("df").lower() in ("us", "mdy"))
+    words = ("Since " if call.get("since") else "As of ") + date + call.get("post")
+    return words[0].lower() + words[1:] if call.get("lc") else words
+
+
+def is_month(text: str) -> bool:
+    """True for a number from 1 to 12."""
+    return text.isdecimal() and len(text) <= 2 and 1 <= int(text) <= 12
+
+
+def _date(call: Call, start: int, *, month_first: bool) -> str:
+    year, month, day = call.get(start), call.get(start + 1), call.get(start + 2)
+    if is_month(month):
+        month = MONTHS[int(month) - 1]
+    day = day.lstrip("0") if day.isdecimal() else ""
+    if not month or not re.search(r"[^\d]", month):
+        return year
+    if not day:
+        return f"{month} {year}".strip()
+    return f"{month} {day}, {year}" if month_first else f"{day} {month} {year}".strip()
+
+
+def plain_date(call: Call) -> str:
+    """``{{start date|1954|7|17|df=y}}`` → "17 July 1954", else "July 17, 1954"."""
+    if not call.get(1).isdecimal():
+        return call.get(1)
+    return _date(call, 1, month_first=not call.get("df").lower().startswith("y"))
+
+
+def old_style_date(call: Call) -> str:
+    """``{{OldStyleDate|February 2|1905|January 20}}`` → "February 2 [O.S. January 20] 1905"."""
+    old = f"[O.S. {call.get(3)}]" if call.get(3) else ""
+    return " ".join(part for part in (call.get(1), old, call.get(2)) if part)
+
+
+def circa(call: Call) -> str:
+    """``{{circa|1800|1820}}`` → "c. 1800 – c. 1820"."""
+    values = [value for value in call.positional() if value]
+    return "c. " + " – c. ".join(values) if values else "c."
+
+
+def years(prefix: str) -> Handler:
+    """``{{reign|1000|1020}}`` → "r. 1000–1020"."""
+    return lambda call: prefix + "–".join(value for value in call.positional()[:2] if value)
+
+
+def marriage(call: Call) -> str:
+    """``{{marriage|Name|1990|2000}}`` → "Name (m. 1990–2000)"."""
+    when = "–".join(value for value in (call.get(2), call.get(3, "end")) if value)
+    return f"{call.get(1)} (m. {when})" if when else call.get(1)
+
+
+def money(symbol: str) -> Handler:
+    """``{{US$|2 billion}}`` → "US$2 billion"."""
+    return lambda call: f"{symbol}{call.get(1)}"
+
+
+def currency(call: Call) -> str:
+    """``{{currency|13 billion|USD}}`` → "13 billion USD"."""
+    symbols = {"USD": "US$", "GBP": "£", "EUR": "€", "JPY": "¥", "AUD": "A$", "CAD": "C$", "": "US$"}
+    code = call.get(2, "type").upper()
+    return f"{symbols[code]}{call.get(1)}" if code in symbols else f"{call.get(1)} {code}"
+
+
+def quotation(call: Call) -> str:
+    """Block quotations: the text on lines of its own, then who said it."""
+    text = call.get(1, "text", "quote", "quotetext", "content", "texte", "zitat", "tekst")
+    author = call.get(2, "author", "sign", "by", "autor", "auteur")
+    source = call.get(3, "source", "quelle", "title")
+    who = ", ".join(part for part in (author, source) if part)
+    return f"\n\n{text}{BREAK + '— ' + who if who else ''}\n\n" if text else ""
+
+
+def block(call: Call) -> str:
+    """A template around a list or a paragraph: its content on lines of its own. A first number says columns."""
+    text = call.get(1, "content", "list")
+    if re.fullmatch(r"[\d.]*(?:em|px|%)?", text):
+        text = call.get(2)
+    return f"\n{text}\n" if text else ""
+
+
+def bulleted(call: Call) -> str:
+    """``{{unbulleted list|a|b}}``: one line for each."""
+    return "\n" + "\n".join(f"* {value}" for value in call.positional() if value) + "\n"
+
+
+def number(call: Call) -> str:
+    """``{{nts|1234}}``, ``{{formatnum|1234}}``: the number in the wiki's format."""
+    return format_number(call.get(1), call.language)
+
+
+def joined_two(call: Call) -> str:
+    """``{{bibleref|Mark|3:25}}`` → "Mark 3:25", ``{{sortname|First|Last}}`` → "First Last"."""
+    return " ".join(value for value in call.positional()[:2] if value)
+
+
+def nuclide(call: Call) -> str:
+    """``{{nuclide|uranium|235}}`` → "uranium-235"."""
+    return "-".join(value for value in call.positional()[:2] if value)
+
+
+def stacked(call: Call) -> str:
+    """``{{su|p=+1|b=2}}``: the upper and the lower text, one after the other."""
+    return " ".join(value for value in (call.get("p"), call.get("b")) if value)
+
+
+def height(call: Call) -> str:
+    """``{{height|ft=6|in=1}}`` → "6 ft 1 in"."""
+    return " ".join(f"{call.get(unit)} {unit}" for unit in ("m", "cm", "ft", "in") if call.get(unit))
+
+
+def ship_class(call: Call) -> str:
+    """``{{sclass|Nimitz|aircraft carrier}}`` → "Nimitz-class aircraft carrier"."""
+    return f"{call.get(1)}-class {call.get(2)}".strip()
+
+
+def page_title(call: Call) -> str:
+    """``{{PAGENAME}}``: the title of the page."""
+    return call.title
+
+
+def ship(prefix: str) -> Handler:
+    """``{{USS|Enterprise|CV-6}}`` → "USS Enterprise (CV-6)"."""
+    return lambda call: f"{prefix} {call.get(1)}" + (f" ({call.get(2)})" if call.get(2) else "")

@@ -1,0 +1,35 @@
+"""Files of records in groups: any range of groups is read back as it was written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from llama_data.pipeline.core.exchange import HASH_GROUPS, hash_groups, partition_range, read_groups, write_groups
+
+DTYPE = np.dtype([("hash", "<u8"), ("number", "<u4")])
+
+
+@pytest.mark.parametrize("parts", [1, 3, 4096])
+def test_the_partitions_of_a_file_are_its_records_by_hash(tmp_path: Path, parts: int) -> None:
+    records = np.zeros(5000, DTYPE)
+    records["hash"] = np.random.default_rng(1).integers(0, 2**64, 5000, dtype=np.uint64)
+    records["hash"][:2] = 0, 2**64 - 1
+    records["number"] = np.arange(5000)
+    path = str(tmp_path / "a.bin")
+    write_groups(path, hash_groups(records["hash"]), HASH_GROUPS, records)
+    found = [read_groups(path, DTYPE, HASH_GROUPS, *partition_range(part, parts)) for part in range(parts)]
+    assert np.array_equal(np.sort(np.concatenate(found), order="number"), records)
+    assert all(found[at]["hash"].max() < found[at + 1]["hash"].min() for at in range(parts - 1) if parts == 3)
+
+
+def test_groups_keep_their_order_and_may_be_empty(tmp_path: Path) -> None:
+    records = np.array([(5, 0), (4, 1), (5, 2)], DTYPE)
+    path = str(tmp_path / "a.bin")
+    write_groups(path, np.array([2, 0, 2]), 4, records)
+    assert read_groups(path, DTYPE, 4, 2, 3)["number"].tolist() == [0, 2]
+    assert read_groups(path, DTYPE, 4, 1, 2).size == 0
+    write_groups(path, np.zeros(0, np.int64), 4, records[:0])
+    assert read_groups(path, DTYPE, 4, 0, 4).size == 0

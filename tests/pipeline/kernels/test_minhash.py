@@ -1,0 +1,95 @@
+"""Shingle hashes: the kernel and its plain reference agree, and sets are compared as sets."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from llama_data.pipeline.kernels.minhash import bottom, common, containment, jaccard, shingle_hashes
+
+BITS = (1 << 64) - 1
+
+
+def mix(value: int) -> int:
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & BITS
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & BITS
+    return value ^ (value >> 31)
+
+
+def word_hash(word: str) -> int:
+    value = 0xCBF29CE484222325
+    for byte in word.encode():
+        value = ((value ^ byte) * 0x100000001B3) & BITS
+    return mix(value)
+
+
+def reference(text: str, width: int) -> list[int]:
+    """The plain rule: words of the lower-cased text, every window of ``width`` of them, one polynomial a window."""
+    text = text.lower().encode("utf-8", "replace").decode()
+    words = re.findall(r"[^\W_]+", text)
+    windows = [words[start : start + width] for start in range(max(1, len(words) - width + 1))] if words else []
+    hashes = set()
+    for window in windows:
+        value = 0
+        for word in window:
+            value = (value * 0x9E3779B97F4A7C15 + word_hash(word)) & BITS
+        hashes.add(mix(value))
+    return sorted(hashes)
+
+
+TEXTS = st.one_of(
+    st.text(max_size=200),
+    st.lists(
+        st.sampled_from(
+            ["a", "A", "é", "E\u0301", "ß", "İ", "中文", "\U0001d4b3", "٣", "_", "don't", "--", "\r\n", "x_y"]
+        )
+    ).map(" ".join),
+)
+
+
+@given(TEXTS, st.integers(1, 7))
+@example("", 5)
+@example("one two three", 5)
+@example("\ud800 lone surrogate", 2)
+@example("a " * 1000, 5)
+@example("\U0001d4b3" * 300, 1)
+def test_the_kernel_equals_the_plain_rule(text: str, width: int) -> None:
+    assert shingle_hashes(text, width).tolist() == reference(text, width)
+
+
+def test_case_and_punctuation_do_not_count() -> None:
+    a = shingle_hashes("“It was the best of times,”\n it was the WORST of times")
+    b = shingle_hashes("It was the best -- of times; it was the worst of times...")
+    assert a.tolist() == b.tolist()
+    assert len(a) == 8
+
+
+@given(st.sets(st.integers(0, 60)), st.sets(st.integers(0, 60)))
+def test_comparisons_are_those_of_sets(a: set[int], b: set[int]) -> None:
+    one, two = (np.array(sorted(members), np.uint64) for members in (a, b))
+    assert common(one, two) == len(a & b)
+    assert jaccard(one, two) == (len(a & b) / len(a | b) if a | b else 0.0)
+    assert containment(one, two) == (len(a & b) / min(len(a), len(b)) if a and b else 0.0)
+
+
+def test_an_excerpt_is_contained_but_not_alike() -> None:
+    """Recipes, golden vector 14: 95 % of a short book inside an omnibus."""
+    excerpt = " ".join(f"short{number}" for number in range(1000))
+    omnibus = " ".join(f"long{number}" for number in range(20_000)) + " " + excerpt[: int(len(excerpt) * 0.95)]
+    a, b = shingle_hashes(excerpt), shingle_hashes(omnibus)
+    assert containment(a, b) > 0.9
+    assert jaccard(a, b) < 0.1
+
+
+def test_a_sketch_is_a_sample_of_the_set() -> None:
+    a = shingle_hashes(" ".join(f"w{number}" for number in range(20_000)))
+    b = shingle_hashes(" ".join(f"w{number}" for number in range(10_000, 40_000)))
+    sketch = bottom(a, 400)
+    assert len(sketch) == 400
+    assert common(sketch, b) / 400 == pytest.approx(0.5, abs=0.1)
+    assert bottom(a, 1 << 30) is not None
+    assert len(bottom(a, 1 << 30)) == len(a)

@@ -1,0 +1,136 @@
+"""What the fast encoder derives from a BPE model when it is loaded: symbols, merges, and where text can be cut.
+
+A merge only ever makes a piece of the vocabulary. So two adjacent characters that stand side by side inside no piece
+are never merged across, and text may be cut between them: the parts encode to the same ids as the whole.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama_data.tokenizer.model_file import ModelFacts, PieceType
+
+SPACE = "\u2581"
+GLUE_BITS = 1 << 21
+SYMBOL_BITS = 21
+MAX_SYMBOLS = 1 << SYMBOL_BITS
+EMPTY_PAIR = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+class Rules(NamedTuple):
+    """The arrays that the kernels read.
+
+    ``ascii_glue[a * 128 + b]``: 1 when a and b stand side by side in a piece. ``glue``: the same for all characters,
+    as a hashed bit set (a false yes only makes a chunk longer). ``symbol_of``: symbol of each code point, -1 when it
+    is in no piece. ``pairs``: hash table of left | right | merged symbol. ``ranks``: merge order of a symbol, lower
+    first. ``numbers``: vocabulary size, unknown id, 1 for byte fallback, code point that a space stands for, and
+    64 - log2 of the size of ``pairs``.
+    """
+
+    ascii_glue: NDArray[np.uint8]
+    glue: NDArray[np.uint8]
+    symbol_of: NDArray[np.int32]
+    pairs: NDArray[np.uint64]
+    ranks: NDArray[np.int32]
+    byte_ids: NDArray[np.int32]
+    numbers: NDArray[np.int64]
+
+
+def refusal(facts: ModelFacts) -> str | None:
+    """Why text must not be cut for this model (then SentencePiece itself is used), or None when it may be."""
+    if facts.kind != "bpe":
+        return f"it is a {facts.kind} model, not BPE"
+    kinds = {piece.type for piece in facts.pieces}
+    if PieceType.USER_DEFINED in kinds:
+        return "it has user-defined pieces, which are matched before any merge"
+    if PieceType.UNUSED in kinds:
+        return "it has unused pieces, which are split again after merging"
+    texts = [piece.text for piece in facts.pieces if piece.type == PieceType.NORMAL]
+    if len(set(texts)) != len(texts) or not all(texts):
+        return "it has an empty piece or the same piece twice"
+    if facts.trainer["byte_fallback"] and len(byte_pieces(facts)) != 256:
+        return "it falls back to bytes but lacks some of the 256 byte pieces"
+    if len(texts) + len(set("".join(texts))) + len(facts.pieces) >= MAX_SYMBOLS:
+        return f"it has more than {MAX_SYMBOLS:,} symbols"
+    return None
+
+
+def byte_pieces(facts: ModelFacts) -> dict[int, int]:
+    """Id of the piece of each byte value."""
+    pieces = enumerate(facts.pieces)
+    return {int(piece.text[3:5], 16): id for id, piece in pieces if piece.type == PieceType.BYTE}
+
+
+def build_rules(facts: ModelFacts) -> Rules:
+    """Derive the kernels' arrays; the model must have passed ``refusal``."""
+    normal = {piece.text: id for id, piece in enumerate(facts.pieces) if piece.type == PieceType.NORMAL}
+    symbols = dict(normal)
+    for text in normal:
+        for char in text:
+            symbols.setdefault(char, len(facts.pieces) + len(symbols) - len(normal))
+    symbol_of = np.full(0x110000, -1, np.int32)
+    for text, symbol in symbols.items():
+        if len(text) == 1:
+            symbol_of[ord(text)] = symbol
+    space = SPACE if facts.normalizer["escape_whitespaces"] else " "
+    byte_ids = np.full(256, -1, np.int32)
+    for value, id in byte_pieces(facts).items():
+        byte_ids[value] = id
+    fallback = int(facts.trainer["byte_fallback"])
+    unknown = next((id for id, piece in enumerate(facts.pieces) if piece.type == PieceType.UNKNOWN), 0)
+    pairs = _pairs(normal, symbols)
+    shift = 65 - pairs.size.bit_length()
+    numbers = np.array([len(facts.pieces), unknown, fallback, ord(space), shift], np.int64)
+    ascii_glue, glue = _glue(normal, space)
+    return Rules(ascii_glue, glue, symbol_of, pairs, _ranks(facts), byte_ids, numbers)
+
+
+def _glue(normal: dict[str, int], space: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    pairs = {text[i : i + 2] for text in normal for i in range(len(text) - 1)}
+    glue = np.zeros(GLUE_BITS // 8, np.uint8)
+    ascii_glue = np.zeros(128 * 128, np.uint8)
+    for first, second in ((pair[0], pair[1]) for pair in pairs):
+        bit = glue_bit(ord(first), ord(second))
+        glue[bit >> 3] |= 1 << (bit & 7)
+        # A space of the text stands for the escaped space in a piece.
+        a, b = (32 if char == space else ord(char) for char in (first, second))
+        if a < 128 and b < 128 and (space == " " or " " not in (first, second)):
+            ascii_glue[a * 128 + b] = 1
+    return ascii_glue, glue
+
+
+def glue_bit(first: int, second: int) -> int:
+    """Place in the hashed bit set of a pair of code points."""
+    return (((first * 0x9E3779B1 + second) & 0xFFFFFFFF) * 0x85EBCA6B & 0xFFFFFFFF) >> (32 - 21)
+
+
+def _ranks(facts: ModelFacts) -> NDArray[np.int32]:
+    scores = np.array([piece.score for piece in facts.pieces], np.float64)
+    _, order = np.unique(-scores, return_inverse=True)
+    return order.astype(np.int32)
+
+
+def _pairs(normal: dict[str, int], symbols: dict[str, int]) -> NDArray[np.uint64]:
+    found = []
+    for text, merged in normal.items():
+        for cut in range(1, len(text)):
+            left, right = symbols.get(text[:cut]), symbols.get(text[cut:])
+            if left is not None and right is not None:
+                found.append((left, right, merged))
+    size = 1 << max(4, (len(found) * 5 // 3).bit_length())
+    table = np.full(size, EMPTY_PAIR, np.uint64)
+    for left, right, merged in found:
+        key = left << SYMBOL_BITS | right
+        at = pair_slot(key, size)
+        while table[at] != EMPTY_PAIR:
+            at = (at + 1) & (size - 1)
+        table[at] = key << 22 | merged
+    return table
+
+
+def pair_slot(key: int, size: int) -> int:
+    """First slot to look at for a pair of symbols."""
+    return ((key * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF) >> (64 - (size.bit_length() - 1))

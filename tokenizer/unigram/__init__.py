@@ -1,0 +1,1 @@
+"""Unigram encoding into SentencePiece's own pieces, one lattice a distinct word."""

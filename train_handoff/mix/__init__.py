@@ -1,0 +1,1 @@
+"""The mix: which rows, in which order, and the jobs that write them."""

@@ -1,0 +1,139 @@
+"""The jobs that write a mix: one task a shard, one task a domain's validation rows, and one for mix.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import fsspec  # type: ignore[import-untyped]
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from llama_data.pipeline.core.block import Step
+from llama_data.pipeline.core.document import Document
+from llama_data.pipeline.core.files import atomic_write, join, list_files
+from llama_data.pipeline.core.job import Job
+from llama_data.train_handoff.mix.plan import MixPlan
+from llama_data.train_handoff.shards.file import Shard, ShardWriter, read_footer, require_agreement
+
+VALIDATION = "validation"
+
+
+class WriteMix(Step):
+    """Writes training rows ``rank * rows_per_shard`` and on; each task needs only the plan and the token shards."""
+
+    name = "mix"
+
+    def __init__(self, *, plan: MixPlan, output: str) -> None:
+        super().__init__()
+        self.plan = plan
+        self.output = output
+
+    def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Gather the rows of every shard this task has and write them. Yields nothing."""
+        for number in range(rank, self.plan.shards, world_size):
+            write_shard(self.plan, number, join(self.output, f"{number:05d}.parquet"))
+        yield from ()
+
+
+def write_shard(plan: MixPlan, number: int, path: str) -> None:
+    """Write shard ``number`` of the mix. Memory: its rows, once."""
+    start = number * plan.rows_per_shard
+    count = min(plan.rows_per_shard, plan.rows - start)
+    domains, sources, rows = plan.locate(start, count)
+    tokens = np.empty((count, plan.footer.seq_len + 1), plan.footer.numpy_dtype)
+    origin = np.zeros(count, np.int64)
+    names: list[str] = []
+    for index, domain in enumerate(plan.domains):
+        of_domain = np.nonzero(domains == index)[0]
+        of_domain = of_domain[np.lexsort((rows[of_domain], sources[of_domain]))]
+        bounds = np.searchsorted(sources[of_domain], np.arange(len(domain.sources) + 1))
+        for source, begin, end in zip(domain.sources, bounds[:-1], bounds[1:], strict=True):
+            if begin < end:
+                at = of_domain[begin:end]
+                Shard(source.path).take(rows[at], tokens, at)
+                origin[at] = len(names)
+                names.append(source.name)
+    with ShardWriter(path, replace(plan.footer, kind="mix", split="train", domain="mix", dropped_tokens=0)) as shard:
+        columns = {
+            "domain": _dictionary(domains.astype(np.int32), [domain.name for domain in plan.domains]),
+            "origin_shard": _dictionary(origin.astype(np.int32), names),
+            "origin_row": pa.array(rows, pa.int64()),
+        }
+        shard.write(tokens, columns, opens=rows == 0)
+
+
+def _dictionary(codes: Any, names: list[str]) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(names, pa.string()))
+
+
+class WriteValidation(Step):
+    """Writes the validation rows of one domain a task, in their own order, as one shard beside the mix."""
+
+    name = "validation"
+
+    def __init__(self, *, folders: Mapping[str, str], output: str) -> None:
+        super().__init__()
+        self.folders = dict(folders)
+        self.output = output
+
+    def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Copy the rows of the domain's validation shards. Yields nothing."""
+        for domain in sorted(self.folders)[rank::world_size]:
+            paths = list_files(self.folders[domain], ".parquet")
+            footers = [read_footer(path) for path in paths]
+            common = require_agreement(zip(paths, footers, strict=True))
+            with ShardWriter(join(self.output, VALIDATION, f"{domain}.parquet"), common) as writer:
+                for path in paths:
+                    shard = Shard(path)
+                    for group in range(shard.groups):
+                        rows = shard.group(group)
+                        writer.write(rows, opens=np.arange(len(rows)) + group == 0)
+                writer.documents = sum(footer.documents for footer in footers)
+                writer.dropped_tokens = sum(footer.dropped_tokens for footer in footers)
+        yield from ()
+
+
+class WriteIndex(Step):
+    """Writes mix.json last of all, and removes shards that a longer mix left behind."""
+
+    name = "index"
+
+    def __init__(self, *, plan: MixPlan, output: str, validation: tuple[str, ...]) -> None:
+        super().__init__()
+        self.plan = plan
+        self.output = output
+        self.validation = validation
+
+    def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Write the plan with every shard's rows and content hash. Yields nothing."""
+        names = [f"{number:05d}.parquet" for number in range(self.plan.shards)]
+        for path in list_files(self.output, ".parquet"):
+            if path.rsplit("/", 1)[-1] not in names:
+                fs, target = fsspec.core.url_to_fs(path)
+                fs.rm(target)
+        shards = []
+        for name in names:
+            footer = read_footer(join(self.output, name))
+            shards.append({"name": name, "rows": footer.rows, "content_sha256": footer.content_sha256})
+        record = {**self.plan.record(), "shards": shards, "validation": list(self.validation)}
+        with atomic_write(join(self.output, "mix.json")) as stream:
+            stream.write(json.dumps(record, indent=1).encode())
+        yield from ()
+
+
+def mix_jobs(plan: MixPlan, *, tokens_folder: str, output: str) -> list[Job]:
+    """The jobs that write ``plan`` to the folder ``output``: shards, validation rows, mix.json."""
+    folders = {domain.name: join(tokens_folder, domain.name, VALIDATION) for domain in plan.domains}
+    held = {
+        name: folder
+        for name, folder in folders.items()
+        if sum(read_footer(path).rows for path in list_files(folder, ".parquet"))
+    }
+    jobs = [Job("mix/shards", [WriteMix(plan=plan, output=output)], plan.shards)]
+    if held:
+        jobs.append(Job("mix/validation", [WriteValidation(folders=held, output=output)], len(held)))
+    index = WriteIndex(plan=plan, output=output, validation=tuple(sorted(held)))
+    return [*jobs, Job("mix/index", [index], 1)]

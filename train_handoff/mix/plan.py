@@ -1,0 +1,395 @@
+"""The mix: how many rows each domain gives, in which order, and the reader of the rows it wrote.
+
+Weights are shares of sampled tokens, as in Table 1 of the LLaMA paper (arXiv:2302.13971). Nothing here depends on
+how many rows are written: a longer mix begins with the shorter one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama_data.pipeline.core.errors import InputError, RecipeError
+from llama_data.pipeline.core.files import exists, join, list_files, read_bytes
+from llama_data.train_handoff.mix.order import Assignment, draw, integer_weights
+from llama_data.train_handoff.shards.file import Footer, Rows, Shard, read_footer, require_agreement
+
+MIX_FORMAT = 1
+LLAMA_WEIGHTS = {
+    "commoncrawl": 0.67,
+    "c4": 0.15,
+    "github": 0.045,
+    "wikipedia": 0.045,
+    "books": 0.045,
+    "arxiv": 0.025,
+    "stackexchange": 0.02,
+}
+LLAMA_EPOCHS = {
+    "commoncrawl": 1.10,
+    "c4": 1.06,
+    "github": 0.64,
+    "wikipedia": 2.45,
+    "books": 2.23,
+    "arxiv": 1.06,
+    "stackexchange": 1.03,
+}
+ROWS_PER_SHARD = 65536
+OPEN_SHARDS = 4
+
+Weights = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One token shard of a domain: ``name`` is its path below the tokens folder."""
+
+    path: str
+    name: str
+    rows: int
+    content_sha256: str
+
+
+@dataclass(frozen=True)
+class DomainShare:
+    """A domain in a mix. ``weight`` is a whole number; its share is weight / sum of weights."""
+
+    name: str
+    weight: int
+    share: float
+    sources: tuple[Source, ...]
+    max_epochs: float | None
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """First row of each source in the numbering of the domain's rows, and the total."""
+        return np.concatenate([[0], np.cumsum([source.rows for source in self.sources])]).astype(np.int64)
+
+    @property
+    def rows(self) -> int:
+        """Rows that the domain has."""
+        return int(self.starts[-1])
+
+
+@dataclass(frozen=True)
+class MixPlan:
+    """Which row of which shard is the k-th training row, for every k below ``rows``."""
+
+    domains: tuple[DomainShare, ...]
+    rows: int
+    seed: int
+    rows_per_shard: int
+    footer: Footer
+    assignment: Assignment
+    unused: tuple[str, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that a model is trained to predict on these rows."""
+        return self.rows * self.footer.seq_len
+
+    @property
+    def shards(self) -> int:
+        """Number of files that the mix is written to."""
+        return -(-self.rows // self.rows_per_shard)
+
+    @cached_property
+    def drawn(self) -> tuple[int, ...]:
+        """Rows drawn from each domain."""
+        return tuple(self.assignment.taken(self.rows))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 over what fixes the order of rows: shards, weights, seed; not over how many are drawn."""
+        sources = [
+            [domain.name, domain.weight, [[source.content_sha256, source.rows] for source in domain.sources]]
+            for domain in self.domains
+        ]
+        record = [MIX_FORMAT, self.seed, self.footer.agreement(), sources]
+        return sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+    def locate(self, start: int, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+        """For training rows from ``start`` on: domain index, source index in the domain, row in the source."""
+        domains, within = self.assignment.rows(start, count)
+        source, row = np.empty(count, np.int64), np.empty(count, np.int64)
+        for index, domain in enumerate(self.domains):
+            chosen = domains == index
+            if chosen.any():
+                place = draw(within[chosen], domain.rows, seed=self.seed, domain=domain.name)
+                found = np.searchsorted(domain.starts, place, side="right") - 1
+                source[chosen], row[chosen] = found, place - domain.starts[found]
+        return domains, source, row
+
+    def epochs(self) -> dict[str, float]:
+        """How often each domain is seen: rows drawn / rows it has."""
+        return {domain.name: drawn / domain.rows for domain, drawn in zip(self.domains, self.drawn, strict=True)}
+
+    def table(self) -> str:
+        """The plan beside LLaMA's Table 1, for a terminal."""
+        lines = [f"{'domain':<16}{'share':>8}{'paper':>8}{'rows':>14}{'tokens':>20}{'epochs':>9}{'paper':>7}"]
+        for domain, drawn in zip(self.domains, self.drawn, strict=True):
+            weight, epochs = LLAMA_WEIGHTS.get(domain.name), LLAMA_EPOCHS.get(domain.name)
+            lines.append(
+                f"{domain.name:<16}{domain.share:>8.2%}{'-' if weight is None else f'{weight:.1%}':>8}{drawn:>14,}"
+                f"{drawn * self.footer.seq_len:>20,}{drawn / domain.rows:>9.2f}"
+                f"{'-' if epochs is None else f'{epochs:.2f}':>7}"
+            )
+        lines.append(f"{'total':<16}{'':>16}{self.rows:>14,}{self.tokens:>20,}")
+        if self.unused:
+            lines.append(f"not in the mix (no weight): {', '.join(self.unused)}")
+        return "\n".join(lines)
+
+    def record(self) -> dict[str, Any]:
+        """The plan as it is written to mix.json."""
+        return {
+            "format": MIX_FORMAT,
+            "fingerprint": self.fingerprint,
+            "seed": self.seed,
+            "rows": self.rows,
+            "tokens": self.tokens,
+            "rows_per_shard": self.rows_per_shard,
+            **self.footer.agreement(),
+            "domains": [
+                {
+                    "name": domain.name,
+                    "share": domain.share,
+                    "weight": domain.weight,
+                    "rows": domain.rows,
+                    "drawn": drawn,
+                    "epochs": drawn / domain.rows,
+                    "max_epochs": domain.max_epochs,
+                    "paper_epochs": LLAMA_EPOCHS.get(domain.name),
+                    "sources": [
+                        {"name": source.name, "rows": source.rows, "content_sha256": source.content_sha256}
+                        for source in domain.sources
+                    ],
+                }
+                for domain, drawn in zip(self.domains, self.drawn, strict=True)
+            ],
+            "unused": list(self.unused),
+        }
+
+
+def normalised(weights: Weights, *, normalise: bool = False) -> dict[str, Fraction]:
+    """Weights above zero as exact fractions that sum to one.
+
+    Raises:
+        RecipeError: a weight is negative or not a number, all are zero, or they do not sum to one and
+            ``normalise`` was not asked for; the message shows what they would be normalised to.
+    """
+    try:
+        exact = {name: Fraction(Decimal(str(weight))) for name, weight in weights.items()}
+    except (ArithmeticError, ValueError):
+        raise RecipeError(f"weights: every weight must be a number, found {dict(weights)}") from None
+    wrong = [name for name, weight in exact.items() if weight < 0]
+    if wrong:
+        raise RecipeError(f"weights: {wrong[0]} is {weights[wrong[0]]}; a weight is a share between 0 and 1")
+    total = sum(exact.values(), Fraction(0))
+    if total == 0:
+        raise RecipeError("weights: all are zero or there is none; give at least one domain a share")
+    result = {name: weight / total for name, weight in exact.items() if weight}
+    if abs(total - 1) > Fraction(1, 10**6) and not normalise:
+        shares = ", ".join(f"{name}: {float(share):.6g}" for name, share in result.items())
+        raise RecipeError(
+            f"weights: they sum to {float(total):.6g}, not to 1; divided by their sum they are {{{shares}}}: "
+            "write those, or ask for weights to be normalised"
+        )
+    return result
+
+
+def find_sources(tokens: str, domain: str) -> list[tuple[Source, Footer]]:
+    """The training shards of a domain below the tokens folder, sorted by name; empty ones are left out."""
+    found = []
+    for path in list_files(join(tokens, domain), ".parquet"):
+        footer = read_footer(path)
+        if footer.split != "train" or footer.kind != "domain":
+            raise InputError(f"{path}: expected packed training rows, found a {footer.split} shard of a {footer.kind}")
+        if footer.rows:
+            name = f"{domain}/{path.rsplit('/', 1)[-1]}"
+            found.append((Source(path, name, footer.rows, footer.content_sha256), footer))
+    return found
+
+
+def plan_mix(
+    tokens_folder: str,
+    *,
+    weights: Weights,
+    present: Sequence[str],
+    tokens: int | None = None,
+    seed: int = 0,
+    max_epochs: Mapping[str, float | None] | float | None = 4.0,
+    rows_per_shard: int = ROWS_PER_SHARD,
+    normalise: bool = False,
+) -> MixPlan:
+    """Plan a mix of ``tokens`` trained tokens (None: as many as ``max_epochs`` allows) from RUN/tokens.
+
+    ``present``: the domains that have token shards. ``max_epochs``: the limit of each domain, or of all.
+
+    Raises:
+        RecipeError: weights are wrong (see ``normalised``), name a domain that is not there, or ask for more than
+            ``max_epochs`` of a domain; or fewer tokens than one row.
+        InputError: a domain has no rows, or shards do not agree in tokenizer, seq_len or policy.
+    """
+    shares = normalised(weights, normalise=normalise)
+    absent = [name for name in shares if name not in present]
+    if absent:
+        raise RecipeError(
+            f"weights: {', '.join(absent)}: no token shards below {tokens_folder}; tokenize it first, or take it out "
+            f"of the weights (there are: {', '.join(present) or 'none'})"
+        )
+    shards = {name: find_sources(tokens_folder, name) for name in shares}
+    for name, found in shards.items():
+        if not found:
+            raise InputError(f"{join(tokens_folder, name)}: there are no training rows; its documents are too few")
+    footer = require_agreement((source.path, footer) for found in shards.values() for source, footer in found)
+    limits = dict(max_epochs) if isinstance(max_epochs, Mapping) else dict.fromkeys(shares, max_epochs)
+    unused = tuple(name for name in present if name not in shares)
+    return make_plan(
+        shares,
+        {name: [source for source, _ in found] for name, found in shards.items()},
+        footer=footer,
+        rows=None if tokens is None else tokens // footer.seq_len,
+        seed=seed,
+        limits=limits,
+        rows_per_shard=rows_per_shard,
+        unused=unused,
+    )
+
+
+def make_plan(
+    shares: Mapping[str, Fraction],
+    sources: Mapping[str, Sequence[Source]],
+    *,
+    footer: Footer,
+    rows: int | None,
+    seed: int,
+    limits: Mapping[str, float | None],
+    rows_per_shard: int = ROWS_PER_SHARD,
+    unused: tuple[str, ...] = (),
+) -> MixPlan:
+    """The plan for known shards; ``plan_mix`` without reading any file. Raises RecipeError as it does."""
+    names = sorted(shares)
+    whole = integer_weights([shares[name] for name in names])
+    domains = tuple(
+        DomainShare(name, weight, float(shares[name]), tuple(sources[name]), limits.get(name))
+        for name, weight in zip(names, whole, strict=True)
+    )
+    if rows is None:
+        rows = _most_rows(domains, whole)
+    if rows < 1:
+        raise RecipeError(f"mix: fewer tokens than one row of {footer.seq_len}; ask for more")
+    plan = MixPlan(domains, rows, seed, rows_per_shard, footer, Assignment.plan(whole, rows, rows_per_shard), unused)
+    _check_epochs(plan)
+    return plan
+
+
+def _most_rows(domains: Sequence[DomainShare], whole: Sequence[int]) -> int:
+    """Rows that can be drawn, to within one a domain, before a domain reaches its ``max_epochs``."""
+    bounds = [
+        int((int(domain.rows * domain.max_epochs) - 1) * Fraction(sum(whole), weight))
+        for domain, weight in zip(domains, whole, strict=True)
+        if domain.max_epochs is not None
+    ]
+    if not bounds:
+        raise RecipeError("mix: without a number of tokens at least one domain needs max_epochs; give --tokens")
+    return min(bounds)
+
+
+def _check_epochs(plan: MixPlan) -> None:
+    problems = []
+    for domain, drawn in zip(plan.domains, plan.drawn, strict=True):
+        if domain.max_epochs is not None and drawn > domain.rows * domain.max_epochs:
+            problems.append(
+                f"{domain.name}: {drawn:,} rows of {domain.rows:,} are {drawn / domain.rows:.2f} epochs, "
+                f"more than its max_epochs of {domain.max_epochs:g}"
+            )
+    if problems:
+        raise RecipeError(
+            f"mix of {plan.tokens:,} tokens: {'; '.join(problems)}; ask for fewer tokens, lower its weight, "
+            "or raise max_epochs"
+        )
+
+
+class Mixture:
+    """The rows that a mix wrote, in training order: ``mixture[k]`` is row k as ``seq_len + 1`` ids.
+
+    Opens shards on demand and keeps a few open.
+
+    Raises:
+        InputError: there is no finished mix in the folder, a shard is missing, or one disagrees with mix.json.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        path = join(folder, "mix.json")
+        if not exists(path):
+            raise InputError(f"{path}: no such file; expected the folder of a finished mix (run `llama-data mix`)")
+        self.record: dict[str, Any] = json.loads(read_bytes(path))
+        if self.record.get("format") != MIX_FORMAT:
+            raise InputError(f"{path}: mix format {self.record.get('format')}; this version reads {MIX_FORMAT}")
+        self.rows: int = self.record["rows"]
+        self.rows_per_shard: int = self.record["rows_per_shard"]
+        self.fingerprint: str = self.record["fingerprint"]
+        self.domains: tuple[str, ...] = tuple(domain["name"] for domain in self.record["domains"])
+        self._open: OrderedDict[int, Shard] = OrderedDict()
+        self._codes: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
+        names = {shard["name"] for shard in self.record["shards"]}
+        missing = sorted(names - {path.rsplit("/", 1)[-1] for path in list_files(folder, ".parquet")})
+        if missing:
+            raise InputError(f"{join(folder, missing[0])}: {len(missing)} shard(s) of the mix are missing; mix again")
+
+    @property
+    def footer(self) -> Footer:
+        """The footer of the first shard; all agree in what the trainer has to check."""
+        return self.shard(0).footer
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getitem__(self, index: int) -> Rows:
+        if not 0 <= index < self.rows:
+            raise IndexError(f"{self.folder}: row {index} of {self.rows}")
+        return self.shard(index // self.rows_per_shard)[index % self.rows_per_shard]
+
+    def shard(self, number: int) -> Shard:
+        """One of the mix's shards, opened and compared with mix.json."""
+        if number in self._open:
+            self._open.move_to_end(number)
+            return self._open[number]
+        expected = self.record["shards"][number]
+        shard = Shard(join(self.folder, expected["name"]))
+        wrong = shard.footer.content_sha256 != expected["content_sha256"] or shard.rows != expected["rows"]
+        if wrong or any(self.record[name] != value for name, value in shard.footer.agreement().items()):
+            raise InputError(f"{shard.path}: its footer disagrees with mix.json: it belongs to another mix; mix again")
+        self._open[number] = shard
+        while len(self._open) > OPEN_SHARDS:
+            self._open.popitem(last=False)
+        return shard
+
+    def domain_of(self, index: int) -> int:
+        """Index in ``domains`` of the domain that row ``index`` comes from."""
+        return int(self.codes(index // self.rows_per_shard)[index % self.rows_per_shard])
+
+    def codes(self, number: int) -> NDArray[np.uint8]:
+        """For each row of one shard, the index in ``domains`` of its domain."""
+        if number not in self._codes:
+            column = self.shard(number).column("domain").combine_chunks().dictionary_encode()
+            column = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+            names = np.array([self.domains.index(name) for name in column.dictionary.to_pylist()], np.uint8)
+            self._codes[number] = names[column.indices.to_numpy()]
+            while len(self._codes) > OPEN_SHARDS:
+                self._codes.popitem(last=False)
+        return self._codes[number]
+
+    def validation(self) -> dict[str, Shard]:
+        """The validation rows of each domain that has any."""
+        return {name: Shard(join(self.folder, "validation", f"{name}.parquet")) for name in self.record["validation"]}

@@ -1,0 +1,117 @@
+"""Checks shards against everything that is known of them: each byte, the tokenizer, the list they belong to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+from llama_data.pipeline.core.errors import LlamaDataError
+from llama_data.pipeline.core.files import exists, join, list_files, open_binary, read_bytes
+from llama_data.train_handoff.shards.checked import check_value
+from llama_data.train_handoff.shards.file import Shard, document_starts
+
+# What parsing a damaged parquet footer or page can raise.
+DAMAGE = (pa.ArrowException, OSError, ValueError, TypeError, LookupError, OverflowError, MemoryError)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with a file, in one sentence."""
+
+    path: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}"
+
+
+def verify(
+    paths: Sequence[str], *, tokenizer_sha256: str | None = None, vocab_size: int | None = None
+) -> list[Problem]:
+    """Read every byte of the shards and check them, also against a tokenizer when its facts are given."""
+    problems = []
+    for path in paths:
+        problems += _verify_shard(path, tokenizer_sha256, vocab_size)
+    return problems
+
+
+def verify_folder(folder: str, *, tokenizer_sha256: str | None = None, vocab_size: int | None = None) -> list[Problem]:
+    """Check a folder against its mix.json or tokens.json (missing, surplus and foreign shards), and each shard."""
+    listed = next((join(folder, name) for name in ("mix.json", "tokens.json") if exists(join(folder, name))), None)
+    if listed is None:
+        return [Problem(folder, "no mix.json or tokens.json: the shards here were never finished, or it was lost")]
+    try:
+        record: dict[str, Any] = json.loads(read_bytes(listed))
+        expected = {shard["name"]: shard for shard in record["shards"]}
+    except (ValueError, KeyError, TypeError) as error:
+        return [Problem(listed, f"not readable: {error}")]
+    problems = []
+    present = {}
+    for below in ("", "validation"):
+        where = join(folder, below) if below else folder
+        for path in list_files(where, ".parquet"):
+            present[f"{below}/{path.rsplit('/', 1)[-1]}".lstrip("/")] = path
+    known = {*expected, *(f"validation/{name}.parquet" for name in record.get("validation", []))}
+    problems += [
+        Problem(join(folder, name), "missing: it is listed but not there") for name in sorted(known - set(present))
+    ]
+    problems += [Problem(present[name], "surplus: it is not listed") for name in sorted(set(present) - known)]
+    for name in sorted(known & set(present)):
+        problems += _verify_shard(present[name], tokenizer_sha256, vocab_size, expected.get(name))
+    return problems
+
+
+def _verify_shard(
+    path: str, tokenizer_sha256: str | None, vocab_size: int | None, expected: dict[str, Any] | None = None
+) -> list[Problem]:
+    found = []
+    damage = check_value(path)
+    if damage is not None:
+        found.append(Problem(path, damage))
+    try:
+        shard = Shard(path)
+        footer = shard.footer
+    except (LlamaDataError, *DAMAGE) as error:
+        return [*found, Problem(path, f"cannot be opened: {error}")]
+    if tokenizer_sha256 is not None and footer.tokenizer_sha256 != tokenizer_sha256:
+        found.append(Problem(path, f"made with tokenizer {footer.tokenizer_sha256[:12]}, not {tokenizer_sha256[:12]}"))
+    if vocab_size is not None and footer.vocab_size != vocab_size:
+        found.append(Problem(path, f"made for {footer.vocab_size} pieces, the tokenizer has {vocab_size}"))
+    if expected is not None and (footer.content_sha256, footer.rows) != (expected["content_sha256"], expected["rows"]):
+        found.append(Problem(path, "its rows are not those that were listed: it belongs to another run"))
+    return found + _verify_rows(shard)
+
+
+def _verify_rows(shard: Shard) -> list[Problem]:
+    footer, found, digest = shard.footer, [], sha256()
+    opened = True
+    for number in range(shard.groups):
+        rows = shard.group(number)
+        digest.update(np.ascontiguousarray(rows).data)
+        if rows.size and int(rows.max()) >= footer.vocab_size:
+            found.append(Problem(shard.path, f"row group {number}: id {int(rows.max())} of {footer.vocab_size} pieces"))
+        try:
+            with open_binary(shard.path) as stream:
+                reader = pq.ParquetFile(stream, page_checksum_verification=True)
+                table = reader.read_row_group(number, use_threads=False)
+                starts = table.column("doc_starts").combine_chunks()
+                first = table.column("origin_row").to_numpy() == 0 if footer.kind == "mix" else None
+        except DAMAGE as error:
+            found.append(Problem(shard.path, f"row group {number}: a page is damaged: {error}"))
+            opened = False
+            continue
+        opens = first if first is not None else np.arange(len(rows)) + number == 0
+        if not starts.equals(document_starts(rows, footer, opens)):
+            found.append(Problem(shard.path, f"row group {number}: doc_starts are not where documents begin"))
+    if digest.hexdigest() != footer.content_sha256:
+        found.append(Problem(shard.path, "the token ids are not those that were written (content hash)"))
+    if footer.rows != shard.rows and opened:
+        found.append(Problem(shard.path, f"{shard.rows} rows, but its footer says {footer.rows}"))
+    return found
