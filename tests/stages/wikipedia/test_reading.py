@@ -15,7 +15,8 @@ from llama_data.pipeline.core.document import Document, verdict
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import Split, list_inputs
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.wikipedia.dump.pieces import Dump, cut, inspect, label_dumps, stream
+from llama_data.stages.wikipedia.dump import stream
+from llama_data.stages.wikipedia.dump.pieces import Dump, cut, inspect, label_dumps
 from llama_data.stages.wikipedia.dump.stream import Block, read_range
 from llama_data.stages.wikipedia.reader import WikipediaReader, frame_pages
 
