@@ -61,7 +61,7 @@ def _rows(run: str, wanted: str, limit: int) -> Iterator[dict[str, Any]]:
 
 
 def _explain(run: str, row: dict[str, Any], full: bool) -> None:
-    from llama_data.pipeline.core.reasons import Reason
+    from llama_data.pipeline.core.reasons import sentence_of
 
     typer.echo(f"{row['id']}  ({row['source']}{', ' + row['url'] if row['url'] else ''})")
     if row["outcome"] == "kept":
@@ -70,8 +70,7 @@ def _explain(run: str, row: dict[str, Any], full: bool) -> None:
             f"{row['lines_out']:,} of {row['lines_in']:,} lines"
         )
     else:
-        reason = Reason[row["reason"]]
-        typer.echo(f"  {row['outcome']} by {row['step']}: {reason} — {reason.sentence}")
+        typer.echo(f"  {row['outcome']} by {row['step']}: {row['reason']} — {sentence_of(row['reason'], row['step'])}")
         if row["detail"]:
             typer.echo(f"  detail: {row['detail']}")
     shown = {"id", "domain", "source", "url", "outcome", "reason", "step", "detail", "_task"}
@@ -89,10 +88,9 @@ def _explain(run: str, row: dict[str, Any], full: bool) -> None:
 
 def _text(run: str, row: dict[str, Any]) -> str | None:
     """The kept or rejected text of a ledger row; None when it was not sampled."""
-    from llama_data.pipeline.core.files import exists, join, read_jsonl
+    from llama_data.pipeline.core.files import join, read_jsonl
+    from llama_data.pipeline.core.sink import documents_of_task
 
-    folder = "documents" if row["outcome"] == "kept" else "rejected"
-    path = join(run, folder, row["domain"], row["_task"] + ".jsonl.zst")
-    if not exists(path):
-        return None
-    return next((record["text"] for record in read_jsonl(path) if record["id"] == row["id"]), None)
+    folder = join(run, "documents" if row["outcome"] == "kept" else "rejected", row["domain"])
+    records = (record for path in documents_of_task(folder, row["_task"]) for record in read_jsonl(path))
+    return next((record["text"] for record in records if record["id"] == row["id"]), None)

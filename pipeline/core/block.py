@@ -1,41 +1,46 @@
-"""The contract of a stage's steps, over datatrove's ``PipelineStep``.
+"""The contract of steps, over datatrove's ``PipelineStep``.
 
-A document never disappears from the stream: a rule marks it, the sink writes it where it belongs and gives
-every one a row in the ledger. That is why rows in equal rows out, by construction.
+In a ``Job`` no document disappears: a rule marks it, every later rule passes it on, the sink writes it where it
+belongs and gives every one a row in the ledger. That is why rows in equal rows out, by construction. In a datatrove
+pipeline of somebody else the same steps do what datatrove's do: a document that is not kept goes no further, and the
+statistics count it by its reason.
+
+An exception in a rule costs its record, never the task; but what concerns all records (``LlamaDataError``: a model
+that does not fit; ``OSError``: a disk that is full, a store that does not answer) ends the task, which is run again.
 """
 
 from __future__ import annotations
 
-import gc
-import hashlib
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 
 from datatrove.pipeline.base import PipelineStep  # type: ignore[import-untyped]
+from datatrove.utils.logging import logger  # type: ignore[import-untyped]
 from datatrove.utils.stats import MetricStats  # type: ignore[import-untyped]
 
-from llama_data.pipeline.core.document import (
-    Document,
-    fail,
-    is_open,
-    new_document,
-    public_metadata,
-    reject,
-    verdict,
-)
-from llama_data.pipeline.core.errors import RecordError
-from llama_data.pipeline.core.files import JsonlWriter, Split, join
-from llama_data.pipeline.core.job import RunContext
-from llama_data.pipeline.core.ledger import CHARS_IN, LINES_IN, LedgerWriter, count_lines
+from llama_data.pipeline.core.document import Document, fail, is_open, new_document, reject
+from llama_data.pipeline.core.errors import LlamaDataError, RecordError
+from llama_data.pipeline.core.files import Split
+from llama_data.pipeline.core.ledger import count_lines
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.pipeline.core.utf8_document import utf8_of
+
+BATCH_BYTES = 1 << 19
+BATCH_DOCUMENTS = 1024
+_ENDS_THE_TASK = (LlamaDataError, OSError, MemoryError)
 
 
 class Step(PipelineStep):  # type: ignore[misc]
-    """A step of ours: a plain name, counted by datatrove's statistics."""
+    """A step of ours: a plain name, counted by datatrove's statistics.
+
+    ``splits``: the input that the step reads by itself. ``accountable``: whether documents that are not kept travel
+    on, marked; a ``Job`` sets it for all its steps.
+    """
 
     type = "llama-data"
+    splits: tuple[Split, ...] = ()
+    accountable = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,6 +52,10 @@ class Step(PipelineStep):  # type: ignore[misc]
         """Add to the statistics as many documents for each label: the same as ``stat_update`` for each of them."""
         for label, n in counts.items():
             self.stats[label] += MetricStats(total=n, n=n, mean=1.0, min=1, max=1)
+
+    def travels(self, doc: Document) -> bool:
+        """True when the step passes the document on: it is open, or every record is accounted for."""
+        return self.accountable or is_open(doc)
 
 
 class Reader(Step):
@@ -63,6 +72,10 @@ class Reader(Step):
     def read(self, split: Split) -> Iterator[Document]:
         """Yield a document for every record of the split, damaged ones as ``self.failed(...)``."""
 
+    def task_splits(self, rank: int, world_size: int) -> Sequence[Split]:
+        """The splits that task ``rank`` of ``world_size`` reads."""
+        return self.splits[rank::world_size]
+
     def failed(self, split: Split, *, key: str | int, reason: Reason, detail: str = "") -> Document:
         """The document of a record that cannot be read; ``key`` is its offset or name in the file."""
         source = f"{split.name}#{key}"
@@ -74,84 +87,114 @@ class Reader(Step):
         """Yield the documents of this task's splits, with the length of the text as it was read."""
         if data:
             yield from data
-        for split in self.splits[rank::world_size]:
+        for split in self.task_splits(rank, world_size):
+            for doc in self._read(split):
+                if doc.chars_in is None:
+                    doc.chars_in = len(doc.text)
+                if doc.lines_in is None:
+                    doc.lines_in = count_lines(doc.text)
+                if self.travels(doc):
+                    yield doc
+
+    def _read(self, split: Split) -> Iterator[Document]:
+        """``read``; what breaks the reader costs what follows in the split, and is a row."""
+        records = 0
+        try:
             for doc in self.read(split):
-                if CHARS_IN not in doc.metadata:
-                    doc.metadata[CHARS_IN] = len(doc.text)
-                if LINES_IN not in doc.metadata:
-                    doc.metadata[LINES_IN] = count_lines(doc.text)
+                records += 1
                 yield doc
+        except _ENDS_THE_TASK:
+            raise
+        except Exception as error:
+            logger.opt(exception=True).error(f"{self.name}: {split.name} after {records} records")
+            detail = f"after {records} records: {describe(error)}; what follows was not read"
+            yield self.failed(split, key=f"after-{records}", reason=Reason.broken_reader, detail=detail)
 
 
 class Rule(Step):
     """One decision about a document; may also edit its text and metadata."""
 
     @abstractmethod
-    def judge(self, doc: Document) -> Reason | None:
-        """Return why the document is rejected, or None to keep it."""
+    def judge(self, doc: Document) -> Reason | str | None:
+        """Return why the document is rejected (a ``Reason``, or a lower-case noun of your own), or None to keep it."""
 
     def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
-        """Judge the documents that are still open and pass every one on."""
+        """Judge the documents that are still open."""
         reasons: Counter[str] = Counter()
         for doc in data:
             if is_open(doc):
-                try:
-                    reason = self.judge(doc)
-                except RecordError as error:
-                    fail(doc, error.reason, self.name, error.detail)
-                else:
-                    if reason is not None:
-                        reject(doc, reason, self.name)
-                        reasons[str(reason)] += 1
-            yield doc
+                self.settle(doc, reasons)
+            if self.travels(doc):
+                yield doc
+        self.count(reasons)
+
+    def settle(self, doc: Document, reasons: Counter[str]) -> None:
+        """Judge one open document, mark it when it is not kept, and count why."""
+        try:
+            reason = self.judge(doc)
+        except _ENDS_THE_TASK:
+            raise
+        except RecordError as error:
+            fail(doc, error.reason, self.name, error.detail)
+        except Exception as error:
+            logger.opt(exception=True).error(f"{self.name}: {doc.id}")
+            fail(doc, Reason.broken_step, self.name, describe(error))
+            reasons[str(Reason.broken_step)] += 1
+        else:
+            if reason is not None:
+                reject(doc, reason, self.name)
+                reasons[str(reason)] += 1
+
+
+class BatchRule(Rule):
+    """A ``Rule`` that judges many documents in one call (``judge_all``), for models that are faster that way.
+
+    The order of the documents stays. When ``judge_all`` breaks on a batch, its documents are judged one by one.
+    """
+
+    @abstractmethod
+    def judge_all(self, docs: Sequence[Document]) -> Sequence[Reason | str | None]:
+        """For each document why it is rejected, or None to keep it."""
+
+    def judge(self, doc: Document) -> Reason | str | None:
+        """Return why the document is rejected, or None to keep it."""
+        return self.judge_all([doc])[0]
+
+    def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Judge the open documents batch by batch."""
+        docs: list[Document] = []
+        opened: list[Document] = []
+        size = 0
+        for doc in data:
+            docs.append(doc)
+            if is_open(doc):
+                opened.append(doc)
+                size += len(utf8_of(doc))
+            if size >= BATCH_BYTES or len(docs) >= BATCH_DOCUMENTS:
+                self._settle_all(opened)
+                yield from filter(self.travels, docs)
+                docs, opened, size = [], [], 0
+        self._settle_all(opened)
+        yield from filter(self.travels, docs)
+
+    def _settle_all(self, opened: list[Document]) -> None:
+        """Judge open documents and mark those that go."""
+        reasons: Counter[str] = Counter()
+        try:
+            found = self.judge_all(opened) if opened else ()
+        except _ENDS_THE_TASK:
+            raise
+        except Exception:
+            for doc in opened:
+                self.settle(doc, reasons)
+        else:
+            for doc, reason in zip(opened, found, strict=True):
+                if reason is not None:
+                    reject(doc, reason, self.name)
+                    reasons[str(reason)] += 1
         self.count(reasons)
 
 
-@contextmanager
-def _few_collections() -> Iterator[None]:
-    """Look for garbage in cycles a hundred times more rarely: documents make none, and every search walks the heap."""
-    before = gc.get_threshold()
-    gc.set_threshold(100 * before[0], *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
-class Sink(Step):
-    """The end of every domain's last job: documents, ledger, and a seeded sample of the rejected texts."""
-
-    name = "write"
-
-    def __init__(self, *, run: RunContext, domain: str, columns: Mapping[str, str] | None = None) -> None:
-        super().__init__()
-        self.context = run
-        self.domain = domain
-        self.columns = dict(columns or {})
-
-    def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
-        """Write this task's three files. Yields nothing."""
-        context, name = self.context, f"{rank:05d}"
-        outcomes: Counter[str] = Counter()
-        with (
-            _few_collections(),
-            JsonlWriter(join(context.documents(self.domain), name + ".jsonl.zst")) as documents,
-            JsonlWriter(join(context.rejected(self.domain), name + ".jsonl.zst")) as rejected,
-            LedgerWriter(join(context.ledger(self.domain), name + ".parquet"), self.columns) as ledger,
-        ):
-            for doc in data:
-                ledger.add(doc)
-                found = verdict(doc)
-                outcomes["kept" if found is None else str(found.outcome)] += 1
-                if found is None:
-                    documents.write({"id": doc.id, "text": doc.text, "metadata": public_metadata(doc)})
-                elif self._sampled(doc.id):
-                    metadata = {**public_metadata(doc), "reason": str(found.reason), "step": found.step}
-                    rejected.write({"id": doc.id, "text": doc.text, "metadata": metadata})
-        self.count(outcomes)
-        yield from ()
-
-    def _sampled(self, id: str) -> bool:
-        """True for the share of ids that the recipe keeps, chosen by a hash of seed and id."""
-        digest = hashlib.blake2b(f"{self.context.seed}:{id}".encode("utf-8", "surrogatepass"), digest_size=8)
-        return int.from_bytes(digest.digest(), "little") < self.context.rejected_sample * 2**64
+def describe(error: BaseException) -> str:
+    """An exception on one line: its type and what it says, at most 500 characters."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]

@@ -7,18 +7,24 @@ from dataclasses import dataclass, field
 
 from datatrove.pipeline.base import PipelineStep  # type: ignore[import-untyped]
 
+from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.files import join
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """Where a run reads and writes. ``rejected_sample`` is the share (0..1) of rejected texts that are kept."""
+    """Where a run reads and writes.
+
+    ``rejected_sample``: the share (0..1) of rejected texts that are kept. ``documents_per_file``: most documents in a
+    file; None: a task's documents are one file.
+    """
 
     input: str
     output: str
     seed: int = 0
     rejected_sample: float = 1.0
     models_dir: str | None = None
+    documents_per_file: int | None = None
 
     def documents(self, domain: str) -> str:
         """Folder of the cleaned documents."""
@@ -39,7 +45,10 @@ class RunContext:
 
 @dataclass(frozen=True)
 class Job:
-    """One datatrove pipeline. ``tasks`` follows from the input and the settings, never from the workers."""
+    """One datatrove pipeline, in which every record is accounted for.
+
+    ``tasks`` follows from the input and the settings, never from the workers.
+    """
 
     name: str
     steps: Sequence[PipelineStep] = field(repr=False)
@@ -48,3 +57,6 @@ class Job:
     def __post_init__(self) -> None:
         if self.tasks < 1:
             raise ValueError(f"job {self.name}: tasks must be at least 1, not {self.tasks}")
+        for step in self.steps:
+            if isinstance(step, Step):
+                step.accountable = True

@@ -11,9 +11,6 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from llama_data.pipeline.core.document import Document, Outcome, verdict
 from llama_data.pipeline.core.files import atomic_write, read_bytes
 
-CHARS_IN = "_chars_in"
-LINES_IN = "_lines_in"
-
 COLUMNS: dict[str, str] = {
     "id": "string",
     "domain": "string",
@@ -45,15 +42,14 @@ def schema(extra: Mapping[str, str]) -> pa.Schema:
     return pa.schema([pa.field(name, pa.type_for_alias(kind)) for name, kind in types.items()])
 
 
-def row(doc: Document, extra: Iterable[tuple[str, str]] = ()) -> tuple[Any, ...]:
+def row(doc: Document, extra: Iterable[str] = ()) -> tuple[Any, ...]:
     """The ledger row of a document that has come to its end, in the order of COLUMNS and the domain's own.
 
-    ``extra``: keys of the metadata, each with the one that is taken where it is absent. Lengths are characters and
+    ``extra``: the domain's columns; their values stand in the metadata or in the notes. Lengths are characters and
     lines.
     """
     found = verdict(doc)
-    metadata = doc.metadata
-    get = metadata.get
+    get, noted = doc.metadata.get, doc.notes.get
     kept = found is None
     return (
         doc.id,
@@ -61,15 +57,15 @@ def row(doc: Document, extra: Iterable[tuple[str, str]] = ()) -> tuple[Any, ...]
         get("source"),
         get("url"),
         *((_KEPT, None, None, None) if found is None else (*found[:3], found.detail or None)),
-        get(CHARS_IN, 0),
+        doc.chars_in or 0,
         len(doc.text) if kept else 0,
-        get(LINES_IN, 0),
+        doc.lines_in or 0,
         count_lines(doc.text) if kept else 0,
         get("language"),
         get("language_score"),
         get("perplexity"),
         get("reference_score"),
-        *[get(name, get(private)) for name, private in extra],
+        *[get(name, noted(name)) for name in extra],
     )
 
 
@@ -86,7 +82,7 @@ class LedgerWriter:
     def __init__(self, path: str, extra: Mapping[str, str]) -> None:
         self.path = path
         self.schema = schema(extra)
-        self._extra = [(name, "_" + name) for name in extra]
+        self._extra = tuple(extra)
         self._rows: list[tuple[Any, ...]] = []
 
     def __enter__(self) -> LedgerWriter:

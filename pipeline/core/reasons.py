@@ -32,6 +32,8 @@ class Reason(StrEnum):
         "unsafe_archive",
         "The archive goes past the limits on size, ratio, members, depth or paths.",
     )
+    broken_reader = "broken_reader", "The reader broke at this place; what follows in the file was not read."
+    broken_step = "broken_step", "A step broke on the record; its detail and the task's log say how."
     too_complex = "too_complex", "Processing the record would exceed the limits on depth, size or growth."
 
     # any domain
@@ -56,6 +58,10 @@ class Reason(StrEnum):
     javascript_page = "javascript_page", "The page mentions javascript, and the chosen rules drop such pages."
     too_few_sentences = "too_few_sentences", "Too few sentences are left of the page."
     bad_word = "bad_word", "The page contains an entry of the list of bad words."
+
+    # any source
+    duplicate_document = "duplicate_document", "Another document with the same text is kept."
+    row_not_chosen = "row_not_chosen", "The row is of a kind that the recipe does not take."
 
     # github
     licence_not_chosen = "licence_not_chosen", "The repository's licence is not one that the recipe keeps."
@@ -92,3 +98,8 @@ class Reason(StrEnum):
     orphan_answer = "orphan_answer", "The answer's question is not in the dump."
     unanswered = "unanswered", "The question has no answer."
     duplicate_post = "duplicate_post", "A post with the same number was already read from this site."
+
+
+def sentence_of(reason: str, step: str) -> str:
+    """What a code of the ledger says to a person; the codes of steps from outside say no more than themselves."""
+    return Reason[reason].sentence if reason in Reason.__members__ else f"So says the step {step}, which is not ours."

@@ -29,8 +29,8 @@ class LineBlock(NamedTuple):
         return b"\n".join([self.data[start:end] for start, end in bounds])
 
 
-class Utf8Document(Document):  # type: ignore[misc]
-    """datatrove's Document over bytes: kernels take ``utf8``, everybody else ``text``; setting one sets the other.
+class Utf8Document(Document):
+    """A document over bytes: kernels take ``utf8``, everybody else ``text``; setting one sets the other.
 
     Until its text is set, a document may be a text of a ``LineBlock`` that it shares with its neighbours, so that
     a step which only wants some of the lines need not copy the others.
@@ -47,7 +47,7 @@ class Utf8Document(Document):  # type: ignore[misc]
         utf8: bytes | None = None,
         lines: tuple[LineBlock, int] | None = None,
     ) -> None:
-        super().__init__("", id, [], metadata)
+        super().__init__(id=id, metadata=metadata)
         self._utf8 = utf8
         self._text: str | None = None
         self._characters: int | None = characters

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from llama_data.pipeline.core.block import Sink
 from llama_data.pipeline.core.files import list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
+from llama_data.pipeline.core.sink import Sink
 from llama_data.stages.arxiv.archive import Limits, cut
 from llama_data.stages.arxiv.reader import ArxivReader
 from llama_data.stages.arxiv.rules import CutToBody, InlineAndExpand

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from llama_data.pipeline.core.block import Reader
-from llama_data.pipeline.core.document import Document, new_document, reject
+from llama_data.pipeline.core.document import Document, make_document, reject
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import Split
-from llama_data.pipeline.core.ledger import CHARS_IN, LINES_IN, count_lines
+from llama_data.pipeline.core.ledger import count_lines
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.arxiv.archive import Limits, Member, Source, read_members, unpack
 from llama_data.stages.arxiv.project import Project, looks_like_tex
@@ -28,6 +28,13 @@ def parse_id(name: str) -> tuple[str, str] | None:
         return stem, found[1]
     found = _OLD_ID.match(stem)
     return (f"{found[1]}/{found[2]}{found[3]}", found[2]) if found is not None else None
+
+
+class Paper(Document):
+    """A paper's archive. ``project``: its files, with the verbatim passages that are masked while it is cleaned."""
+
+    __slots__ = ("project",)
+    project: Project
 
 
 class ArxivReader(Reader):
@@ -62,10 +69,11 @@ class ArxivReader(Reader):
                 continue
             yield doc
 
-    def _new(self, split: Split, member: Member) -> Document:
+    def _new(self, split: Split, member: Member) -> Paper:
         known = parse_id(member.name)
         key = known[0] if known else f"{split.name}#{member.offset}"
-        return new_document(
+        return make_document(
+            Paper,
             domain=self.domain,
             id=f"{self.domain}/{key}",
             text="",
@@ -75,7 +83,7 @@ class ArxivReader(Reader):
             yymm=known[1] if known else None,
         )
 
-    def _fill(self, doc: Document, source: Source) -> None:
+    def _fill(self, doc: Paper, source: Source) -> None:
         """Put the paper's text into the document, or reject it. Raises RecordError when it is no text at all."""
         if source.single and _is_binary(source.files[""]):
             if not source.files[""].lower().lstrip().startswith(_NOT_TEX):
@@ -85,9 +93,9 @@ class ArxivReader(Reader):
         project = Project(files=source.files)
         names = project.tex_names
         doc.text = "\n".join(project.raw(name) for name in names)
-        doc.metadata[CHARS_IN] = sum(len(project.raw(name)) for name in names)
-        doc.metadata[LINES_IN] = sum(count_lines(project.raw(name)) for name in names)
-        doc.metadata["_project"] = project
+        doc.chars_in = sum(len(project.raw(name)) for name in names)
+        doc.lines_in = sum(count_lines(project.raw(name)) for name in names)
+        doc.project = project
         if source.skipped:
             doc.metadata["skipped_members"] = source.skipped
         if not names or not any(looks_like_tex(project.raw(name)) for name in names):

@@ -7,7 +7,7 @@ from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.arxiv import cuts
 from llama_data.stages.arxiv.expand import expand
-from llama_data.stages.arxiv.project import Project
+from llama_data.stages.arxiv.reader import Paper
 
 
 class InlineAndExpand(Rule):
@@ -26,7 +26,7 @@ class InlineAndExpand(Rule):
 
     def judge(self, doc: Document) -> Reason | None:
         """Return why the paper has no body. Raises RecordError past the limits on inlined files."""
-        project: Project = doc.metadata["_project"]
+        project = Paper.of(doc).project
         main = project.main()
         if main is None:
             return Reason.no_tex
@@ -42,8 +42,6 @@ class InlineAndExpand(Rule):
         if not result.text.strip():
             return Reason.no_body
         doc.text = result.text
-        doc.metadata["_masks"] = project.masks
-        del doc.metadata["_project"]
         return None
 
 
@@ -79,5 +77,5 @@ class CutToBody(Rule):
         if self.keep_abstract:
             text = cuts.abstract(doc.text[: front.start]) + text
         doc.metadata["body_from"] = front.found_by
-        doc.text = doc.metadata["_masks"].restore(text)
+        doc.text = Paper.of(doc).project.masks.restore(text)
         return None

@@ -6,10 +6,10 @@ from math import ceil
 
 from pydantic import Field
 
-from llama_data.pipeline.core.block import Sink
 from llama_data.pipeline.core.files import join, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
+from llama_data.pipeline.core.sink import Sink
 from llama_data.stages.books.overlap import Measure
 from llama_data.stages.books.reader import BookReader
 from llama_data.stages.books.rules import ComparePairs, DropDuplicates, StripGutenberg, WriteSets

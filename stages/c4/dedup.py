@@ -10,25 +10,18 @@ A page is known by its number: task << 32 | position of its record in the task.
 from __future__ import annotations
 
 import hashlib
-from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llama_data.pipeline.core.block import Rule, Step
+from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.document import Document, verdict
-from llama_data.pipeline.core.exchange import (
-    HASH_GROUPS,
-    hash_groups,
-    partition_range,
-    read_groups,
-    write_groups,
-)
-from llama_data.pipeline.core.files import join
+from llama_data.pipeline.core.exchange import DecidedRule, Exchange, first_of_each
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.c4.rules import CleanPage, has_sentences, url_key
+from llama_data.stages.c4.address import url_key
+from llama_data.stages.steps.c4_rules import CleanPage, has_sentences
 
 URL = np.dtype([("hash", "<u8"), ("time", "<i8"), ("page", "<u8")])
 LINE = np.dtype([("hash", "<u8"), ("rank", "<u8"), ("page", "<u8"), ("line", "<u4")])
@@ -80,15 +73,8 @@ class WriteHashes(Step):
                     lines.append((line_hash(line), rank_of_page, page, number))
         for kind, rows, dtype in (("urls", urls, URL), ("lines", lines, LINE)):
             records = np.array(rows, dtype)
-            path = join(self.work, kind, f"{rank:05d}.bin")
-            write_groups(path, hash_groups(records["hash"]), HASH_GROUPS, records)
+            Exchange(self.work, kind, dtype).put(rank, records["hash"], records)
         yield from ()
-
-
-def _first_of_each(sorted_hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    first = np.ones(len(sorted_hashes), bool)
-    first[1:] = sorted_hashes[1:] != sorted_hashes[:-1]
-    return first
 
 
 class _Partition(Step):
@@ -100,13 +86,8 @@ class _Partition(Step):
         self.tasks = tasks
         self.parts = parts
 
-    def _read(self, kind: str, dtype: np.dtype[Any], task: int, part: int) -> NDArray[Any]:
-        first, last = partition_range(part, self.parts)
-        return read_groups(join(self.work, kind, f"{task:05d}.bin"), dtype, HASH_GROUPS, first, last)
-
     def _write(self, kind: str, part: int, pages: NDArray[np.uint64], records: NDArray[Any]) -> None:
-        path = join(self.work, kind, f"{part:05d}.bin")
-        write_groups(path, (pages >> _TASK).astype(np.int64), self.tasks, records)
+        Exchange(self.work, kind, records.dtype).give_back(part, pages >> _TASK, self.tasks, records)
 
 
 class FindOlderCopies(_Partition):
@@ -116,9 +97,9 @@ class FindOlderCopies(_Partition):
 
     def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write the losing pages of this range of addresses. Yields nothing."""
-        urls = np.concatenate([self._read("urls", URL, task, rank) for task in range(self.tasks)])
+        urls = Exchange(self.work, "urls", URL).take_all(self.tasks, rank, self.parts)
         urls = urls[np.lexsort((urls["page"], -urls["time"], urls["hash"]))]
-        losers = np.sort(urls["page"][~_first_of_each(urls["hash"])])
+        losers = np.sort(urls["page"][~first_of_each(urls["hash"])])
         self._write("older", rank, losers, losers.astype(np.uint32).view(PAGE))
         yield from ()
 
@@ -132,12 +113,12 @@ class FindRepeatedLines(_Partition):
         """Write the lines of this range of hashes that go. Yields nothing."""
         kept = []
         for task in range(self.tasks):
-            lines = self._read("lines", LINE, task, rank)
-            older = read_task(self.work, "older", PAGE, task, self.tasks, self.parts)["page"]
+            lines = Exchange(self.work, "lines", LINE).take(task, rank, self.parts)
+            older = Exchange(self.work, "older", PAGE).take_back(task, self.tasks, self.parts)["page"]
             kept.append(lines[~np.isin(lines["page"].astype(np.uint32), older)])
         lines = np.concatenate(kept)
         lines = lines[np.lexsort((lines["line"], lines["page"], ~lines["rank"], lines["hash"]))]
-        gone = lines[~_first_of_each(lines["hash"])]
+        gone = lines[~first_of_each(lines["hash"])]
         gone = gone[np.lexsort((gone["line"], gone["page"]))]
         records = np.empty(len(gone), PAGE_LINE)
         records["page"] = gone["page"].astype(np.uint32)
@@ -146,35 +127,13 @@ class FindRepeatedLines(_Partition):
         yield from ()
 
 
-def read_task(work: str, kind: str, dtype: np.dtype[Any], task: int, tasks: int, parts: int) -> NDArray[Any]:
-    """What the partitions decided about the pages of one task."""
-    paths = [join(work, kind, f"{part:05d}.bin") for part in range(parts)]
-    return np.concatenate([read_groups(path, dtype, tasks, task, task + 1) for path in paths])
-
-
-class _Decided(Rule):
+class _Decided(DecidedRule):
     """A rule that knows the decisions of an earlier job about the pages of its task."""
 
     def __init__(self, *, work: str, parts: int) -> None:
         super().__init__()
         self.work = work
         self.parts = parts
-        self.position = -1
-
-    @abstractmethod
-    def load(self, rank: int, world_size: int) -> None:
-        """Read the decisions for this task."""
-
-    def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
-        """Judge the documents, counting every one that passes."""
-        self.load(rank, world_size)
-        self.position = -1
-        yield from super().run(self._counted(data), rank, world_size)
-
-    def _counted(self, data: Iterable[Document]) -> Iterator[Document]:
-        for doc in data:
-            self.position += 1
-            yield doc
 
 
 class DropOlderCopies(_Decided):
@@ -184,12 +143,12 @@ class DropOlderCopies(_Decided):
 
     def load(self, rank: int, world_size: int) -> None:
         """Read the losing pages of this task."""
-        pages = read_task(self.work, "older", PAGE, rank, world_size, self.parts)["page"]
+        pages = Exchange(self.work, "older", PAGE).take_back(rank, world_size, self.parts)["page"]
         self._older = set(pages.tolist())
 
     def judge(self, doc: Document) -> Reason | None:
         """Return the reason when the page lost."""
-        return Reason.older_copy if self.position in self._older else None
+        return Reason.older_copy if self.place in self._older else None
 
 
 class DropRepeatedLines(_Decided):
@@ -203,7 +162,7 @@ class DropRepeatedLines(_Decided):
 
     def load(self, rank: int, world_size: int) -> None:
         """Read the lines of this task that go."""
-        records = read_task(self.work, "repeated", PAGE_LINE, rank, world_size, self.parts)
+        records = Exchange(self.work, "repeated", PAGE_LINE).take_back(rank, world_size, self.parts)
         records = records[np.argsort(records["page"], kind="stable")]
         self._lines = records["line"]
         pages, starts = np.unique(records["page"], return_index=True)
@@ -212,7 +171,7 @@ class DropRepeatedLines(_Decided):
 
     def judge(self, doc: Document) -> Reason | None:
         """Cut the lines out, or return why the page goes."""
-        found = self._ranges.get(self.position)
+        found = self._ranges.get(self.place)
         if found is None:
             return None
         gone = set(self._lines[found[0] : found[1]].tolist())

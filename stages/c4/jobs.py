@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
-from llama_data.pipeline.core.block import Rule, Sink
-from llama_data.pipeline.core.exchange import HASH_GROUPS
-from llama_data.pipeline.core.files import Split, list_inputs
+from llama_data.pipeline.core.exchange import partitions
+from llama_data.pipeline.core.files import list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.c4.dedup import (
@@ -19,18 +16,15 @@ from llama_data.stages.c4.dedup import (
     WriteHashes,
 )
 from llama_data.stages.c4.reader import C4Reader
-from llama_data.stages.c4.rules import (
-    MAX_CHARACTERS,
-    BadWords,
-    ChosenLanguage,
-    CleanPage,
-    EmptyText,
-    PageLimit,
-)
-from llama_data.stages.steps.kernels.c4_constants import PRESETS, LineRules
-from llama_data.stages.steps.model_files import model_path
+from llama_data.stages.steps import bad_words, c4_rules, language
+from llama_data.stages.steps.c4_rules import MAX_CHARACTERS
+from llama_data.stages.steps.contract import Built, Pass, StepContext, chain
+from llama_data.stages.steps.kernels.c4_constants import PRESETS
+from llama_data.stages.steps.length import EmptyText
 
 DOMAIN = "c4"
+# Stored bytes of input for a byte of records: the hashes of lines and addresses come to a tenth of the pages.
+RATIO = 8
 _COLUMNS = {"timestamp": "string", "removed_lines": "int64"}
 
 
@@ -45,7 +39,7 @@ class Settings(DomainSettings):
 
     inputs: tuple[str, ...] = ("**/*.json.gz", "**/*.jsonl", "**/*.jsonl.gz", "**/*.jsonl.zst")
     rebuild: bool = False
-    rules: Literal["tfds", "datatrove", "dolma"] = "tfds"
+    rules: c4_rules.System = "tfds"
     max_characters: int | None = Field(default=MAX_CHARACTERS, gt=0)
     newest_page: bool = True
     line_dedup: bool = True
@@ -54,58 +48,58 @@ class Settings(DomainSettings):
     min_language_score: float = Field(default=0.5, ge=0, le=1)
     bad_words: str | None = None
 
-    @property
-    def line_rules(self) -> LineRules:
-        """The constants that ``rules`` names."""
-        return PRESETS[self.rules]
-
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
     """The jobs of the domain, one task a file. Raises InputError when there is no input."""
     splits = list_inputs(run.input, settings.inputs)
-    return _rebuild(settings, run, splits) if settings.rebuild else [_released(run, splits)]
-
-
-def _released(run: RunContext, splits: list[Split]) -> Job:
-    steps = [
-        C4Reader(splits=splits, language="en"),
-        EmptyText(),
-        Sink(run=run, domain=DOMAIN, columns=_COLUMNS),
-    ]
-    return Job(f"{DOMAIN}/documents", steps, len(splits))
-
-
-def partitions(splits: list[Split], max_task_bytes: int) -> int:
-    """Ranges of hashes: as many as keep a task under about a gigabyte, for hashes come to a tenth of the input."""
-    total = sum(split.size for split in splits)
-    return min(HASH_GROUPS, 1 + total // (8 * max_task_bytes))
-
-
-def _rebuild(settings: Settings, run: RunContext, splits: list[Split]) -> list[Job]:
-    tasks, parts = len(splits), partitions(splits, settings.max_task_bytes)
-    work = run.work(DOMAIN)
-    read = C4Reader(splits=splits)
-    limit = [] if settings.max_characters is None else [PageLimit(maximum=settings.max_characters)]
-    clean = CleanPage(rules=settings.line_rules)
-    last: list[Rule] = []
-    if settings.language is not None:
-        model = model_path(settings.language_model, run.models_dir)
-        last.append(ChosenLanguage(model=model, language=settings.language, minimum=settings.min_language_score))
-    if settings.bad_words is not None:
-        last.append(BadWords(path=settings.bad_words))
-    sink = Sink(run=run, domain=DOMAIN, columns=_COLUMNS)
-    older = [DropOlderCopies(work=work, parts=parts)] if settings.newest_page else []
-    repeated = (
-        [DropRepeatedLines(work=work, parts=parts, min_sentences=settings.line_rules.min_sentences)]
-        if settings.line_dedup
-        else []
+    context = StepContext(
+        run=run,
+        domain=DOMAIN,
+        sizes=tuple(split.size for split in splits),
+        task_bytes=settings.max_task_bytes,
+        work=run.work(DOMAIN),
     )
-    made = []
-    if older or repeated:
-        hashes = WriteHashes(work=work, newest_page=settings.newest_page)
-        made = [
-            Job(f"{DOMAIN}/hashes", [read, *limit, clean, hashes], tasks),
-            Job(f"{DOMAIN}/older_copies", [FindOlderCopies(work=work, tasks=tasks, parts=parts)], parts),
-            Job(f"{DOMAIN}/repeated_lines", [FindRepeatedLines(work=work, tasks=tasks, parts=parts)], parts),
-        ]
-    return [*made, Job(f"{DOMAIN}/documents", [read, *limit, *older, clean, *repeated, *last, sink], tasks)]
+    if not settings.rebuild:
+        released = C4Reader(splits=splits, language="en")
+        return chain(context, [released, EmptyText()], [], columns=_COLUMNS)
+    return chain(context, [C4Reader(splits=splits)], _rebuild(settings, context), columns=_COLUMNS)
+
+
+def _rebuild(settings: Settings, context: StepContext) -> list[Built]:
+    """The recipe's steps: limit, newest page of an address, line rules, line dedup, language, bad words."""
+    lines = c4_rules.Settings(rules=settings.rules, max_characters=settings.max_characters).build(context)
+    *limit, clean = lines.rules
+    parts = partitions(context.stored, RATIO, settings.max_task_bytes)
+    work, tasks = context.work, context.tasks
+    older = [DropOlderCopies(work=work, parts=parts)] if settings.newest_page else []
+    steps = [Built(rules=limit)]
+    if settings.newest_page or settings.line_dedup:
+        # Both decisions come from one look at the pages, which the line rules have cleaned: of each address's copies
+        # one is chosen among all pages, and lines are compared among the chosen.
+        steps.append(
+            Built(
+                passes=[
+                    Pass("hashes", [clean, WriteHashes(work=work, newest_page=settings.newest_page)]),
+                    Pass("older_copies", [FindOlderCopies(work=work, tasks=tasks, parts=parts)], parts),
+                    Pass("repeated_lines", [FindRepeatedLines(work=work, tasks=tasks, parts=parts)], parts),
+                ],
+                rules=older,
+            )
+        )
+    steps.append(Built(rules=[clean]))
+    if settings.line_dedup:
+        minimum = PRESETS[settings.rules].min_sentences
+        steps.append(Built(rules=[DropRepeatedLines(work=work, parts=parts, min_sentences=minimum)]))
+    if settings.language is not None:
+        steps.append(
+            language.Settings(
+                model=settings.language_model,
+                languages=(settings.language,),
+                threshold=settings.min_language_score,
+                newlines="space",
+                digits=4,
+            ).build(context)
+        )
+    if settings.bad_words is not None:
+        steps.append(bad_words.Settings(path=settings.bad_words).build(context))
+    return steps

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from llama_data.pipeline.core.block import Reader
-from llama_data.pipeline.core.document import Document, new_document
+from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.pipeline.core.utf8_document import Utf8Document
 from llama_data.stages.shared.json_rows import json_rows
 from llama_data.stages.shared.wet import WetDamage, read_wet
 
 DOMAIN = "c4"
-# The bytes of a page that came as UTF-8, so that the line rules need not encode it again.
-UTF8 = "_utf8"
 WET_SUFFIXES = (".wet", ".wet.gz")
 
 
@@ -48,7 +48,8 @@ class C4Reader(Reader):
                 detail = f"line {number}: expected a string under 'text'"
                 yield self.failed(split, key=number, reason=Reason.missing_field, detail=detail)
                 continue
-            yield self._document(split, str(number), text, row.get("url"), row.get("timestamp"))
+            metadata = self._metadata(split, str(number), row.get("url"), row.get("timestamp"))
+            yield Document(id=f"{self.domain}/{metadata['source']}", text=text, metadata=metadata)
 
     def _wet(self, split: Split) -> Iterator[Document]:
         for record in read_wet(split.path):
@@ -57,23 +58,21 @@ class C4Reader(Reader):
                 yield self.failed(split, key=record.key, reason=record.reason, detail=detail)
                 continue
             try:
-                text = record.body.decode()
+                characters = len(record.body.decode())
             except UnicodeDecodeError as error:
                 detail = f"byte {record.key}: {error.reason} at byte {error.start} of the page"
                 yield self.failed(split, key=record.key, reason=Reason.invalid_encoding, detail=detail)
                 continue
-            doc = self._document(split, record.key, text, record.url, record.date)
-            doc.metadata[UTF8] = record.body
-            yield doc
+            metadata = self._metadata(split, record.key, record.url, record.date)
+            id = f"{self.domain}/{metadata['source']}"
+            yield Utf8Document(id=id, characters=characters, metadata=metadata, utf8=record.body)
 
-    def _document(self, split: Split, key: str, text: str, url: object, timestamp: object) -> Document:
-        source = f"{split.name}#{key}"
-        return new_document(
-            domain=self.domain,
-            id=f"{self.domain}/{source}",
-            text=text,
-            source=source,
-            url=url if isinstance(url, str) else None,
-            timestamp=timestamp if isinstance(timestamp, str) else None,
-            language=self.language,
-        )
+    def _metadata(self, split: Split, key: str, url: object, timestamp: object) -> dict[str, Any]:
+        values = {
+            "domain": self.domain,
+            "source": f"{split.name}#{key}",
+            "url": url if isinstance(url, str) else None,
+            "timestamp": timestamp if isinstance(timestamp, str) else None,
+            "language": self.language,
+        }
+        return {name: value for name, value in values.items() if value is not None}

@@ -5,30 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Literal
 
 from pydantic import Field, field_validator
 
-from llama_data.pipeline.core.block import Rule, Sink
-from llama_data.pipeline.core.exchange import HASH_GROUPS
 from llama_data.pipeline.core.files import Split, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.commoncrawl.reader import CommonCrawlReader, HashPages, Title
-from llama_data.stages.commoncrawl.rules import MIN_CHARACTERS, MinimumLength
 from llama_data.stages.commoncrawl.thresholds import AnnotatedReader, ApplyThresholds, Thresholds, annotated_splits
-from llama_data.stages.steps.classifier import THRESHOLD as REFERENCE_THRESHOLD
-from llama_data.stages.steps.classifier import ReferenceClassifier
-from llama_data.stages.steps.language import THRESHOLD as LANGUAGE_THRESHOLD
-from llama_data.stages.steps.language import Language
-from llama_data.stages.steps.line_dedup import (
-    Copies,
-    DropDuplicateLines,
-    FindDuplicateLines,
-    Group,
-)
-from llama_data.stages.steps.model_files import model_path, perplexity_files
-from llama_data.stages.steps.perplexity import Perplexity
+from llama_data.stages.steps import classifier, language, length, perplexity
+from llama_data.stages.steps.contract import Built, StepContext, StepSettings, chain
+from llama_data.stages.steps.line_dedup import Copies, Group, check_group, dedup, groups_of
 
 DOMAIN = "commoncrawl"
 COLUMNS = {
@@ -38,11 +25,8 @@ COLUMNS = {
     "lines_repeated": "int64",
     "removed_sample": "string",
 }
-Bucket = Literal["head", "middle", "tail", "all"]
 
 _DUMP = re.compile(r"CC-MAIN-\d{4}-\d{2}")
-_SHARES = re.compile(r"(\d+)/(\d+)")
-_STARTER = "starter"
 
 
 class Settings(DomainSettings):
@@ -59,30 +43,20 @@ class Settings(DomainSettings):
 
     inputs: tuple[str, ...] = ("**/*.wet.gz", "**/*.wet")
     title: Title = "drop"
-    min_characters: int | None = Field(default=MIN_CHARACTERS, gt=0)
+    min_characters: int | None = Field(default=length.MIN_CHARACTERS, gt=0)
     dedup_group: int | str = "50/1600"
     copies: Copies = "none"
     languages: tuple[str, ...] | None = ("en",)
     language_model: str | None = "lid.176.bin"
-    language_threshold: float = Field(default=LANGUAGE_THRESHOLD, ge=0.0, le=1.0)
+    language_threshold: float = Field(default=language.THRESHOLD, ge=0.0, le=1.0)
     perplexity_models: Mapping[str, str] | None = {"en": "ccnet"}
-    perplexity_buckets: tuple[Bucket, ...] = ("head", "middle", "all")
+    perplexity_buckets: tuple[perplexity.Bucket, ...] = ("head", "middle", "all")
     reference_model: str | None = "references.bin"
-    reference_threshold: float = Field(default=REFERENCE_THRESHOLD, ge=0.0, le=1.0)
+    reference_threshold: float = Field(default=classifier.THRESHOLD, ge=0.0, le=1.0)
     annotate_only: bool = False
     from_ledger: str | None = None
 
-    @field_validator("dedup_group")
-    @classmethod
-    def _group_can_be_read(cls, value: int | str) -> int | str:
-        shares = _SHARES.fullmatch(value) if isinstance(value, str) else None
-        if isinstance(value, int):
-            sound = value > 0
-        else:
-            sound = value == "all" or (shares is not None and 0 < int(shares[1]) <= int(shares[2]))
-        if not sound:
-            raise ValueError('expected a number of files, shards as "50/1600", or all')
-        return value
+    _group_can_be_read = field_validator("dedup_group")(check_group)
 
     def thresholds(self) -> Thresholds:
         """What the scores must reach."""
@@ -95,36 +69,16 @@ class Settings(DomainSettings):
 
 
 def dedup_groups(splits: Sequence[Split], group: int | str, max_task_bytes: int) -> list[Group]:
-    """Cut the files into groups within which lines are compared; never across dumps (``CC-MAIN-YYYY-WW`` in a name).
-
-    Files of a group are neighbours in the order of names. A partition of a group is a task of about as many bytes as
-    four tasks that read: the hashes of its lines are about a third of the compressed text.
-    """
+    """Cut the files into groups within which lines are compared; never across dumps (``CC-MAIN-YYYY-WW`` in a name)."""
     made: list[Group] = []
-    first = 0
     for _, found in groupby(splits, key=_dump):
-        dump = list(found)
-        files = _files_in_group(len(dump), group)
-        for start in range(0, len(dump), files):
-            some = dump[start : start + files]
-            parts = min(HASH_GROUPS, 1 + sum(split.size for split in some) // (4 * max_task_bytes))
-            made.append(Group(len(made), first + start, first + start + len(some), parts))
-        first += len(dump)
+        made = groups_of([split.size for split in found], group, max_task_bytes, made)
     return made
 
 
 def _dump(split: Split) -> str:
     found = _DUMP.search(split.name)
     return found[0] if found else ""
-
-
-def _files_in_group(files: int, group: int | str) -> int:
-    if isinstance(group, int):
-        return group
-    if group == "all":
-        return files
-    some, shards = (int(number) for number in group.split("/"))
-    return max(some, -(-files * some // shards))
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
@@ -134,64 +88,63 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
         InputError: there is no input.
         ModelError: a model that the settings name is missing; says what to do.
     """
-    sink = Sink(run=run, domain=DOMAIN, columns=COLUMNS)
     if settings.from_ledger is not None:
         annotated = annotated_splits(settings.from_ledger, DOMAIN)
-        again = [
-            AnnotatedReader(splits=annotated, domain=DOMAIN),
-            ApplyThresholds(thresholds=settings.thresholds()),
-            sink,
-        ]
-        return [Job(f"{DOMAIN}/documents", again, len(annotated))]
+        reader = AnnotatedReader(splits=annotated, domain=DOMAIN)
+        apply = Built(rules=[ApplyThresholds(thresholds=settings.thresholds())])
+        return chain(_context(settings, run, annotated), [reader], [apply], columns=COLUMNS)
     splits = sorted(list_inputs(run.input, settings.inputs), key=lambda split: (_dump(split), split.name))
-    groups = dedup_groups(splits, settings.dedup_group, settings.max_task_bytes)
-    work = run.work(DOMAIN)
+    context = _context(settings, run, splits)
     read = CommonCrawlReader(splits=splits, domain=DOMAIN, title=settings.title)
-    hashes = HashPages(reader=read, min_characters=settings.min_characters, work=work)
-    length = [] if settings.min_characters is None else [MinimumLength(minimum=settings.min_characters)]
-    find = FindDuplicateLines(work=work, groups=groups, copies=settings.copies)
-    models = model_rules(settings, run.models_dir)
-    drop = DropDuplicateLines(work=work, groups=groups)
-    return [
-        Job(f"{DOMAIN}/hashes", [hashes], len(splits)),
-        Job(f"{DOMAIN}/duplicates", [find], sum(group.parts for group in groups)),
-        Job(f"{DOMAIN}/documents", [read, *length, drop, *models, sink], len(splits)),
+    # Straight from the reader's bytes: no document is made of a page only to hash its lines.
+    hashes = HashPages(reader=read, min_characters=settings.min_characters, work=context.work)
+    groups = dedup_groups(splits, settings.dedup_group, settings.max_task_bytes)
+    steps = [
+        length.Settings(min_characters=settings.min_characters).build(context),
+        dedup(context.work, groups, settings.copies, [hashes], reads=False),
+        *model_steps(settings, context),
     ]
+    return chain(context, [read], steps, columns=COLUMNS)
 
 
-def model_rules(settings: Settings, models_dir: str | None) -> list[Rule]:
-    """The rules that need a model, in CCNet's order: language, perplexity, then LLaMA's reference classifier."""
-    rules: list[Rule] = []
+def _context(settings: Settings, run: RunContext, splits: Sequence[Split]) -> StepContext:
+    return StepContext(
+        run=run,
+        domain=DOMAIN,
+        sizes=tuple(split.size for split in splits),
+        task_bytes=settings.max_task_bytes,
+        work=run.work(DOMAIN),
+        known=frozenset({"language"}),
+    )
+
+
+def model_steps(settings: Settings, context: StepContext) -> list[Built]:
+    """The steps that need a model, in CCNet's order: language, perplexity, then LLaMA's reference classifier."""
+    steps: list[StepSettings] = []
+    annotate_only = settings.annotate_only
     if settings.language_model is not None:
-        rules.append(
-            Language(
-                model=_model(settings.language_model, "language", models_dir),
+        steps.append(
+            language.Settings(
+                model=settings.language_model,
                 languages=settings.languages,
                 threshold=settings.language_threshold,
-                annotate_only=settings.annotate_only,
+                annotate_only=annotate_only,
             )
         )
     if settings.perplexity_models is not None:
-        rules.append(
-            Perplexity(
-                models={
-                    language: perplexity_files(name, language, models_dir)
-                    for language, name in settings.perplexity_models.items()
-                },
-                kept=settings.perplexity_buckets,
-                annotate_only=settings.annotate_only,
+        steps.append(
+            perplexity.Settings(
+                models=dict(settings.perplexity_models),
+                buckets=settings.perplexity_buckets,
+                annotate_only=annotate_only,
             )
         )
     if settings.reference_model is not None:
-        rules.append(
-            ReferenceClassifier(
-                model=_model(settings.reference_model, "references", models_dir),
+        steps.append(
+            classifier.Settings(
+                model=settings.reference_model,
                 threshold=settings.reference_threshold,
-                annotate_only=settings.annotate_only,
+                annotate_only=annotate_only,
             )
         )
-    return rules
-
-
-def _model(name: str, starter: str, models_dir: str | None) -> str:
-    return model_path(f"{_STARTER}/{starter}" if name == _STARTER else name, models_dir)
+    return [step.build(context) for step in steps]

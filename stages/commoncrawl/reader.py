@@ -10,7 +10,6 @@ import numpy as np
 from llama_data.pipeline.core.block import Reader, Step
 from llama_data.pipeline.core.document import Document, reject
 from llama_data.pipeline.core.files import Split
-from llama_data.pipeline.core.ledger import CHARS_IN, LINES_IN
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import Utf8Document
 from llama_data.stages.commoncrawl.html import HtmlPage, read_html
@@ -86,7 +85,7 @@ class CommonCrawlReader(Reader):
         else:
             doc.lines = (pages.texts, page)
         lines = int(pages.texts.offsets[page + 1] - pages.texts.offsets[page])
-        metadata[CHARS_IN], metadata[LINES_IN] = doc.characters, lines if doc.characters else 0
+        doc.chars_in, doc.lines_in = doc.characters, lines if doc.characters else 0
         return doc
 
 
@@ -103,7 +102,7 @@ class HashPages(Step):
 
     def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write the task's hashes. Yields nothing."""
-        splits = self.reader.splits[rank::world_size]
+        splits = self.reader.task_splits(rank, world_size)
         found = (lines for split in splits for lines in self.reader.hashes(split, self.min_characters))
         write_line_hashes(self.work, rank, found)
         yield from ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
@@ -10,10 +11,10 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from llama_data.pipeline.core.block import Reader, Rule
 from llama_data.pipeline.core.document import Document, Outcome, fail, new_document, reject
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import Split, exists, join, list_files, open_binary, read_jsonl
-from llama_data.pipeline.core.ledger import CHARS_IN, LINES_IN
+from llama_data.pipeline.core.files import Split, join, list_files, open_binary, read_jsonl
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import Strict
+from llama_data.pipeline.core.sink import documents_of_task
 from llama_data.stages.steps.classifier import THRESHOLD as REFERENCE_THRESHOLD
 from llama_data.stages.steps.classifier import reference_reason
 from llama_data.stages.steps.language import THRESHOLD as LANGUAGE_THRESHOLD
@@ -67,7 +68,7 @@ class AnnotatedReader(Reader):
         Raises:
             InputError: the documents are not those of the ledger.
         """
-        documents = read_jsonl(documents_of(split.path))
+        documents = chain.from_iterable(read_jsonl(path) for path in documents_of(split.path))
         with open_binary(split.path) as stream:
             rows = pq.ParquetFile(stream).iter_batches(batch_size=4096, use_threads=False)
             for row in (row for batch in rows for row in batch.to_pylist()):
@@ -78,7 +79,7 @@ class AnnotatedReader(Reader):
             found = next(documents, None)
             if found is None or found["id"] != row["id"]:
                 raise InputError(f"{split.path}: the documents beside this ledger lack {row['id']}; run it again")
-            doc = Document(text=found["text"], id=found["id"], metadata=found["metadata"])
+            doc = Document(id=found["id"], text=found["text"], metadata=found["metadata"])
         else:
             public = {name: row.get(name) for name in ("url", "language", "language_score", "perplexity")}
             public |= {name: row.get(name) for name in ("perplexity_bucket", "reference_score", "removed_lines")}
@@ -87,9 +88,8 @@ class AnnotatedReader(Reader):
                 fail(doc, Reason[row["reason"]], row["step"], row["detail"] or "")
             else:
                 reject(doc, Reason[row["reason"]], row["step"])
-        doc.metadata[CHARS_IN], doc.metadata[LINES_IN] = row["chars_in"], row["lines_in"]
-        for name in LEDGER_ONLY:
-            doc.metadata["_" + name] = row.get(name)
+        doc.chars_in, doc.lines_in = row["chars_in"], row["lines_in"]
+        doc.notes = {name: row.get(name) for name in LEDGER_ONLY}
         return doc
 
 
@@ -110,17 +110,17 @@ class ApplyThresholds(Rule):
         return None
 
 
-def documents_of(ledger: str) -> str:
-    """The file of documents that belongs to a ledger file."""
+def documents_of(ledger: str) -> list[str]:
+    """The files of documents that belong to a ledger file."""
     folder, _, name = ledger.rpartition("/")
     root, _, domain = folder.rpartition("/")
-    return join(root.rpartition("/")[0], "documents", domain, name.removesuffix(".parquet") + ".jsonl.zst")
+    return documents_of_task(join(root.rpartition("/")[0], "documents", domain), name.removesuffix(".parquet"))
 
 
 def annotated_splits(run: str, domain: str) -> Sequence[Split]:
     """The ledger files of an annotated run. Raises InputError when there are none."""
     folder = join(run, "ledger", domain)
     paths = list_files(folder, ".parquet")
-    if not paths or not exists(documents_of(paths[0])):
+    if not paths or not documents_of(paths[0]):
         raise InputError(f"{run}: no ledger and documents of {domain} there; expected a run made with --annotate-only")
     return [Split(path=path, name=path.rpartition("/")[2], size=0) for path in paths]

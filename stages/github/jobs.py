@@ -6,24 +6,27 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from llama_data.pipeline.core.block import Rule, Sink
-from llama_data.pipeline.core.exchange import HASH_GROUPS
-from llama_data.pipeline.core.files import Split, list_inputs
+from llama_data.pipeline.core.block import Rule
+from llama_data.pipeline.core.files import list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings
-from llama_data.stages.github.dedup import CleanHash, DropDuplicates, FindDuplicates, RawHash, WriteHashes
 from llama_data.stages.github.languages import EXTENSIONS
 from llama_data.stages.github.reader import GithubReader
 from llama_data.stages.github.rules import (
     LICENCES,
     ChosenLicence,
     ChosenPath,
+    CleanHash,
     HasContent,
     Heuristics,
     LettersPerToken,
     NotGenerated,
+    RawHash,
     RemoveHeader,
 )
+from llama_data.stages.steps import exact_dup
+from llama_data.stages.steps.contract import Built, StepContext, chain
 
 DOMAIN = "github"
 _COLUMNS = {
@@ -75,23 +78,17 @@ class Settings(DomainSettings):
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
     """The jobs of the domain, one task a file. Raises InputError when there is no input."""
     splits = list_inputs(run.input, settings.inputs)
-    read = GithubReader(splits=splits, domain=DOMAIN)
-    sink = Sink(run=run, domain=DOMAIN, columns=_COLUMNS)
-    clean = _cleaning(settings)
-    if not settings.deduplicate:
-        return [Job(f"{DOMAIN}/documents", [read, *clean, sink], len(splits))]
-    work, tasks, parts = run.work(DOMAIN), len(splits), partitions(splits, settings.max_task_bytes)
-    drop = DropDuplicates(work=work, parts=parts, sources=[split.name for split in splits])
-    return [
-        Job(f"{DOMAIN}/hashes", [read, *clean, WriteHashes(work=work)], tasks),
-        Job(f"{DOMAIN}/duplicates", [FindDuplicates(work=work, tasks=tasks, parts=parts)], parts),
-        Job(f"{DOMAIN}/documents", [read, *clean, drop, sink], tasks),
-    ]
-
-
-def partitions(splits: list[Split], max_task_bytes: int) -> int:
-    """Ranges of hashes: one for every 64 tasks' worth of input, for a file's record is a hundredth of it."""
-    return min(HASH_GROUPS, 1 + sum(split.size for split in splits) // (64 * max_task_bytes))
+    context = StepContext(
+        run=run,
+        domain=DOMAIN,
+        sizes=tuple(split.size for split in splits),
+        task_bytes=settings.max_task_bytes,
+        work=run.work(DOMAIN),
+    )
+    steps = [Built(rules=_cleaning(settings))]
+    if settings.deduplicate:
+        steps.append(exact_dup.dedup(context, Reason.duplicate_file))
+    return chain(context, [GithubReader(splits=splits, domain=DOMAIN)], steps, columns=_COLUMNS)
 
 
 def _cleaning(settings: Settings) -> list[Rule]:

@@ -10,10 +10,11 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.block import Reader
-from llama_data.pipeline.core.document import Document, new_document
+from llama_data.pipeline.core.document import Document, make_document
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import Split, open_binary
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.github.file import SourceFile
 from llama_data.stages.github.languages import language_of
 from llama_data.stages.shared.json_rows import json_rows
 
@@ -24,7 +25,7 @@ _FIRST_ROW = 1
 
 
 class GithubReader(Reader):
-    """One document for every row; a row without content is read as an empty text with ``_no_content`` set."""
+    """One document for every row; a row without content is read as an empty text."""
 
     name = "read_github"
 
@@ -53,7 +54,8 @@ class GithubReader(Reader):
         text = None if row.get("binary") is True else content
         repo = _string(row, "repo_name", "sample_repo_name")
         source = f"{split.name}#{number}"
-        return new_document(
+        doc = make_document(
+            SourceFile,
             domain=self.domain,
             id=f"{self.domain}/{source}",
             text=text or "",
@@ -63,9 +65,9 @@ class GithubReader(Reader):
             license=_string(row, "license"),
             code_language=language_of(path),
             url=file_url(repo, _string(row, "ref", "sample_ref"), path),
-            _key=number,
-            _no_content=True if text is None else None,
         )
+        doc.has_content = text is not None
+        return doc
 
 
 def _string(row: dict[str, Any], *names: str) -> str | None:

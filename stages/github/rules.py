@@ -7,13 +7,15 @@ from collections.abc import Collection
 from typing import Any, Literal
 
 from llama_data.pipeline.core.block import Rule
-from llama_data.pipeline.core.document import Document
+from llama_data.pipeline.core.document import Document, note
 from llama_data.pipeline.core.errors import ModelError
 from llama_data.pipeline.core.files import read_bytes
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.github.counts import count
+from llama_data.stages.github.file import SourceFile
 from llama_data.stages.github.headers import strip_header, strip_header_redpajama
 from llama_data.stages.github.languages import extension, is_certificate, is_licence_text
+from llama_data.stages.steps.exact_dup import text_digest
 
 LICENCES = ("apache", "bsd", "mit")
 _FIRST_LINES = 5
@@ -51,7 +53,7 @@ class HasContent(Rule):
 
     def judge(self, doc: Document) -> Reason | None:
         """Return the reason when there is no text. A NUL character marks a binary file."""
-        if "_no_content" in doc.metadata or "\0" in doc.text:
+        if not SourceFile.of(doc).has_content or "\0" in doc.text:
             return Reason.no_content
         return Reason.empty_text if _is_blank(doc.text) else None
 
@@ -95,9 +97,7 @@ class Heuristics(Rule):
     def judge(self, doc: Document) -> Reason | None:
         """Return the first limit that the file is beyond; the values go to the ledger."""
         counts = count(doc.text)
-        doc.metadata["_max_line"] = counts.max_line
-        doc.metadata["_average_line"] = counts.average_line
-        doc.metadata["_alnum_share"] = counts.alnum_share
+        note(doc, max_line=counts.max_line, average_line=counts.average_line, alnum_share=counts.alnum_share)
         if self.max_line is not None and counts.max_line > self.max_line:
             return Reason.long_line
         if self.max_average_line is not None and counts.average_line > self.max_average_line:
@@ -124,7 +124,8 @@ class LettersPerToken(Rule):
             self._encoder = _load_tokenizer(self.model)
         tokens = len(self._encoder.encode(doc.text))
         letters = sum(map(str.isalpha, doc.text))
-        doc.metadata["_letters_per_token"] = ratio = letters / tokens if tokens else 0.0
+        ratio = letters / tokens if tokens else 0.0
+        note(doc, letters_per_token=ratio)
         return Reason.few_letters_per_token if ratio < self.minimum else None
 
 
@@ -183,4 +184,26 @@ class RemoveHeader(Rule):
             return Reason.empty_after_cleaning
         doc.metadata["removed_lines"] = stripped.removed
         doc.text = stripped.text
+        return None
+
+
+class RawHash(Rule):
+    """Notes the MD5 of the file as it was read, for the ledger."""
+
+    name = "raw_hash"
+
+    def judge(self, doc: Document) -> Reason | None:
+        """Keep every file."""
+        note(doc, raw_md5=text_digest(doc).hex())
+        return None
+
+
+class CleanHash(Rule):
+    """Notes the MD5 of the cleaned file: two with the same are duplicates."""
+
+    name = "clean_hash"
+
+    def judge(self, doc: Document) -> Reason | None:
+        """Keep every file."""
+        note(doc, clean_md5=text_digest(doc).hex())
         return None

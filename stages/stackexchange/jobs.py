@@ -8,11 +8,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from llama_data.pipeline.core.block import Rule, Sink
+from llama_data.pipeline.core.block import Rule
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import Split, join, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
+from llama_data.pipeline.core.sink import Sink
 from llama_data.stages.stackexchange.reader import Gather, PostReader, Scatter
 from llama_data.stages.stackexchange.rules import KeepAnswered, KeepChosenSites, Layout, WriteThread
 from llama_data.stages.stackexchange.sites import is_posts, refuse_repeated

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from llama_data.pipeline.core.block import Reader, Step
-from llama_data.pipeline.core.document import Document, fail, new_document, reject, verdict
+from llama_data.pipeline.core.document import Document, fail, make_document, reject, verdict
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import Split
-from llama_data.pipeline.core.ledger import CHARS_IN, LINES_IN, count_lines
+from llama_data.pipeline.core.ledger import count_lines
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.stackexchange.archive import open_posts
 from llama_data.stages.stackexchange.buckets import BucketWriter, bucket_of, read_bucket
@@ -22,7 +22,21 @@ from llama_data.stages.stackexchange.posts import parse_row, post_of, scan_rows
 from llama_data.stages.stackexchange.sites import language_of, site_of
 
 LICENSE = "CC BY-SA"
-THREAD = "_thread"
+
+
+class Post(Document):
+    """A row of ``Posts.xml``; its text is the body. ``fields``: the others (``posts.post_of``)."""
+
+    __slots__ = ("fields",)
+    fields: dict[str, Any]
+
+
+class Thread(Document):
+    """A question with its answers. ``heading``: the question's title; ``bodies``: HTML, the question's first."""
+
+    __slots__ = ("bodies", "heading")
+    heading: str
+    bodies: list[str]
 
 
 class PostReader(Reader):
@@ -43,26 +57,25 @@ class PostReader(Reader):
                     try:
                         post = post_of(parse_row(row))
                     except RecordError as error:
-                        yield self._failed_row(split, site, row.offset, error)
+                        yield self._failed(split, site, row.offset, error)
                         continue
                     source = f"{split.name}#{row.offset}"
                     id = f"{self.domain}/{site}/{post['id']}"
-                    yield new_document(
-                        domain=self.domain, id=id, text=post.pop("body"), source=source, site=site, _post=post, _posts=1
-                    )
+                    body = post.pop("body")
+                    doc = make_document(Post, domain=self.domain, id=id, text=body, source=source, site=site)
+                    doc.fields, doc.notes = post, {"posts": 1}
+                    yield doc
         except RecordError as error:
-            doc = self.failed(split, key="unpack", reason=error.reason, detail=f"after {rows} posts: {error.detail}")
-            doc.metadata |= {"site": site, "_posts": 0}
-            yield doc
+            broken = RecordError(error.reason, f"after {rows} posts: {error.detail}")
+            yield self._failed(split, site, "unpack", broken, posts=0)
         else:
             if rows == 0 and split.start == 0:
-                doc = self.failed(split, key=0, reason=Reason.wrong_format, detail="the file holds no post")
-                doc.metadata |= {"site": site, "_posts": 0}
-                yield doc
+                empty = RecordError(Reason.wrong_format, "the file holds no post")
+                yield self._failed(split, site, 0, empty, posts=0)
 
-    def _failed_row(self, split: Split, site: str, offset: int, error: RecordError) -> Document:
-        doc = self.failed(split, key=offset, reason=error.reason, detail=error.detail)
-        doc.metadata |= {"site": site, "_posts": 1}
+    def _failed(self, split: Split, site: str, key: int | str, error: RecordError, posts: int = 1) -> Document:
+        doc = self.failed(split, key=key, reason=error.reason, detail=error.detail)
+        doc.metadata["site"], doc.notes["posts"] = site, posts
         return doc
 
 
@@ -81,14 +94,14 @@ class Scatter(Step):
         with BucketWriter(self.folder, rank, self.buckets) as writer:
             for doc in data:
                 site = doc.metadata["site"]
-                writer.count(site, doc.metadata["_posts"])
+                writer.count(site, doc.notes["posts"])
                 found = verdict(doc)
                 record: dict[str, Any] = {"site": site, "source": doc.metadata["source"]}
                 if found is not None:
                     record |= {"kind": "failed", "reason": str(found.reason), "detail": found.detail, "id": 0}
-                    record["posts"] = doc.metadata["_posts"]
+                    record["posts"] = doc.notes["posts"]
                 else:
-                    record |= {**doc.metadata["_post"], "body": doc.text}
+                    record |= {**Post.of(doc).fields, "body": doc.text}
                 number = record.get("parent", record["id"])
                 writer.add(bucket_of(site, number, self.buckets), record)
         yield from ()
@@ -130,16 +143,19 @@ class Gather(Step):
         for key in answers.keys() - questions.keys():
             loose.extend((post, Reason.orphan_answer) for post in answers[key])
         for key in sorted(questions):
-            yield self._measured(self._thread(questions[key], answers.get(key, [])))
+            yield _measured(self._thread(questions[key], answers.get(key, [])))
         for post, reason in sorted(loose, key=lambda item: (item[0]["site"], item[0]["id"], item[0]["source"])):
-            yield self._measured(self._loose(post, reason))
+            doc = _measured(self._loose(post, reason))
+            if self.travels(doc):
+                yield doc
 
-    def _thread(self, question: dict[str, Any], answers: list[dict[str, Any]]) -> Document:
+    def _thread(self, question: dict[str, Any], answers: list[dict[str, Any]]) -> Thread:
         """A question and its answers, by integer score, highest first, ties by number (LLaMA paper, section 2.1)."""
         site, number = question["site"], question["id"]
         answers = sorted(answers, key=lambda answer: (-answer["score"], answer["id"]))
         posts = [question, *answers]
-        return new_document(
+        doc = make_document(
+            Thread,
             domain=self.domain,
             id=f"{self.domain}/{site}/{number}",
             text="\n\n".join([question["title"], *(post["body"] for post in posts)]),
@@ -156,33 +172,33 @@ class Gather(Step):
             answer_ids=[answer["id"] for answer in answers],
             answer_scores=[answer["score"] for answer in answers],
             authors=[post.get("owner") for post in posts],
-            _answers=len(answers),
-            _posts=len(posts),
-            **{THREAD: {"title": question["title"], "bodies": [post["body"] for post in posts]}},
         )
+        doc.notes = {"answers": len(answers), "posts": len(posts)}
+        doc.heading, doc.bodies = question["title"], [post["body"] for post in posts]
+        return doc
 
     def _loose(self, post: dict[str, Any], reason: Reason) -> Document:
         """A post that belongs to no thread, with the reason why it is not kept."""
         site = post["site"]
         repeated = f"#{post['source'].rpartition('#')[2]}" if reason is Reason.duplicate_post else ""
         key = post["source"] if post["kind"] == "failed" else f"{site}/{post['id']}{repeated}"
-        doc = new_document(
+        doc = make_document(
+            Document,
             domain=self.domain,
             id=f"{self.domain}/{key}",
             text=post.get("body", ""),
             source=post["source"],
             site=site,
             score=post.get("score"),
-            _posts=post.get("posts", 1),
-            _answers=0,
         )
+        doc.notes = {"answers": 0, "posts": post.get("posts", 1)}
         if post["kind"] == "failed":
             fail(doc, reason, "read", post["detail"])
         else:
             reject(doc, reason, self.name)
         return doc
 
-    def _measured(self, doc: Document) -> Document:
-        doc.metadata[CHARS_IN] = len(doc.text)
-        doc.metadata[LINES_IN] = count_lines(doc.text)
-        return doc
+
+def _measured(doc: Document) -> Document:
+    doc.chars_in, doc.lines_in = len(doc.text), count_lines(doc.text)
+    return doc

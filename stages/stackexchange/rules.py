@@ -10,7 +10,7 @@ from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.stackexchange.buckets import count_posts
 from llama_data.stages.stackexchange.markup import html_to_text
-from llama_data.stages.stackexchange.reader import THREAD
+from llama_data.stages.stackexchange.reader import Thread
 from llama_data.stages.stackexchange.sites import chosen_sites
 
 Layout = Literal["llama", "redpajama", "pile"]
@@ -57,9 +57,9 @@ class WriteThread(Rule):
 
     def judge(self, doc: Document) -> Reason | None:
         """Set the text; a thread whose question and answers hold no text but the title is still kept."""
-        thread = doc.metadata[THREAD]
-        question, *answers = [html_to_text(body, link_targets=self.link_targets) for body in thread["bodies"]]
-        title = " ".join(thread["title"].split())
+        thread = Thread.of(doc)
+        question, *answers = [html_to_text(body, link_targets=self.link_targets) for body in thread.bodies]
+        title = " ".join(thread.heading.split())
         doc.text = lay_out(title, question, [answer for answer in answers if answer], self.layout)
         return None
 

@@ -5,14 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from llama_data.pipeline.core.batch_rule import BatchRule
+from pydantic import Field
+
+from llama_data.pipeline.core.block import BatchRule
 from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import ModelError
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.fasttext.model import FastTextModel
+from llama_data.stages.steps.contract import Built, StepContext, StepSettings
+from llama_data.stages.steps.model_files import starter_or_path
 
 THRESHOLD = 0.5
 POSITIVE = "wiki"
+
+
+class Settings(StepSettings):
+    """Keeps texts that a linear classifier finds like pages that Wikipedia cites: ``threshold`` (0 to 1) or more.
+
+    ``model``: a fastText model with the labels ``wiki`` and another (``models train-references``); ``starter`` is the
+    one that comes with the package. ``annotate_only``: write the score, reject nothing.
+    """
+
+    model: str = "references.bin"
+    threshold: float = Field(default=THRESHOLD, ge=0.0, le=1.0)
+    annotate_only: bool = False
+
+    def build(self, context: StepContext) -> Built:
+        """One rule. Raises ModelError: there is no such model."""
+        model = starter_or_path(self.model, "references", context.run.models_dir)
+        return Built(
+            rules=[ReferenceClassifier(model=model, threshold=self.threshold, annotate_only=self.annotate_only)]
+        )
 
 
 def reference_reason(score: float, *, threshold: float = THRESHOLD) -> Reason | None:

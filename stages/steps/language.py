@@ -4,14 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Literal
 
-from llama_data.pipeline.core.batch_rule import BatchRule
+from pydantic import Field
+
+from llama_data.pipeline.core.block import BatchRule
 from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import utf8_of
 from llama_data.stages.fasttext.model import FastTextModel
+from llama_data.stages.steps.contract import Built, StepContext, StepSettings
+from llama_data.stages.steps.model_files import starter_or_path
 
 THRESHOLD = 0.5
+Newlines = Literal["removed", "space"]
+
+
+class Settings(StepSettings):
+    """Keeps texts in one of ``languages`` (null: all) whose score is at least ``threshold`` (0 to 1).
+
+    ``model``: a fastText model for languages, ``starter`` the one that comes with the package. ``newlines``: what the
+    model sees in their place, ``removed`` as CCNet has it, or a ``space``. ``digits``: decimals of the score.
+    ``annotate_only``: write the language, reject nothing.
+    """
+
+    model: str = "lid.176.bin"
+    languages: tuple[str, ...] | None = None
+    threshold: float = Field(default=THRESHOLD, ge=0.0, le=1.0)
+    newlines: Newlines = "removed"
+    digits: int = Field(default=2, ge=0)
+    annotate_only: bool = False
+
+    def build(self, context: StepContext) -> Built:
+        """One rule. Raises ModelError: there is no such model."""
+        rule = Language(
+            model=starter_or_path(self.model, "language", context.run.models_dir),
+            languages=self.languages,
+            threshold=self.threshold,
+            newlines=self.newlines,
+            digits=self.digits,
+            annotate_only=self.annotate_only,
+        )
+        return Built(rules=[rule], sets=frozenset({"language"}))
 
 
 def language_reason(
@@ -27,10 +61,11 @@ def language_reason(
 
 
 class Language(BatchRule):
-    """Keeps texts that are in one of ``languages`` with a score (top label, 2 decimals) of at least ``threshold``.
+    """Keeps texts that are in one of ``languages`` with a score (that of the best label) of at least ``threshold``.
 
-    The model sees the text with its newlines removed, so that words at line ends are glued (cc_net/split_by_lang.py).
-    Sets ``language`` and ``language_score``. ``annotate_only``: sets them and rejects nothing.
+    The model sees one line: ``newlines`` says whether those of the text are ``removed``, so that words at line ends are
+    glued (CCNet, cc_net/split_by_lang.py), or become a ``space``. The score is rounded to ``digits`` before the test
+    (CCNet: 2). Sets ``language`` and ``language_score``. ``annotate_only``: sets them and rejects nothing.
     """
 
     name = "language"
@@ -41,12 +76,16 @@ class Language(BatchRule):
         model: str,
         languages: Sequence[str] | None,
         threshold: float = THRESHOLD,
+        newlines: Newlines = "removed",
+        digits: int = 2,
         annotate_only: bool = False,
     ) -> None:
         super().__init__()
         self.model_file = model
         self.languages = None if languages is None else tuple(languages)
         self.threshold = threshold
+        self.newlines: Newlines = newlines
+        self.digits = digits
         self.annotate_only = annotate_only
 
     @cached_property
@@ -55,10 +94,11 @@ class Language(BatchRule):
 
     def judge_all(self, docs: Sequence[Document]) -> list[Reason | None]:
         """Set the language of every document; return why those that go are rejected."""
-        texts = [utf8_of(doc).replace(b"\n", b"") for doc in docs]
+        between = b"" if self.newlines == "removed" else b" "
+        texts = [utf8_of(doc).replace(b"\n", between) for doc in docs]
         reasons: list[Reason | None] = []
         for doc, found in zip(docs, self._model.predict(texts), strict=True):
-            score = round(found.score, 2)
+            score = round(found.score, self.digits)
             if found.label is not None:
                 doc.metadata["language"] = found.label
             doc.metadata["language_score"] = score

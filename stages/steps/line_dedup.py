@@ -10,29 +10,48 @@ keeps a line in the first document of the group that has it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+from pydantic import field_validator
 
 from llama_data.pipeline.core.block import Step
-from llama_data.pipeline.core.document import Document, is_open, reject
+from llama_data.pipeline.core.document import Document, is_open, note, notes_of, reject
 from llama_data.pipeline.core.errors import RunError
-from llama_data.pipeline.core.exchange import HASH_GROUPS, hash_groups, partition_range, read_groups, write_groups
+from llama_data.pipeline.core.exchange import Exchange, partitions
 from llama_data.pipeline.core.files import atomic_write, file_size, is_local, join, read_bytes
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.pipeline.core.utf8_document import LineBlock, Utf8Document, set_utf8, utf8_of
-from llama_data.pipeline.kernels.memory import copy
+from llama_data.pipeline.core.utf8_document import set_utf8, utf8_of
+from llama_data.stages.steps.contract import Built, Pass, StepContext, StepSettings
 from llama_data.stages.steps.kernels.duplicate_table import DuplicateTable, Hashes
-from llama_data.stages.steps.kernels.line_hash import hash_line, hash_lines, line_bounds
+from llama_data.stages.steps.kernels.line_batches import (
+    BATCH_BYTES,
+    DUPLICATE,
+    KEPT,
+    REPEAT,
+    Batch,
+    FirstOfDocument,
+    batches,
+    cut_lines,
+    line_offsets,
+)
+from llama_data.stages.steps.kernels.line_hash import hash_line, hash_lines
 
-BATCH_BYTES = 1 << 19
 SAMPLE_BOUND = np.uint64(1 << 54)
 SAMPLE_CHARS = 500
 Copies = Literal["none", "first"]
+# Stored bytes of input for a byte of records: a line's hash is 8 bytes, and comes to a third of the compressed text.
+RATIO = 4
 
+COLUMNS = {
+    "removed_lines": "int64",
+    "lines_duplicated": "int64",
+    "lines_repeated": "int64",
+    "removed_sample": "string",
+}
 _HASH = np.dtype("<u8")
 _NEVER = np.uint32(0xFFFFFFFF)
 
@@ -46,94 +65,76 @@ class Group(NamedTuple):
     parts: int
 
 
-@njit(cache=True, nogil=True)
-def first_of_document(hashes, offsets, slots, stamps, stamp):  # type: ignore[no-untyped-def]
-    """True for every line that is the first with its hash in its document. ``slots`` is larger than any document."""
-    keep = np.empty(hashes.size, np.bool_)
-    for doc in range(offsets.size - 1):
-        first, last = offsets[doc], offsets[doc + 1]
-        size = 1
-        while size < 2 * (last - first):
-            size *= 2
-        mask = np.uint64(size - 1)
-        for line in range(first, last):
-            at = hashes[line] & mask
-            keep[line] = True
-            while stamps[at] == stamp + doc:
-                if slots[at] == hashes[line]:
-                    keep[line] = False
-                    break
-                at = (at + np.uint64(1)) & mask
-            if keep[line]:
-                stamps[at] = stamp + doc
-                slots[at] = hashes[line]
-    return keep
+_SHARES = re.compile(r"(\d+)/(\d+)")
 
 
-class _FirstOfDocument:
-    """``first_of_document`` with a table that is kept between calls."""
-
-    def __init__(self) -> None:
-        self._slots = np.empty(0, np.uint64)
-        self._stamps = np.empty(0, np.int64)
-        self._stamp = 0
-
-    def __call__(self, hashes: Hashes, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
-        longest = int(np.diff(offsets).max(initial=0))
-        if self._slots.size < 4 * longest:
-            self._slots = np.empty(1 << (4 * longest).bit_length(), np.uint64)
-            self._stamps = np.full(self._slots.size, -1, np.int64)
-        keep = first_of_document(hashes, offsets, self._slots, self._stamps, self._stamp)
-        self._stamp += offsets.size
-        return keep  # type: ignore[no-any-return]
+def check_group(value: int | str) -> int | str:
+    """A group as a recipe writes it. Raises ValueError: it is none of the three kinds."""
+    shares = _SHARES.fullmatch(value) if isinstance(value, str) else None
+    if isinstance(value, int):
+        sound = value > 0
+    else:
+        sound = value == "all" or (shares is not None and 0 < int(shares[1]) <= int(shares[2]))
+    if not sound:
+        raise ValueError('expected a number of files, shards as "50/1600", or all')
+    return value
 
 
-class Batch(NamedTuple):
-    """The open documents of a stretch of the stream, with their lines and the offsets of each one's lines."""
+def groups_of(sizes: Sequence[int], group: int | str, task_bytes: int, before: Sequence[Group] = ()) -> list[Group]:
+    """Cut tasks into groups within which lines are compared: neighbours, in the order of tasks.
 
-    docs: list[Document]
-    open: list[Document]
-    data: bytes
-    starts: NDArray[np.int64]
-    ends: NDArray[np.int64]
-    offsets: NDArray[np.int64]
-
-
-def batches(data: Iterable[Document]) -> Iterator[Batch]:
-    """Cut the stream into batches of about a megabyte of open text, and find their lines."""
-    docs: list[Document] = []
-    opened: list[Document] = []
-    block: LineBlock | None = None
-    size = 0
-    for doc in data:
-        if is_open(doc):
-            shared = doc.lines[0] if isinstance(doc, Utf8Document) and doc.lines else None
-            if opened and shared is not block:
-                yield _batch(docs, opened, block)
-                docs, opened, size = [], [], 0
-            block = shared
-            opened.append(doc)
-            size += len(utf8_of(doc)) if shared is None else 0
-        docs.append(doc)
-        if size >= BATCH_BYTES or len(docs) >= 4096:
-            yield _batch(docs, opened, block)
-            docs, opened, size = [], [], 0
-    if docs:
-        yield _batch(docs, opened, block)
+    ``sizes``: stored bytes of each task. ``group``: ``all``, a number of tasks, or ``"50/1600"``, that share of them
+    (CCNet: 50 of 1,600 equal shards; a shard is at least one task). ``before``: the groups of the tasks before these.
+    """
+    first = before[-1].last if before else 0
+    made = list(before)
+    for start, end in _ranges(len(sizes), group):
+        parts = partitions(sum(sizes[start:end]), RATIO, task_bytes)
+        made.append(Group(len(made), first + start, first + end, parts))
+    return made
 
 
-def _batch(docs: list[Document], opened: list[Document], block: LineBlock | None) -> Batch:
-    """``block``: where the lines of all the open documents are; None: they have texts of their own."""
-    if block is not None:
-        chosen = np.array([doc.lines[1] for doc in opened], np.int64)
-        first, counts = block.offsets[chosen], np.diff(block.offsets)[chosen]
-        offsets = np.concatenate([[0], np.cumsum(counts)])
-        lines = np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], counts)
-        return Batch(docs, opened, block.data, block.starts[lines], block.ends[lines], offsets)
-    texts = [utf8_of(doc) for doc in opened]
-    blob = b"\n".join(texts) + bytes(8)
-    starts, ends = line_bounds(np.frombuffer(blob, np.uint8)[:-8])
-    return Batch(docs, opened, blob, starts, ends, _line_offsets(texts, starts))
+def _ranges(tasks: int, group: int | str) -> Iterator[tuple[int, int]]:
+    if isinstance(group, int):
+        size = group
+    elif group == "all":
+        size = tasks
+    else:
+        some, shards = (int(number) for number in group.split("/"))
+        size = max(some, -(-tasks * some // shards))
+    for start in range(0, tasks, size):
+        yield start, min(start + size, tasks)
+
+
+class Settings(StepSettings):
+    """Removes the lines that also occur in another document of the group, and a line's repeats in its own document.
+
+    ``group``: within which tasks of the source documents are compared: ``all``, a number of tasks, or a share of them
+    like ``"50/1600"``. ``copies``: of a line in several documents keep ``none``, or the ``first``.
+    """
+
+    group: int | str = "all"
+    copies: Copies = "none"
+
+    _group_can_be_read = field_validator("group")(check_group)
+
+    def build(self, context: StepContext) -> Built:
+        """Three jobs: hashes, duplicates, and the documents without them."""
+        groups = groups_of(context.sizes, self.group, context.task_bytes)
+        return dedup(context.work, groups, self.copies, [WriteLineHashes(work=context.work)])
+
+
+def dedup(work: str, groups: Sequence[Group], copies: Copies, hashes: Sequence[Step], *, reads: bool = True) -> Built:
+    """The step, given what hashes a task's lines; ``reads`` False: ``hashes`` read by themselves."""
+    find = FindDuplicateLines(work=work, groups=groups, copies=copies)
+    return Built(
+        rules=[DropDuplicateLines(work=work, groups=groups)],
+        passes=[
+            Pass("hashes", hashes, reads=reads),
+            Pass("duplicates", [find], sum(group.parts for group in groups)),
+        ],
+        columns=COLUMNS,
+    )
 
 
 class HashedLines(NamedTuple):
@@ -147,12 +148,12 @@ def hash_texts(texts: Iterable[bytes]) -> Iterator[HashedLines]:
     """The hashes of the lines of documents, in the order in which they come."""
     for some in _stretches(texts):
         lines = hash_lines(b"\n".join(some))
-        yield HashedLines(lines.hashes, _line_offsets(some, lines.starts))
+        yield HashedLines(lines.hashes, line_offsets(some, lines.starts))
 
 
 def write_line_hashes(work: str, rank: int, stretches: Iterable[HashedLines]) -> None:
     """Write the hashes of a task's lines, as they come, and sorted, apart those already in two of its documents."""
-    first = _FirstOfDocument()
+    first = FirstOfDocument()
     kept = [np.empty(0, np.uint64)]
     with atomic_write(_lines_path(work, rank)) as stream:
         for lines in stretches:
@@ -207,13 +208,6 @@ class _LineHashes:
         )
 
 
-def _line_offsets(texts: list[bytes], starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The first line of every text, and the number of lines; ``starts`` are those of the lines of all, joined."""
-    begins = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum([len(text) + 1 for text in texts], out=begins[1:])
-    return np.searchsorted(starts, begins)
-
-
 class WriteLineHashes(Step):
     """End of the first job: writes the hashes of the lines of the open documents."""
 
@@ -236,7 +230,7 @@ def write_run(work: str, rank: int, hashes: Hashes) -> None:
     counts = np.diff(np.append(starts, hashes.size))
     for kind, chosen in (("once", counts == 1), ("often", counts > 1)):
         some = hashes[starts[chosen]]
-        write_groups(join(work, kind, f"{rank:05d}.bin"), hash_groups(some), HASH_GROUPS, some)
+        Exchange(work, kind, _HASH).put(rank, some, some)
 
 
 class FindDuplicateLines(Step):
@@ -262,17 +256,15 @@ class FindDuplicateLines(Step):
 
     def _find(self, group: Group, part: int) -> None:
         tasks = range(group.first, group.last)
-        once = [self._read("once", task, part, group.parts) for task in tasks]
-        often = [self._read("often", task, part, group.parts) for task in tasks]
+        once, often = (
+            [Exchange(self.work, kind, _HASH).take(task, part, group.parts) for task in tasks]
+            for kind in ("once", "often")
+        )
         if self.copies == "first":
             table = with_owners(once, often, group.first)
         else:
             table = DuplicateTable(duplicates(once, often), None)
         table.write(join(self.work, "duplicates", f"{group.number:05d}-{part:05d}.bin"))
-
-    def _read(self, kind: str, task: int, part: int, parts: int) -> Hashes:
-        first, last = partition_range(part, parts)
-        return read_groups(join(self.work, kind, f"{task:05d}.bin"), _HASH, HASH_GROUPS, first, last)
 
 
 def duplicates(once: Sequence[Hashes], often: Sequence[Hashes]) -> Hashes:
@@ -299,33 +291,10 @@ def with_owners(once: Sequence[Hashes], often: Sequence[Hashes], first: int) -> 
     return DuplicateTable(found, owners)
 
 
-KEPT, DUPLICATE, REPEAT = 0, 1, 2
-"""What becomes of a line: it stays, it also occurs in another document, or earlier in this one."""
-
-
-@njit(cache=True, nogil=True)
-def _cut(data, starts, ends, offsets, codes, out, places, counts):  # type: ignore[no-untyped-def]
-    """Copy the kept lines of every document to ``out``, joined by newlines.
-
-    ``places`` are where documents end there, ``counts`` how many of a document's lines have each code.
-    """
-    at = 0
-    for doc in range(offsets.size - 1):
-        for line in range(offsets[doc], offsets[doc + 1]):
-            code = codes[line]
-            if code == 0:
-                if counts[doc, 0] > 0:
-                    out[at] = 10
-                    at += 1
-                at = copy(data, starts[line], ends[line], out, at)
-            counts[doc, code] += 1
-        places[doc + 1] = at
-
-
 class DropDuplicateLines(Step):
     """Removes the lines that CCNet removes; rejects a document of which no line is left.
 
-    Sets ``removed_lines`` and the ledger's ``_lines_duplicated``, ``_lines_repeated`` and ``_removed_sample``: of the
+    Sets ``removed_lines`` and notes ``lines_duplicated``, ``lines_repeated`` and ``removed_sample``: of the
     removed lines those whose hash begins with ten zero bits (one in 1,024, the same ones in every run).
     """
 
@@ -342,7 +311,7 @@ class DropDuplicateLines(Step):
         paths = [join(self.work, "duplicates", f"{group.number:05d}-{part:05d}.bin") for part in range(group.parts)]
         tables = [DuplicateTable.open(path) for path in paths]
         seen = [np.zeros(table.hashes.size if table.owners is not None else 0, np.bool_) for table in tables]
-        first = _FirstOfDocument()
+        first = FirstOfDocument()
         lines = _LineHashes(self.work, rank)
         for batch in batches(data):
             if batch.open:
@@ -354,7 +323,7 @@ class DropDuplicateLines(Step):
                 codes = np.where(gone, DUPLICATE, np.where(again, REPEAT, KEPT)).astype(np.uint8)
                 self._apply(batch, codes)
                 _sample(batch, codes, hashes)
-            yield from batch.docs
+            yield from filter(self.travels, batch.docs)
         if lines.at != lines.hashes.size:
             raise lines.changed()
 
@@ -363,13 +332,12 @@ class DropDuplicateLines(Step):
         places = np.zeros(batch.offsets.size, np.int64)
         data = np.frombuffer(batch.data, np.uint8)
         counts = np.zeros((len(batch.open), 3), np.int64)
-        _cut(data, batch.starts, batch.ends, batch.offsets, codes, out, places, counts)
+        cut_lines(data, batch.starts, batch.ends, batch.offsets, codes, out, places, counts)
         kept_bytes = out[: places[-1]].tobytes()
         rows = zip(batch.open, places[:-1].tolist(), places[1:].tolist(), counts.tolist(), strict=True)
         rejected = 0
         for doc, start, end, (kept, duplicated, repeated) in rows:
-            doc.metadata["_lines_duplicated"] = duplicated
-            doc.metadata["_lines_repeated"] = repeated
+            note(doc, lines_duplicated=duplicated, lines_repeated=repeated)
             doc.metadata["removed_lines"] = duplicated + repeated
             if kept == 0:
                 reject(doc, Reason.all_lines_duplicated, self.name)
@@ -387,9 +355,9 @@ def _sample(batch: Batch, codes: NDArray[np.uint8], hashes: Hashes) -> None:
     owners = np.searchsorted(batch.offsets, chosen, side="right") - 1
     for line, owner in zip(chosen.tolist(), owners.tolist(), strict=True):
         text = bytes(batch.data[batch.starts[line] : batch.ends[line]]).decode("utf-8", "replace")[:SAMPLE_CHARS]
-        metadata = batch.open[owner].metadata
-        before = metadata.get("_removed_sample")
-        metadata["_removed_sample"] = text if before is None else f"{before}\n{text}"
+        notes = notes_of(batch.open[owner])
+        before = notes.get("removed_sample")
+        notes["removed_sample"] = text if before is None else f"{before}\n{text}"
 
 
 def _gone(

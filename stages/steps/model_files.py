@@ -122,6 +122,11 @@ def model_path(name: str, models_dir: str | None = None) -> str:
     )
 
 
+def starter_or_path(name: str, starter: str, models_dir: str | None = None) -> str:
+    """``model_path``, where the name ``starter`` alone means the one called ``starter`` here."""
+    return model_path(f"{STARTER}{starter}" if name == STARTER.rstrip("/") else name, models_dir)
+
+
 def perplexity_files(name: str, language: str, models_dir: str | None = None) -> PerplexityFiles:
     """Files of the perplexity model of a language: ``starter``, ``ccnet``, or a folder that holds them.
 

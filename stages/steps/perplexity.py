@@ -5,22 +5,62 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import kenlm  # type: ignore[import-not-found]
+from pydantic import Field
 
-from llama_data.pipeline.core.batch_rule import BatchRule
+from llama_data.pipeline.core.block import BatchRule
 from llama_data.pipeline.core.document import Document
-from llama_data.pipeline.core.errors import ModelError
+from llama_data.pipeline.core.errors import ModelError, RequestError
 from llama_data.pipeline.core.files import read_bytes
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import utf8_of
+from llama_data.stages.steps.contract import Built, StepContext, StepSettings
 from llama_data.stages.steps.kernels.lm_text import normalise_bytes
-from llama_data.stages.steps.model_files import PerplexityFiles
+from llama_data.stages.steps.model_files import PerplexityFiles, perplexity_files
 from llama_data.tokenizer.unigram.encode import PieceEncoder
 
 HEAD, MIDDLE, TAIL, ALL = "head", "middle", "tail", "all"
 BUCKETS = (HEAD, MIDDLE, TAIL, ALL)
+
+
+Bucket = Literal["head", "middle", "tail", "all"]
+
+
+class Settings(StepSettings):
+    """Keeps texts whose perplexity under a language model falls in one of ``buckets``.
+
+    ``models``: for each language ``ccnet``, ``starter`` or a folder; a text in another language is in bucket ``all``.
+    Needs the step ``language`` before it, or a source whose ``language`` is given. ``annotate_only``: write the
+    perplexity, reject nothing.
+    """
+
+    models: dict[str, str] = Field(default_factory=lambda: {"en": "ccnet"})
+    buckets: tuple[Bucket, ...] = ("head", "middle", "all")
+    annotate_only: bool = False
+
+    def build(self, context: StepContext) -> Built:
+        """One rule. Raises ModelError: a model is missing; RequestError: nothing says what language a text is in."""
+        if "language" not in context.known:
+            raise RequestError(
+                f"{context.domain}: perplexity needs to know a text's language; put the step language before it, or "
+                "give the source's `language`"
+            )
+        return Built(
+            rules=[perplexity(self.models, self.buckets, context.run.models_dir, self.annotate_only)], columns=COLUMNS
+        )
+
+
+def perplexity(
+    models: Mapping[str, str], buckets: Sequence[str], models_dir: str | None, annotate_only: bool
+) -> Perplexity:
+    """The rule, with its models named as a recipe names them. Raises ModelError: one is missing."""
+    files = {language: perplexity_files(name, language, models_dir) for language, name in models.items()}
+    return Perplexity(models=files, kept=buckets, annotate_only=annotate_only)
+
+
+COLUMNS = {"perplexity_bucket": "string"}
 
 
 class Cutoffs(NamedTuple):

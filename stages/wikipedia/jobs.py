@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from llama_data.pipeline.core.block import Sink
 from llama_data.pipeline.core.files import list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
+from llama_data.pipeline.core.sink import Sink
 from llama_data.stages.wikipedia.dump.pieces import cut, inspect, label_dumps
 from llama_data.stages.wikipedia.languages import LANGUAGES
 from llama_data.stages.wikipedia.reader import WikipediaReader

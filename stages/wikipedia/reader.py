@@ -9,7 +9,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 
 from llama_data.pipeline.core.block import Reader
-from llama_data.pipeline.core.document import Document, new_document
+from llama_data.pipeline.core.document import Document, make_document
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.reasons import Reason
@@ -142,6 +142,16 @@ class _Framer:
         return block.place(offset - start) if block is not None else ""
 
 
+class Page(Document):
+    """A page of a dump. ``hidden_prefixes``: what the dump calls namespaces whose links show nothing, lower case."""
+
+    __slots__ = ("hidden_prefixes", "model", "namespace", "redirect")
+    namespace: str
+    redirect: bool
+    model: str
+    hidden_prefixes: frozenset[str]
+
+
 class WikipediaReader(Reader):
     """Reads pages from splits of dump files; ``dumps`` says what each file is, by its name."""
 
@@ -174,7 +184,8 @@ class WikipediaReader(Reader):
             raise RecordError(Reason.missing_field, "the page has no <title> or no numeric <id>")
         revisions = page.findall("revision")
         revision = revisions[-1] if revisions else ElementTree.Element("revision")
-        return new_document(
+        doc = make_document(
+            Page,
             domain=self.domain,
             id=f"{self.domain}/{dump.page_id(page_id)}",
             text=revision.findtext("text", ""),
@@ -184,11 +195,12 @@ class WikipediaReader(Reader):
             language=dump.language,
             timestamp=revision.findtext("timestamp"),
             page_id=int(page_id),
-            _namespace=page.findtext("ns", "0").strip(),
-            _redirect=page.find("redirect") is not None,
-            _model=revision.findtext("model", "wikitext").strip(),
-            _hidden_prefixes=dump.hidden_prefixes,
         )
+        doc.namespace = page.findtext("ns", "0").strip()
+        doc.redirect = page.find("redirect") is not None
+        doc.model = revision.findtext("model", "wikitext").strip()
+        doc.hidden_prefixes = dump.hidden_prefixes
+        return doc
 
 
 _URL_SAFE = "/:@!$*(),;'~-._"

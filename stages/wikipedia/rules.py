@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from llama_data.pipeline.core.block import Rule
-from llama_data.pipeline.core.document import Document
+from llama_data.pipeline.core.document import Document, note
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.wikipedia.languages import REDIRECT, is_disambiguation
+from llama_data.stages.wikipedia.reader import Page
 from llama_data.stages.wikipedia.wikitext import clean
 
 TitlePlace = Literal["drop", "first_line"]
@@ -29,14 +30,14 @@ class SelectArticles(Rule):
 
     def judge(self, doc: Document) -> Reason | None:
         """The reason why the page is no article of ours, or None."""
-        metadata = doc.metadata
-        if metadata["language"] not in self.languages:
+        page = Page.of(doc)
+        if page.metadata["language"] not in self.languages:
             return Reason.language_not_chosen
-        if metadata["_namespace"] != "0":
+        if page.namespace != "0":
             return Reason.other_namespace
-        if metadata["_redirect"] or REDIRECT.match(doc.text):
+        if page.redirect or REDIRECT.match(doc.text):
             return Reason.redirect
-        if metadata["_model"] != "wikitext":
+        if page.model != "wikitext":
             return Reason.wrong_format
         if not doc.text.strip():
             return Reason.empty_text
@@ -48,7 +49,7 @@ class SelectArticles(Rule):
 class CleanWikitext(Rule):
     """Replace wikitext by its running text (LLaMA: "remove hyperlinks, comments and other formatting boilerplate").
 
-    Sets ``_templates_unknown`` and ``_too_deep``: how many templates inside lines were dropped because nothing here
+    Notes ``templates_unknown`` and ``too_deep``: how many templates inside lines were dropped because nothing here
     knows them, and how many brackets because they are nested too deeply. Pages longer than
     ``max_page_chars`` are rejected: no article of the public Wikipedias is (MediaWiki's own limit is 2 MiB).
     """
@@ -66,10 +67,9 @@ class CleanWikitext(Rule):
         if len(doc.text) > self.max_page_chars:
             return Reason.too_complex
         title = doc.metadata["title"]
-        hidden = doc.metadata.get("_hidden_prefixes", frozenset())
+        hidden = Page.of(doc).hidden_prefixes
         cleaned = clean(doc.text, title=title, language=doc.metadata["language"], hidden_prefixes=hidden)
-        doc.metadata["_templates_unknown"] = cleaned.unknown_templates
-        doc.metadata["_too_deep"] = cleaned.too_deep
+        note(doc, templates_unknown=cleaned.unknown_templates, too_deep=cleaned.too_deep)
         if not cleaned.text:
             return Reason.empty_after_cleaning
         if len(cleaned.text) < self.min_chars:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from llama_data.pipeline.core.block import Reader, Rule, Sink
+from llama_data.pipeline.core.block import Reader, Rule
 from llama_data.pipeline.core.document import Document, new_document
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import Split, read_jsonl
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.pipeline.core.sink import Sink
 
 
 class Numbers(Reader):

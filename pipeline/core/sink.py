@@ -1,0 +1,139 @@
+"""The end of every domain's last job: documents, ledger, and a seeded sample of the rejected texts."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from llama_data.pipeline.core.block import Step
+from llama_data.pipeline.core.document import Document, Verdict, verdict
+from llama_data.pipeline.core.files import JsonlWriter, join, list_files
+from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.ledger import LedgerWriter
+
+SUFFIX = ".jsonl.zst"
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Look for garbage in cycles a hundred times more rarely: documents make none, and every search walks the heap."""
+    before = gc.get_threshold()
+    gc.set_threshold(100 * before[0], *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+class Sink(Step):
+    """Writes the documents of a task to the files of their domain.
+
+    ``domains``: the domains that a document's ``metadata["domain"]`` may name, where it is not one alone. Every one
+    of them gets its three files, empty ones too, so that what a task writes does not depend on what it reads.
+    """
+
+    name = "write"
+
+    def __init__(
+        self,
+        *,
+        run: RunContext,
+        domain: str,
+        columns: Mapping[str, str] | None = None,
+        domains: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self.context = run
+        self.domains = tuple(domains) or (domain,)
+        self.columns = dict(columns or {})
+
+    def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Write this task's files. Yields nothing."""
+        outcomes: Counter[str] = Counter()
+        with _few_collections(), ExitStack() as stack:
+            outputs = {
+                domain: stack.enter_context(_Output(self.context, domain, f"{rank:05d}", self.columns))
+                for domain in self.domains
+            }
+            for doc in data:
+                found = verdict(doc)
+                outputs[doc.metadata["domain"]].add(doc, found)
+                outcomes["kept" if found is None else str(found.outcome)] += 1
+        self.count(outcomes)
+        yield from ()
+
+
+class _Output:
+    """The files of one task in one domain. A context manager."""
+
+    def __init__(self, run: RunContext, domain: str, name: str, columns: Mapping[str, str]) -> None:
+        self._run = run
+        self._documents = DocumentsWriter(run.documents(domain), name, run.documents_per_file)
+        self._rejected = JsonlWriter(join(run.rejected(domain), name + SUFFIX))
+        self._ledger = LedgerWriter(join(run.ledger(domain), name + ".parquet"), columns)
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            for writer in (self._documents, self._rejected, self._ledger):
+                stack.enter_context(writer)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def add(self, doc: Document, found: Verdict | None) -> None:
+        """Write the document where it belongs, and its row."""
+        self._ledger.add(doc)
+        if found is None:
+            self._documents.write({"id": doc.id, "text": doc.text, "metadata": doc.metadata})
+        elif self._sampled(doc.id):
+            metadata = {**doc.metadata, "reason": str(found.reason), "step": found.step}
+            self._rejected.write({"id": doc.id, "text": doc.text, "metadata": metadata})
+
+    def _sampled(self, id: str) -> bool:
+        """True for the share of ids that the recipe keeps, chosen by a hash of seed and id."""
+        digest = hashlib.blake2b(f"{self._run.seed}:{id}".encode("utf-8", "surrogatepass"), digest_size=8)
+        return int.from_bytes(digest.digest(), "little") < self._run.rejected_sample * 2**64
+
+
+class DocumentsWriter:
+    """Writes the documents of a task: to ``name.jsonl.zst``, or in parts ``name-00000.jsonl.zst`` of ``most`` each."""
+
+    def __init__(self, folder: str, name: str, most: int | None) -> None:
+        self._base = join(folder, name)
+        self._most = most
+        self._part = 0
+
+    def __enter__(self) -> Self:
+        self._open()
+        return self
+
+    def _open(self) -> None:
+        part = "" if self._most is None else f"-{self._part:05d}"
+        self._file = JsonlWriter(f"{self._base}{part}{SUFFIX}").__enter__()
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Add one document."""
+        if self._file.count == self._most:
+            self._file.__exit__(None, None, None)
+            self._part += 1
+            self._open()
+        self._file.write(record)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.__exit__(kind, error, trace)
+
+
+def documents_of_task(folder: str, name: str) -> list[str]:
+    """The files that ``DocumentsWriter`` made in a folder under the name of a task, in order."""
+    return [path for path in list_files(folder, SUFFIX) if path.rpartition("/")[2].startswith((f"{name}.", f"{name}-"))]

@@ -1,0 +1,120 @@
+"""What a step is to a recipe: settings that build rules, and the jobs that must run before these can decide.
+
+A chain is a reader and a list of steps. Most steps are rules over one document. A step that needs a global view (a
+line's copies, a text's) also has passes: jobs over the documents as the steps before it leave them, then jobs over
+what those left behind. ``chain`` puts passes and rules together, for the seven domains and a user's own sources alike.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from datatrove.pipeline.base import PipelineStep  # type: ignore[import-untyped]
+
+from llama_data.pipeline.core.files import join
+from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.settings import Strict
+from llama_data.pipeline.core.sink import Sink
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """What a step may know of the chain that it stands in.
+
+    ``sizes``: for each task of the jobs that read, the bytes of its input as they are stored. ``task_bytes``: with how
+    many a task should have to do. ``work``: a folder of the step's own. ``known``: metadata that every document
+    has when it comes to the step.
+    """
+
+    run: RunContext
+    domain: str
+    sizes: tuple[int, ...]
+    task_bytes: int
+    work: str
+    known: frozenset[str] = frozenset()
+
+    @property
+    def tasks(self) -> int:
+        """Number of tasks that read."""
+        return len(self.sizes)
+
+    @property
+    def stored(self) -> int:
+        """Bytes of the whole input."""
+        return sum(self.sizes)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A job that runs before the step's rules can decide.
+
+    ``tasks`` None: its ``steps`` stand behind the reader and the rules before the step, in as many tasks. Otherwise
+    they run by themselves. ``reads`` False: they also read by themselves, in the tasks of the reader.
+    """
+
+    name: str
+    steps: Sequence[PipelineStep]
+    tasks: int | None = None
+    reads: bool = True
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a step comes to: its passes, its rules, the ledger's ``columns`` (name to Arrow type) that these fill.
+
+    ``sets``: metadata that a document has after the step.
+    """
+
+    rules: Sequence[PipelineStep] = ()
+    passes: Sequence[Pass] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    sets: frozenset[str] = frozenset()
+
+
+class StepSettings(Strict):
+    """Settings of a step, as a recipe writes them; the class's docstring is what the documentation shows."""
+
+    @abstractmethod
+    def build(self, context: StepContext) -> Built:
+        """The rules and passes. Raises RequestError: a model is missing, or the settings do not fit the chain."""
+        raise NotImplementedError
+
+
+def build_all(steps: Sequence[tuple[str, StepSettings]], context: StepContext) -> list[Built]:
+    """Build steps in their order; each has a folder and job names by its number, so one may stand there twice."""
+    built: list[Built] = []
+    for number, (name, settings) in enumerate(steps, 1):
+        own = f"{number:02d}-{name}"
+        made = settings.build(replace(context, work=join(context.work, own)))
+        passes = [replace(step, name=f"{own}-{step.name}") for step in made.passes]
+        built.append(replace(made, passes=passes))
+        context = replace(context, known=context.known | made.sets)
+    return built
+
+
+def chain(
+    context: StepContext,
+    begin: Sequence[PipelineStep],
+    steps: Sequence[Built],
+    *,
+    columns: Mapping[str, str] | None = None,
+    domains: Sequence[str] = (),
+) -> list[Job]:
+    """The jobs of a domain: the passes of its steps in their order, then the documents.
+
+    ``begin``: the reader and whatever always stands behind it. ``columns``: the source's own columns of the ledger.
+    ``domains``: as in ``Sink``.
+    """
+    jobs: list[Job] = []
+    rules = list(begin)
+    all_columns = dict(columns or {})
+    for step in steps:
+        for made in step.passes:
+            first = rules if made.reads and made.tasks is None else []
+            jobs.append(Job(f"{context.domain}/{made.name}", [*first, *made.steps], made.tasks or context.tasks))
+        rules += step.rules
+        all_columns |= step.columns
+    sink = Sink(run=context.run, domain=context.domain, columns=all_columns, domains=domains)
+    return [*jobs, Job(f"{context.domain}/documents", [*rules, sink], context.tasks)]

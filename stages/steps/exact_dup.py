@@ -1,0 +1,148 @@
+"""Exact deduplication by a 128-bit MD5 of a text; the first in input order stays.
+
+A document is known by its task and its place in the task's stream, so the order does not depend on workers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from llama_data.pipeline.core.block import Step
+from llama_data.pipeline.core.document import Document, is_open, note
+from llama_data.pipeline.core.exchange import (
+    DecidedRule,
+    Exchange,
+    first_of_each,
+    partitions,
+    read_names,
+    write_names,
+)
+from llama_data.pipeline.core.files import join
+from llama_data.pipeline.core.reasons import Reason
+from llama_data.pipeline.core.utf8_document import utf8_of
+from llama_data.stages.steps.contract import Built, Pass, StepContext, StepSettings
+
+HASH = np.dtype([("high", "<u8"), ("low", "<u8"), ("task", "<u4"), ("place", "<u4")])
+COPY = np.dtype([("place", "<u4"), ("first_task", "<u4"), ("first_place", "<u4")])
+# Stored bytes of input for a byte of records: these are 24 bytes for a document of some kilobytes.
+RATIO = 64
+
+
+class Settings(StepSettings):
+    """Rejects every document but the first with the same text; ``duplicate_of`` in the ledger names that one."""
+
+    def build(self, context: StepContext) -> Built:
+        """Three jobs: hashes, their first owners, and the documents without copies."""
+        return dedup(context, Reason.duplicate_document)
+
+
+def dedup(context: StepContext, reason: Reason) -> Built:
+    """The step; ``reason``: why a copy goes."""
+    parts = partitions(context.stored, RATIO, context.task_bytes)
+    return Built(
+        rules=[DropCopies(work=context.work, parts=parts, reason=reason)],
+        passes=[
+            Pass("hashes", [WriteHashes(work=context.work)]),
+            Pass("duplicates", [FindCopies(work=context.work, tasks=context.tasks, parts=parts)], parts),
+        ],
+        columns={"duplicate_of": "string"},
+    )
+
+
+def text_digest(doc: Document) -> bytes:
+    """MD5 of the text's UTF-8."""
+    return hashlib.md5(utf8_of(doc), usedforsecurity=False).digest()
+
+
+def _hashes(work: str) -> Exchange:
+    return Exchange(work, "hashes", HASH)
+
+
+def _copies(work: str) -> Exchange:
+    return Exchange(work, "duplicates", COPY)
+
+
+def _ids_path(work: str, task: int) -> str:
+    return join(work, "ids", f"{task:05d}.bin")
+
+
+class WriteHashes(Step):
+    """End of the first job: the hash of every document that is still open, and the documents' ids."""
+
+    name = "write_hashes"
+
+    def __init__(self, *, work: str) -> None:
+        super().__init__()
+        self.work = work
+
+    def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Write this task's two files. Yields nothing."""
+        rows, ids = [], []
+        for place, doc in enumerate(data):
+            ids.append(doc.id)
+            if is_open(doc):
+                digest = text_digest(doc)
+                rows.append((int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:], "big"), rank, place))
+        records = np.array(rows, HASH)
+        _hashes(self.work).put(rank, records["high"], records)
+        write_names(_ids_path(self.work, rank), ids)
+        yield from ()
+
+
+class FindCopies(Step):
+    """Finds for every hash of one range the first document, and tells the tasks of the others."""
+
+    name = "find_duplicates"
+
+    def __init__(self, *, work: str, tasks: int, parts: int) -> None:
+        super().__init__()
+        self.work = work
+        self.tasks = tasks
+        self.parts = parts
+
+    def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Write the copies of this range. Yields nothing."""
+        found = _hashes(self.work).take_all(self.tasks, rank, self.parts)
+        found = found[np.lexsort((found["place"], found["task"], found["low"], found["high"]))]
+        first = first_of_each(found["high"], found["low"])
+        keeper = np.maximum.accumulate(np.where(first, np.arange(len(found)), 0))
+        copies = np.flatnonzero(~first)
+        records = np.empty(len(copies), COPY)
+        records["place"] = found["place"][copies]
+        records["first_task"] = found["task"][keeper[copies]]
+        records["first_place"] = found["place"][keeper[copies]]
+        _copies(self.work).give_back(rank, found["task"][copies], self.tasks, records)
+        yield from ()
+
+
+class DropCopies(DecidedRule):
+    """Rejects every copy but the first, and notes the id of that one as ``duplicate_of``."""
+
+    name = "duplicates"
+
+    def __init__(self, *, work: str, parts: int, reason: Reason) -> None:
+        super().__init__()
+        self.work = work
+        self.parts = parts
+        self.reason = reason
+
+    def load(self, rank: int, world_size: int) -> None:
+        """Read which documents of this task are copies, and of which ones."""
+        copies = _copies(self.work).take_back(rank, world_size, self.parts)
+        self._original: dict[int, str] = {}
+        for task in np.unique(copies["first_task"]).tolist():
+            some = copies[copies["first_task"] == task]
+            names = read_names(_ids_path(self.work, task), some["first_place"].tolist())
+            firsts = zip(some["place"].tolist(), some["first_place"].tolist(), strict=True)
+            self._original |= {place: names[first] for place, first in firsts}
+
+    def judge(self, doc: Document) -> Reason | None:
+        """Return the reason when an earlier document has the same text."""
+        original = self._original.get(self.place)
+        if original is None:
+            return None
+        note(doc, duplicate_of=original)
+        return self.reason
