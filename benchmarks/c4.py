@@ -15,8 +15,8 @@ from common import TESTS, load, row
 from datatrove.data import Document
 from datatrove.pipeline.filters import C4QualityFilter
 
-from llama_data.stages.c4.rules import has_sentences
 from llama_data.stages.shared.wet import WetRecord, read_wet
+from llama_data.stages.steps.c4_rules import has_sentences
 from llama_data.stages.steps.kernels.c4_constants import PRESETS, Line
 from llama_data.stages.steps.kernels.c4_lines import clean_utf8
 

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("pipeline", "stages", "tokenizer", "train_handoff", "configs")
 FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
-SOURCES = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")
+SOURCES = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange", "custom")
 
 _GROUND = ("pipeline.core", "pipeline.kernels")
 _STEPS = ("stages.steps", "stages.fasttext", "tokenizer", *_GROUND)

@@ -9,10 +9,13 @@ import pytest
 from llama_data.pipeline.core.document import Document, new_document
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.c4.address import url_key
 from llama_data.stages.c4.dedup import line_hash, text_hash, time_number
-from llama_data.stages.c4.rules import BadWords, CleanPage, EmptyText, PageLimit, has_sentences, url_key
+from llama_data.stages.steps.bad_words import BadWords
+from llama_data.stages.steps.c4_rules import CleanPage, PageLimit, has_sentences
 from llama_data.stages.steps.kernels.c4_constants import PRESETS
 from llama_data.stages.steps.kernels.c4_sentences import count_sentences
+from llama_data.stages.steps.length import EmptyText
 
 
 def page(text: str) -> Document:

@@ -1,0 +1,1 @@
+"""A user's own sources: rows of any kind through any steps."""
