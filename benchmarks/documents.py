@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
@@ -56,7 +57,7 @@ def github(corpus: Path) -> dict[str, Any]:
     read = [doc for split in reader.splits for doc in reader.read(split)]
 
     def ours() -> list[Document]:
-        return _through((Document(doc.text, doc.id, metadata=dict(doc.metadata)) for doc in read), rules)
+        return _through(map(_fresh, read), rules)
 
     def peer() -> list[Any]:
         return [plain.plain_decision(found) for found in rows]
@@ -65,6 +66,13 @@ def github(corpus: Path) -> dict[str, Any]:
     theirs = [(made.reason, "" if made.reason else made.text) for made in peer()]
     size = sum(len(doc.text.encode()) for doc in read) / 1e6
     return row("github", "the same rules in plain Python", size, mine == theirs, ours, peer)
+
+
+def _fresh(doc: Document) -> Document:
+    """A document as it was read, for rules to change."""
+    copied = copy.copy(doc)
+    copied.metadata, copied.notes = dict(doc.metadata), {}
+    return copied
 
 
 def wikipedia(corpus: Path) -> dict[str, Any]:
@@ -84,7 +92,7 @@ def wikipedia(corpus: Path) -> dict[str, Any]:
     pages = [doc for doc in select.run(read) if is_open(doc)]
 
     def ours() -> list[Document]:
-        return _through((Document(page.text, page.id, metadata=dict(page.metadata)) for page in pages), [cleaning])
+        return _through(map(_fresh, pages), [cleaning])
 
     def peer() -> list[str]:
         return [str(mwparserfromhell.parse(page.text).strip_code()) for page in pages]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.block import Reader, Rule
-from llama_data.pipeline.core.document import Document, new_document
+from llama_data.pipeline.core.document import Document, new_document, note
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import Split, read_jsonl
-from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.sink import Sink
 
@@ -24,14 +24,16 @@ class Numbers(Reader):
                 yield self.failed(split, key=number, reason=Reason.damaged_record, detail="seven")
             else:
                 source = f"{split.name}#{number}"
-                yield new_document(domain="d", id=f"d/{source}", text="line\n" * number, source=source, _extra=number)
+                doc = new_document(domain="d", id=f"d/{source}", text="line\n" * number, source=source)
+                note(doc, extra=number)
+                yield doc
 
 
 class NotFour(Rule):
     name = "not-four"
 
     def judge(self, doc: Document) -> Reason | None:
-        number = doc.metadata["_extra"]
+        number = doc.notes["extra"]
         if number == 5:
             raise RecordError(Reason.too_complex, "five")
         doc.text = doc.text.strip()
@@ -41,10 +43,11 @@ class NotFour(Rule):
 def run(folder: Path, rejected_sample: float = 1.0) -> RunContext:
     context = RunContext(input="", output=str(folder), seed=1, rejected_sample=rejected_sample)
     splits = [Split(path=name, name=name, size=1) for name in ("a", "b", "c")]
-    steps = [Numbers(splits=splits, domain="d"), NotFour(), Sink(run=context, domain="d", columns={"extra": "int64"})]
+    sink = Sink(run=context, domain="d", columns={"extra": "int64"})
+    job = Job("d/documents", [Numbers(splits=splits, domain="d"), NotFour(), sink], 2)
     for rank in range(2):
         data = None
-        for step in steps:
+        for step in job.steps:
             data = step.run(data, rank, 2)
         list(data or ())
     return context

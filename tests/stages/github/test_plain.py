@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llama_data.pipeline.core.block import Rule
-from llama_data.pipeline.core.document import Document, new_document, verdict
+from llama_data.pipeline.core.document import Document, make_document, verdict
 from llama_data.pipeline.core.job import RunContext
+from llama_data.stages.github.file import SourceFile
 from llama_data.stages.github.headers import strip_header, strip_header_redpajama
 from llama_data.stages.github.jobs import Settings, jobs
 from llama_data.stages.github.rules import is_generated
@@ -69,8 +70,8 @@ def files(draw: st.DrawFn) -> tuple[str, str]:
 
 def of_stage(doc: Document) -> tuple[Any, ...]:
     found = verdict(doc)
-    raw = doc.metadata.get("_raw_md5")
-    return (str(found.reason), raw) if found else (None, raw, doc.text, doc.metadata["_clean_md5"])
+    raw = doc.notes.get("raw_md5")
+    return (str(found.reason), raw) if found else (None, raw, doc.text, doc.notes["clean_md5"])
 
 
 def of_rules(row: dict[str, Any], header: str) -> tuple[Any, ...]:
@@ -124,7 +125,9 @@ def test_rows_are_decided_alike(
 ) -> None:
     header, steps = rules
     row = {"path": path, "license": licence, "content": "\n".join(lines)}
-    doc = new_document(domain="github", id="github/1", source="a#1", text=row["content"], path=path, license=licence)
+    fields = {"domain": "github", "id": "github/1", "source": "a#1", "text": row["content"], "path": path}
+    doc = make_document(SourceFile, **fields, license=licence)
+    doc.has_content = True
     assert of_stage(judged(steps, doc)) == of_rules(row, header)
 
 

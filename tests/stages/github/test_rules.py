@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from llama_data.pipeline.core.document import Document, new_document
+from llama_data.pipeline.core.document import make_document
 from llama_data.pipeline.core.errors import ModelError
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.github.file import SourceFile
 from llama_data.stages.github.languages import EXTENSIONS, extension, language_of
 from llama_data.stages.github.reader import file_url
 from llama_data.stages.github.rules import (
@@ -23,8 +24,10 @@ from llama_data.stages.github.rules import (
 )
 
 
-def file(text: str = "int a;\n", path: str = "src/a.c", **more: Any) -> Document:
-    return new_document(domain="github", id="github/1", text=text, source="a#1", path=path, **more)
+def file(text: str = "int a;\n", path: str = "src/a.c", *, has_content: bool = True, **more: Any) -> SourceFile:
+    doc = make_document(SourceFile, domain="github", id="github/1", text=text, source="a#1", path=path, **more)
+    doc.has_content = has_content
+    return doc
 
 
 @pytest.mark.parametrize("key", ["mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "MIT", "bsd_3"])
@@ -38,7 +41,7 @@ def test_other_licences_and_none_are_not(key: str | None) -> None:
 
 
 def test_files_without_content() -> None:
-    assert HasContent().judge(file("", _no_content=True)) is Reason.no_content
+    assert HasContent().judge(file("", has_content=False)) is Reason.no_content
     assert HasContent().judge(file("a\0b")) is Reason.no_content
     assert HasContent().judge(file(" \n")) is Reason.empty_text
     assert HasContent().judge(file()) is None
@@ -90,7 +93,7 @@ def test_every_extension_can_be_taken() -> None:
 def test_heuristics(text: str, reason: Reason | None) -> None:
     doc = file(text)
     assert Heuristics(max_line=1000, max_average_line=100, min_alnum_share=0.25).judge(doc) is reason
-    assert doc.metadata["_max_line"] == max(map(len, text.splitlines()))
+    assert doc.notes["max_line"] == max(map(len, text.splitlines()))
     assert Heuristics(max_line=None, max_average_line=None, min_alnum_share=None).judge(doc) is None
 
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from llama_data.pipeline.core.document import new_document
 from llama_data.stages.steps.kernels.duplicate_table import DuplicateTable
+from llama_data.stages.steps.kernels.line_batches import FirstOfDocument
 from llama_data.stages.steps.line_dedup import (
     DropDuplicateLines,
     FindDuplicateLines,
     Group,
     WriteLineHashes,
-    _FirstOfDocument,
     duplicates,
     with_owners,
     write_run,
@@ -71,7 +71,7 @@ def test_a_table_is_the_same_after_it_was_written(tmp_path: Path) -> None:
 @settings(deadline=None)
 @given(st.lists(st.lists(number, max_size=20), max_size=8))
 def test_the_first_line_of_each_hash_in_a_document_is_marked(docs: list[list[int]]) -> None:
-    first = _FirstOfDocument()
+    first = FirstOfDocument()
     offsets = np.cumsum([0, *map(len, docs)])
     hashes = np.array([h for doc in docs for h in doc], np.uint64)
     expected = [h not in doc[:at] for doc in docs for at, h in enumerate(doc)]
@@ -98,7 +98,7 @@ def test_one_removed_line_in_1024_is_noted_and_kept_lines_never(tmp_path: Path) 
     list(FindDuplicateLines(work=str(tmp_path), groups=[group], copies="none").run(None, 0, 1))
     for rank, page in enumerate(pages):
         list(DropDuplicateLines(work=str(tmp_path), groups=[group]).run([page], rank, 2))
-        assert page.metadata["_removed_sample"].split("\n") == expected
+        assert page.notes["removed_sample"].split("\n") == expected
         assert page.metadata["removed_lines"] == len(lines)
         assert page.text == f"own {LETTERS[rank]}"
 

@@ -10,17 +10,22 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from llama_data.pipeline.core.document import new_document, verdict
+from llama_data.pipeline.core.document import make_document, verdict
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.wikipedia import jobs
 from llama_data.stages.wikipedia.jobs import DOMAIN, Settings
 from llama_data.stages.wikipedia.languages import LANGUAGES
+from llama_data.stages.wikipedia.reader import Page
 from llama_data.stages.wikipedia.rules import CleanWikitext, SelectArticles
 
 
 def document(text: str = "Text", **more: Any) -> Any:
-    metadata = {"title": "T", "language": "en", "_namespace": "0", "_redirect": False, "_model": "wikitext", **more}
-    return new_document(domain=DOMAIN, id="wikipedia/en/1", text=text, source="f#1", **metadata)
+    fields = {"namespace": "0", "redirect": False, "model": "wikitext", "hidden_prefixes": frozenset[str]()}
+    metadata = {"title": "T", "language": "en", **{key: value for key, value in more.items() if key not in fields}}
+    page = make_document(Page, domain=DOMAIN, id="wikipedia/en/1", text=text, source="f#1", **metadata)
+    for name, value in fields.items():
+        setattr(page, name, more.get(name, value))
+    return page
 
 
 @pytest.mark.parametrize(
@@ -28,12 +33,12 @@ def document(text: str = "Text", **more: Any) -> Any:
     [
         ({}, None),
         ({"language": "ja"}, Reason.language_not_chosen),
-        ({"_namespace": "10"}, Reason.other_namespace),
-        ({"_redirect": True}, Reason.redirect),
+        ({"namespace": "10"}, Reason.other_namespace),
+        ({"redirect": True}, Reason.redirect),
         ({"text": "#REDIRECT [[Other]]"}, Reason.redirect),
         ({"text": "#перенаправление [[Другое]]"}, Reason.redirect),
         ({"text": "# redirect lists are ordinary text"}, None),
-        ({"_model": "javascript"}, Reason.wrong_format),
+        ({"model": "javascript"}, Reason.wrong_format),
         ({"text": " \n "}, Reason.empty_text),
         ({"text": "A may be:\n* B\n{{Disambiguation}}"}, None),
     ],
