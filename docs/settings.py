@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from llama_data.pipeline.core.domains import DOMAINS
 from llama_data.pipeline.recipe import (
-    DOMAINS,
     ExecutorSettings,
     MixSettings,
     RaySettings,
@@ -103,7 +103,7 @@ def page() -> str:
     parts = [HEAD]
     parts.append(section("The recipe", Recipe, {"domains", "executor", "tokenizer", "tokens", "mix"}))
     for name in DOMAINS:
-        settings = getattr(llama.domains, name)
+        settings = llama.settings(name)
         parts.append(section(f"domains.{name}", type(settings), {"inputs", "root", "max_task_bytes"}))
     tokenizer = section("tokenizer", TokenizerChoice, set())
     own = inspect.cleandoc(TokenizerSettings.__doc__ or "").split("\n\n", 1)[-1].replace("``", "`")

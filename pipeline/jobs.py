@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib
 import io
 import json
 import os
@@ -18,7 +17,7 @@ import orjson
 from datatrove.executor import LocalPipelineExecutor  # type: ignore[import-untyped]
 from loguru import logger
 
-from llama_data.pipeline.core.block import Reader
+from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.errors import LlamaDataError, RequestError, RunError
 from llama_data.pipeline.core.files import (
     Split,
@@ -33,6 +32,8 @@ from llama_data.pipeline.core.files import (
 from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.core.version import VERSION
 from llama_data.pipeline.recipe import ExecutorSettings, Recipe
+from llama_data.pipeline.registry import STAGES
+from llama_data.stages.custom import jobs as custom
 
 Progress = Callable[[str], None]
 
@@ -65,18 +66,22 @@ class Launched:
     seconds: float | None
 
 
-def domain_jobs(recipe: Recipe, domain: str) -> list[Job]:
-    """The jobs of one domain, in the order in which they run.
+def stage_jobs(recipe: Recipe, stage: str) -> list[Job]:
+    """The jobs of a domain or source, in the order in which they run.
 
     Raises:
-        RequestError: the recipe does not have the domain, or its inputs or models are missing.
+        RequestError: the recipe does not have it, or its inputs or models are missing.
     """
-    settings = getattr(recipe.domains, domain, None)
+    settings = recipe.settings(stage)
     if settings is None:
         have = ", ".join(recipe.chosen()) or "none"
-        raise RequestError(f"{domain}: the recipe {recipe.name!r} has no settings for this stage; it has: {have}")
-    stage = importlib.import_module(f"llama_data.stages.{domain}.jobs")
-    jobs: list[Job] = stage.jobs(settings, recipe.context(domain))
+        raise RequestError(f"{stage}: the recipe {recipe.name!r} has no settings for this stage; it has: {have}")
+    context = recipe.context(stage)
+    jobs = (
+        custom.jobs(settings, context, stage)
+        if isinstance(settings, custom.Settings)
+        else STAGES[stage].jobs(settings, context)
+    )
     _check_inputs(jobs, recipe)
     return jobs
 
@@ -96,7 +101,7 @@ def _check_inputs(jobs: Sequence[Job], recipe: Recipe) -> None:
 
 def input_splits(jobs: Sequence[Job]) -> list[Split]:
     """The distinct input splits that the jobs read."""
-    found = {split: None for job in jobs for step in job.steps if isinstance(step, Reader) for split in step.splits}
+    found = {split: None for job in jobs for step in job.steps if isinstance(step, Step) for split in step.splits}
     return list(found)
 
 

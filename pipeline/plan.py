@@ -12,42 +12,15 @@ from llama_data.pipeline.core.errors import RequestError
 from llama_data.pipeline.core.files import list_files, list_inputs
 from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.recipe import Recipe
+from llama_data.pipeline.registry import SOURCE_RATE, STAGES, Rate
 from llama_data.pipeline.summary import format_table, summarise
+from llama_data.stages.commoncrawl.jobs import Settings as CommonCrawl
 
 GB = 1e9
 CALIBRATION_BYTES = 8_000_000
 DUMP_CHARS = 24e12
 DUMP_FILES = 90_000
 CCNET_HASHES = 1.5e9
-
-
-@dataclass(frozen=True)
-class Rate:
-    """What a stage costs: stored input bytes read a core-second, and bytes written for each byte read.
-
-    ``output`` is the share that stays (documents, ledger), ``work`` the share that lies on disk only while the
-    domain runs. ``memory`` is the peak of one worker in bytes, models included. ``text``: characters of text in a
-    stored byte.
-    """
-
-    bytes_per_second: float
-    output: float
-    work: float
-    memory: float
-    text: float = 2.0
-
-
-# Measured with `plan --calibrate` on one core of a 2-core AMD EPYC over 8 MB of each domain of a corpus folder,
-# start-up included (of C4, of which there were 0.2 MB, nearly all of it is start-up).
-RATES: dict[str, Rate] = {
-    "commoncrawl": Rate(2.5e6, 0.03, 0.09, 1.2e9, 2.0),
-    "c4": Rate(3.4e6, 1.00, 0.00, 0.4e9, 2.6),
-    "github": Rate(4.1e6, 0.61, 0.01, 0.6e9, 4.9),
-    "wikipedia": Rate(1.3e6, 0.57, 0.00, 0.5e9, 3.4),
-    "books": Rate(6.0e6, 0.95, 3.77, 0.8e9, 2.6),
-    "arxiv": Rate(3.8e6, 0.57, 0.00, 0.5e9, 2.4),
-    "stackexchange": Rate(3.5e6, 0.62, 0.81, 0.6e9, 1.9),
-}
 
 
 @dataclass(frozen=True)
@@ -76,10 +49,10 @@ def make_plan(
     """
     plans = []
     for domain in recipe.chosen():
-        made = tuple(jobs.domain_jobs(recipe, domain))
+        made = tuple(jobs.stage_jobs(recipe, domain))
         splits = jobs.input_splits(made)
         files = {split.name: split for split in splits}
-        rate = RATES[domain]
+        rate = _rate(domain)
         if calibrate:
             rate = measure(recipe, domain)
             if progress:
@@ -88,9 +61,15 @@ def make_plan(
     return plans
 
 
+def _rate(stage: str) -> Rate:
+    return STAGES[stage].rate if stage in STAGES else SOURCE_RATE
+
+
 def measure(recipe: Recipe, domain: str) -> Rate:
     """Run a domain on a few MB of its own input in a temporary folder and take the rates from that."""
-    settings = getattr(recipe.domains, domain)
+    settings = recipe.settings(domain)
+    if settings is None:
+        raise RequestError(f"{domain}: the recipe {recipe.name!r} has no settings for this stage")
     context = recipe.context(domain)
     chosen, total = [], 0
     for split in list_inputs(context.input, settings.inputs):
@@ -101,15 +80,15 @@ def measure(recipe: Recipe, domain: str) -> Rate:
     with tempfile.TemporaryDirectory(prefix="llama-data-calibrate-") as folder:
         small = settings.model_copy(update={"inputs": tuple(split.name for split in chosen)})
         executor = recipe.executor.model_copy(update={"kind": "local", "workers": 1})
-        domains = recipe.domains.model_copy(update={domain: small})
-        trial = recipe.model_copy(update={"output": folder, "executor": executor, "domains": domains})
+        trial = recipe.with_settings(domain, small).model_copy(update={"output": folder, "executor": executor})
         started = time.process_time()
-        jobs.execute(jobs.domain_jobs(trial, domain), trial, lambda line: None)
+        jobs.execute(jobs.stage_jobs(trial, domain), trial, lambda line: None)
         seconds = max(time.process_time() - started, 1e-3)
-        summary = summarise(trial.context(domain), domain)
-        out = summary.bytes_out
+        summaries = [summarise(trial.context(domain), name) for name in trial.ledgers(domain)]
+        out = sum(summary.bytes_out for summary in summaries)
+        chars = sum(summary.chars_in for summary in summaries)
         work = sum(_tree_bytes(trial.context(domain).work(domain)))
-    return Rate(total / seconds, out / total, work / total, RATES[domain].memory, summary.chars_in / total)
+    return Rate(total / seconds, out / total, work / total, _rate(domain).memory, chars / total)
 
 
 def _tree_bytes(folder: str) -> list[int]:
@@ -156,8 +135,8 @@ def whole_dump(recipe: Recipe, plan: DomainPlan) -> str:
     """
     rate = plan.rate
     stored = DUMP_CHARS / rate.text
-    settings = recipe.domains.commoncrawl
-    share = _group_share(settings.dedup_group if settings is not None else "all")
+    settings = recipe.settings("commoncrawl")
+    share = _group_share(settings.dedup_group if isinstance(settings, CommonCrawl) else "all")
     hashes = CCNET_HASHES * share / (50 / 1600)
     return (
         f"a whole dump (24 TB of text, {stored / 1e12:,.1f} TB stored): {stored / rate.bytes_per_second / 3600:,.0f} "
@@ -179,12 +158,12 @@ def _group_share(group: int | str) -> float:
 
 def _notes(recipe: Recipe) -> list[str]:
     notes = []
-    cc = recipe.domains.commoncrawl
-    if cc is not None:
+    cc = recipe.settings("commoncrawl")
+    if isinstance(cc, CommonCrawl):
         notes.append(f"commoncrawl line dedup compares pages within groups of: {cc.dedup_group}")
     weights = ", ".join(f"{name} {share:.1%}" for name, share in recipe.mix.weights.items())
     notes.append(f"mix weights (shares of sampled tokens): {weights}")
-    absent = [name for name in recipe.mix.weights if name not in recipe.chosen()]
+    absent = [name for name in recipe.mix.weights if name not in recipe.documents()]
     if absent:
         notes.append(f"the mix names domains that this recipe does not run: {', '.join(absent)}")
     if recipe.output and list_files(recipe.path("logs"), ""):
@@ -193,6 +172,6 @@ def _notes(recipe: Recipe) -> list[str]:
 
 
 def require_domains(recipe: Recipe) -> None:
-    """Raise RequestError when the recipe chooses no domain."""
+    """Raise RequestError when the recipe chooses neither domain nor source."""
     if not recipe.chosen():
-        raise RequestError(f"recipe {recipe.name!r}: no domain is chosen under `domains`")
+        raise RequestError(f"recipe {recipe.name!r}: nothing is chosen under `domains` or `sources`")

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
+from llama_data.pipeline.core.domains import DOMAINS
 from llama_data.pipeline.core.errors import RecipeError
 from llama_data.pipeline.core.files import join
 from llama_data.pipeline.core.job import RunContext
-from llama_data.pipeline.core.settings import Count, Places, Strict, parse_yaml, read_text, validate
-from llama_data.stages.arxiv.jobs import Settings as ArxivSettings
-from llama_data.stages.books.jobs import Settings as BooksSettings
-from llama_data.stages.c4.jobs import Settings as C4Settings
-from llama_data.stages.commoncrawl.jobs import Settings as CommonCrawlSettings
-from llama_data.stages.github.jobs import Settings as GithubSettings
-from llama_data.stages.stackexchange.jobs import Settings as StackExchangeSettings
-from llama_data.stages.wikipedia.jobs import Settings as WikipediaSettings
+from llama_data.pipeline.core.settings import Count, DomainSettings, Places, Strict, parse_yaml, read_text, validate
+from llama_data.pipeline.registry import STAGES
+from llama_data.stages.custom.jobs import Settings as SourceSettings
 from llama_data.tokenizer.train import TokenizerSettings
 from llama_data.train_handoff.pack import PackSettings
 
-DOMAINS = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")
 RECIPE_FILE = "recipe.yaml"
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
 class SlurmSettings(Strict):
@@ -64,16 +61,18 @@ class ExecutorSettings(Strict):
         return self
 
 
-class Domains(Strict):
-    """The domains of the run; one that is absent (or null) is not run."""
+if TYPE_CHECKING:
 
-    commoncrawl: CommonCrawlSettings | None = None
-    c4: C4Settings | None = None
-    github: GithubSettings | None = None
-    wikipedia: WikipediaSettings | None = None
-    books: BooksSettings | None = None
-    arxiv: ArxivSettings | None = None
-    stackexchange: StackExchangeSettings | None = None
+    class Domains(Strict):
+        """The domains of the run, each with its settings or None."""
+
+else:
+    Domains = create_model(
+        "Domains",
+        __base__=Strict,
+        __doc__="The domains of the run; one that is absent (or null) is not run.",
+        **{name: (stage.settings | None, None) for name, stage in STAGES.items()},
+    )
 
 
 class TokenizerChoice(TokenizerSettings):
@@ -95,7 +94,8 @@ class Recipe(Strict):
     """A whole run. Paths are local or any fsspec URL; globs of the domains are relative to ``input``.
 
     ``rejected_sample``: share of the rejected texts kept in full. ``failure_limit``: share of a domain's
-    records that may fail before the run counts as failed.
+    records that may fail before the run counts as failed. ``documents_per_file``: most documents in a file (null: a
+    task's documents are one file). ``sources``: domains of your own, by name.
     """
 
     name: str
@@ -105,23 +105,61 @@ class Recipe(Strict):
     rejected_sample: float = Field(default=0.01, ge=0.0, le=1.0)
     failure_limit: float = Field(default=0.01, ge=0.0, le=1.0)
     models_dir: str | None = None
+    documents_per_file: int | None = Field(default=None, gt=0)
     executor: ExecutorSettings = Field(default_factory=ExecutorSettings)
-    domains: Domains
+    domains: Domains = Domains()
+    sources: dict[str, SourceSettings] = Field(default_factory=dict)
     tokenizer: TokenizerChoice = TokenizerChoice()
     tokens: PackSettings = PackSettings()
     mix: MixSettings
 
-    def chosen(self) -> list[str]:
-        """The domains that the recipe runs, in the order of LLaMA's Table 1."""
-        return [name for name in DOMAINS if getattr(self.domains, name) is not None]
+    @field_validator("sources")
+    @classmethod
+    def _names_are_free(cls, sources: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
+        taken = {*DOMAINS, "all"}
+        for source, settings in sources.items():
+            for name in dict.fromkeys([source, *settings.outputs(source)]):
+                if not _NAME.fullmatch(name):
+                    raise ValueError(f"{name!r} is no name for a domain: lower-case letters, digits, - and _")
+                if name in taken:
+                    raise ValueError(f"the name {name!r} is taken by another domain")
+                taken.add(name)
+        return sources
 
-    def context(self, domain: str | None = None) -> RunContext:
-        """Where the run (of one domain) reads and writes. Raises RecipeError when a path is missing."""
-        settings = getattr(self.domains, domain) if domain else None
+    def chosen(self) -> list[str]:
+        """The stages that the recipe runs: domains in the order of LLaMA's Table 1, then the user's sources."""
+        return [*(name for name in DOMAINS if getattr(self.domains, name) is not None), *self.sources]
+
+    def settings(self, stage: str) -> DomainSettings | None:
+        """The settings of a domain or source; None: the recipe does not run it."""
+        found: DomainSettings | None = self.sources.get(stage) or getattr(self.domains, stage, None)
+        return found
+
+    def with_settings(self, stage: str, settings: DomainSettings) -> Recipe:
+        """The recipe with other settings of a domain or source."""
+        if stage in self.sources:
+            return self.model_copy(update={"sources": {**self.sources, stage: settings}})
+        return self.model_copy(update={"domains": self.domains.model_copy(update={stage: settings})})
+
+    def outputs(self, stage: str) -> list[str]:
+        """The domains that get documents of a stage: itself, but for a source that is split."""
+        return self.sources[stage].outputs(stage) if stage in self.sources else [stage]
+
+    def ledgers(self, stage: str) -> list[str]:
+        """The domains that get rows of a stage's ledger."""
+        return list(dict.fromkeys([stage, *self.outputs(stage)]))
+
+    def documents(self) -> list[str]:
+        """The domains that get documents of any stage."""
+        return [domain for stage in self.chosen() for domain in self.outputs(stage)]
+
+    def context(self, stage: str | None = None) -> RunContext:
+        """Where the run (of one stage) reads and writes. Raises RecipeError when a path is missing."""
+        settings = self.settings(stage) if stage else None
         root = (settings.root if settings else None) or self.input
         if self.output is None:
             raise RecipeError("no output folder: give `output` in the recipe or --output on the command line")
-        if root is None and domain is not None:
+        if root is None and stage is not None:
             raise RecipeError("no input folder: give `input` in the recipe or --input on the command line")
         return RunContext(
             input=root or "",
@@ -129,6 +167,7 @@ class Recipe(Strict):
             seed=self.seed,
             rejected_sample=self.rejected_sample,
             models_dir=self.models_dir,
+            documents_per_file=self.documents_per_file,
         )
 
     def path(self, *parts: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from llama_data.pipeline.core.files import file_size, list_files
@@ -47,18 +48,23 @@ def summarise(context: RunContext, domain: str) -> DomainSummary:
     return summary
 
 
-def problem(summary: DomainSummary, failure_limit: float) -> str | None:
-    """What is wrong when the domain has no documents, or more failed records than the recipe allows; else None."""
-    if summary.kept == 0:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in summary.reasons.most_common(5))
+def problem(stage: str, domains: Sequence[DomainSummary], failure_limit: float) -> str | None:
+    """What is wrong when a stage has no documents, or more failed records than the recipe allows; else None.
+
+    ``domains``: the ledgers that the stage wrote.
+    """
+    records = sum(summary.records for summary in domains)
+    failed = sum(summary.outcomes["failed"] for summary in domains)
+    if not any(summary.kept for summary in domains):
+        counts = sum((summary.reasons for summary in domains), Counter[str]())
+        reasons = ", ".join(f"{count} {reason}" for reason, count in counts.most_common(5))
         return (
-            f"{summary.domain}: no document is left of {summary.records} input records ({reasons or 'no records'}); "
+            f"{stage}: no document is left of {records} input records ({reasons or 'no records'}); "
             "see the ledger, then check the inputs and the thresholds"
         )
-    failed = summary.outcomes["failed"]
-    if failed > failure_limit * summary.records:
+    if failed > failure_limit * records:
         return (
-            f"{summary.domain}: {failed} of {summary.records} records could not be read, more than the recipe's "
+            f"{stage}: {failed} of {records} records could not be read, more than the recipe's "
             f"failure_limit of {failure_limit:.2%}; see the ledger rows with outcome `failed`"
         )
     return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import exists, join, list_files, read_bytes, read_jsonl
 from llama_data.pipeline.core.ledger import read_table
+from llama_data.pipeline.core.sink import documents_of_task
 from llama_data.train_handoff.shards.verify import verify_folder
 
 
@@ -52,9 +53,11 @@ def _documents(run: str, domain: str) -> Iterator[Finding]:
         ids.update(row["id"] for row in rows)
         expected = [(row["id"], row["chars_out"]) for row in rows if row["outcome"] == "kept"]
         kept += len(expected)
-        documents = join(run, "documents", domain, path.rsplit("/", 1)[-1].removesuffix(".parquet") + ".jsonl.zst")
+        task = path.rsplit("/", 1)[-1].removesuffix(".parquet")
+        documents = join(run, "documents", domain, task)
+        files = documents_of_task(join(run, "documents", domain), task)
         try:
-            found = [(record["id"], len(record["text"])) for record in read_jsonl(documents)]
+            found = [(record["id"], len(record["text"])) for file in files for record in read_jsonl(file)]
         except InputError as error:
             yield Finding(False, str(error))
             continue

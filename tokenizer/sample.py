@@ -16,8 +16,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from llama_data.pipeline.core.block import Reader
-from llama_data.pipeline.core.document import Document, new_document
+from llama_data.pipeline.core.block import Step
+from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.files import Split, atomic_write, join, open_binary, read_bytes, read_jsonl
 
 MAX_LINE_BYTES = 4192
@@ -115,7 +115,7 @@ class Lowest:
         self.size = int(sizes[kept - 1]) if kept else 0
 
 
-class Sample(Reader):
+class Sample(Step):
     """Draws lines from one group of a domain's document files a task."""
 
     name = "sample"
@@ -128,16 +128,12 @@ class Sample(Reader):
         seed: int,
         work: str,
     ) -> None:
-        super().__init__(splits=[split for _, group in groups for split in group], domain="tokenizer")
+        super().__init__()
+        self.splits = tuple(split for _, group in groups for split in group)
         self.groups = tuple((domain, tuple(group)) for domain, group in groups)
         self.budgets = dict(budgets)
         self.seed = seed
         self.work = work
-
-    def read(self, split: Split) -> Iterator[Document]:
-        """The documents of one file."""
-        for record in read_jsonl(split.path):
-            yield new_document(domain=self.domain, id=record["id"], text=record["text"], source=split.name)
 
     def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write this task's candidates and counts. Yields nothing."""

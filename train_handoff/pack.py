@@ -19,8 +19,8 @@ from datatrove.utils.logging import logger  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from pydantic import Field
 
-from llama_data.pipeline.core.block import Reader, Step
-from llama_data.pipeline.core.document import Document, new_document
+from llama_data.pipeline.core.block import Step
+from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import ModelError, RecipeError
 from llama_data.pipeline.core.files import (
     Split,
@@ -29,7 +29,6 @@ from llama_data.pipeline.core.files import (
     list_files,
     list_inputs,
     open_binary,
-    read_jsonl,
     remove_tree,
 )
 from llama_data.pipeline.core.job import Job, RunContext
@@ -107,24 +106,19 @@ def document_key(seed: int, id: str) -> tuple[int, int]:
     return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
 
 
-class PackStep(Reader):
+class PackStep(Step):
     """What the packing steps share: groups of input files, the encoder, the footer of the shards."""
 
     def __init__(
         self, *, groups: Sequence[Sequence[Split]], domain: str, run: RunContext, tokenizer: str, settings: PackSettings
     ) -> None:
-        super().__init__(splits=[split for group in groups for split in group], domain=domain)
+        super().__init__()
+        self.splits = tuple(split for group in groups for split in group)
+        self.domain = domain
         self.groups = tuple(tuple(group) for group in groups)
         self.context = run
         self.tokenizer = tokenizer
         self.settings = settings
-
-    def read(self, split: Split) -> Iterator[Document]:
-        """The documents of one file, as documents."""
-        for record in read_jsonl(split.path):
-            yield new_document(
-                domain=self.domain, id=record["id"], text=record["text"], source=record["metadata"]["source"]
-            )
 
     @property
     def output(self) -> str:
@@ -173,10 +167,11 @@ class PackStep(Reader):
             self.stat_update("tokens", value=len(tokens), unit="batch")
             yield batch.ids, tokens, ends
 
-    def held_out(self, ids: Sequence[str]) -> NDArray[np.bool_]:
-        """Which documents go to the validation split."""
+    def keys(self, ids: Sequence[str]) -> list[tuple[int, bool]]:
+        """Of each document its random key, and whether it goes to the validation split."""
         limit = int(self.settings.validation * 2**64)
-        return np.array([document_key(self.context.seed, id)[1] < limit for id in ids], np.bool_)
+        hashes = (document_key(self.context.seed, id) for id in ids)
+        return [(key, split < limit) for key, split in hashes]
 
 
 class Pack(PackStep):
@@ -189,7 +184,7 @@ class Pack(PackStep):
         with ExitStack() as stack:
             packers = self.packers(stack, self.encoder(), rank)
             for ids, tokens, ends in self.encoded(rank):
-                out = self.held_out(ids) if len(packers) > 1 else np.zeros(len(ids), np.bool_)
+                out = np.array([held and len(packers) > 1 for _, held in self.keys(ids)], np.bool_)
                 if not out.any():
                     packers[0].add(tokens, len(ids))
                     continue
@@ -212,13 +207,11 @@ class Scatter(PackStep):
         """Write this task's tokens and index below the work folder. Memory: the tokens of the task."""
         parts: list[NDArray[Any]] = []
         rows: list[tuple[int, int, bool]] = []
-        limit = int(self.settings.validation * 2**64)
         for ids, tokens, ends in self.encoded(rank):
             found = np.split(tokens, ends[:-1])
             parts += found
-            for id, part in zip(ids, found, strict=True):
-                key, split = document_key(self.context.seed, id)
-                rows.append((key, len(part), split < limit))
+            for (key, held), part in zip(self.keys(ids), found, strict=True):
+                rows.append((key, len(part), held))
         index = np.array(rows, SHUFFLE_INDEX)
         order = np.argsort(index["key"], kind="stable")
         work = join(self.context.work(self.domain), "shuffle")

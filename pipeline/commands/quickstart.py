@@ -38,7 +38,7 @@ def quickstart(
     _say(started, "documents → tokenizer")
     train_tokenizer.train(recipe)
     _say(started, "documents → token shards")
-    tokenize.tokenize_domains(recipe, recipe.chosen())
+    tokenize.tokenize_domains(recipe, recipe.documents())
     _say(started, "token shards → mix")
     plan = mix.plan_recipe(recipe)
     typer.echo(plan.table())

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llama_data.pipeline.commands import options
+from llama_data.pipeline.core.domains import DOMAINS
 
 if TYPE_CHECKING:
     from llama_data.pipeline.recipe import Recipe
     from llama_data.pipeline.summary import DomainSummary
 
-STAGES = "commoncrawl c4 github wikipedia books arxiv stackexchange all"
+_STAGES = f"One or more of: {' '.join(DOMAINS)}; a source of the recipe; all."
 
 
 def run(
-    stage: Annotated[list[str], typer.Argument(help=f"One or more of: {STAGES}.")],
+    stage: Annotated[list[str], typer.Argument(help=_STAGES)],
     config: options.Config = None,
     input: options.Input = None,
     output: options.Output = None,
@@ -64,11 +65,8 @@ def _recipe(
     from_ledger: str | None,
 ) -> Recipe:
     from llama_data.pipeline.core.errors import RequestError
-    from llama_data.pipeline.recipe import DOMAINS, load_recipe
+    from llama_data.pipeline.recipe import load_recipe
 
-    unknown = [name for name in stages if name not in (*DOMAINS, "all")]
-    if unknown:
-        raise RequestError(f"{unknown[0]}: no such stage; expected one or more of: {STAGES}")
     if (annotate_only or from_ledger) and stages != ["commoncrawl"]:
         raise RequestError("--annotate-only and --from-ledger belong to the stage commoncrawl alone")
     if annotate_only:
@@ -76,20 +74,34 @@ def _recipe(
     if from_ledger is not None:
         changes["domains.commoncrawl.from_ledger"] = from_ledger
     if config is not None:
-        return load_recipe(config, changes)
+        recipe = load_recipe(config, changes)
+        _check(stages, recipe.chosen())
+        return recipe
     if "all" in stages:
         raise RequestError("run all needs a recipe: give -c RECIPE (configs/corpus.yaml shows one)")
+    _check(stages, [])
     return load_recipe("llama", {"domains": {name: {} for name in stages}, **changes})
+
+
+def _check(stages: list[str], own: list[str]) -> None:
+    """Refuse the name of a stage that neither the recipe nor anybody has."""
+    from llama_data.pipeline.core.errors import RequestError
+
+    known = list(dict.fromkeys([*DOMAINS, *own, "all"]))
+    unknown = [name for name in stages if name not in known]
+    if unknown:
+        raise RequestError(f"{unknown[0]}: no such stage; expected one or more of: {' '.join(known)}")
 
 
 def _with_target(recipe: Recipe, fraction: float | None, chars: str | None) -> Recipe:
     """The recipe with the reference threshold that keeps what is wanted of the annotated run."""
     from llama_data.pipeline.core.errors import RequestError
     from llama_data.pipeline.core.settings import parse_count
+    from llama_data.stages.commoncrawl.jobs import Settings
     from llama_data.stages.commoncrawl.target import reference_target
 
-    settings = recipe.domains.commoncrawl
-    if settings is None or settings.from_ledger is None:
+    settings = recipe.settings("commoncrawl")
+    if not isinstance(settings, Settings) or settings.from_ledger is None:
         raise RequestError("--keep-fraction and --keep-chars need --from-ledger, an annotated run of commoncrawl")
     count = parse_count(chars) if chars is not None else None
     if (fraction is None) == (count is None) or (count is not None and not str(count).isdigit()):
@@ -98,42 +110,37 @@ def _with_target(recipe: Recipe, fraction: float | None, chars: str | None) -> R
         settings.from_ledger, settings.thresholds(), fraction=fraction, chars=None if count is None else int(count)
     )
     typer.echo(str(target))
-    chosen = settings.model_copy(update={"reference_threshold": target.threshold})
-    return recipe.model_copy(update={"domains": recipe.domains.model_copy(update={"commoncrawl": chosen})})
+    return recipe.with_settings("commoncrawl", settings.model_copy(update={"reference_threshold": target.threshold}))
 
 
-def run_stages(recipe: Recipe, domains: list[str], *, overwrite: bool = False) -> list[DomainSummary]:
-    """Run the jobs of the domains one after the other, print the table, and check each domain's ledger.
+def run_stages(recipe: Recipe, stages: list[str], *, overwrite: bool = False) -> list[DomainSummary]:
+    """Run the jobs of domains and sources one after the other, print the table, and check each domain's ledger.
 
     Raises:
-        RunError: a domain has no documents, or more failed records than the recipe allows.
+        RunError: a stage has no documents, or more failed records than the recipe allows.
     """
     from llama_data.pipeline import jobs, summary
     from llama_data.pipeline.core.errors import RunError
     from llama_data.pipeline.core.files import remove_tree
 
-    planned = {domain: jobs.domain_jobs(recipe, domain) for domain in domains}
-    for domain, domain_jobs in planned.items():
-        context = recipe.context(domain)
-        settings = {**getattr(recipe.domains, domain).model_dump(mode="json"), "seed": recipe.seed}
-        outputs = [
-            context.documents(domain),
-            context.ledger(domain),
-            context.rejected(domain),
-            context.work(domain),
-        ]
-        jobs.prepare(domain, domain_jobs, recipe, settings, overwrite=overwrite, outputs=outputs)
+    planned = {stage: jobs.stage_jobs(recipe, stage) for stage in stages}
+    for stage, made in planned.items():
+        context, chosen = recipe.context(stage), recipe.settings(stage)
+        settings = {**(chosen.model_dump(mode="json") if chosen else {}), "seed": recipe.seed}
+        folders = [context.documents, context.ledger, context.rejected]
+        outputs = [folder(domain) for domain in recipe.ledgers(stage) for folder in folders]
+        jobs.prepare(stage, made, recipe, settings, overwrite=overwrite, outputs=[*outputs, context.work(stage)])
     jobs.write_recipe(recipe)
     summaries, problems = [], []
-    for domain, domain_jobs in planned.items():
-        jobs.execute(domain_jobs, recipe, lambda line: typer.echo(line, err=True))
+    for stage, made in planned.items():
+        jobs.execute(made, recipe, lambda line: typer.echo(line, err=True))
         if recipe.executor.kind == "slurm":
             continue
-        summaries.append(summary.summarise(recipe.context(domain), domain))
-        problem = summary.problem(summaries[-1], recipe.failure_limit)
-        if problem is not None:
-            problems.append(problem)
-        remove_tree(recipe.context(domain).work(domain))
+        found = [summary.summarise(recipe.context(stage), domain) for domain in recipe.ledgers(stage)]
+        problem = summary.problem(stage, found, recipe.failure_limit)
+        problems += [] if problem is None else [problem]
+        summaries += found
+        remove_tree(recipe.context(stage).work(stage))
     if summaries:
         typer.echo(summary.table(summaries))
         typer.echo(f"documents, ledger and rejected texts are in {recipe.path()}")

@@ -33,7 +33,7 @@ def _with_documents(recipe: Recipe) -> list[str]:
     from llama_data.pipeline.core.errors import RequestError
     from llama_data.pipeline.core.files import list_files
 
-    chosen = recipe.chosen()
+    chosen = recipe.documents()
     found = [domain for domain in chosen if list_files(recipe.context().documents(domain), ".jsonl.zst")]
     if not found:
         raise RequestError(f"{recipe.path('documents')}: no documents; run `llama-data run` first")

@@ -70,7 +70,7 @@ def _explain(run: str, row: dict[str, Any], full: bool) -> None:
             f"{row['lines_out']:,} of {row['lines_in']:,} lines"
         )
     else:
-        typer.echo(f"  {row['outcome']} by {row['step']}: {row['reason']} — {sentence_of(row['reason'], row['step'])}")
+        typer.echo(f"  {row['outcome']} by {row['step']}: {row['reason']} — {sentence_of(row['reason'])}")
         if row["detail"]:
             typer.echo(f"  detail: {row['detail']}")
     shown = {"id", "domain", "source", "url", "outcome", "reason", "step", "detail", "_task"}

@@ -101,7 +101,7 @@ class LedgerWriter:
     def _flush(self) -> None:
         if self._rows:
             columns = zip(*self._rows, strict=True)
-            arrays = [pa.array(values, type=field.type) for values, field in zip(columns, self.schema, strict=True)]
+            arrays = [_array(values, field.type) for values, field in zip(columns, self.schema, strict=True)]
             self._parquet.write_table(pa.Table.from_arrays(arrays, schema=self.schema))
             self._rows = []
 
@@ -111,6 +111,15 @@ class LedgerWriter:
         # Also after an error: left to itself it would write to the closed file.
         self._parquet.close()
         self._file.__exit__(*error)
+
+
+def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    try:
+        return pa.array(values, type=kind)
+    except UnicodeEncodeError:
+        # Lone surrogates, as in a file's name that is not UTF-8: the row stays, with question marks for them.
+        plain = [value.encode("utf-8", "replace").decode() if isinstance(value, str) else value for value in values]
+        return pa.array(plain, type=kind)
 
 
 def read_table(path: str, columns: Sequence[str] | None = None) -> pa.Table:

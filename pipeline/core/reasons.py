@@ -34,6 +34,7 @@ class Reason(StrEnum):
     )
     broken_reader = "broken_reader", "The reader broke at this place; what follows in the file was not read."
     broken_step = "broken_step", "A step broke on the record; its detail and the task's log say how."
+    not_writable = "not_writable", "The text or its metadata hold something that JSON in UTF-8 cannot."
     too_complex = "too_complex", "Processing the record would exceed the limits on depth, size or growth."
 
     # any domain
@@ -100,6 +101,6 @@ class Reason(StrEnum):
     duplicate_post = "duplicate_post", "A post with the same number was already read from this site."
 
 
-def sentence_of(reason: str, step: str) -> str:
-    """What a code of the ledger says to a person; the codes of steps from outside say no more than themselves."""
-    return Reason[reason].sentence if reason in Reason.__members__ else f"So says the step {step}, which is not ours."
+def sentence_of(reason: str) -> str:
+    """What a code of the ledger says to a person; codes of steps from outside say no more than themselves."""
+    return Reason[reason].sentence if reason in Reason.__members__ else "The word of a step that is not ours."

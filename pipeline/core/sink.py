@@ -11,10 +11,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from llama_data.pipeline.core.block import Step
-from llama_data.pipeline.core.document import Document, Verdict, verdict
+from llama_data.pipeline.core.document import Document, Verdict, fail, is_open, verdict
 from llama_data.pipeline.core.files import JsonlWriter, join, list_files
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.ledger import LedgerWriter
+from llama_data.pipeline.core.reasons import Reason
 
 SUFFIX = ".jsonl.zst"
 
@@ -61,8 +62,7 @@ class Sink(Step):
                 for domain in self.domains
             }
             for doc in data:
-                found = verdict(doc)
-                outputs[doc.metadata["domain"]].add(doc, found)
+                found = outputs[doc.metadata["domain"]].add(doc)
                 outcomes["kept" if found is None else str(found.outcome)] += 1
         self.count(outcomes)
         yield from ()
@@ -89,19 +89,32 @@ class _Output:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def add(self, doc: Document, found: Verdict | None) -> None:
-        """Write the document where it belongs, and its row."""
+    def add(self, doc: Document) -> Verdict | None:
+        """Write the document where it belongs, and its row; what became of it in the end."""
+        if is_open(doc):
+            try:
+                self._documents.write({"id": doc.id, "text": doc.text, "metadata": doc.metadata})
+            except TypeError as error:  # a lone surrogate, or a value that a step has put there
+                fail(doc, Reason.not_writable, Sink.name, str(error))
         self._ledger.add(doc)
-        if found is None:
-            self._documents.write({"id": doc.id, "text": doc.text, "metadata": doc.metadata})
-        elif self._sampled(doc.id):
-            metadata = {**doc.metadata, "reason": str(found.reason), "step": found.step}
-            self._rejected.write({"id": doc.id, "text": doc.text, "metadata": metadata})
+        found = verdict(doc)
+        if found is not None and self._sampled(doc.id):
+            marks = {"reason": str(found.reason), "step": found.step}
+            try:
+                self._rejected.write({"id": doc.id, "text": doc.text, "metadata": {**doc.metadata, **marks}})
+            except TypeError:
+                self._rejected.write({"id": _plain(doc.id), "text": _plain(doc.text), "metadata": marks})
+        return found
 
     def _sampled(self, id: str) -> bool:
         """True for the share of ids that the recipe keeps, chosen by a hash of seed and id."""
         digest = hashlib.blake2b(f"{self._run.seed}:{id}".encode("utf-8", "surrogatepass"), digest_size=8)
         return int.from_bytes(digest.digest(), "little") < self._run.rejected_sample * 2**64
+
+
+def _plain(text: str) -> str:
+    """The text with a question mark for what UTF-8 does not have."""
+    return text.encode("utf-8", "replace").decode()
 
 
 class DocumentsWriter:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
+from llama_data.pipeline.core.domains import DOMAINS
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import exists, join, list_files, read_bytes, read_jsonl
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.ledger import read_table
-from llama_data.pipeline.core.reasons import Reason
-from llama_data.pipeline.recipe import DOMAINS
+from llama_data.pipeline.core.reasons import sentence_of
 from llama_data.pipeline.summary import DomainSummary, summarise
 from llama_data.train_handoff.shards.file import Footer, read_footer
 
@@ -48,7 +48,7 @@ class DomainReport:
     @property
     def reasons(self) -> list[tuple[str, str, int]]:
         """Code, sentence and count of each reason, the commonest first."""
-        return [(code, Reason[code].sentence, count) for code, count in self.summary.reasons.most_common()]
+        return [(code, sentence_of(code), count) for code, count in self.summary.reasons.most_common()]
 
 
 @dataclass
@@ -71,7 +71,9 @@ def collect(run: str) -> RunReport:
     import yaml
 
     context = RunContext(input="", output=run)
-    present = [name for name in DOMAINS if list_files(context.ledger(name), ".parquet")]
+    found = [path.rstrip("/").rpartition("/")[2] for path in list_files(join(run, "ledger"), "")]
+    ordered = [*(name for name in DOMAINS if name in found), *(name for name in found if name not in DOMAINS)]
+    present = [name for name in ordered if list_files(context.ledger(name), ".parquet")]
     return RunReport(
         run=run,
         name=str(yaml.safe_load(read_bytes(join(run, "recipe.yaml"))).get("name", run)),

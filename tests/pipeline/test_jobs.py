@@ -101,7 +101,7 @@ def test_a_run_does_not_read_what_it_wrote(tmp_path: Path) -> None:
     mine.mkdir(parents=True)
     (mine / "a.txt").write_text("text")
     with pytest.raises(RequestError, match="what the run has written"):
-        jobs.domain_jobs(recipe(source, source / "run"), "books")
+        jobs.stage_jobs(recipe(source, source / "run"), "books")
     run(recipe(source, tmp_path / "out"))
 
 
@@ -116,7 +116,7 @@ def test_an_address_of_an_unknown_kind_is_one_sentence(tmp_path: Path, url: str)
 
 def test_a_stage_that_the_recipe_lacks_is_named(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"arxiv: the recipe 'llama' has no settings .* it has: books"):
-        jobs.domain_jobs(recipe(tmp_path, tmp_path / "run"), "arxiv")
+        jobs.stage_jobs(recipe(tmp_path, tmp_path / "run"), "arxiv")
 
 
 def test_missing_inputs_stop_the_run_before_it_starts(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_bug_in_a_task_is_one_sentence_that_names_the_log(tmp_path: Path) -> N
 
 def test_an_empty_or_failing_domain_is_a_problem(tmp_path: Path) -> None:
     summary = summarise(RunContext(input="", output=str(tmp_path)), "books")
-    assert "no document is left of 0 input records" in str(problem(summary, 0.01))
+    assert "no document is left of 0 input records" in str(problem("books", [summary], 0.01))
     summary.outcomes.update({"kept": 98, "failed": 2})
-    assert "2 of 100 records could not be read, more than the recipe's" in str(problem(summary, 0.01))
-    assert problem(summary, 0.05) is None
+    assert "2 of 100 records could not be read, more than the recipe's" in str(problem("books", [summary], 0.01))
+    assert problem("books", [summary], 0.05) is None

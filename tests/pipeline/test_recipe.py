@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from llama_data.pipeline.core.domains import DOMAINS
 from llama_data.pipeline.core.errors import RecipeError
-from llama_data.pipeline.recipe import DOMAINS, load_recipe, presets
+from llama_data.pipeline.recipe import load_recipe, presets
 
 TABLE_1 = {
     "commoncrawl": 0.67,

@@ -19,30 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from llama_data.pipeline.core.domains import TABLE_1
 from llama_data.pipeline.core.errors import InputError, RecipeError
 from llama_data.pipeline.core.files import exists, join, list_files, read_bytes
 from llama_data.train_handoff.mix.order import Assignment, draw, integer_weights
 from llama_data.train_handoff.shards.file import Footer, Rows, Shard, read_footer, require_agreement
 
 MIX_FORMAT = 1
-LLAMA_WEIGHTS = {
-    "commoncrawl": 0.67,
-    "c4": 0.15,
-    "github": 0.045,
-    "wikipedia": 0.045,
-    "books": 0.045,
-    "arxiv": 0.025,
-    "stackexchange": 0.02,
-}
-LLAMA_EPOCHS = {
-    "commoncrawl": 1.10,
-    "c4": 1.06,
-    "github": 0.64,
-    "wikipedia": 2.45,
-    "books": 2.23,
-    "arxiv": 1.06,
-    "stackexchange": 1.03,
-}
 ROWS_PER_SHARD = 65536
 OPEN_SHARDS = 4
 
@@ -137,11 +120,11 @@ class MixPlan:
         """The plan beside LLaMA's Table 1, for a terminal."""
         lines = [f"{'domain':<16}{'share':>8}{'paper':>8}{'rows':>14}{'tokens':>20}{'epochs':>9}{'paper':>7}"]
         for domain, drawn in zip(self.domains, self.drawn, strict=True):
-            weight, epochs = LLAMA_WEIGHTS.get(domain.name), LLAMA_EPOCHS.get(domain.name)
+            paper = TABLE_1.get(domain.name)
             lines.append(
-                f"{domain.name:<16}{domain.share:>8.2%}{'-' if weight is None else f'{weight:.1%}':>8}{drawn:>14,}"
+                f"{domain.name:<16}{domain.share:>8.2%}{'-' if paper is None else f'{paper.share:.1%}':>8}{drawn:>14,}"
                 f"{drawn * self.footer.seq_len:>20,}{drawn / domain.rows:>9.2f}"
-                f"{'-' if epochs is None else f'{epochs:.2f}':>7}"
+                f"{'-' if paper is None else f'{paper.epochs:.2f}':>7}"
             )
         lines.append(f"{'total':<16}{'':>16}{self.rows:>14,}{self.tokens:>20,}")
         if self.unused:
@@ -167,7 +150,7 @@ class MixPlan:
                     "drawn": drawn,
                     "epochs": drawn / domain.rows,
                     "max_epochs": domain.max_epochs,
-                    "paper_epochs": LLAMA_EPOCHS.get(domain.name),
+                    "paper_epochs": paper.epochs if (paper := TABLE_1.get(domain.name)) else None,
                     "sources": [
                         {"name": source.name, "rows": source.rows, "content_sha256": source.content_sha256}
                         for source in domain.sources

@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llama_data.pipeline.core.domains import TABLE_1
 from llama_data.pipeline.core.errors import InputError, RecipeError
 from llama_data.train_handoff.mix.jobs import mix_jobs
 from llama_data.train_handoff.mix.plan import (
-    LLAMA_EPOCHS,
-    LLAMA_WEIGHTS,
     MixPlan,
     Mixture,
     Source,
@@ -206,11 +205,11 @@ def llama_plan(tokens: float) -> MixPlan:
         kind="domain", split="train", domain="", seq_len=2048, vocab_size=32000, tokenizer_sha256="", bos_id=1, eos_id=2
     )
     sources = {}
-    for name, weight in LLAMA_WEIGHTS.items():
-        rows = int(1.4e12 * weight / LLAMA_EPOCHS[name] / 2048)
+    for name, (weight, _) in TABLE_1.items():
+        rows = int(1.4e12 * weight / TABLE_1[name].epochs / 2048)
         sizes = [262144] * (rows // 262144) + [rows % 262144]
         sources[name] = [Source("", f"{name}/{n}", size, "") for n, size in enumerate(sizes)]
-    shares = normalised(LLAMA_WEIGHTS)
+    shares = normalised({name: domain.share for name, domain in TABLE_1.items()})
     return make_plan(
         shares, sources, footer=footer, rows=int(tokens) // 2048, seed=0, limits=dict.fromkeys(shares, 2.5)
     )
@@ -227,9 +226,9 @@ def test_llamas_table_comes_back_for_both_sizes_of_run() -> None:
     assert peak < 100e6
     assert len(last[0]) == 1000
     for name, epochs in plan.epochs().items():
-        assert epochs == pytest.approx(LLAMA_EPOCHS[name], rel=1e-4)
-        assert plan.drawn[[d.name for d in plan.domains].index(name)] / plan.rows == pytest.approx(LLAMA_WEIGHTS[name])
+        assert epochs == pytest.approx(TABLE_1[name].epochs, rel=1e-4)
+        assert plan.drawn[[d.name for d in plan.domains].index(name)] / plan.rows == pytest.approx(TABLE_1[name].share)
     for name, epochs in llama_plan(1.0e12).epochs().items():
-        assert epochs == pytest.approx(LLAMA_EPOCHS[name] / 1.4, rel=1e-4)
+        assert epochs == pytest.approx(TABLE_1[name].epochs / 1.4, rel=1e-4)
     with pytest.raises(RecipeError, match="wikipedia"):
         llama_plan(1.5e12)
