@@ -1,28 +1,43 @@
-# Two commands for a fresh machine with Python 3.11 and a C++ compiler: `make demo` and `make test`.
-PYTHON ?= python3.11
+# Two commands for a fresh machine with Python 3.11, 3.12 or 3.13: `make demo` and `make test`.
+
+# The first of these that starts and can make a virtual environment; 3.11 first, for it is what CI tests.
+USABLE := import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+ifndef PYTHON
+PYTHON := $(shell for name in python3.11 python3.12 python3.13 python3; do \
+	if $$name -c '$(USABLE)' 2>/dev/null; then echo $$name; break; fi; done)
+endif
 BIN := .venv/bin
+# setuptools says in twelve lines that a strict editable installation must not lose build/, which is what is wanted.
+PIP := PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip install --quiet
 CORPUS ?= ../shared/corpus
 
-.PHONY: install demo test lint types bench clean
+.PHONY: install demo test wheel-test lint types bench clean
 
 install: .venv/installed
 
 .venv/installed: pyproject.toml setup.cfg constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip setuptools wheel
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,dev]'
-	touch $@
+	@$(if $(PYTHON),$(PYTHON) -c '$(USABLE)',false) || { echo 'expected Python 3.11, 3.12 or 3.13 with its venv module: install one' \
+		'(Debian: apt install python3.11-venv) or name one: make PYTHON=/path/to/python' >&2; exit 1; }
+	@echo "making .venv with $(PYTHON): PyTorch and the rest, some minutes"
+	@$(PYTHON) -m venv .venv
+	@$(PIP) --constraint constraints.txt pip setuptools wheel
+	@$(PIP) --constraint constraints.txt torch==2.13.0
+	@$(PIP) --constraint constraints.txt --editable '.[train,dev]'
+	@touch $@
 
 demo: install
 	$(BIN)/llama-data quickstart demo
 
 test: install
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+# The wheel, in an environment of its own, where the repository is not.
+wheel-test: install
+	LLAMA_DATA_INSTALL_WHEEL=1 $(BIN)/python -m pytest tests/e2e/test_wheel.py
 
 lint: install
 	$(BIN)/ruff check .
@@ -32,7 +47,7 @@ types: install
 	$(BIN)/mypy
 
 bench: install
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	@$(PIP) --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python benchmarks/run.py --corpus $(CORPUS)
 
 clean:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,10 @@ def train_fasttext(examples: Iterable[tuple[str, str]], output: str, settings: F
 
     Raises:
         InputError: fastText cannot train on the examples.
-        RequestError: a quantised model is to be written under another suffix than .ftz, or the reverse.
+        RequestError: fastText is not installed, or a quantised model is to be written under another suffix than
+            .ftz, or the reverse.
     """
+    require_fasttext()
     if output.endswith(".ftz") != (settings.features is not None):
         raise RequestError(f"{output}: a model that is quantised (--features) ends with .ftz, another with .bin")
     target = Path(output)
@@ -65,6 +68,19 @@ def train_fasttext(examples: Iterable[tuple[str, str]], output: str, settings: F
         temporary = str(Path(scratch) / "model")
         model.save_model(temporary)
         os.replace(temporary, target)
+
+
+def require_fasttext() -> None:
+    """Refuse a request that trains where fastText is not installed; reading its models needs no fastText.
+
+    Raises:
+        RequestError: it is not; says how to install it.
+    """
+    if find_spec("fasttext") is None:
+        raise RequestError(
+            "training this model needs fastText, which is not installed here (it has no wheel for every machine); "
+            "`pip install fasttext-numpy2` compiles it, with a C++ compiler"
+        )
 
 
 def _train_repeatably(text: str, settings: FastTextSettings) -> Any:
@@ -113,6 +129,7 @@ class LabelProbabilities:
     """Probabilities of chosen labels, from fastText itself."""
 
     def __init__(self, path: str) -> None:
+        require_fasttext()
         import fasttext
 
         self._model = fasttext.load_model(path)

@@ -27,7 +27,7 @@ from llama_data.pipeline.models.kneser_ney import KneserNey, read_sentences
 from llama_data.pipeline.models.texts import Text, find_files, read_texts, split_text
 from llama_data.stages.steps.kernels.lm_text import normalise_bytes
 from llama_data.stages.steps.model_files import CARD, PerplexityFiles
-from llama_data.stages.steps.perplexity import PerplexityModel
+from llama_data.stages.steps.perplexity import PerplexityModel, require_kenlm
 
 # SentencePiece refuses sentences longer than this many bytes and CCNet's documents are one sentence each.
 _MAX_SENTENCE_BYTES = 1 << 16
@@ -68,8 +68,10 @@ def train_perplexity(
 
     Raises:
         InputError: there is not enough text.
+        ModelError: KenLM, which measures the model, is not installed.
         RequestError: ``lmplz`` is asked for and is not on PATH.
     """
+    require_kenlm()
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     language = settings.language

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
+from importlib.util import find_spec
 from typing import Literal, NamedTuple
 
-import kenlm  # type: ignore[import-not-found]
 from pydantic import Field
 
 from llama_data.pipeline.core.block import BatchRule
@@ -130,14 +130,33 @@ def read_cutoffs(files: PerplexityFiles, language: str) -> Cutoffs:
         ) from None
 
 
+def require_kenlm() -> None:
+    """Refuse a request that needs KenLM where it is not installed.
+
+    Raises:
+        ModelError: it is not; says how to install it.
+    """
+    if find_spec("kenlm") is None:
+        raise ModelError(
+            "perplexity needs KenLM, which is not installed here; `pip install ufal-kenlm` brings it compiled, "
+            "`pip install kenlm` compiles it"
+        )
+
+
 class PerplexityModel:
     """A KenLM model over SentencePiece pieces, used as CCNet uses it (cc_net/perplexity.py).
 
     The whole document, normalised, is one line; perplexity is 10 ** (-log10 probability / (pieces + 1)), rounded to
     one decimal; the probability is of the pieces between a begin and an end of sentence.
+
+    Raises:
+        ModelError: KenLM is not installed, or a file is not a model that it can read.
     """
 
     def __init__(self, files: PerplexityFiles) -> None:
+        require_kenlm()
+        import kenlm  # type: ignore[import-not-found]
+
         self._pieces = PieceEncoder(files.pieces)
         try:
             config = kenlm.Config()
@@ -160,6 +179,9 @@ class Perplexity(BatchRule):
 
     ``models``: the files of each language's model; a text in another language is in bucket ``all``. Sets
     ``perplexity`` and ``perplexity_bucket``; ``annotate_only``: sets them and rejects nothing.
+
+    Raises:
+        ModelError: there are models, and KenLM is not installed.
     """
 
     name = "perplexity"
@@ -167,6 +189,8 @@ class Perplexity(BatchRule):
     def __init__(
         self, *, models: Mapping[str, PerplexityFiles], kept: Sequence[str], annotate_only: bool = False
     ) -> None:
+        if models:
+            require_kenlm()  # Here, before a run starts: later it would cost every record.
         super().__init__()
         self.models = dict(models)
         self.kept = tuple(kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("pipeline", "stages", "tokenizer", "train_handoff", "configs")
+PUBLIC = ROOT / "pipeline" / "public" / "__init__.py"
 FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 SOURCES = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange", "custom")
 
@@ -90,15 +92,23 @@ def test_torch_lives_in_the_trainer_and_commands_are_light(path: Path) -> None:
 
 
 def test_every_folder_is_packaged() -> None:
-    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    folders = {".".join(path.parent.relative_to(ROOT).parts) for path in FILES}
-    assert sorted(listed) == sorted(f"llama_data.{folder}" for folder in folders)
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    own_names = {folder: package for package, folder in setuptools["package-dir"].items()}
+
+    def package(folder: Path) -> str:
+        """Its own name, else its parent's and its name."""
+        return own_names.get(folder.as_posix()) or f"{package(folder.parent)}.{folder.name}"
+
+    folders = {path.parent.relative_to(ROOT) for path in FILES}
+    assert sorted(setuptools["packages"]) == sorted(map(package, folders))
 
 
 def test_the_version_is_stated_once() -> None:
+    import llama_data
     from llama_data.pipeline.core.version import VERSION
 
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
+    assert llama_data.__version__ == VERSION
 
 
 def test_files_and_functions_stay_readable() -> None:
@@ -112,17 +122,23 @@ def test_files_and_functions_stay_readable() -> None:
 
 
 def test_folders_outside_the_package_name_are_refused() -> None:
-    for name in ROOMS:
+    for name in (*ROOMS, "pipeline.public"):
         done = subprocess.run([sys.executable, "-c", f"import {name}"], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode != 0
-        assert f"import llama_data.{name}" in done.stderr
+        assert f"import llama_data.{name.split('.')[0]}" in done.stderr
 
 
-def test_help_starts_without_heavy_imports() -> None:
-    code = (
-        "import sys, json\nimport llama_data.pipeline.cli\n"
-        "print(json.dumps(sorted({m.split('.')[0] for m in sys.modules})))"
-    )
+def test_the_root_has_one_name() -> None:
+    spec = importlib.util.spec_from_file_location("llama_data.pipeline.public", PUBLIC)
+    assert spec is not None
+    assert spec.loader is not None
+    with pytest.raises(ImportError, match=r"import llama_data, not llama_data\.pipeline\.public"):
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+@pytest.mark.parametrize("module", ["llama_data", "llama_data.pipeline.cli"])
+def test_the_package_and_its_help_start_without_heavy_imports(module: str) -> None:
+    code = f"import sys, json\nimport {module}\nprint(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
     loaded = set(json.loads(subprocess.check_output([sys.executable, "-c", code])))
     assert not loaded & {"torch", "datatrove", "pyarrow", "numba", "numpy", "fasttext", "kenlm", "sentencepiece"}
 
