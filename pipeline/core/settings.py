@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -134,8 +134,9 @@ def _explain(model: type[BaseModel], problem: Any, where: str, places: Places) -
         prefix = prefix[:-1]
     place = places.get(prefix, where) if prefix else where
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(location[-1]), _field_names(model, location[:-1]), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        names = _field_names(model, location[:-1])
+        near = difflib.get_close_matches(str(location[-1]), names, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; expected one of: {', '.join(names)}" if names else ""
         return f"{place}: {field}: unknown key{hint}"
     found = problem.get("input")
     shown = f", found {found!r}" if not isinstance(found, dict | list | BaseModel) else ""
@@ -147,15 +148,14 @@ def _field_names(model: type[BaseModel], path: tuple[str | int, ...]) -> list[st
     """Names of the fields of the settings object at ``path`` below ``model`` (empty when unknown)."""
     current: Any = model
     for part in path:
-        fields = getattr(current, "model_fields", {})
-        if part not in fields:
-            return []
-        current = _model_in(fields[part].annotation)
-    return list(getattr(current, "model_fields", {}))
+        inner = [fields[part].annotation for fields in _fields_in(current) if part in fields]
+        # The key of a mapping or the number in a list leads to what these hold, which stands in the same annotation.
+        current = inner[0] if inner else current
+    return [name for fields in _fields_in(current)[:1] for name in fields]
 
 
-def _model_in(annotation: Any) -> Any:
-    for candidate in (annotation, *getattr(annotation, "__args__", ())):
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate
-    return None
+def _fields_in(annotation: Any) -> list[dict[str, Any]]:
+    """The fields of every settings object that an annotation names, through unions, mappings and lists."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [dict(annotation.model_fields)]
+    return [fields for part in get_args(annotation) for fields in _fields_in(part)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from llama_data.pipeline.core.domains import DOMAINS
 from llama_data.pipeline.core.errors import RecipeError
@@ -85,9 +86,62 @@ def test_slurm_needs_a_partition() -> None:
 
 
 def test_a_resolved_recipe_loads_as_it_is(tmp_path: Path) -> None:
-    import yaml
 
     made = load_recipe("corpus", {"input": "in", "output": "out"})
     file = tmp_path / "recipe.yaml"
     file.write_text(yaml.safe_dump(made.model_dump(mode="json")))
     assert load_recipe(str(file)) == made
+
+
+SOURCES = """
+extends: llama
+name: mine
+domains: {commoncrawl: null}
+sources:
+  news:
+    inputs: ["*.jsonl"]
+    fields: {text: body}
+    steps:
+      - length: {min_characters: 20}
+      - datatrove.pipeline.filters:RegexFilter: {regex_exp: x}
+      - exact_dup
+  pile:
+    layout: pile
+    split: {field: meta.pile_set_name, into: {pile-books: [Books3], pile-law: [FreeLaw]}}
+mix:
+  weights: {news: 0.5, pile-books: 0.5}
+"""
+
+
+def test_sources_stand_beside_the_domains(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(SOURCES)
+    recipe = load_recipe(str(path))
+    assert recipe.chosen() == [*DOMAINS[1:], "news", "pile"]
+    assert recipe.documents() == [*DOMAINS[1:], "news", "pile-books", "pile-law"]
+    assert recipe.ledgers("pile") == ["pile", "pile-books", "pile-law"]
+    assert [name for name, _ in (step.chosen() for step in recipe.sources["news"].steps)] == [
+        "length", "outside", "exact_dup",
+    ]  # fmt: skip
+    again = tmp_path / "again.yaml"
+    again.write_text(yaml.safe_dump(recipe.model_dump(mode="json")))
+    assert load_recipe(str(again)) == recipe
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "message"),
+    [
+        ("  news:\n", "  News!:\n", r"mine\.yaml:\d+: sources: 'News!' is no name for a domain"),
+        ("  news:\n", "  wikipedia:\n", r"'wikipedia' is taken by another domain"),
+        ("pile-law: [FreeLaw]", "news: [FreeLaw]", r"'news' is taken"),
+        ("      - exact_dup\n", "      - exact_dupe\n", r"mine\.yaml:12: sources\.news\.steps\.2: there is no step 'exact_dupe'"),
+        ("min_characters: 20", "min_chars: 20", r"mine\.yaml:10: sources\.news\.steps\.0\.length\.min_chars: unknown key; did"),
+        ("{text: body}", "{txt: body}", r"mine\.yaml:8: sources\.news\.fields\.txt: unknown key; did you mean 'text'"),
+        ("layout: pile", "layout: heap", r"mine\.yaml:14: sources\.pile\.layout: .*'pile'"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_sources_are_named_with_their_line(tmp_path: Path, wrong: str, right: str, message: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(SOURCES.lstrip("\n").replace(wrong, right))
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(str(path))

@@ -16,6 +16,8 @@ class Inner(Strict):
 class Outer(Strict):
     name: str
     inner: Inner = Inner()
+    named: dict[str, Inner] = {}
+    listed: tuple[Inner, ...] = ()
 
 
 def load(text: str) -> Outer:
@@ -31,8 +33,13 @@ def test_a_good_file_loads() -> None:
     ("text", "message"),
     [
         ("name: a\ninner:\n  treshold: 1\n", r"file\.yaml:3: inner\.treshold: unknown key; did you mean 'threshold'\?"),
-        ("name: a\nfoo: 1\n", r"file\.yaml:2: foo: unknown key$"),
+        ("name: a\nfoo: 1\n", r"file\.yaml:2: foo: unknown key; expected one of: name, inner, named, listed$"),
         ("name: a\ninner: {threshold: high}\n", r"file\.yaml:2: inner\.threshold: .*valid number.*found 'high'"),
+        ("name: a\nnamed:\n  x:\n    treshold: 1\n", r"file\.yaml:4: named\.x\.treshold: .*did you mean 'threshold'"),
+        (
+            "name: a\nlisted:\n- threshold: 1\n- foo: 1\n",
+            r"file\.yaml:4: listed\.1\.foo: unknown key; expected one of: threshold, languages",
+        ),
         ("inner: {}\n", r"file\.yaml: name: field required"),
         ("name: a\nname: b\n", r"file\.yaml:2: the key 'name' is given twice"),
         ("name: [\n", r"file\.yaml:2: not valid YAML"),
