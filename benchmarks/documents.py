@@ -163,7 +163,9 @@ def _shingles(text: str) -> set[tuple[str, ...]]:
 def _our_pairs(found: dict[str, tuple[Hashes, Hashes]]) -> set[Names]:
     """As the stage finds them: candidates from the sketches, then a count of the sets."""
     books = sorted((Book(id, len(one), 0, False, "", "", 0) for id, (one, _) in found.items()), key=Book.preference)
-    candidates = Candidates(books, OVERLAP, {id: sketch for id, (_, sketch) in found.items()})
+    sketches = [found[book.id][1] for book in books]
+    owners = np.repeat(np.arange(len(books), dtype=np.int32), [len(sketch) for sketch in sketches])
+    candidates = Candidates(np.concatenate(sketches), owners, len(books), OVERLAP)
     pairs = set()
     for number, book in enumerate(books):
         for other in candidates.of(number, found[book.id][0]):

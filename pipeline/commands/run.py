@@ -120,6 +120,7 @@ def run_stages(recipe: Recipe, domains: list[str], *, overwrite: bool = False) -
             context.documents(domain),
             context.ledger(domain),
             context.rejected(domain),
+            context.signatures(domain),
             context.work(domain),
         ]
         jobs.prepare(domain, domain_jobs, recipe, settings, overwrite=overwrite, outputs=outputs)
