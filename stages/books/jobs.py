@@ -18,9 +18,9 @@ from llama_data.stages.books.signatures import Made, bands
 
 DOMAIN = "books"
 
-COMPARE_TASKS = 256
-"""At most so many tasks compare. Each of them first loads the sketches of all books, which takes about as long as
-comparing ten thousandth part of them; so their number must not grow with the books."""
+COMPARE_TASKS = 64
+"""At most so many tasks compare. Each loads the sketches of all books first, which costs as much as asking for several
+thousand books; so their number must not grow with the books (benchmarks/books_scaling.py)."""
 
 COLUMNS = {
     "title": "string",
