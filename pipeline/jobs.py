@@ -90,7 +90,8 @@ def _check_inputs(jobs: Sequence[Job], recipe: Recipe) -> None:
     """Refuse inputs that the run has written itself, as when its folder lies inside the input."""
     if not is_local(recipe.path()):
         return
-    own = tuple(os.path.abspath(recipe.path(name)) + os.sep for name in ("documents", "ledger", "rejected", "logs"))
+    made = ("documents", "ledger", "rejected", "signatures", "logs")
+    own = tuple(os.path.abspath(recipe.path(name)) + os.sep for name in made)
     for split in input_splits(jobs):
         if is_local(split.path) and os.path.abspath(split.path).startswith(own):
             raise RequestError(

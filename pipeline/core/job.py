@@ -38,6 +38,10 @@ class RunContext:
         """Folder of the sampled rejected texts."""
         return join(self.output, "rejected", domain)
 
+    def signatures(self, domain: str) -> str:
+        """Folder of the sketches by which documents can be compared after the run."""
+        return join(self.output, "signatures", domain)
+
     def work(self, domain: str) -> str:
         """Folder of files that one job leaves for the next."""
         return join(self.output, "work", domain)

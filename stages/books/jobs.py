@@ -1,20 +1,27 @@
-"""Books in three jobs: shingle sets of all, the pairs that overlap, and the books without duplicates."""
+"""Books in four jobs: shingle sets of all, the pairs that overlap, which books go, and the books without those."""
 
 from __future__ import annotations
 
 from math import ceil
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from llama_data.pipeline.core.files import join, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.pipeline.core.sink import Sink
+from llama_data.pipeline.kernels.minhash import PERMUTATIONS
 from llama_data.stages.books.overlap import Measure
 from llama_data.stages.books.reader import BookReader
-from llama_data.stages.books.rules import ComparePairs, DropDuplicates, StripGutenberg, WriteSets
+from llama_data.stages.books.rules import ComparePairs, Decide, DropDuplicates, StripGutenberg, WriteSets
+from llama_data.stages.books.signatures import Made, bands
 
 DOMAIN = "books"
+
+COMPARE_TASKS = 64
+"""At most so many tasks compare. Each loads the sketches of all books first, which costs as much as asking for several
+thousand books; so their number must not grow with the books (benchmarks/books_scaling.py)."""
+
 COLUMNS = {
     "title": "string",
     "encoding": "string",
@@ -30,8 +37,11 @@ class Settings(DomainSettings):
     ``measure``: what "content overlap" means, on sets of ``shingle_words`` words in a row. ``containment``: the share
     of the smaller book's set that the larger one holds (an excerpt goes, its omnibus stays); ``jaccard``: the share of
     the two sets' union that both hold (it never finds an excerpt). ``max_overlap``: a book with more than this is
-    dropped; None keeps all. ``max_book_bytes``, ``max_members``, ``max_ratio``: limits on files and archives. A run
-    needs about 1.5 times the unpacked size of the input on disk for the sets, while it lasts.
+    dropped; None keeps all. ``permutations``: values of the MinHash signatures that are left in
+    ``RUN/signatures/books`` (4 bytes a value and book; docs/formats.md); None leaves none. ``jaccard`` finds its
+    candidates by them; they are not made when ``max_overlap`` is None. ``max_book_bytes``, ``max_members``,
+    ``max_ratio``: limits on files and archives. A run needs about 1.5 times the unpacked size of the input on disk for
+    the sets, while it lasts.
     """
 
     inputs: tuple[str, ...] = ("**/*.txt", "**/*.txt.gz", "**/*.zip")
@@ -39,9 +49,18 @@ class Settings(DomainSettings):
     measure: Measure = "containment"
     max_overlap: float | None = Field(default=0.9, gt=0, lt=1)
     shingle_words: int = Field(default=5, ge=1, le=50)
+    permutations: int | None = Field(default=PERMUTATIONS, ge=2, le=4096)
     max_book_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
     max_members: int = Field(default=1000, gt=0)
     max_ratio: int = Field(default=200, gt=0)
+
+    @model_validator(mode="after")
+    def _jaccard_has_signatures(self) -> Settings:
+        if self.measure == "jaccard" and self.max_overlap is not None:
+            if self.permutations is None:
+                raise ValueError("measure jaccard needs permutations: it finds its candidates by their signatures")
+            bands(self.max_overlap, self.permutations)
+        return self
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
@@ -62,13 +81,15 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     sink = Sink(run=run, domain=DOMAIN, columns=COLUMNS)
     if settings.max_overlap is None:
         return [Job(f"{DOMAIN}/books", [reader(), StripGutenberg(), sink], tasks=tasks)]
-    compare = ComparePairs(folder=folder, threshold=settings.max_overlap, measure=settings.measure)
+    made = None if settings.permutations is None else Made(settings.permutations, settings.shingle_words)
+    signatures = None if made is None else run.signatures(DOMAIN)
+    write = WriteSets(folder=folder, width=settings.shingle_words, signatures=signatures, made=made)
+    compare = ComparePairs(
+        folder=folder, threshold=settings.max_overlap, measure=settings.measure, signatures=signatures
+    )
     return [
-        Job(
-            f"{DOMAIN}/shingles",
-            [reader(), StripGutenberg(), WriteSets(folder=folder, width=settings.shingle_words)],
-            tasks=tasks,
-        ),
-        Job(f"{DOMAIN}/compare", [compare], tasks=tasks),
+        Job(f"{DOMAIN}/shingles", [reader(), StripGutenberg(), write], tasks=tasks),
+        Job(f"{DOMAIN}/compare", [compare], tasks=min(tasks, COMPARE_TASKS)),
+        Job(f"{DOMAIN}/decide", [Decide(folder=folder)], tasks=1),
         Job(f"{DOMAIN}/books", [reader(), StripGutenberg(), DropDuplicates(folder=folder), sink], tasks=tasks),
     ]

@@ -1,14 +1,16 @@
-"""Which books repeat others: shingle sets on disk, candidates from sketches, an exact count, and who stays.
+"""Which books repeat others: shingle sets on disk, candidates, an exact count, and who stays.
 
-A candidate pair is found when the smallest ``SKETCH`` hashes of the smaller book, a uniform sample of its shingles,
-are looked up in the whole of the larger one: a share of the sample estimates the share of the book, so books of any
-sizes are compared and an excerpt finds its omnibus. What the sample suggests is then counted exactly.
+For containment a candidate pair is found when the smallest ``SKETCH`` hashes of the smaller book, a uniform sample of
+its shingles, are looked up in the whole of the larger one: a share of the sample estimates the share of the book, so
+books of any sizes are compared and an excerpt finds its omnibus. For Jaccard the candidates are those whose MinHash
+signatures have a band in common (signatures.py). Either way what is suggested is then counted exactly.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from math import sqrt
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
@@ -18,17 +20,21 @@ import orjson
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.files import atomic_write, join, list_files, open_binary, read_bytes
-from llama_data.pipeline.kernels.minhash import Hashes, bottom, common
+from llama_data.pipeline.kernels.minhash import Hashes, bottom, common, count_hits
+from llama_data.stages.books.signatures import belongs, find_alike
 
 Measure = Literal["containment", "jaccard"]
 
 SKETCH = 64
+"""Hashes of a book that others are asked for: fewer let more pairs through to the exact count, more cost memory."""
+
 _DEVIATIONS = 8  # a pair at the threshold is missed with a probability of about 1e-15
 _ITEM = 8
 _INDEX = ".index.json"
 _SETS = ".shingles"
 _SKETCHES = ".sketches"
 _PAIRS = ".pairs.json"
+_DROPPED = ".dropped.json"
 
 
 class Book(NamedTuple):
@@ -116,33 +122,30 @@ def read_set(book: Book) -> Hashes:
 
 
 class Candidates:
-    """The sketches of all books in one table, asked which smaller books a book may hold."""
+    """The sketches of all books in one sorted table, asked which less preferred books a book may hold.
 
-    def __init__(self, books: Sequence[Book], threshold: float, sketches: Mapping[str, Hashes]) -> None:
-        self.books = books
-        self._rank = np.arange(len(books))
-        lengths = np.array([len(sketches[book.id]) for book in books], np.int64)
-        self._needed = np.array([_needed(int(length), threshold) for length in lengths], np.int64)
-        hashes = np.concatenate([sketches[book.id] for book in books]) if books else np.empty(0, np.uint64)
-        owners = np.repeat(np.arange(len(books), dtype=np.int32), lengths)
+    ``owners`` has for every one of the ``hashes`` the number of its book; ``books`` is how many there are. In memory:
+    12 bytes a hash (28 while it is sorted), 9 bytes a book.
+    """
+
+    def __init__(self, hashes: Hashes, owners: NDArray[np.int32], books: int, threshold: float) -> None:
+        lengths = np.bincount(owners, minlength=books)
+        needed = np.array([_needed(length, threshold) for length in range(SKETCH + 1)], np.uint8)
+        self._needed = needed[lengths]
         order = np.argsort(hashes, kind="stable")
-        self._owners = owners[order]
-        self._hashes, starts = np.unique(hashes[order], return_index=True)
-        self._starts: NDArray[np.int64] = np.append(starts, len(hashes)).astype(np.int64)
+        self._hashes, self._owners = hashes[order], owners[order]
+        # counts of one question at a time: only what a question touched is looked at and set back to 0
+        self._counts: NDArray[np.uint8] = np.zeros(books, np.uint8)
+        self._touched: NDArray[np.int32] = np.empty(books, np.int32)
 
-    def of(self, number: int, shingles: Hashes) -> Iterator[int]:
-        """Numbers of the books after ``number`` of which the set may hold more than the threshold's share."""
-        places = np.searchsorted(self._hashes, shingles)
-        places[places == len(self._hashes)] = 0
-        hits = places[self._hashes[places] == shingles] if len(self._hashes) else places[:0]
-        if len(hits) == 0:
-            return
-        starts, lengths = self._starts[hits], self._starts[hits + 1] - self._starts[hits]
-        before = np.cumsum(lengths) - lengths
-        entries = np.repeat(starts - before, lengths) + np.arange(lengths.sum())
-        counts = np.bincount(self._owners[entries], minlength=len(self.books))
-        enough = (counts >= self._needed) & (self._rank > number)
-        yield from np.flatnonzero(enough).tolist()
+    def of(self, number: int, shingles: Hashes) -> list[int]:
+        """Numbers of the books after ``number`` of which the set may hold more than the threshold's share, sorted."""
+        found = count_hits(shingles, self._hashes, self._owners, number, self._counts, self._touched)
+        owners = np.sort(self._touched[:found])
+        counts = self._counts[owners]
+        self._counts[owners] = 0
+        enough: list[int] = owners[counts >= self._needed[owners]].tolist()
+        return enough
 
 
 def _needed(length: int, threshold: float) -> int:
@@ -151,35 +154,66 @@ def _needed(length: int, threshold: float) -> int:
     return max(1, int(length * (threshold - slack)))
 
 
-def read_sketches(folder: str) -> dict[str, Hashes]:
-    """The sketch of every book by its id."""
-    found: dict[str, Hashes] = {}
-    for path in list_files(folder, _INDEX):
-        data = np.frombuffer(read_bytes(path.removesuffix(_INDEX) + _SKETCHES), "<u8").astype(np.uint64, copy=False)
-        position = 0
-        for id, size, *_ in orjson.loads(read_bytes(path)):
-            length = min(size, SKETCH)
-            found[id] = data[position : position + length]
-            position += length
-    return found
+def read_sketches(books: Sequence[Book], numbers: Mapping[str, int]) -> tuple[Hashes, NDArray[np.int32]]:
+    """The sketches of the books that have a number, and the number of each hash's book.
+
+    ``books``: all, as ``read_index`` gives them.
+    """
+    hashes: list[Hashes] = [np.empty(0, np.uint64)]
+    owners: list[NDArray[np.int32]] = [np.empty(0, np.int32)]
+    for task, group in groupby(books, key=lambda book: book.task):
+        rows = [(numbers.get(book.id, -1), min(book.size, SKETCH)) for book in group]
+        number, lengths = np.array(rows, np.int32).T
+        owner = np.repeat(number, lengths)
+        data = np.frombuffer(read_bytes(task + _SKETCHES), "<u8").astype(np.uint64, copy=False)
+        hashes.append(data[owner >= 0])
+        owners.append(owner[owner >= 0])
+    return np.concatenate(hashes), np.concatenate(owners)
 
 
-def find_pairs(folder: str, rank: int, threshold: float, measure: Measure) -> list[Pair]:
-    """The pairs over the threshold whose preferred book stands in task ``rank``'s file, counted exactly."""
-    books = distinct(read_index(folder))
-    candidates = Candidates(books, threshold, read_sketches(folder))
-    mine = join(folder, f"{rank:05d}").rsplit("/", 1)[-1]
-    pairs = []
-    for number, book in enumerate(books):
-        if book.task.rsplit("/", 1)[-1] != mine:
-            continue
-        shingles = read_set(book)
-        for other in candidates.of(number, shingles):
-            smaller = books[other]
-            overlap = _overlap(common(read_set(smaller), shingles), smaller.size, book.size, measure)
-            if overlap > threshold:
-                pairs.append(Pair(smaller.id, book.id, overlap))
+def find_pairs(
+    folder: str, rank: int, tasks: int, threshold: float, measure: Measure, signatures: str | None = None
+) -> list[Pair]:
+    """The pairs over the threshold whose preferred book stands in one of task ``rank``'s files, counted exactly.
+
+    ``signatures``: their folder, which ``jaccard`` takes its candidates from.
+    """
+    books = read_index(folder)
+    ranked = distinct(books)
+    numbers = {book.id: number for number, book in enumerate(ranked)}
+    mine = [(number, book) for number, book in enumerate(ranked) if belongs(book.task, rank, tasks)]
+    pairs: list[Pair] = []
+    if measure == "containment":
+        candidates = Candidates(*read_sketches(books, numbers), len(ranked), threshold)
+        for number, book in mine:
+            shingles = read_set(book)
+            pairs += _counted(book, shingles, candidates.of(number, shingles), ranked, threshold, measure)
+        return pairs
+    if signatures is None:
+        raise ValueError("jaccard needs the folder of the signatures")
+    alike = find_alike(signatures, rank, tasks, numbers, threshold)
+    for number, book in mine:
+        # the union is no smaller than the larger book, so the share is no more than the ratio of the sizes
+        near = [other for other in alike.get(number, ()) if ranked[other].size / book.size > threshold]
+        if near:
+            pairs += _counted(book, read_set(book), near, ranked, threshold, measure)
     return pairs
+
+
+def _counted(
+    book: Book,
+    shingles: Hashes,
+    others: Iterable[int],
+    ranked: Sequence[Book],
+    threshold: float,
+    measure: Measure,
+) -> Iterator[Pair]:
+    """Of the candidates of a book those that are over the threshold."""
+    for other in others:
+        smaller = ranked[other]
+        overlap = _overlap(common(read_set(smaller), shingles), smaller.size, book.size, measure)
+        if overlap > threshold:
+            yield Pair(smaller.id, book.id, overlap)
 
 
 def _overlap(shared: int, smaller: int, larger: int, measure: Measure) -> float:
@@ -220,3 +254,22 @@ def duplicates(books: Sequence[Book], pairs: Iterable[Pair]) -> dict[str, Pair]:
         if same != book.id:
             dropped[book.id] = dropped[same]._replace(book=book.id) if same in dropped else Pair(book.id, same, 1.0)
     return dropped
+
+
+def write_dropped(folder: str) -> int:
+    """Decide over all books at once, and leave for each task's file what is dropped of it. Returns how many are."""
+    books = read_index(folder)
+    dropped = duplicates(books, read_pairs(folder))
+    rows: dict[str, list[list[Any]]] = {path.removesuffix(_INDEX): [] for path in list_files(folder, _INDEX)}
+    for book in books:
+        if book.id in dropped:
+            rows[book.task].append(list(dropped[book.id]))
+    for task, found in rows.items():
+        with atomic_write(task + _DROPPED) as stream:
+            stream.write(orjson.dumps(found))
+    return len(dropped)
+
+
+def read_dropped(folder: str, rank: int) -> dict[str, Pair]:
+    """The books of task ``rank``'s file that are dropped, each with the kept book it repeats."""
+    return {row[0]: Pair(*row) for row in orjson.loads(read_bytes(join(folder, f"{rank:05d}{_DROPPED}")))}

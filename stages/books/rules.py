@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 
 from llama_data.pipeline.core.block import Rule, Step
 from llama_data.pipeline.core.document import Document, is_open
@@ -13,12 +14,12 @@ from llama_data.stages.books.overlap import (
     Measure,
     Pair,
     SetWriter,
-    duplicates,
     find_pairs,
-    read_index,
-    read_pairs,
+    read_dropped,
+    write_dropped,
     write_pairs,
 )
+from llama_data.stages.books.signatures import Made, SignatureWriter
 
 
 class StripGutenberg(Rule):
@@ -42,44 +43,72 @@ class StripGutenberg(Rule):
 
 
 class WriteSets(Step):
-    """Ends the first job: leaves the shingle set of every sound book on disk, 8 bytes a distinct shingle."""
+    """Ends the first job: leaves the shingle set of every sound book on disk, 8 bytes a distinct shingle.
+
+    ``signatures``: the folder that MinHash signatures go to, made as ``made`` says; None leaves none.
+    """
 
     name = "shingles"
 
-    def __init__(self, *, folder: str, width: int) -> None:
+    def __init__(self, *, folder: str, width: int, signatures: str | None, made: Made | None) -> None:
         super().__init__()
         self.folder = folder
         self.width = width
+        self.signatures = signatures
+        self.made = made
 
     def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
-        """Write this task's sets. Yields nothing."""
-        with SetWriter(self.folder, rank) as writer:
+        """Write this task's sets and signatures. Yields nothing."""
+        with ExitStack() as files:
+            writer = files.enter_context(SetWriter(self.folder, rank))
+            signer = None
+            if self.signatures is not None and self.made is not None:
+                signer = files.enter_context(SignatureWriter(self.signatures, rank, self.made))
             for doc in data:
                 if not is_open(doc):
                     continue
                 shingles = shingle_hashes(doc.text, self.width)
-                if len(shingles):  # a text without words has nothing that could be repeated
-                    gutenberg = doc.metadata["stripped"] not in ("none", "kept_whole")
-                    writer.add(doc.id, shingles, chars=len(doc.text), gutenberg=gutenberg)
+                if len(shingles) == 0:  # a text without words has nothing that could be repeated
+                    continue
+                gutenberg = doc.metadata["stripped"] not in ("none", "kept_whole")
+                writer.add(doc.id, shingles, chars=len(doc.text), gutenberg=gutenberg)
+                if signer is not None:
+                    signer.add(doc.id, shingles)
         yield from ()
 
 
 class ComparePairs(Step):
-    """The second job: each task compares the books of one file of sets with all books that are preferred less."""
+    """The second job: each task compares the books of its files of sets with all books that are preferred less."""
 
     name = "compare"
 
-    def __init__(self, *, folder: str, threshold: float, measure: Measure) -> None:
+    def __init__(self, *, folder: str, threshold: float, measure: Measure, signatures: str | None) -> None:
         super().__init__()
         self.folder = folder
         self.threshold = threshold
         self.measure = measure
+        self.signatures = signatures
 
     def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write this task's pairs. Yields nothing."""
-        pairs = find_pairs(self.folder, rank, self.threshold, self.measure)
+        pairs = find_pairs(self.folder, rank, world_size, self.threshold, self.measure, self.signatures)
         self.stat_update("pairs", value=len(pairs))
         write_pairs(self.folder, rank, pairs)
+        yield from ()
+
+
+class Decide(Step):
+    """The third job, a single task: decides once, over all pairs, which books go, and leaves that for the last job."""
+
+    name = "decide"
+
+    def __init__(self, *, folder: str) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Write what is dropped. Yields nothing."""
+        self.stat_update("duplicates", value=write_dropped(self.folder))
         yield from ()
 
 
@@ -91,12 +120,15 @@ class DropDuplicates(Rule):
     def __init__(self, *, folder: str) -> None:
         super().__init__()
         self.folder = folder
-        self._dropped: dict[str, Pair] | None = None
+        self._dropped: dict[str, Pair] = {}
+
+    def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Judge the books of this task."""
+        self._dropped = read_dropped(self.folder, rank)
+        yield from super().run(data, rank, world_size)
 
     def judge(self, doc: Document) -> Reason | None:
         """Reject a book that repeats another, and name that one."""
-        if self._dropped is None:
-            self._dropped = duplicates(read_index(self.folder), read_pairs(self.folder))
         pair = self._dropped.get(doc.id)
         if pair is None:
             return None

@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 RUN = Path(__file__).resolve().parents[2] / "benchmarks" / "run.py"
-SOURCES = "commoncrawl line_hash language c4_vs_datatrove c4_vs_plain github wikipedia books_signatures"
+SOURCES = (
+    "commoncrawl line_hash language c4_vs_datatrove c4_vs_plain github wikipedia books_signatures books_candidates"
+)
 TOKENS = "encode_cold encode_warm tokenize_job mix_write"
 
 

@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llama_data.pipeline.kernels.minhash import containment, jaccard, shingle_hashes
+from llama_data.pipeline.kernels.minhash import PERMUTATIONS, containment, jaccard, shingle_hashes
+from llama_data.stages.books import overlap
 from llama_data.stages.books.overlap import (
     Book,
+    Candidates,
     Pair,
     SetWriter,
     distinct,
@@ -24,20 +26,26 @@ from llama_data.stages.books.overlap import (
     read_index,
     read_set,
 )
+from llama_data.stages.books.signatures import Made, SignatureWriter
 
 WORDS = 4000
 
 
 def write(folder: Path, sets: dict[str, set[int]], tasks: int = 1) -> None:
     for rank in range(tasks):
-        with SetWriter(str(folder), rank) as writer:
+        made = Made(PERMUTATIONS, 5)
+        with SetWriter(str(folder), rank) as writer, SignatureWriter(str(folder / "signatures"), rank, made) as signer:
             for id, members in list(sets.items())[rank::tasks]:
                 shingles = np.array(sorted(members), np.uint64)
                 writer.add(id, shingles, chars=len(members), gutenberg=False)
+                signer.add(id, shingles)
 
 
 def pairs_of(folder: Path, tasks: int, threshold: float = 0.9, measure: Any = "containment") -> set[Pair]:
-    return {pair for rank in range(tasks) for pair in find_pairs(str(folder), rank, threshold, measure)}
+    signatures = str(folder / "signatures")
+    return {
+        pair for rank in range(tasks) for pair in find_pairs(str(folder), rank, tasks, threshold, measure, signatures)
+    }
 
 
 @pytest.mark.parametrize("share", [0.05, 0.25, 0.5, 0.88, 0.895, 0.905, 0.92, 1.0])
@@ -60,6 +68,60 @@ def test_more_than_the_threshold_means_more(tmp_path: Path, shared: int, dropped
     write(tmp_path, {"small": small, "large": large})
     found = pairs_of(tmp_path, 1)
     assert found == ({Pair("small", "large", shared / 1000)} if dropped else set())
+
+
+@pytest.mark.parametrize(("shared", "dropped"), [(1798, False), (1800, False), (1802, True)])
+def test_more_than_the_threshold_means_more_under_jaccard(tmp_path: Path, shared: int, dropped: bool) -> None:
+    """1,900 shingles each: 1,800 in common are 0.9 of a union of 2,000."""
+    members = random.Random(1).sample(range(1 << 60), 2 * 1900 - shared)
+    one, other = members[:1900], members[-1900:]
+    write(tmp_path, {"a": set(one), "b": set(other)})
+    found = pairs_of(tmp_path, 1, measure="jaccard")
+    assert found == ({Pair("b", "a", shared / (3800 - shared))} if dropped else set())
+
+
+def test_a_larger_book_is_only_counted_where_its_size_allows_it(tmp_path: Path, monkeypatch: Any) -> None:
+    """A book of 900 shingles that are all in one of 1,000 is exactly at the threshold, so neither is read."""
+    members = random.Random(2).sample(range(1 << 60), 1000)
+    write(tmp_path, {"a": set(members), "b": set(members[:900])})
+    monkeypatch.setattr(overlap, "read_set", lambda book: pytest.fail("read"))
+    assert pairs_of(tmp_path, 1, measure="jaccard") == set()
+    monkeypatch.undo()
+    write(tmp_path, {"a": set(members), "b": set(members[:901])})
+    assert pairs_of(tmp_path, 1, measure="jaccard") == {Pair("b", "a", 0.901)}
+
+
+@pytest.mark.parametrize("measure", ["containment", "jaccard"])
+def test_equal_books_and_books_without_words(measure: str, run_stage: Any, prose: Any) -> None:
+    text = prose("x", WORDS)
+    files = {"a.txt": text, "b.txt": text, "c.txt": " * * * \n" + "-" * 70, "d.txt": "?!", "e.txt": "word"}
+    out = run_stage(files, measure=measure)
+    assert out.duplicates() == {"b.txt": "a.txt"}
+    assert out.kept() == ["a.txt", "c.txt", "d.txt", "e.txt"]
+
+
+@pytest.mark.parametrize("measure", ["containment", "jaccard"])
+@pytest.mark.parametrize("tasks", [1, 2, 5])
+def test_the_number_of_comparing_tasks_changes_nothing(tmp_path: Path, measure: Any, tasks: int) -> None:
+    """Files of the first job are dealt out to fewer tasks of the second, every pair is found once."""
+    chance = random.Random(3)
+    base = chance.sample(range(1 << 60), 500)
+    sets = {f"{number:02d}": {*base[: 500 - number], *chance.sample(range(1 << 60), 5)} for number in range(12)}
+    write(tmp_path, sets, tasks=5)
+    signatures = str(tmp_path / "signatures")
+    found = [pair for rank in range(tasks) for pair in find_pairs(str(tmp_path), rank, tasks, 0.9, measure, signatures)]
+    assert len(found) == len(set(found)) == 12 * 11 // 2
+
+
+def test_questions_do_not_leave_counts_behind() -> None:
+    """The same table is asked again and again; a count that stayed would let later books through."""
+    sketch = np.arange(64, dtype=np.uint64)
+    candidates = Candidates(np.concatenate([sketch, sketch + 64]), np.repeat(np.int32([0, 1]), 64), 2, 0.9)
+    for _ in range(3):
+        assert candidates.of(-1, np.arange(20, dtype=np.uint64)) == []
+    assert candidates.of(-1, np.arange(128, dtype=np.uint64)) == [0, 1]
+    assert candidates.of(0, np.arange(128, dtype=np.uint64)) == [1]
+    assert candidates.of(-1, np.empty(0, np.uint64)) == []
 
 
 def test_under_jaccard_an_excerpt_is_no_duplicate(run_stage: Any, prose: Any) -> None:
