@@ -7,10 +7,10 @@ from pydantic import Field
 from llama_data.pipeline.core.files import list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
-from llama_data.pipeline.core.sink import Sink
 from llama_data.stages.arxiv.archive import Limits, cut
 from llama_data.stages.arxiv.reader import ArxivReader
 from llama_data.stages.arxiv.rules import CutToBody, InlineAndExpand
+from llama_data.stages.steps.contract import Built, StepContext, chain
 
 DOMAIN = "arxiv"
 COLUMNS = {
@@ -50,14 +50,14 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     files = list_inputs(run.input, settings.inputs)
     splits = [piece for split in files for piece in cut(split, settings.max_task_bytes)]
     limits = Limits(unpacked_bytes=settings.max_unpacked_bytes, members=settings.max_members)
-    steps = [
-        ArxivReader(splits=splits, domain=DOMAIN, limits=limits),
+    context = StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
+    rules = [
         InlineAndExpand(macros=settings.expand_macros, growth=settings.max_growth),
         CutToBody(
             keep_abstract=settings.keep_abstract,
             appendix=not settings.cut_appendix,
             after_bibliography=not settings.cut_after_bibliography,
         ),
-        Sink(run=run, domain=DOMAIN, columns=COLUMNS),
     ]
-    return [Job(name=f"{DOMAIN}/documents", steps=steps, tasks=len(splits))]
+    reader = ArxivReader(splits=splits, domain=DOMAIN, limits=limits)
+    return chain(context, [reader], [Built(rules=rules)], columns=COLUMNS)

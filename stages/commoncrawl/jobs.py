@@ -108,14 +108,9 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
 
 
 def _context(settings: Settings, run: RunContext, splits: Sequence[Split]) -> StepContext:
-    return StepContext(
-        run=run,
-        domain=DOMAIN,
-        sizes=tuple(split.size for split in splits),
-        task_bytes=settings.max_task_bytes,
-        work=run.work(DOMAIN),
-        known=frozenset({"language"}),
-    )
+    # An annotated run may name models of perplexity without one of language: then every page is in bucket `all`.
+    known = frozenset({"language"})
+    return StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes, known=known)
 
 
 def model_steps(settings: Settings, context: StepContext) -> list[Built]:

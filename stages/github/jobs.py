@@ -78,13 +78,7 @@ class Settings(DomainSettings):
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
     """The jobs of the domain, one task a file. Raises InputError when there is no input."""
     splits = list_inputs(run.input, settings.inputs)
-    context = StepContext(
-        run=run,
-        domain=DOMAIN,
-        sizes=tuple(split.size for split in splits),
-        task_bytes=settings.max_task_bytes,
-        work=run.work(DOMAIN),
-    )
+    context = StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
     steps = [Built(rules=_cleaning(settings))]
     if settings.deduplicate:
         steps.append(exact_dup.dedup(context, Reason.duplicate_file))

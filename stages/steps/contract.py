@@ -10,10 +10,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 from datatrove.pipeline.base import PipelineStep  # type: ignore[import-untyped]
 
-from llama_data.pipeline.core.files import join
+from llama_data.pipeline.core.files import Split, join
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import Strict
 from llama_data.pipeline.core.sink import Sink
@@ -34,6 +35,20 @@ class StepContext:
     task_bytes: int
     work: str
     known: frozenset[str] = frozenset()
+
+    @classmethod
+    def reading(
+        cls,
+        splits: Sequence[Split],
+        *,
+        run: RunContext,
+        domain: str,
+        task_bytes: int,
+        known: frozenset[str] = frozenset(),
+    ) -> Self:
+        """The context of a chain whose reader takes one split a task."""
+        sizes = tuple(split.size for split in splits)
+        return cls(run=run, domain=domain, sizes=sizes, task_bytes=task_bytes, work=run.work(domain), known=known)
 
     @property
     def tasks(self) -> int:

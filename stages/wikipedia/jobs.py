@@ -7,7 +7,7 @@ from pydantic import Field
 from llama_data.pipeline.core.files import list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
-from llama_data.pipeline.core.sink import Sink
+from llama_data.stages.steps.contract import Built, StepContext, chain
 from llama_data.stages.wikipedia.dump.pieces import cut, inspect, label_dumps
 from llama_data.stages.wikipedia.languages import LANGUAGES
 from llama_data.stages.wikipedia.reader import WikipediaReader
@@ -44,10 +44,10 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     files = list_inputs(run.input, settings.inputs)
     dumps = label_dumps(files, {split.name: inspect(split) for split in files})
     splits = [piece for split in files for piece in cut(split, settings.max_task_bytes)]
-    steps = [
-        WikipediaReader(splits=splits, domain=DOMAIN, dumps=dumps),
+    context = StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
+    rules = [
         SelectArticles(languages=settings.languages, disambiguation=settings.disambiguation),
         CleanWikitext(title=settings.title, min_chars=settings.min_chars, max_page_chars=settings.max_page_chars),
-        Sink(run=run, domain=DOMAIN, columns=COLUMNS),
     ]
-    return [Job(name=f"{DOMAIN}/documents", steps=steps, tasks=len(splits))]
+    reader = WikipediaReader(splits=splits, domain=DOMAIN, dumps=dumps)
+    return chain(context, [reader], [Built(rules=rules)], columns=COLUMNS)

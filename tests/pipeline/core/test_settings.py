@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import Field
 
 from llama_data.pipeline.core.errors import RecipeError
 from llama_data.pipeline.core.settings import Strict, parse_count, parse_yaml, validate
@@ -16,7 +17,7 @@ class Inner(Strict):
 class Outer(Strict):
     name: str
     inner: Inner = Inner()
-    named: dict[str, Inner] = {}
+    named: dict[str, Inner] = Field(default_factory=dict)
     listed: tuple[Inner, ...] = ()
 
 
