@@ -144,7 +144,7 @@ def perplexity_files(name: str, language: str, models_dir: str | None = None) ->
         pieces = model_path(f"{language}.sp.model", models_dir)
         return PerplexityFiles(model, pieces, None)
     folder = Path(name)
-    for suffix in ("arpa.bin", "arpa", "arpa.gz"):
+    for suffix in ("arpa.bin", "arpa"):
         model_file = folder / f"{language}.{suffix}"
         if model_file.is_file():
             return _beside(folder, language, str(model_file))
