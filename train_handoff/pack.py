@@ -25,6 +25,7 @@ from llama_data.pipeline.core.errors import ModelError, RecipeError
 from llama_data.pipeline.core.files import (
     Split,
     atomic_write,
+    group_splits,
     join,
     list_files,
     list_inputs,
@@ -306,19 +307,6 @@ class Index(Step):
         yield from ()
 
 
-def group_inputs(splits: Sequence[Split], max_bytes: int) -> list[list[Split]]:
-    """Consecutive files in groups of at most ``max_bytes``, or one file where that is larger."""
-    groups: list[list[Split]] = []
-    size = 0
-    for split in splits:
-        if not groups or size + split.size > max_bytes:
-            groups.append([])
-            size = 0
-        groups[-1].append(split)
-        size += split.size
-    return groups
-
-
 def tokenize_jobs(domain: str, run: RunContext, *, tokenizer: str, settings: PackSettings) -> list[Job]:
     """The jobs that turn RUN/documents/<domain> into RUN/tokens/<domain>.
 
@@ -328,7 +316,7 @@ def tokenize_jobs(domain: str, run: RunContext, *, tokenizer: str, settings: Pac
     """
     if not (settings.bos or settings.eos):
         raise RecipeError("tokenize: bos and eos are both off: documents could not be told apart; turn one on")
-    groups = group_inputs(list_inputs(run.documents(domain), ["*.jsonl.zst"]), settings.max_task_bytes)
+    groups = group_splits(list_inputs(run.documents(domain), ["*.jsonl.zst"]), settings.max_task_bytes)
     common: dict[str, Any] = {
         "groups": groups,
         "domain": domain,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 
 import orjson
 
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import DAMAGE, open_decompressed
+from llama_data.pipeline.core.lines import cut_lines
 
 READ_BYTES = 4 << 20
 
@@ -42,10 +42,8 @@ def read_texts(path: str) -> Iterator[Texts]:
     Raises:
         InputError: a line is not a document, or the stream is damaged; names the file and the line.
     """
-    number, rest = 0, b""
-    for data in chain(_chunks(path), [b"\n"]):
-        lines = (rest + data).split(b"\n")
-        rest = lines.pop()
+    number = 0
+    for lines in cut_lines(_chunks(path)):
         found = Texts([], [])
         for line in lines:
             number += 1

@@ -7,6 +7,8 @@ import fnmatch
 import io
 import lzma
 import os
+import posixpath
+import re
 import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,8 +19,10 @@ from typing import Any, BinaryIO, Self, cast
 import fsspec  # type: ignore[import-untyped]
 import orjson
 import zstandard
+from fsspec.spec import glob_translate  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.errors import InputError
+from llama_data.pipeline.core.lines import cut_lines
 
 ZSTD_LEVEL = 3
 
@@ -30,6 +34,7 @@ _CODECS: dict[str, Callable[[], Any]] = {
     ".xz": lzma.LZMADecompressor,
     ".zst": lambda: zstandard.ZstdDecompressor().decompressobj(),
 }
+_MAGIC = {b"\x1f\x8b": ".gz", b"\xfd7zXZ\x00": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
 
 
 class DamagedStream(Exception):
@@ -67,6 +72,10 @@ def is_local(path: str) -> bool:
 
 def file_system(url: str) -> tuple[Any, str]:
     """fsspec's file system for a path or URL, and the path in it. Raises InputError when there is none for it."""
+    if is_local(url):
+        # A local name may hold ``::``, which fsspec takes for a chain of addresses.
+        local = fsspec.filesystem("file")
+        return local, str(local._strip_protocol(url))
     try:
         found: tuple[Any, str] = fsspec.core.url_to_fs(url)
     except (ValueError, ImportError) as error:
@@ -77,50 +86,90 @@ def file_system(url: str) -> tuple[Any, str]:
 def list_inputs(root: str, patterns: Sequence[str]) -> list[Split]:
     """Whole files below ``root`` that match any of the globs, sorted by name, each once.
 
+    A link to a file is a file, a link to a folder a folder; one that leads back to a folder it lies in is not followed.
+
     Raises:
-        InputError: the folder does not exist or holds one that may not be read, or nothing matches.
+        InputError: the folder does not exist or holds one that may not be read, a link leads nowhere, nothing matches.
     """
     fs, base = file_system(root)
     if not fs.exists(base):
         raise InputError(f"{root}: no such folder; expected the input that holds {', '.join(patterns)}")
     if fs.isfile(base):
         return [Split(path=root, name=os.path.basename(base), size=int(fs.size(base) or 0))]
-    if is_local(root):
-        _check_readable(base, patterns)
-    found: dict[str, Split] = {}
-    prefix = base.rstrip("/") + "/"
-    for pattern in patterns:
-        for path, info in sorted(fs.glob(prefix + pattern, detail=True).items()):
-            if info["type"] == "file":
-                name = path.removeprefix(prefix)
-                url = path if is_local(root) else fs.unstrip_protocol(path)
-                found[name] = Split(path=url, name=name, size=int(info["size"] or 0))
+    found = list(_local_files(base, patterns) if is_local(root) else _stored_files(fs, base, patterns))
     if not found:
         raise InputError(f"{root}: no file matches {', '.join(patterns)}")
-    return [found[name] for name in sorted(found)]
+    return sorted(found, key=lambda split: split.name)
 
 
-def _check_readable(base: str, patterns: Sequence[str]) -> None:
-    """Globbing steps over folders that may not be read without a word; here they are an error."""
-    unreadable: list[str] = []
-    for _ in os.walk(base, onerror=lambda error: unreadable.append(str(error.filename))):
-        pass
-    for folder in unreadable:
-        parts = os.path.relpath(folder, base).split(os.sep)
-        if folder == base or any(_reaches(pattern.split("/"), parts) for pattern in patterns):
-            raise InputError(f"{folder}: this folder cannot be read; change its permissions, or narrow `inputs`")
+def _stored_files(fs: Any, base: str, patterns: Sequence[str]) -> Iterator[Split]:
+    """The objects of a store that match."""
+    prefix = base.rstrip("/") + "/"
+    # The names above the globs are no globs themselves.
+    literal = re.sub(r"([*?[])", r"[\1]", prefix)
+    seen: dict[str, Any] = {}
+    for pattern in patterns:
+        seen.update(fs.glob(literal + pattern, detail=True))
+    for path, info in seen.items():
+        if info["type"] == "file":
+            url = fs.unstrip_protocol(path)
+            yield Split(path=url, name=path.removeprefix(prefix), size=int(info["size"] or 0))
+
+
+def _local_files(base: str, patterns: Sequence[str]) -> Iterator[Split]:
+    """The files of a folder that match; only folders that a glob looks into are opened."""
+    globs = [posixpath.normpath(pattern) for pattern in patterns]
+    matches = re.compile("|".join(f"(?:{glob_translate(glob)})" for glob in globs)).match
+    todo = [("", frozenset({os.path.realpath(base)}))]
+    while todo:
+        folder, above = todo.pop()
+        for name, entry in _entries(base, folder):
+            if entry.is_dir():
+                real = os.path.realpath(entry.path)
+                if real not in above and any(_reaches(glob.split("/"), name.split("/")) for glob in globs):
+                    todo.append((name, above | {real}))
+            elif matches(name):
+                if entry.is_file():
+                    yield Split(path=entry.path, name=name, size=entry.stat().st_size)
+                elif entry.is_symlink():
+                    raise InputError(f"{entry.path}: a link to a file that is not there; mend it, or narrow `inputs`")
+
+
+def _entries(base: str, folder: str) -> list[tuple[str, os.DirEntry[str]]]:
+    """What is in a folder, with names from ``base`` on. Raises InputError when the folder may not be read."""
+    path = os.path.join(base, folder) if folder else base
+    try:
+        with os.scandir(path) as entries:
+            return [(f"{folder}/{entry.name}" if folder else entry.name, entry) for entry in entries]
+    except OSError as error:
+        raise InputError(
+            f"{path}: this folder cannot be read ({error.strerror}); change its permissions, or narrow `inputs`"
+        ) from None
 
 
 def _reaches(pattern: list[str], folder: list[str]) -> bool:
     """True when a glob looks into a folder; both in parts, relative to the same place."""
     for index, part in enumerate(folder):
-        if index >= len(pattern) - 1:
+        if index >= len(pattern):
             return False
         if pattern[index] == "**":
             return True
-        if not fnmatch.fnmatchcase(part, pattern[index]):
+        if index == len(pattern) - 1 or not fnmatch.fnmatchcase(part, pattern[index]):
             return False
     return True
+
+
+def group_splits(splits: Sequence[Split], max_bytes: int) -> list[list[Split]]:
+    """Neighbours in groups of at most ``max_bytes`` stored bytes, or one alone where that is larger; one task each."""
+    groups: list[list[Split]] = []
+    size = 0
+    for split in splits:
+        if not groups or size + split.size > max_bytes:
+            groups.append([])
+            size = 0
+        groups[-1].append(split)
+        size += split.size
+    return groups
 
 
 def exists(path: str) -> bool:
@@ -169,14 +218,25 @@ def read_bytes(path: str) -> bytes:
         return stream.read()
 
 
-def read_pieces(path: str) -> Generator[bytes, None, None]:
-    """Yield the bytes of a file as they come, decompressed by its suffix (.gz .bz2 .xz .zst).
+def compression_of(head: bytes) -> str:
+    """The suffix of the compressed format that a file begins like; "" for none. UTF-8 text begins like none of them."""
+    if head[:3] == b"BZh":
+        return ".bz2" if head[4:10] in (b"1AY&SY", b"\x17rE8P\x90") else ""
+    # A frame of zstd may stand behind skippable ones, which begin with 0x184D2A50 to 0x184D2A5F.
+    if head[1:4] == b"\x2a\x4d\x18" and head[0] >> 4 == 5:
+        return ".zst"
+    return next((suffix for magic, suffix in _MAGIC.items() if head.startswith(magic)), "")
 
-    Damage is raised when all that stands before it has been given: EOFError where the file ends inside a stream,
-    DamagedStream where it cannot be decompressed on.
+
+def read_pieces(path: str, compression: str | None = None) -> Generator[bytes, None, None]:
+    """Yield the bytes of a file as they come, decompressed by its suffix, or by another that is given.
+
+    ``compression``: .gz .bz2 .xz .zst, or "" for none; None: the suffix of the path. Damage is raised when all that
+    stands before it has been given: EOFError where the file ends inside a stream, DamagedStream where it cannot be
+    decompressed on.
     """
     with open_binary(path) as below:
-        codec = _codec(path)
+        codec = _codec(path if compression is None else compression)
         if codec is not None:
             yield from _unpack(below, codec)
         else:
@@ -308,10 +368,10 @@ def read_jsonl(path: str) -> Iterator[dict[str, Any]]:
         InputError: a line is not JSON or the stream is damaged; names the file and the line.
     """
     number = 0
-    with open_decompressed(path) as stream:
-        try:
-            for line in stream:
+    try:
+        for lines in cut_lines(read_pieces(path)):
+            for line in lines:
                 number += 1
-                yield orjson.loads(line)
-        except (orjson.JSONDecodeError, *DAMAGE) as error:
-            raise InputError(f"{path}: line {number}: not a readable JSON line: {error}") from None
+                yield orjson.loads(line or b"")
+    except (orjson.JSONDecodeError, *DAMAGE) as error:
+        raise InputError(f"{path}: line {number}: not a readable JSON line: {error}") from None

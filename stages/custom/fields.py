@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from llama_data.pipeline.core.settings import Strict
+from llama_data.stages.custom.values import written
 
 Format = Literal["auto", "jsonl", "parquet", "arrow", "csv", "text"]
+
+
+def _as_written(value: Any) -> Any:
+    return written(value) if isinstance(value, bool | int | float) else value
+
+
+# A value that a field is compared with: a recipe's numbers and booleans are what JSON writes.
+Value = Annotated[str, BeforeValidator(_as_written)]
 
 
 class Fields(Strict):
@@ -28,8 +37,17 @@ class Fields(Strict):
 class SplitBy(Strict):
     """Several domains out of one source, by the value of a field: ``into`` names each with the values it takes.
 
-    A row whose value stands nowhere there is rejected.
+    A row whose value stands nowhere there is rejected; a value may stand there once.
     """
 
     field: str
-    into: dict[str, tuple[str, ...]] = Field(min_length=1)
+    into: dict[str, tuple[Value, ...]] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _each_value_once(self) -> SplitBy:
+        seen: dict[str, str] = {}
+        for domain, values in self.into.items():
+            for value in values:
+                if seen.setdefault(value, domain) != domain:
+                    raise ValueError(f"{value!r} stands under {seen[value]} and under {domain}; leave one")
+        return self

@@ -6,22 +6,18 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
-
 from llama_data.pipeline.core.block import Reader
 from llama_data.pipeline.core.document import Document, make_document
 from llama_data.pipeline.core.errors import RecordError
-from llama_data.pipeline.core.files import Split, open_binary
+from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.github.file import SourceFile
 from llama_data.stages.github.languages import language_of
 from llama_data.stages.shared.json_rows import json_rows
+from llama_data.stages.shared.parquet_rows import parquet_rows
 
 DOMAIN = "github"
 _COLUMNS = ("repo_name", "sample_repo_name", "path", "sample_path", "content", "license", "ref", "sample_ref", "binary")
-_BATCH = 512
-_FIRST_ROW = 1
 
 
 class GithubReader(Reader):
@@ -34,7 +30,7 @@ class GithubReader(Reader):
         if split.size == 0:
             yield self.failed(split, key=0, reason=Reason.truncated_file, detail="the file is empty")
             return
-        rows = parquet_rows(split.path) if split.name.endswith(".parquet") else json_rows(split.path)
+        rows = parquet_rows(split.path, _COLUMNS) if split.name.endswith(".parquet") else json_rows(split.path)
         for number, row in rows:
             try:
                 if isinstance(row, RecordError):
@@ -84,26 +80,3 @@ def file_url(repo: str | None, ref: str | None, path: str) -> str | None:
         return None
     branch = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
     return f"https://github.com/{repo}/blob/{quote(branch)}/{quote(path)}"
-
-
-def parquet_rows(path: str) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
-    """Yield (row number from 1, row) of a parquet file; one error in place of a row group that cannot be read."""
-    number = _FIRST_ROW
-    with open_binary(path) as stream:
-        try:
-            file = pq.ParquetFile(stream)
-        except (pa.ArrowInvalid, OSError) as error:
-            yield number, RecordError(Reason.damaged_archive, str(error))
-            return
-        columns = [name for name in _COLUMNS if name in file.schema_arrow.names]
-        for group in range(file.num_row_groups):
-            following = number + file.metadata.row_group(group).num_rows
-            try:
-                for batch in file.iter_batches(_BATCH, row_groups=[group], columns=columns, use_threads=False):
-                    for row in batch.to_pylist():
-                        yield number, row
-                        number += 1
-            except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
-                detail = f"rows {number} to {following - 1} cannot be read: {error}"
-                yield number, RecordError(Reason.damaged_record, detail)
-            number = following

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,29 +10,45 @@ import orjson
 
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import DamagedStream, read_pieces
+from llama_data.pipeline.core.lines import cut_lines
 from llama_data.pipeline.core.reasons import Reason
 
 MAX_LINE = 256 << 20
 
+# What reading the pieces of a damaged file raises; an OSError is no damage to the file.
+DAMAGED = (EOFError, DamagedStream)
 
-def json_rows(path: str) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
+
+def json_rows(path: str, compression: str | None = None) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
     """Yield (line number from 1, object) for every line that is not blank; an error in place of a damaged one.
 
-    A file that cannot be decompressed on ends with one error, at the line that could not be read.
+    A file that cannot be decompressed on ends with one error, at the line that could not be read. orjson reads JSON as
+    RFC 8259 has it: NaN, Infinity, lone surrogates, bytes that are not UTF-8, numbers beyond 64-bit floats and more
+    than 1,024 levels are errors of their line; a key given twice has its last value, and an integer beyond 64 bits is
+    a float. A byte order mark at the beginning of the file is stepped over.
 
     Raises:
         InputError: there is no such file.
     """
-    for number, line in enumerate(_lines(path), 1):
-        if isinstance(line, RecordError):
-            yield number, line
-        elif line and not line.isspace():
-            yield number, _parse(line)
-
-
-def _parse(line: bytes) -> dict[str, Any] | RecordError:
+    number = 0
     try:
-        row = orjson.loads(line)
+        for lines in cut_lines(read_pieces(path, compression), MAX_LINE):
+            for line in lines:
+                number += 1
+                if number == 1 and line is not None:
+                    line = line.removeprefix(BOM_UTF8)
+                if line is None:
+                    yield number, RecordError(Reason.too_complex, f"the line is longer than {MAX_LINE} bytes")
+                elif line and not line.isspace():
+                    yield number, parse_object(line)
+    except DAMAGED as error:
+        yield number + 1, record_error(error)
+
+
+def parse_object(data: bytes) -> dict[str, Any] | RecordError:
+    """The JSON object that the bytes are, or what is wrong with them."""
+    try:
+        row = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         return RecordError(Reason.invalid_json, str(error))
     if not isinstance(row, dict):
@@ -39,38 +56,6 @@ def _parse(line: bytes) -> dict[str, Any] | RecordError:
     return row
 
 
-def _lines(path: str) -> Iterator[bytes | RecordError]:
-    held: list[bytes] = []
-    size = 0
-    for piece in _pieces(path):
-        if isinstance(piece, RecordError):
-            # What is held is the line that the damage cut.
-            yield piece
-            return
-        first, *others = piece.split(b"\n")
-        size += len(first)
-        if size <= MAX_LINE:
-            held.append(first)
-        else:
-            held = []
-        for line in others:
-            yield _whole(held, size)
-            held, size = [line], len(line)
-    if size:
-        yield _whole(held, size)
-
-
-def _whole(held: list[bytes], size: int) -> bytes | RecordError:
-    if size > MAX_LINE:
-        return RecordError(Reason.too_complex, f"the line is longer than {MAX_LINE} bytes")
-    return b"".join(held)
-
-
-def _pieces(path: str) -> Iterator[bytes | RecordError]:
-    """The decompressed bytes of a file, then an error where they cannot be read on."""
-    try:
-        yield from read_pieces(path)
-    except EOFError as error:
-        yield RecordError(Reason.truncated_file, str(error))
-    except DamagedStream as error:
-        yield RecordError(Reason.damaged_archive, str(error))
+def record_error(error: EOFError | DamagedStream) -> RecordError:
+    """What damage to a compressed stream costs: the record in which it stands."""
+    return RecordError(Reason.truncated_file if isinstance(error, EOFError) else Reason.damaged_archive, str(error))

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from llama_data.pipeline.core.errors import InputError, ModelError, RecipeError
-from llama_data.pipeline.core.files import JsonlWriter, Split
+from llama_data.pipeline.core.files import JsonlWriter, Split, group_splits
 from llama_data.pipeline.core.job import RunContext
 from llama_data.tokenizer.bpe.encode import FastEncoder
-from llama_data.train_handoff.pack import Packer, PackSettings, document_key, group_inputs, read_texts, tokenize_jobs
+from llama_data.train_handoff.pack import Packer, PackSettings, document_key, read_texts, tokenize_jobs
 from llama_data.train_handoff.shards.file import Footer, Shard, ShardWriter
 
 
@@ -174,7 +174,7 @@ def test_the_tail_is_dropped_and_counted(tmp_path: Path, count: int) -> None:
 
 def test_files_are_grouped_by_size_in_order() -> None:
     splits = [Split(path=name, name=name, size=size) for name, size in zip("abcde", (5, 4, 3, 20, 1), strict=True)]
-    groups = [[split.name for split in group] for group in group_inputs(splits, 10)]
+    groups = [[split.name for split in group] for group in group_splits(splits, 10)]
     assert groups == [["a", "b"], ["c"], ["d"], ["e"]]
 
 

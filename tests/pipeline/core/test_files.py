@@ -6,9 +6,10 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import random
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -70,11 +71,15 @@ def test_a_folder_that_may_not_be_read_is_an_error_where_inputs_may_be(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
 
-    def walk(base: str, onerror: Callable[[OSError], None]) -> list[object]:
-        onerror(PermissionError(13, "Permission denied", f"{base}/a"))
-        return []
+    (tmp_path / "a").mkdir()
+    scandir = os.scandir
 
-    monkeypatch.setattr("os.walk", walk)
+    def scan(path: str) -> Any:
+        if path == f"{tmp_path}/a":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", scan)
     if looks_there:
         with pytest.raises(InputError, match="a: this folder cannot be read"):
             list_inputs(str(tmp_path), [pattern])

@@ -1,0 +1,97 @@
+"""Rows of CSV files with a header: RFC 4180's quotes, UTF-8, lines that end with a newline."""
+
+from __future__ import annotations
+
+import csv
+from codecs import BOM_UTF8
+from collections.abc import Iterator
+from typing import Any
+
+from llama_data.pipeline.core.errors import RecordError
+from llama_data.pipeline.core.files import read_pieces
+from llama_data.pipeline.core.lines import cut_lines
+from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.shared.json_rows import DAMAGED, MAX_LINE, record_error
+
+
+def csv_rows(
+    path: str, delimiter: str = ",", compression: str | None = None
+) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
+    """Yield (row number from 1, fields by the header's names) of a CSV file; an error in place of a damaged row.
+
+    The header is no row and blank lines are none. A field may be as long as a line of JSON. A quote that is not closed
+    makes one row, and one error, of what follows up to the end.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    csv.field_size_limit(MAX_LINE)
+    rows = csv.reader(_Lines(path, compression), delimiter=delimiter, strict=True)
+    header: list[str] | None = None
+    number = 0
+    while True:
+        try:
+            values = next(rows)
+            if not values:
+                continue
+            number += header is not None
+            if any(not value.isascii() and _undecoded(value) for value in values):
+                raise RecordError(Reason.invalid_encoding, "expected UTF-8")
+            if header is None:
+                header = _header(values)
+                continue
+            if len(values) != len(header):
+                detail = f"expected {len(header)} fields as in the header, found {len(values)}"
+                raise RecordError(Reason.damaged_record, detail)
+        except StopIteration:
+            return
+        except RecordError as error:
+            found: dict[str, Any] | RecordError = error
+        except csv.Error as error:
+            number += header is not None
+            found = RecordError(Reason.damaged_record, str(error))
+        else:
+            found = dict(zip(header, values, strict=True))
+        yield number, found
+        if header is None:
+            return
+
+
+def _header(values: list[str]) -> list[str]:
+    if len(set(values)) < len(values):
+        raise RecordError(Reason.wrong_format, f"the header has a name twice: {', '.join(values)}")
+    return values
+
+
+def _undecoded(value: str) -> bool:
+    """True when a byte stands in the text as a surrogate, because it is no UTF-8."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+class _Lines:
+    """The lines of a file as text; what is not UTF-8 is carried as surrogates. Goes on after an error."""
+
+    def __init__(self, path: str, compression: str | None) -> None:
+        self._batches = cut_lines(read_pieces(path, compression), MAX_LINE)
+        self._ready: list[bytes | None] = []
+        self._first = True
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        while not self._ready:
+            try:
+                self._ready = next(self._batches)[::-1]
+            except DAMAGED as error:
+                raise record_error(error) from None
+        line = self._ready.pop()
+        if line is None:
+            raise RecordError(Reason.too_complex, f"a line is longer than {MAX_LINE} bytes")
+        if self._first:
+            self._first, line = False, line.removeprefix(BOM_UTF8)
+        return line.decode("utf-8", "surrogateescape") + "\n"

@@ -1,0 +1,104 @@
+"""Rows of files that are one JSON array of objects, or several: read in pieces, a broken element costs itself."""
+
+from __future__ import annotations
+
+import re
+from codecs import BOM_UTF8
+from collections.abc import Iterator
+from typing import Any
+
+from llama_data.pipeline.core.errors import RecordError
+from llama_data.pipeline.core.files import read_pieces
+from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.shared.json_rows import DAMAGED, MAX_LINE, parse_object, record_error
+
+# A whole string, a bracket, or the quote of a string that does not end in what has been read.
+_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}"]', re.DOTALL)
+_BETWEEN = b" \t\r\n,[]" + BOM_UTF8
+
+
+def json_array_rows(path: str, compression: str | None = None) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
+    """Yield (element number from 1, object) for every object of the array; an error in place of anything else.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    yield from enumerate(_elements(path, compression), 1)
+
+
+def _elements(path: str, compression: str | None) -> Iterator[dict[str, Any] | RecordError]:
+    scanner = _Scanner()
+    try:
+        for piece in read_pieces(path, compression):
+            yield from scanner.feed(piece)
+            if scanner.held > MAX_LINE:
+                detail = f"an element is longer than {MAX_LINE} bytes; what follows was not read"
+                yield RecordError(Reason.too_complex, detail)
+                return
+    except DAMAGED as error:
+        yield from scanner.scan()
+        yield record_error(error)
+    else:
+        yield from scanner.close()
+
+
+class _Scanner:
+    """Cuts objects out of bytes that come in pieces. ``held``: how many bytes wait for the rest of their element."""
+
+    def __init__(self) -> None:
+        self.held = 0
+        self._waiting: list[bytes] = []
+        self._fresh = 0
+        self._data = b""
+        self._next = 0
+        self._depth = 0
+        self._arrays = 0
+
+    def feed(self, piece: bytes) -> Iterator[dict[str, Any] | RecordError]:
+        """The elements that the piece completes. Long ones are looked at again only when their length has doubled."""
+        self._waiting.append(piece)
+        self._fresh += len(piece)
+        self.held = len(self._data) + self._fresh
+        if self._fresh >= len(self._data):
+            yield from self.scan()
+
+    def close(self) -> Iterator[dict[str, Any] | RecordError]:
+        """The last elements, and an error when the file does not end with its array."""
+        yield from self.scan()
+        if self._depth or self._arrays or self._data.strip(_BETWEEN):
+            yield RecordError(Reason.truncated_file, "the file ends inside the array")
+
+    def scan(self) -> Iterator[dict[str, Any] | RecordError]:
+        """The elements that are whole in what was fed."""
+        data = b"".join([self._data, *self._waiting])
+        self._waiting, self._fresh = [], 0
+        begin, position = 0, self._next
+        for token in _TOKENS.finditer(data, self._next):
+            kind = token.group()
+            if kind == b'"':
+                position = token.start()
+                break
+            position = token.end()
+            if kind == b"{" or (kind == b"[" and self._depth):
+                if not self._depth:
+                    yield from _strays(data[begin : token.start()])
+                    begin = token.start()
+                self._depth += 1
+            elif kind == b"}" or (kind == b"]" and self._depth):
+                self._depth = max(self._depth - 1, 0)
+                if not self._depth:
+                    yield parse_object(data[begin:position])
+                    begin = position
+            elif kind in (b"[", b"]"):
+                self._arrays = max(self._arrays + (1 if kind == b"[" else -1), 0)
+                yield from _strays(data[begin:position])
+                begin = position
+        self._data, self._next = data[begin:], position - begin
+        self.held = len(self._data)
+
+
+def _strays(between: bytes) -> Iterator[RecordError]:
+    """What stands between two elements and is no object."""
+    found = between.strip(_BETWEEN)
+    if found:
+        yield RecordError(Reason.invalid_json, f"expected an object, found {found[:40].decode('utf-8', 'replace')}")

@@ -1,0 +1,94 @@
+"""Rows of parquet files: a row group that cannot be read costs its rows, each of them by number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+from llama_data.pipeline.core.errors import RecordError
+from llama_data.pipeline.core.files import open_binary
+from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.shared.table_rows import chosen_columns, is_damage, table_rows
+
+BATCH_ROWS = 64
+BATCH_BYTES = 64 << 20
+
+
+def parquet_rows(
+    path: str, fields: Sequence[str] | None = None, start: int = 0, end: int | None = None
+) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
+    """Yield (row number from 1, row) of a parquet file; an error in place of every row that cannot be read.
+
+    ``fields``: what is read of a row, whole columns; None: everything. ``start``, ``end``: only row groups whose first
+    byte in the file stands there; the rows keep their numbers, and a file that cannot be opened is an error of the
+    piece that begins at 0.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    first = 1
+    with open_binary(path) as stream:
+        try:
+            file = pq.ParquetFile(stream)
+            columns = chosen_columns(file.schema_arrow.names, fields)
+        except Exception as error:
+            if not is_damage(error):
+                raise
+            if start == 0:
+                yield first, RecordError(Reason.damaged_archive, str(error))
+            return
+        for number in range(file.num_row_groups):
+            group = file.metadata.row_group(number)
+            if start <= _offset(group) and (end is None or _offset(group) < end):
+                yield from enumerate(_group_rows(file, number, columns), first)
+            first += group.num_rows
+
+
+def _offset(group: Any) -> int:
+    """Where a row group begins in the file; one without columns is at its beginning."""
+    if not group.num_columns:
+        return 0
+    column = group.column(0)
+    return int(column.dictionary_page_offset or column.data_page_offset)
+
+
+def _group_rows(file: Any, number: int, columns: list[str]) -> Iterator[dict[str, Any] | RecordError]:
+    """As many rows as the row group says that it has; errors from the place on where it cannot be read."""
+    group = file.metadata.row_group(number)
+    given = 0
+    detail = "the row group holds fewer rows than it says"
+    try:
+        batches = file.iter_batches(
+            _batch_rows(group, columns), row_groups=[number], columns=columns, use_threads=False
+        )
+        for batch in batches:
+            for row in table_rows(batch, checked=True):
+                given += 1
+                yield row
+    except Exception as error:
+        if not is_damage(error):
+            raise
+        detail = f"row group {number} cannot be read: {error}"
+    for _ in range(group.num_rows - given):
+        yield RecordError(Reason.damaged_record, detail)
+
+
+def _batch_rows(group: Any, columns: list[str]) -> int:
+    """How many rows are decoded at a time.
+
+    A value that stands in a dictionary once may be that of every row, so it is the dictionary that counts. Its size is
+    estimated from its share of the stored bytes; the size of the column is an upper bound.
+    """
+    rows = BATCH_ROWS
+    for index in range(group.num_columns):
+        column = group.column(index)
+        if column.path_in_schema.split(".")[0] not in columns or not column.has_dictionary_page:
+            continue
+        stored = max(column.total_compressed_size, 1)
+        share = min(max(column.data_page_offset - (column.dictionary_page_offset or 0), 0) / stored, 1)
+        dictionary = max(int(column.total_uncompressed_size * share), 1)
+        bound = max(BATCH_ROWS // 8, BATCH_ROWS * BATCH_BYTES // max(column.total_uncompressed_size, 1))
+        rows = min(rows, bound, max(BATCH_BYTES // dictionary, 1))
+    return rows
