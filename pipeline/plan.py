@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from glob import escape
 
 from llama_data.pipeline import jobs
 from llama_data.pipeline.core.errors import RequestError
@@ -15,6 +16,7 @@ from llama_data.pipeline.recipe import Recipe
 from llama_data.pipeline.registry import SOURCE_RATE, STAGES, Rate
 from llama_data.pipeline.summary import format_table, summarise
 from llama_data.stages.commoncrawl.jobs import Settings as CommonCrawl
+from llama_data.stages.custom import jobs as custom
 
 GB = 1e9
 CALIBRATION_BYTES = 8_000_000
@@ -71,14 +73,20 @@ def measure(recipe: Recipe, domain: str) -> Rate:
     if settings is None:
         raise RequestError(f"{domain}: the recipe {recipe.name!r} has no settings for this stage")
     context = recipe.context(domain)
+    if isinstance(settings, custom.Settings):
+        files = custom.find_inputs(settings, context.input)
+    else:
+        files = list_inputs(context.input, settings.inputs)
+    root = files[0].path.removesuffix(files[0].name)
     chosen, total = [], 0
-    for split in list_inputs(context.input, settings.inputs):
+    for split in files:
         chosen.append(split)
         total += split.size
         if total >= CALIBRATION_BYTES:
             break
     with tempfile.TemporaryDirectory(prefix="llama-data-calibrate-") as folder:
-        small = settings.model_copy(update={"inputs": tuple(split.name for split in chosen)})
+        names = tuple(escape(split.name) for split in chosen)
+        small = settings.model_copy(update={"inputs": names, "root": root})
         executor = recipe.executor.model_copy(update={"kind": "local", "workers": 1})
         trial = recipe.with_settings(domain, small).model_copy(update={"output": folder, "executor": executor})
         started = time.process_time()

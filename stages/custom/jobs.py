@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
 
-from llama_data.pipeline.core.files import group_splits, list_inputs
+from pydantic import AfterValidator, Field
+
+from llama_data.pipeline.core.files import Split, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
-from llama_data.stages.custom.fields import Fields, Format, SplitBy
-from llama_data.stages.custom.layouts import Layout, layout_fields
-from llama_data.stages.custom.reader import SourceReader
+from llama_data.stages.custom.fields import Fields, Format, SplitBy, Value
+from llama_data.stages.custom.huggingface import huggingface_files
+from llama_data.stages.custom.layouts import LAYOUTS, layout_fields, layout_of
+from llama_data.stages.custom.reader import SourceReader, make_tasks
 from llama_data.stages.steps.catalogue import OneStep
 from llama_data.stages.steps.contract import StepContext, build_all, chain
 from llama_data.stages.steps.length import EmptyText
 
-_TYPES = {"title": "string", "source_id": "string"}
+COLUMNS = {"source_id": "string", "title": "string"}
+
+
+def _known(name: str) -> str:
+    if name not in LAYOUTS:
+        raise ValueError(f"there is no such layout; there are: {', '.join(LAYOUTS)}")
+    return name
 
 
 class Settings(DomainSettings):
     """A source of documents of your own.
 
-    ``format``: ``auto`` goes by a file's name and first bytes. ``layout``: how a known data set writes its rows;
-    ``fields`` that are given go before the layout's. ``where``: of each field named the values that a row must have
-    one of. ``split``: several domains out of one source. ``language``: what all texts are known to be in.
-    ``license``: a note that every document carries. ``steps``: what the texts go through, in this order; a step
-    that compares documents with each other reads the input once more. ``max_task_bytes``: many small files share a
-    task of so many stored bytes.
+    ``inputs``: globs below ``root`` or the recipe's ``input``; null: ``root`` is a Hugging Face dataset (saved, a
+    folder of the hub's cache, a repository), whose own files are found. ``format``: ``auto`` goes by a file's name and
+    first bytes. ``layout``: how a known dataset writes its rows; ``fields`` that are given go before the layout's.
+    ``where``: of each field named the values that a row must have one of. ``split``: several domains out of one source.
+    ``language``: what all texts are known to be in. ``license``: a note that every document carries. ``steps``: what
+    the texts go through, in this order; a step that compares documents with each other reads the input once more.
+    ``max_task_bytes``: many small files share a task of so many stored bytes, and a larger parquet file is cut.
     """
 
-    inputs: tuple[str, ...] = ("**/*",)
+    inputs: tuple[str, ...] | None = None  # type: ignore[assignment]
     format: Format = "auto"
-    layout: Layout | None = None
+    layout: Annotated[str, AfterValidator(_known)] | None = None
     fields: Fields = Fields()
-    where: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    where: dict[str, tuple[Value, ...]] = Field(default_factory=dict)
     split: SplitBy | None = None
     language: str | None = None
     license: str | None = None
@@ -43,6 +53,11 @@ class Settings(DomainSettings):
         return [name] if self.split is None else list(self.split.into)
 
 
+def find_inputs(settings: Settings, root: str) -> list[Split]:
+    """The files of a source. Raises InputError: there is none."""
+    return huggingface_files(root) if settings.inputs is None else list_inputs(root, settings.inputs)
+
+
 def jobs(settings: Settings, run: RunContext, name: str) -> list[Job]:
     """The jobs of the source ``name``.
 
@@ -50,12 +65,12 @@ def jobs(settings: Settings, run: RunContext, name: str) -> list[Job]:
         InputError: there is no input.
         RequestError: a step cannot be made; says why.
     """
-    splits = list_inputs(run.input, settings.inputs)
-    tasks = group_splits(splits, settings.max_task_bytes)
+    tasks = make_tasks(find_inputs(settings, run.input), settings.max_task_bytes)
+    layout = None if settings.layout is None else layout_of(settings.layout)
     reader = SourceReader(
         tasks=tasks,
         domain=name,
-        format=settings.format,
+        format=layout.format if layout is not None and settings.format == "auto" else settings.format,
         fields=layout_fields(settings.layout, settings.fields),
         where=settings.where,
         split=settings.split,
@@ -72,4 +87,4 @@ def jobs(settings: Settings, run: RunContext, name: str) -> list[Job]:
     )
     steps = build_all([step.chosen() for step in settings.steps], context)
     domains = list(dict.fromkeys([name, *settings.outputs(name)]))
-    return chain(context, [reader, EmptyText()], steps, columns=_TYPES, domains=domains)
+    return chain(context, [reader, EmptyText()], steps, columns=COLUMNS, domains=domains)
