@@ -23,6 +23,9 @@ from llama_data.pipeline.recipe import (
     TokenizerChoice,
     load_recipe,
 )
+from llama_data.stages.custom.fields import Fields, SplitBy
+from llama_data.stages.custom.jobs import Settings as SourceSettings
+from llama_data.stages.steps.catalogue import STEPS
 from llama_data.tokenizer.train import TokenizerSettings
 from llama_data.train_handoff.pack import PackSettings
 
@@ -101,10 +104,16 @@ def page() -> str:
     """The whole page."""
     llama = load_recipe("llama")
     parts = [HEAD]
-    parts.append(section("The recipe", Recipe, {"domains", "executor", "tokenizer", "tokens", "mix"}))
+    hidden = {"domains", "sources", "executor", "tokenizer", "tokens", "mix"}
+    parts.append(section("The recipe", Recipe, hidden))
     for name in DOMAINS:
         settings = llama.settings(name)
         parts.append(section(f"domains.{name}", type(settings), {"inputs", "root", "max_task_bytes"}))
+    parts.append(section("sources.NAME", SourceSettings, {"root", "max_task_bytes"}))
+    parts.append(section("sources.NAME.fields", Fields, set()))
+    parts.append(section("sources.NAME.split", SplitBy, set()))
+    parts.append("## steps\n\nWhat `sources.NAME.steps` may name; [own-data.md](own-data.md) shows them at work.\n")
+    parts += [section(name, step, set()).replace("## ", "### ", 1) for name, step in STEPS.items()]
     tokenizer = section("tokenizer", TokenizerChoice, set())
     own = inspect.cleandoc(TokenizerSettings.__doc__ or "").split("\n\n", 1)[-1].replace("``", "`")
     parts.append(tokenizer.replace("\n| key", f"\n{own}\n\n| key", 1))

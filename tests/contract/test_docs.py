@@ -27,3 +27,15 @@ def test_links_between_the_documents_lead_somewhere() -> None:
 def test_the_folders_of_the_readme_are_there() -> None:
     for folder in re.findall(r"^\| `([a-z_]+)/`", (ROOT / "README.md").read_text(), re.MULTILINE):
         assert (ROOT / folder).is_dir()
+
+
+def test_the_page_on_own_data_names_every_step_layout_and_format() -> None:
+    from typing import get_args
+
+    from llama_data.stages.custom.fields import Format
+    from llama_data.stages.custom.layouts import LAYOUTS
+    from llama_data.stages.steps.catalogue import STEPS
+
+    page = (ROOT / "docs" / "own-data.md").read_text()
+    missing = [name for name in (*STEPS, *LAYOUTS, *get_args(Format)) if f"`{name}`" not in page and name != "auto"]
+    assert missing == []
