@@ -30,6 +30,7 @@ _CODECS: dict[str, Callable[[], Any]] = {
     ".xz": lzma.LZMADecompressor,
     ".zst": lambda: zstandard.ZstdDecompressor().decompressobj(),
 }
+_CODECS |= {".tgz": _CODECS[".gz"], ".tbz2": _CODECS[".bz2"], ".txz": _CODECS[".xz"], ".tzst": _CODECS[".zst"]}
 
 
 class DamagedStream(Exception):
@@ -53,6 +54,10 @@ class Split:
     size: int
     start: int = 0
     end: int | None = None
+
+    def identity(self) -> list[Any]:
+        """What tells this piece from another, for the record of what a result was made from."""
+        return [self.name, self.size, self.start, self.end]
 
 
 def join(root: str, *parts: str) -> str:
