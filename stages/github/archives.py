@@ -104,8 +104,9 @@ def _entries(split: Split, top: bytes, limits: Limits) -> Iterator[Entry]:
     seen: Counter[bytes] = Counter()
     try:
         for member in _members(split, limits):
-            path = member.name.removeprefix(top)
             problem = member.problem
+            leaves = problem is not None and problem.reason is Reason.unsafe_archive
+            path = member.name if leaves else member.name.removeprefix(top)
             if seen[path] and problem is None:
                 problem = RecordError(Reason.damaged_archive, "the archive holds the path more than once")
             yield Entry(path, None if problem else member.data, member.link, problem, seen[path])

@@ -51,7 +51,7 @@ _HOLDERS = tuple(
 _APPENDIX = "end of terms and conditions"
 # A word of these more or less makes another licence of it.
 _GUARDED_WORDS = (
-    "not no non noncommercial commercial except unless only evil military research academic educational ai machine"
+    "not no non with noncommercial commercial except unless only evil military research academic educational ai machine"
     " learning training prohibited forbidden restricted may must shall without void addition additionally however"
 )
 _GUARDED = frozenset(_GUARDED_WORDS.split())

@@ -19,7 +19,7 @@ from llama_data.stages.github.metadata import satisfied
 from llama_data.stages.steps.exact_dup import text_digest
 
 LICENCES = ("apache", "bsd", "mit")
-_JOINED = re.compile(r" (?:AND|OR) ")
+_JOINED = re.compile(r" (?:AND|OR)\b|[()]")
 _FIRST_LINES = 5
 _HEAD = 20_000
 _GENERATED = re.compile(
