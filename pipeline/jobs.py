@@ -111,7 +111,7 @@ def fingerprint(jobs: Sequence[Job], settings: Any) -> str:
     content = {
         "version": VERSION,
         "settings": settings,
-        "inputs": [[split.name, split.size, split.start, split.end] for split in input_splits(jobs)],
+        "inputs": [split.identity() for split in input_splits(jobs)],
         "jobs": [[job.name, job.tasks] for job in jobs],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

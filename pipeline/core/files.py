@@ -34,6 +34,7 @@ _CODECS: dict[str, Callable[[], Any]] = {
     ".xz": lzma.LZMADecompressor,
     ".zst": lambda: zstandard.ZstdDecompressor().decompressobj(),
 }
+_CODECS |= {".tgz": _CODECS[".gz"], ".tbz2": _CODECS[".bz2"], ".txz": _CODECS[".xz"], ".tzst": _CODECS[".zst"]}
 _MAGIC = {b"\x1f\x8b": ".gz", b"\xfd7zXZ\x00": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
 
 
@@ -58,6 +59,10 @@ class Split:
     size: int
     start: int = 0
     end: int | None = None
+
+    def identity(self) -> list[Any]:
+        """What tells this piece from another, for the record of what a result was made from."""
+        return [self.name, self.size, self.start, self.end]
 
 
 def join(root: str, *parts: str) -> str:

@@ -66,7 +66,9 @@ class Reason(StrEnum):
 
     # github
     licence_not_chosen = "licence_not_chosen", "The repository's licence is not one that the recipe keeps."
-    no_content = "no_content", "The row holds no content (a binary or oversized file)."
+    no_content = "no_content", "There is no content (a binary or oversized file, or a pointer to one)."
+    not_a_file = "not_a_file", "The entry is a link or another repository, not a file of this one."
+    empty_repository = "empty_repository", "The repository holds no commit, or its commit no file."
     extension_not_chosen = "extension_not_chosen", "The file's extension is not one that the recipe keeps."
     excluded_path = "excluded_path", "The file's path is excluded (a licence text or a certificate)."
     long_line = "long_line", "The longest line is over the limit."

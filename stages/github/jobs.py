@@ -1,18 +1,23 @@
-"""GitHub: files of BigQuery's public dataset, by licence and heuristics, without headers, without copies."""
+"""GitHub: files of BigQuery's rows or of repositories at hand, by licence and heuristics, without headers, copies."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from llama_data.pipeline.core.block import Rule
-from llama_data.pipeline.core.files import list_inputs
+from llama_data.pipeline.core.block import Reader, Rule
+from llama_data.pipeline.core.errors import InputError
+from llama_data.pipeline.core.files import Split, join, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings
+from llama_data.stages.github.entry import Limits
 from llama_data.stages.github.languages import EXTENSIONS
 from llama_data.stages.github.reader import GithubReader
+from llama_data.stages.github.repositories import Repository, find, into_tasks
+from llama_data.stages.github.repository_reader import RepositoryReader
 from llama_data.stages.github.rules import (
     LICENCES,
     ChosenLicence,
@@ -43,6 +48,7 @@ _COLUMNS = {
     "clean_md5": "string",
     "duplicate_of": "string",
 }
+_REPOSITORY_COLUMNS = {"commit": "string"}
 
 
 class Settings(DomainSettings):
@@ -53,9 +59,20 @@ class Settings(DomainSettings):
     ``min_letters_per_token`` needs ``tokenizer``, a SentencePiece model. ``header``: whose rule removes licence
     headers. ``drop_generated``: on, because such files are what the paper's "low quality" heuristics are after;
     neither the paper nor RedPajama names the rule, so a replica of RedPajama sets it to False.
+
+    ``repositories``: globs, like those of ``inputs``, of git repositories (working, bare or worktrees) and of source
+    archives (zip, tar, tar.gz, tar.bz2, tar.xz, tar.zst), ``.`` for the input folder itself; their files at HEAD are
+    rows beside those of ``inputs``. ``max_file_bytes``: a larger file has no content, as in BigQuery's rows.
+    ``max_files``, ``max_unpacked_bytes`` and ``max_ratio`` (unpacked bytes for a stored one): limits on one
+    repository or archive.
     """
 
     inputs: tuple[str, ...] = ("**/*.jsonl", "**/*.jsonl.zst", "**/*.jsonl.gz", "**/*.json.gz", "**/*.parquet")
+    repositories: tuple[str, ...] = ()
+    max_file_bytes: int = Field(default=1 << 20, gt=0)
+    max_files: int = Field(default=1_000_000, gt=0)
+    max_unpacked_bytes: int = Field(default=64 << 30, gt=0)
+    max_ratio: int = Field(default=300, gt=0)
     licences: tuple[str, ...] = LICENCES
     extensions: tuple[str, ...] | None = EXTENSIONS
     drop_licence_texts: bool = True
@@ -76,13 +93,47 @@ class Settings(DomainSettings):
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
-    """The jobs of the domain, one task a file. Raises InputError when there is no input."""
-    splits = list_inputs(run.input, settings.inputs)
-    context = StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
+    """The jobs of the domain, one task a file of rows, then those of repositories. Raises InputError: no input."""
+    found = find(run.input, settings.repositories)
+    rows = _rows(settings, run, found)
+    tasks = into_tasks(found, settings.max_task_bytes)
+    sizes = [split.size for split in rows] + [sum(one.size for one in task) for task in tasks]
+    context = StepContext(
+        run=run, domain=DOMAIN, sizes=tuple(sizes), task_bytes=settings.max_task_bytes, work=run.work(DOMAIN)
+    )
+    readers: list[Reader] = [GithubReader(splits=rows, domain=DOMAIN)]
+    columns = dict(_COLUMNS)
+    if settings.repositories:
+        limits = Limits(settings.max_file_bytes, settings.max_files, settings.max_unpacked_bytes, settings.max_ratio)
+        readers.append(RepositoryReader(tasks=tasks, first_task=len(rows), domain=DOMAIN, limits=limits))
+        columns |= _REPOSITORY_COLUMNS
     steps = [Built(rules=_cleaning(settings))]
     if settings.deduplicate:
         steps.append(exact_dup.dedup(context, Reason.duplicate_file))
-    return chain(context, [GithubReader(splits=splits, domain=DOMAIN)], steps, columns=_COLUMNS)
+    return chain(context, readers, steps, columns=columns)
+
+
+def _rows(settings: Settings, run: RunContext, repositories: Sequence[Repository]) -> list[Split]:
+    """The files of rows; what lies in a repository is one of its files, whatever its name.
+
+    Raises:
+        InputError: there is no input at all.
+    """
+    if not settings.repositories:
+        return list_inputs(run.input, settings.inputs)
+    try:
+        rows = list_inputs(run.input, settings.inputs) if settings.inputs else []
+    except InputError:
+        if not repositories:
+            raise
+        rows = []
+    inside = tuple(join(one.path, "") for one in repositories)
+    paths = {one.path for one in repositories}
+    rows = [split for split in rows if split.path not in paths and not split.path.startswith(inside)]
+    if not rows and not repositories:
+        wanted = ", ".join((*settings.repositories, *settings.inputs))
+        raise InputError(f"{run.input}: no repository, archive or file of rows matches {wanted}")
+    return rows
 
 
 def _cleaning(settings: Settings) -> list[Rule]:

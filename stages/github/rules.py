@@ -15,9 +15,11 @@ from llama_data.stages.github.counts import count
 from llama_data.stages.github.file import SourceFile
 from llama_data.stages.github.headers import strip_header, strip_header_redpajama
 from llama_data.stages.github.languages import extension, is_certificate, is_licence_text
+from llama_data.stages.github.metadata import satisfied
 from llama_data.stages.steps.exact_dup import text_digest
 
 LICENCES = ("apache", "bsd", "mit")
+_JOINED = re.compile(r" (?:AND|OR)\b|[()]")
 _FIRST_LINES = 5
 _HEAD = 20_000
 _GENERATED = re.compile(
@@ -31,7 +33,10 @@ _GENERATED = re.compile(
 
 
 class ChosenLicence(Rule):
-    """Keeps rows whose licence key is one of LLaMA's families: Apache, BSD, MIT (mit, bsd-3-clause, apache-2.0 ...)."""
+    """Keeps rows whose licence key is one of LLaMA's families: Apache, BSD, MIT (mit, bsd-3-clause, apache-2.0 ...).
+
+    Of licences joined by AND all must be, of those joined by OR one: the files may then be had under that one.
+    """
 
     name = "licence"
 
@@ -41,9 +46,12 @@ class ChosenLicence(Rule):
 
     def judge(self, doc: Document) -> Reason | None:
         """Return the reason when the row has another licence, or none."""
-        key = str(doc.metadata.get("license", "")).lower()
-        family = re.split(r"[-_ .]", key, maxsplit=1)[0]
-        return None if family in self.families else Reason.licence_not_chosen
+        licence = str(doc.metadata.get("license", ""))
+        chosen = satisfied(licence, self._is_chosen) if _JOINED.search(licence) else self._is_chosen(licence)
+        return None if chosen else Reason.licence_not_chosen
+
+    def _is_chosen(self, key: str) -> bool:
+        return re.split(r"[-_ .]", key.lower(), maxsplit=1)[0] in self.families
 
 
 class HasContent(Rule):

@@ -1,0 +1,158 @@
+"""Finds the repositories below the input folder and cuts them into tasks by their stored bytes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Any
+
+from fsspec.utils import glob_translate  # type: ignore[import-untyped]
+
+from llama_data.pipeline.core.errors import InputError, RecordError
+from llama_data.pipeline.core.files import Split, is_local, list_inputs
+from llama_data.stages.github.archives import is_archive
+from llama_data.stages.github.entry import readable
+from llama_data.stages.github.git import head_commit
+
+
+@dataclass(frozen=True)
+class Repository(Split):
+    """A repository, or one of ``pieces`` equal parts of its files; ``size``: stored bytes, history included.
+
+    ``commit``: the one that HEAD stood for when the run was planned, which every job of the run reads; None for an
+    archive, and for a repository that has none or is damaged.
+    """
+
+    git: bool = False
+    commit: str | None = None
+    piece: int = 0
+    pieces: int = 1
+
+    def identity(self) -> list[Any]:
+        """What tells this piece from another."""
+        return [*super().identity(), self.commit, self.piece, self.pieces]
+
+
+def find(root: str, patterns: Sequence[str]) -> list[Repository]:
+    """Repositories and archives below ``root`` that match any of the globs (``.``: the folder itself), ordered by name.
+
+    What lies in a repository is not looked into for others. In an object store only archives are found: git reads
+    its files in place. Raises InputError: the folder does not exist, or two names cannot be told apart.
+    """
+    if not patterns:
+        return []
+    if not is_local(root):
+        return [_archive(split) for split in list_inputs(root, patterns) if is_archive(split.name)]
+    base = root.removeprefix("file://")
+    if not os.path.exists(base):
+        raise InputError(f"{root}: no such folder; expected the input that holds {', '.join(patterns)}")
+    if os.path.isfile(base):
+        split = Split(path=base, name=os.path.basename(base), size=os.path.getsize(base))
+        return [_archive(split)] if is_archive(base) else []
+    if "." in patterns and is_repository(base):
+        return [_git(base, os.path.basename(os.path.abspath(base)))]
+    wanted = [pattern.strip("/") for pattern in patterns]
+    found = sorted(_walk(base, "", wanted, _matcher(wanted)), key=lambda one: os.fsencode(one.path))
+    if len({one.name for one in found}) < len(found):
+        raise InputError(f"{root}: names of repositories that are not UTF-8 cannot be told apart; rename them")
+    return found
+
+
+def _matcher(patterns: Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(glob_translate(pattern) for pattern in patterns))
+
+
+def _walk(folder: str, name: str, patterns: Sequence[str], wanted: re.Pattern[str]) -> Iterator[Repository]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))
+    except PermissionError:
+        raise InputError(
+            f"{folder}: this folder cannot be read; change its permissions, or narrow `repositories`"
+        ) from None
+    for entry in entries:
+        inner = f"{name}/{entry.name}" if name else entry.name
+        if not entry.is_dir():
+            if is_archive(inner) and entry.is_file() and wanted.fullmatch(inner):
+                split = Split(path=entry.path, name=_printable(inner), size=entry.stat().st_size)
+                yield _archive(split)
+        elif wanted.fullmatch(inner) and is_repository(entry.path):
+            yield _git(entry.path, _printable(inner))
+        elif not entry.is_symlink() and any(_leads_into(pattern, inner) for pattern in patterns):
+            yield from _walk(entry.path, inner, patterns, wanted)
+
+
+def _leads_into(pattern: str, folder: str) -> bool:
+    """True when a glob can match something below a folder."""
+    parts, inner = pattern.split("/"), folder.split("/")
+    for index, part in enumerate(inner):
+        if index >= len(parts):
+            return False
+        if parts[index] == "**":
+            return True
+        if not re.fullmatch(glob_translate(parts[index]), part):
+            return False
+    return len(parts) > len(inner)
+
+
+def _printable(name: str) -> str:
+    return readable(os.fsencode(name))
+
+
+def is_repository(folder: str) -> bool:
+    """True for a working folder with a ``.git``, and for a bare repository, be it damaged."""
+    if os.path.lexists(os.path.join(folder, ".git")):
+        return True
+    inner = [os.path.exists(os.path.join(folder, name)) for name in ("objects", "HEAD", "refs", "packed-refs")]
+    return inner[0] and any(inner[1:]) and os.path.isdir(os.path.join(folder, "objects"))
+
+
+def _archive(split: Split) -> Repository:
+    return Repository(path=split.path, name=split.name, size=split.size)
+
+
+def _git(path: str, name: str) -> Repository:
+    try:
+        commit = head_commit(path)
+    except RecordError:
+        commit = None  # the reader meets it again and gives it its row
+    return Repository(path=path, name=name, size=_stored(path), git=True, commit=commit)
+
+
+def _stored(path: str) -> int:
+    """Bytes of the object store; of a worktree, that of the repository it belongs to."""
+    place = os.path.join(path, ".git")
+    if os.path.isfile(place):
+        with open(place, encoding="utf-8", errors="surrogateescape") as stream:
+            place = os.path.join(path, stream.read(1 << 16).removeprefix("gitdir:").strip())
+        common = os.path.join(place, "commondir")
+        if os.path.isfile(common):
+            with open(common, encoding="utf-8", errors="surrogateescape") as stream:
+                place = os.path.join(place, stream.read(1 << 16).strip())
+    elif not os.path.isdir(place):
+        place = path
+    folders = os.walk(os.path.join(place, "objects"))
+    return sum(os.lstat(os.path.join(folder, name)).st_size for folder, _, names in folders for name in names)
+
+
+def into_tasks(repositories: Sequence[Repository], task_bytes: int) -> list[list[Repository]]:
+    """The repositories in their order, as many in a task as have ``task_bytes``; a git repository that has more is cut
+    into equal parts by its list of files, one a task. An archive is one piece.
+    """
+    tasks: list[list[Repository]] = []
+    filled = task_bytes
+    for one in repositories:
+        pieces = max(1, ceil(one.size / task_bytes)) if one.commit else 1
+        if pieces > 1:
+            size = one.size // pieces
+            tasks += [[replace(one, size=size, piece=piece, pieces=pieces)] for piece in range(pieces)]
+            filled = task_bytes
+        elif filled + one.size > task_bytes or not tasks:
+            tasks.append([one])
+            filled = one.size
+        else:
+            tasks[-1].append(one)
+            filled += one.size
+    return tasks
