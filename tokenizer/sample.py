@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.files import Split, atomic_write, join, open_binary, read_bytes, read_jsonl
+from llama_data.pipeline.kernels.hashing import splitmix64
 
 MAX_LINE_BYTES = 4192
 RESERVED = ("\x00", "\u2585")
@@ -72,12 +73,7 @@ def split_lines(text: str, counts: Counts) -> list[bytes]:
 def line_keys(seed: int, id: str, count: int) -> NDArray[np.uint64]:
     """Random keys of a document's lines (splitmix64 from a hash of seed and id)."""
     start = int.from_bytes(blake2b(f"tokenizer:{seed}:{id}".encode(), digest_size=8).digest(), "little")
-    with np.errstate(over="ignore"):
-        z = np.uint64(start) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        result: NDArray[np.uint64] = z ^ (z >> np.uint64(31))
-    return result
+    return splitmix64(start, count)
 
 
 @dataclass

@@ -9,13 +9,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.utf8_document import LineBlock
-from llama_data.pipeline.kernels.memory import load_word, trailing_zeros
-from llama_data.pipeline.kernels.utf8 import strip, valid_characters
+from llama_data.pipeline.kernels.memory import PADDING, load_word
+from llama_data.pipeline.kernels.swar import HIGH, first_below, first_place, keep_bytes
+from llama_data.pipeline.kernels.utf8 import NO_CHARACTER, strip, valid_characters
 
 Title = Literal["drop", "keep"]
 
-_ONES = np.uint64(0x0101010101010101)
-_HIGH = np.uint64(0x8080808080808080)
+_LF, _CR = 10, 13
 
 
 class Pages(NamedTuple):
@@ -35,25 +35,25 @@ def _line_end(src, at, size):  # type: ignore[no-untyped-def]
     seen = np.uint64(0)
     while at < size:
         word = load_word(src, at)
-        # The lowest byte below 14; above it a borrow may mark others.
-        low = (word - _ONES * np.uint64(14)) & ~word & _HIGH
+        low = first_below(word, _CR + 1)
         if low == np.uint64(0):
             seen |= word
             at += 8
             continue
-        bits = np.int64(trailing_zeros(low)) - 7
-        seen |= word & ((np.uint64(1) << np.uint64(bits)) - np.uint64(1))
-        at += bits >> 3
-        if at >= size or src[at] == 10 or src[at] == 13:
+        # With the byte that was found, which is ASCII: its place is where a word of no bytes would be for nothing.
+        place = first_place(low)
+        seen |= keep_bytes(word, place + 1)
+        at += place
+        if at >= size or src[at] == _LF or src[at] == _CR:
             break
         at += 1
-    return min(at, size), seen & _HIGH
+    return min(at, size), seen & HIGH
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _next_line(src, end, size):  # type: ignore[no-untyped-def]
     """Where the line after the one that ends at ``end`` begins: after LF, CR or CR LF."""
-    return end + 2 if end + 1 < size and src[end] == 13 and src[end + 1] == 10 else end + 1
+    return end + 2 if end + 1 < size and src[end] == _CR and src[end + 1] == _LF else end + 1
 
 
 @njit(cache=True, nogil=True)
@@ -64,7 +64,7 @@ def _find_lines(src, bodies, skip, minimum, starts, ends, offsets, characters): 
         start, size = bodies[page]
         offsets[page] = total
         line = -skip
-        count = np.int64(-1)
+        count = np.int64(-1)  # every line counts one character more, its newline, but the last has none
         sound = True
         while start < size:
             end, wide = _line_end(src, start, size)
@@ -72,16 +72,17 @@ def _find_lines(src, bodies, skip, minimum, starts, ends, offsets, characters): 
                 first, last = strip(src, start, end)
                 starts[total], ends[total] = first, last
                 total += 1
+                # Pages are mostly ASCII, of which a character is a byte.
                 here = last - first if wide == np.uint64(0) else valid_characters(src, first, last)
-                sound &= here >= 0
+                sound &= here != NO_CHARACTER
                 count += here + 1
             line += 1
-            start = end + 2 if end + 1 < size and src[end] == 13 and src[end + 1] == 10 else end + 1
+            start = _next_line(src, end, size)
         if total == offsets[page]:  # the empty text is one empty line
             starts[total] = ends[total] = size
             total += 1
             count = np.int64(0)
-        characters[page] = count if sound else -1
+        characters[page] = count if sound else NO_CHARACTER
         if sound and count < minimum:
             total = offsets[page]
     offsets[bodies.shape[0]] = total
@@ -106,4 +107,4 @@ def find_lines(data: bytes, bodies: NDArray[np.int64], title: Title = "drop", mi
 
 def page_text(body: bytes, title: Title = "drop") -> str:
     """The text of one page."""
-    return find_lines(body + bytes(8), np.array([[0, len(body)]]), title).texts.utf8(0).decode("utf-8", "replace")
+    return find_lines(body + bytes(PADDING), np.array([[0, len(body)]]), title).texts.utf8(0).decode("utf-8", "replace")

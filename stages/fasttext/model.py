@@ -15,24 +15,34 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from llama_data.pipeline.kernels.memory import load_word, prefetch, trailing_zeros
+from llama_data.pipeline.kernels.memory import PADDING, address, load_word, prefetch
+from llama_data.pipeline.kernels.swar import first_below, first_place
 from llama_data.pipeline.kernels.word_table import (
     INLINE_NUMBERS,
-    VALUE,
-    ChunkTable,
-    address,
+    WordTable,
     find,
     find_at,
     hash_at,
     insert,
-    prefetch_at,
+    prefetch_slot_at,
+    slot_mask,
+    values_place_at,
 )
 from llama_data.stages.fasttext.file import HIERARCHICAL, SOFTMAX, FastTextFile, read_model
 from llama_data.stages.fasttext.output import best_leaf, best_output, huffman
 from llama_data.stages.fasttext.words import starts_with, word_id, word_rows, words_of
 
 LABEL_PREFIX = b"__label__"
+LINE_END = b"</s>"
+"""fastText's word for a line's end; in a text it ends the text."""
 CACHE_BYTES = 256 << 20
+_BLOCK = 64
+"""Words that are on the way from memory at the same time."""
+_USUAL_DIM = 16
+_NEW = -1
+_FULL = -1
+"""Said instead of a number of rows: the table is full."""
+_CONTROLS = 33
 
 
 class Prediction(NamedTuple):
@@ -44,21 +54,20 @@ class Prediction(NamedTuple):
 
 @njit(cache=True, nogil=True, inline="always")
 def _is_space(byte):  # type: ignore[no-untyped-def]
-    return byte == 32 or (byte >= 9 and byte <= 13) or byte == 0
+    return byte == 32 or (byte >= 9 and byte <= 13) or byte == 0  # those at which fastText's readWord stops
 
 
 @njit(cache=True, nogil=True)
 def _word_end(data, at, stop):  # type: ignore[no-untyped-def]
     """Where the word at ``at`` ends. ``data`` has 8 bytes more than ``stop``."""
-    ones = np.uint64(0x0101010101010101)
     while at < stop:
         word = load_word(data, at)
-        # The lowest byte that is at most 32; above it a borrow may mark others.
-        low = (word - ones * np.uint64(33)) & ~word & np.uint64(0x8080808080808080)
+        low = first_below(word, _CONTROLS)
         if low == np.uint64(0):
             at += 8
             continue
-        at += np.int64(trailing_zeros(low)) >> 3
+        at += first_place(low)
+        # Most control characters are part of a word: then on, from the byte behind.
         if at >= stop or _is_space(data[at]):
             break
         at += 1
@@ -69,11 +78,11 @@ def _word_end(data, at, stop):  # type: ignore[no-untyped-def]
 def _add(stored, counts, places, n, sums):  # type: ignore[no-untyped-def]
     """Add the stored sums at the first ``n`` places; returns how many rows they are of."""
     count = 0
-    if sums.size == 16:  # the language model's: a constant bound makes vector instructions of it
+    if sums.size == _USUAL_DIM:  # the language model's: a constant bound makes vector instructions of it
         for k in range(n):
             place = places[k]
             count += counts[place]
-            for d in range(16):
+            for d in range(_USUAL_DIM):
                 sums[d] += stored[place + 1 + d]
         return count
     for k in range(n):
@@ -106,7 +115,7 @@ def _known_words(model, data, at, stop, mark, sums):  # type: ignore[no-untyped-
 
 @njit(cache=True, nogil=True)
 def _learn(model, table, data, starts, ends, keys, places, n, prefix, full, sums):  # type: ignore[no-untyped-def]
-    """``_add`` for words of which some have no place (-1): their sums are taken and kept. -1 when the table is full.
+    """``_add`` for words of which some are _NEW: their sums are taken and kept. _FULL when the table is full.
 
     Sums are added in the order of the words, so that a score does not depend on what the table held. ``full``: a full
     table is no reason to stop.
@@ -136,19 +145,19 @@ def _learn(model, table, data, starts, ends, keys, places, n, prefix, full, sums
         # A word that stands there twice is new the first time only.
         new = find(table, data, start, end, keys[k]) < 0
         if new and not insert(table, data, start, end, keys[k], packed, packed.size) and not full:
-            return -1
+            return _FULL
     return count
 
 
 @njit(cache=True, nogil=True)
 def _all_words(model, table, data, at, stop, prefix, mark, full, work, sums):  # type: ignore[no-untyped-def]
-    """Add the rows of the words in ``data[at:stop]``; returns how many there are, -1 when the table is full.
+    """Add the rows of the words in ``data[at:stop]``; returns how many there are, or _FULL.
 
     Words are looked up by dozens, so that their places in memory are on the way before they are needed; ``work`` is
     room for as many. ``full``: a full table is no reason to stop.
     """
     text_at, slots, stored_keys = address(data), address(table.slots), address(table.keys)
-    mask = np.uint64(table.slots.shape[0] - 1)
+    mask = slot_mask(table)
     stored = table.values.view(np.float32)
     starts, ends, places, keys = work[0], work[1], work[2], work[3].view(np.uint64)
     count = 0
@@ -163,7 +172,7 @@ def _all_words(model, table, data, at, stop, prefix, mark, full, work, sums):  #
                 at = stop
                 break
             key = hash_at(text_at + at, end - at)
-            prefetch_at(slots, mask, key)
+            prefetch_slot_at(slots, mask, key)
             starts[n], ends[n], keys[n] = at, end, key
             n += 1
             at = end
@@ -171,18 +180,18 @@ def _all_words(model, table, data, at, stop, prefix, mark, full, work, sums):  #
         for k in range(n):
             slot = find_at(slots, mask, stored_keys, text_at + starts[k], ends[k] - starts[k], keys[k])
             if slot < 0:
-                places[k] = -1
+                places[k] = _NEW
                 known = False
                 continue
-            places[k] = np.int64(table.slots[slot, VALUE])
+            places[k] = values_place_at(slots, slot)
             prefetch(stored, places[k])
-            prefetch(stored, places[k] + 15)
+            prefetch(stored, places[k] + 15)  # the next cache line, where the usual value ends
         if known:
             count += _add(stored, table.values, places, n, sums)
         else:
             added = _learn(model, table, data, starts, ends, keys, places, n, prefix, full, sums)
-            if added < 0:
-                return -1
+            if added == _FULL:
+                return _FULL
             count += added
     return count
 
@@ -195,14 +204,14 @@ def _hidden(model, table, data, starts, ends, done, crowded, prefix, mark, hidde
     """
     dim = hidden.shape[1]
     sums = np.empty(dim, np.float32)
-    work = np.empty((4, 64), np.int64)
+    work = np.empty((4, _BLOCK), np.int64)
     mark_id = word_id(model, mark, 0, mark.size)
     for text in range(done, starts.size):
         for d in range(dim):
             sums[d] = 0
         if model.maxn > 0:
             count = _all_words(model, table, data, starts[text], ends[text], prefix, mark, text == crowded, work, sums)
-            if count < 0:
+            if count == _FULL:
                 return text
         else:
             count = _known_words(model, data, starts[text], ends[text], mark, sums)
@@ -226,7 +235,7 @@ class FastTextModel:
         self.file = file
         self.labels = tuple(label.removeprefix(LABEL_PREFIX.decode()) for label in file.labels)
         self._words = words_of(file)
-        self.table = ChunkTable(max_bytes=cache_bytes, numbers=10)  # 17 for each of 0.6 words a slot
+        self.table = WordTable(max_bytes=cache_bytes, numbers=10)  # 17 for each of 0.6 words a slot
         if file.loss == HIERARCHICAL:
             self._left, self._right = huffman(file.counts)
 
@@ -244,12 +253,12 @@ class FastTextModel:
         """The best label of each text of one line, given as UTF-8 without line ends."""
         sizes = np.array([len(text) for text in texts], np.int64)
         ends = np.cumsum(sizes)
-        data = np.frombuffer(b"".join(texts) + bytes(8), np.uint8)
+        data = np.frombuffer(b"".join(texts) + bytes(PADDING), np.uint8)
         starts = ends - sizes
         hidden = np.empty((len(texts), self.file.dim), np.float32)
         counts = np.zeros(len(texts), np.int64)
         prefix = np.frombuffer(LABEL_PREFIX, np.uint8)
-        mark = np.frombuffer(b"</s>", np.uint8)
+        mark = np.frombuffer(LINE_END, np.uint8)
         done, crowded = 0, -1
         while True:
             table = self.table.arrays
@@ -258,6 +267,7 @@ class FastTextModel:
                 break
             evictions = self.table.evictions
             self.table.make_room()
+            # Room was made by forgetting, and the text fills the table again: it is too large for it by itself.
             if self.table.evictions > evictions:
                 crowded = done
         labels = np.empty(len(texts), np.int64)

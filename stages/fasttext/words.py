@@ -26,11 +26,24 @@ class Words(NamedTuple):
     rows: NDArray[np.float32]
 
 
+# FNV-1a's beginning and factor, of 32 bits.
+_FNV_OFFSET = np.uint32(2166136261)
+_FNV_PRIME = np.uint32(16777619)
+_USUAL_BUCKETS = 2_000_000
+_BEGIN, _END = ord("<"), ord(">")
+
+
+@njit(cache=True, nogil=True)
+def _is_inner(byte):  # type: ignore[no-untyped-def]
+    """True for a byte that continues a character."""
+    return (byte & 0xC0) == 0x80
+
+
 @njit(cache=True, nogil=True, inline="always")
 def _mix(h, byte):  # type: ignore[no-untyped-def]
     """One step of fastText's FNV-1a hash, which takes bytes as signed."""
     signed = np.uint32(byte) if byte < 0x80 else np.uint32(np.uint32(byte) | np.uint32(0xFFFFFF00))
-    return np.uint32(np.uint32(h ^ signed) * np.uint32(16777619))
+    return np.uint32(np.uint32(h ^ signed) * _FNV_PRIME)
 
 
 @njit(cache=True, nogil=True)
@@ -38,7 +51,7 @@ def fill_slots(entries, offsets, slots):  # type: ignore[no-untyped-def]
     """Enter every dictionary string into an open-addressing table of its ids."""
     mask = slots.size - 1
     for id in range(offsets.size - 1):
-        h = np.uint32(2166136261)
+        h = _FNV_OFFSET
         for k in range(offsets[id], offsets[id + 1]):
             h = _mix(h, entries[k])
         at = np.int64(h) & mask
@@ -50,7 +63,7 @@ def fill_slots(entries, offsets, slots):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def word_id(model, data, start, end):  # type: ignore[no-untyped-def]
     """Dictionary id of ``data[start:end]``, or -1."""
-    h = np.uint32(2166136261)
+    h = _FNV_OFFSET
     for k in range(start, end):
         h = _mix(h, data[k])
     mask = model.slots.size - 1
@@ -74,30 +87,32 @@ def word_id(model, data, start, end):  # type: ignore[no-untyped-def]
 def _add_ngrams(model, data, start, end, word, total):  # type: ignore[no-untyped-def]
     """Add the rows of the character n-grams of ``<word>``; returns how many there are. ``word`` has room for it."""
     size = end - start + 2
-    word[0] = 60
+    word[0] = _BEGIN
     for k in range(end - start):
         word[k + 1] = data[start + k]
-    word[size - 1] = 62
+    word[size - 1] = _END
     bucket = np.uint32(model.bucket)
     added = 0
     for i in range(size):
-        if (word[i] & 0xC0) == 0x80:
+        if _is_inner(word[i]):
             continue
-        h = np.uint32(2166136261)
+        h = _FNV_OFFSET
         j = i
         for n in range(1, model.maxn + 1):
             if j >= size:
                 break
             h = _mix(h, word[j])
             j += 1
-            while j < size and (word[j] & 0xC0) == 0x80:
+            while j < size and _is_inner(word[j]):
                 h = _mix(h, word[j])
                 j += 1
+            # No n-gram of the begin or end mark alone.
             if n < model.minn or (n == 1 and (i == 0 or j == size)):
                 continue
             # Nearly all models have fastText's default; a constant divisor becomes a multiplication.
-            row = np.int64(h % np.uint32(2000000)) if bucket == 2000000 else np.int64(h % bucket)
+            row = np.int64(h % np.uint32(_USUAL_BUCKETS)) if bucket == _USUAL_BUCKETS else np.int64(h % bucket)
             if model.pruned.size > 0:
+                # A bit for each bucket first: most are pruned, and the bits stay in the cache.
                 if not (model.present[row >> 3] >> (row & 7)) & 1:
                     continue
                 row = np.int64(model.pruned[row])

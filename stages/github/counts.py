@@ -9,7 +9,19 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from llama_data.pipeline.kernels.utf8 import BREAK, CLASSES, PLAIN, WIDE, Bytes, wide
+from llama_data.pipeline.kernels.memory import address
+from llama_data.pipeline.kernels.utf8 import (
+    BREAK,
+    CLASSES,
+    PLAIN,
+    WIDE,
+    Bytes,
+    decode_trusted_at,
+    wide,
+    wide_kind,
+)
+
+_LF, _CR = 10, 13
 
 
 class Counts(NamedTuple):
@@ -48,35 +60,21 @@ def _count(src: Bytes, alnum_of: NDArray[np.bool_]) -> tuple[int, int, int, int]
     alnum = 0
     before = 0
     at = 0
+    text = address(src)
     while at < size:
         byte = src[at]
-        if byte < 0x80:
-            length = 1
-            point = np.int32(byte)
-        elif byte < 0xE0:
-            length = 2
-            point = np.int32(byte & 0x1F) << 6 | np.int32(src[at + 1] & 0x3F)
-        elif byte < 0xF0:
-            length = 3
-            point = np.int32(byte & 0x0F) << 12 | np.int32(src[at + 1] & 0x3F) << 6 | np.int32(src[at + 2] & 0x3F)
-        else:
-            length = 4
-            point = (
-                np.int32(byte & 0x07) << 18
-                | np.int32(src[at + 1] & 0x3F) << 12
-                | np.int32(src[at + 2] & 0x3F) << 6
-                | np.int32(src[at + 3] & 0x3F)
-            )
+        point, length = decode_trusted_at(text + at)
         kind = CLASSES[byte]
         if kind == WIDE:
-            kind = wide(src, at, size) & 3
+            kind = wide_kind(wide(src, at, size))
+        # No space is alphanumeric; the table is 1 MiB, so it is not asked about what is known.
         if kind == PLAIN:
             alnum += alnum_of[point]
         characters += 1
         if kind == BREAK:
             lines += 1
             longest = max(longest, characters - 1 - before)
-            if byte == 13 and at + 1 < size and src[at + 1] == 10:
+            if byte == _CR and at + 1 < size and src[at + 1] == _LF:
                 characters += 1
                 length = 2
             before = characters

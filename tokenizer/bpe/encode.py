@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import ModelError
 from llama_data.pipeline.core.files import read_bytes
-from llama_data.pipeline.kernels.word_table import ChunkTable
+from llama_data.pipeline.kernels.memory import PADDING
+from llama_data.pipeline.kernels.word_table import WordTable
 from llama_data.tokenizer.bpe.kernels import encode_documents
 from llama_data.tokenizer.bpe.tables import Rules, build_rules, refusal
 from llama_data.tokenizer.model_file import ModelFacts, PieceType, parse_model
 
 LONGEST_KEPT = 256
-PADDING = bytes(8)
 PROBES = 48
 
 Ids = NDArray[np.unsignedinteger[Any]]
@@ -50,7 +50,7 @@ class FastEncoder:
         self.bos_id = int(self.oracle.bos_id())
         self.eos_id = int(self.oracle.eos_id())
         self.dtype = np.dtype(np.uint16 if self.vocab_size < 65536 else np.uint32)
-        self.table = ChunkTable(max_bytes=max_table_bytes)
+        self.table = WordTable(max_bytes=max_table_bytes)
         self.fallback = refusal(self.facts)
         self._rules: Rules | None = None
         if self.fallback is None:
@@ -98,7 +98,7 @@ class FastEncoder:
             found = self._normalised(text)
             parts += found
             bounds[index + 1] = bounds[index] + sum(map(len, found))
-        data = np.frombuffer(b"".join([*parts, PADDING]), np.uint8)
+        data = np.frombuffer(b"".join([*parts, bytes(PADDING)]), np.uint8)
         out = np.empty(int(bounds[-1]) * self._ids_per_byte + 2 * len(texts) + 8, self.dtype)
         ends, state = np.empty(len(texts), np.int64), np.zeros(4, np.int64)
         while not encode_documents(

@@ -11,23 +11,32 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from llama_data.pipeline.kernels.hashing import GOLDEN
 from llama_data.tokenizer.model_file import ModelFacts, PieceType
 
 SPACE = "\u2581"
-GLUE_BITS = 1 << 21
+GLUE_BITS = 21
+"""The hashed set of pairs of characters has 2 ** GLUE_BITS bits: a quarter of a MiB, which stays in the cache."""
 SYMBOL_BITS = 21
 MAX_SYMBOLS = 1 << SYMBOL_BITS
+# An entry of the table of pairs is left | right | merged, the last with a bit more, which keeps EMPTY_PAIR apart from
+# all of them.
+MERGED_BITS = SYMBOL_BITS + 1
 EMPTY_PAIR = np.uint64(0xFFFFFFFFFFFFFFFF)
+# Factors of the hash of a pair of characters, of 32 bits: the golden ratio's, and an odd one to mix what it moved up.
+GLUE_FACTORS = (0x9E3779B1, 0x85EBCA6B)
+WORD32 = 0xFFFFFFFF
 
 
 class Rules(NamedTuple):
-    """The arrays that the kernels read.
+    """What the kernels read of a model.
 
     ``ascii_glue[a * 128 + b]``: 1 when a and b stand side by side in a piece. ``glue``: the same for all characters,
     as a hashed bit set (a false yes only makes a chunk longer). ``symbol_of``: symbol of each code point, -1 when it
     is in no piece. ``pairs``: hash table of left | right | merged symbol. ``ranks``: merge order of a symbol, lower
-    first. ``numbers``: vocabulary size, unknown id, 1 for byte fallback, code point that a space stands for, and
-    64 - log2 of the size of ``pairs``.
+    first. ``byte_ids``: id of each byte's piece. ``vocabulary``: number of pieces; symbols from there on are
+    characters without a piece. ``unknown``: id of unknown characters. ``byte_fallback``: these are written as bytes.
+    ``space``: code point that a space stands for. ``pair_shift``: 64 - log2 of the size of ``pairs``.
     """
 
     ascii_glue: NDArray[np.uint8]
@@ -36,7 +45,11 @@ class Rules(NamedTuple):
     pairs: NDArray[np.uint64]
     ranks: NDArray[np.int32]
     byte_ids: NDArray[np.int32]
-    numbers: NDArray[np.int64]
+    vocabulary: int
+    unknown: int
+    byte_fallback: bool
+    space: int
+    pair_shift: int
 
 
 def refusal(facts: ModelFacts) -> str | None:
@@ -79,18 +92,27 @@ def build_rules(facts: ModelFacts) -> Rules:
     byte_ids = np.full(256, -1, np.int32)
     for value, id in byte_pieces(facts).items():
         byte_ids[value] = id
-    fallback = int(facts.trainer["byte_fallback"])
     unknown = next((id for id, piece in enumerate(facts.pieces) if piece.type == PieceType.UNKNOWN), 0)
     pairs = _pairs(normal, symbols)
-    shift = 65 - pairs.size.bit_length()
-    numbers = np.array([len(facts.pieces), unknown, fallback, ord(space), shift], np.int64)
     ascii_glue, glue = _glue(normal, space)
-    return Rules(ascii_glue, glue, symbol_of, pairs, _ranks(facts), byte_ids, numbers)
+    return Rules(
+        ascii_glue=ascii_glue,
+        glue=glue,
+        symbol_of=symbol_of,
+        pairs=pairs,
+        ranks=_ranks(facts),
+        byte_ids=byte_ids,
+        vocabulary=len(facts.pieces),
+        unknown=unknown,
+        byte_fallback=bool(facts.trainer["byte_fallback"]),
+        space=ord(space),
+        pair_shift=64 - _log2(pairs.size),
+    )
 
 
 def _glue(normal: dict[str, int], space: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     pairs = {text[i : i + 2] for text in normal for i in range(len(text) - 1)}
-    glue = np.zeros(GLUE_BITS // 8, np.uint8)
+    glue = np.zeros((1 << GLUE_BITS) // 8, np.uint8)
     ascii_glue = np.zeros(128 * 128, np.uint8)
     for first, second in ((pair[0], pair[1]) for pair in pairs):
         bit = glue_bit(ord(first), ord(second))
@@ -104,7 +126,8 @@ def _glue(normal: dict[str, int], space: str) -> tuple[NDArray[np.uint8], NDArra
 
 def glue_bit(first: int, second: int) -> int:
     """Place in the hashed bit set of a pair of code points."""
-    return (((first * 0x9E3779B1 + second) & 0xFFFFFFFF) * 0x85EBCA6B & 0xFFFFFFFF) >> (32 - 21)
+    mixed = (first * GLUE_FACTORS[0] + second) & WORD32
+    return (mixed * GLUE_FACTORS[1] & WORD32) >> (32 - GLUE_BITS)
 
 
 def _ranks(facts: ModelFacts) -> NDArray[np.int32]:
@@ -120,6 +143,7 @@ def _pairs(normal: dict[str, int], symbols: dict[str, int]) -> NDArray[np.uint64
             left, right = symbols.get(text[:cut]), symbols.get(text[cut:])
             if left is not None and right is not None:
                 found.append((left, right, merged))
+    # Three fifths full at most, so that a search is short.
     size = 1 << max(4, (len(found) * 5 // 3).bit_length())
     table = np.full(size, EMPTY_PAIR, np.uint64)
     for left, right, merged in found:
@@ -127,10 +151,15 @@ def _pairs(normal: dict[str, int], symbols: dict[str, int]) -> NDArray[np.uint64
         at = pair_slot(key, size)
         while table[at] != EMPTY_PAIR:
             at = (at + 1) & (size - 1)
-        table[at] = key << 22 | merged
+        table[at] = key << MERGED_BITS | merged
     return table
 
 
 def pair_slot(key: int, size: int) -> int:
     """First slot to look at for a pair of symbols."""
-    return ((key * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF) >> (64 - (size.bit_length() - 1))
+    return (key * int(GOLDEN) % 2**64) >> (64 - _log2(size))
+
+
+def _log2(size: int) -> int:
+    """Of a power of two."""
+    return size.bit_length() - 1

@@ -1,6 +1,6 @@
 """Pieces of a SentencePiece model, as bytes for KenLM, paying once for each distinct word.
 
-Models whose words cannot be looked at one by one (``unigram_model.refusal``) are left to SentencePiece itself;
+Models whose words cannot be looked at one by one (``model.refusal``) are left to SentencePiece itself;
 ``PieceEncoder.fallback`` then says why. So are single lines with a space of SentencePiece's own, U+2581, that the
 normaliser does not replace.
 """
@@ -11,14 +11,15 @@ import numpy as np
 import sentencepiece
 
 from llama_data.pipeline.core.errors import ModelError
-from llama_data.pipeline.kernels.word_table import ChunkTable
+from llama_data.pipeline.kernels.memory import PADDING
+from llama_data.pipeline.kernels.word_table import WordTable
 from llama_data.tokenizer.model_file import parse_model
 from llama_data.tokenizer.unigram.lines import encode_line
 from llama_data.tokenizer.unigram.model import build_model, refusal
 from llama_data.tokenizer.unigram.words import DONE, LATTICE_FULL, NOT_UTF8, OUT_FULL, TABLE_FULL, make_lattice
 
 CACHE_BYTES = 128 << 20
-# Versions that round as unigram_words.py does. Older ones compare sums in float64 and let them grow without end: with
+# Versions that round as words.py does. Older ones compare sums in float64 and let them grow without end: with
 # any other a line goes whole to SentencePiece where rounding decides.
 KNOWN_ROUNDING = ("0.2.3",)
 _WORD_BYTES = 4096
@@ -46,13 +47,13 @@ class PieceEncoder:
         if self.fallback is None:
             self._model = build_model(facts)
             self._lattice = make_lattice(_WORD_BYTES)
-            self.table = ChunkTable(max_bytes=cache_bytes, numbers=8)
+            self.table = WordTable(max_bytes=cache_bytes, numbers=8)
 
     def encode(self, text: bytes) -> tuple[bytes, int]:
         """The pieces of a text joined by single spaces, and how many there are."""
         if self.fallback is not None:
             return self._encode_whole(text)
-        data = np.frombuffer(text + bytes(8), np.uint8)
+        data = np.frombuffer(text + bytes(PADDING), np.uint8)
         out = np.empty(4 * len(text) + 256, np.uint8)
         state, before, lattice = np.zeros(4, np.int64), np.zeros(1, np.float32), self._lattice
         while True:

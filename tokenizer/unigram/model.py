@@ -12,7 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from llama_data.pipeline.kernels.word_table import address, load_word
+from llama_data.pipeline.kernels.hashing import GOLDEN
+from llama_data.pipeline.kernels.memory import address, load_word_at
 from llama_data.tokenizer.model_file import ModelFacts, PieceType
 
 SPACE = "\u2581"
@@ -122,12 +123,23 @@ def _empty_trie(nodes: int) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
 
 
 @njit(cache=True, nogil=True)
+def _trie_key(node, byte):  # type: ignore[no-untyped-def]
+    return (np.uint64(node) << np.uint64(8)) | np.uint64(byte)
+
+
+@njit(cache=True, nogil=True)
+def _trie_home(key, mask):  # type: ignore[no-untyped-def]
+    """The entry at which the search for a key begins: the upper bits of a product are the well mixed ones."""
+    return ((key * GOLDEN) >> np.uint64(32)) & mask
+
+
+@njit(cache=True, nogil=True)
 def trie_child(trie, mask, node, byte):  # type: ignore[no-untyped-def]
     """The child of a node by a byte, or -1. ``trie`` is the address of the table, ``mask`` its size less one."""
-    key = (np.uint64(node) << np.uint64(8)) | np.uint64(byte)
-    at = ((key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
+    key = _trie_key(node, byte)
+    at = _trie_home(key, mask)
     while True:
-        entry = load_word(trie + 8 * np.int64(at))
+        entry = load_word_at(trie + 8 * np.int64(at))
         if entry == np.uint64(0):
             return np.int64(-1)
         if entry >> np.uint64(32) == key:
@@ -147,8 +159,8 @@ def _fill(text, ends, scores, trie, node_scores):  # type: ignore[no-untyped-def
             if child < 0:
                 child = nodes
                 nodes += 1
-                key = (np.uint64(node) << np.uint64(8)) | np.uint64(text[at])
-                slot = ((key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
+                key = _trie_key(node, text[at])
+                slot = _trie_home(key, mask)
                 while trie[slot] != np.uint64(0):
                     slot = (slot + np.uint64(1)) & mask
                 trie[slot] = (key << np.uint64(32)) | np.uint64(child)

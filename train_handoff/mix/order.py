@@ -16,6 +16,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from llama_data.pipeline.kernels.hashing import mix64
+
 MAX_SCALE = 10**11
 ROUNDS = 6
 
@@ -158,13 +160,6 @@ class Assignment:
 
 
 @numba.njit(cache=True, nogil=True)
-def _mix64(value):  # type: ignore[no-untyped-def]
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
-
-
-@numba.njit(cache=True, nogil=True)
 def _permute(values, n, keys, out):  # type: ignore[no-untyped-def]
     """Feistel network over the smallest 2b-bit domain that holds n, walked until the value falls below n."""
     half = np.uint64(1)
@@ -176,7 +171,7 @@ def _permute(values, n, keys, out):  # type: ignore[no-untyped-def]
         while True:
             left, right = value >> half, value & mask
             for r in range(keys.size):
-                left, right = right, left ^ (_mix64(right ^ keys[r]) & mask)
+                left, right = right, left ^ (mix64(right ^ keys[r]) & mask)
             value = (left << half) | right
             if value < np.uint64(n):
                 break

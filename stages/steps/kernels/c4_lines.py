@@ -2,10 +2,15 @@
 
 The rules and their order are TFDS's ``clean_page`` (tensorflow_datasets/text/c4_utils.py). Lines, words, ``strip``
 and ``lower`` mean exactly what they mean for Python's str.
+
+Most lines of the web go for how they end. So the search for a line's end looks at eight bytes at a time and notes on
+its way what may be in the line; the end mark is asked before anything that reads the line again; and kept lines that
+follow each other are copied together.
 """
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import NamedTuple
 
@@ -13,6 +18,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from llama_data.pipeline.kernels.code_points import characters as all_characters
+from llama_data.pipeline.kernels.memory import PADDING, address, load_word
+from llama_data.pipeline.kernels.swar import first_below, first_equal, first_place
 from llama_data.pipeline.kernels.utf8 import (
     BREAK,
     CLASSES,
@@ -21,34 +29,48 @@ from llama_data.pipeline.kernels.utf8 import (
     WIDE,
     Bytes,
     characters,
+    decode_trusted_at,
     strip_left,
     strip_right,
     wide,
+    wide_kind,
+    wide_size,
 )
 from llama_data.stages.steps.kernels.c4_constants import Line, LineRules
 from llama_data.stages.steps.kernels.c4_phrases import JAVASCRIPT, LOREM, POLICY, find_phrases
 
+# What becomes of a line, as plain numbers for kernels; the order is that of ``Line``.
+_KEPT, _LONG_WORD, _NO_END_MARK, _FEW_WORDS, _OF_JAVASCRIPT, _OF_POLICY, _LOREM_PAGE, _BRACE_PAGE, _JAVASCRIPT_PAGE = (
+    int(member) for member in Line
+)
+_FIRST_OF_PAGES = _LOREM_PAGE
+# Flags of what the search for a line's end saw on its way.
 _BRACKET, _CURLY, _KELVIN = 1, 2, 4
-# Bytes at which the search for a line's end stops to look.
+# Bytes at which the search stops to look.
 _BREAKS, _WIDE, _OPENING = 1, 2, 3
 _STOPS = np.zeros(256, np.uint8)
 _STOPS[[10, 11, 12, 13, 28, 29, 30]] = _BREAKS
 _STOPS[[0xC2, 0xE2]] = _WIDE
 _STOPS[[ord("["), ord("{")]] = _OPENING
-_ONES = np.uint64(0x0101010101010101)
-_HIGHS, _SPACES = _ONES * np.uint64(0x80), _ONES * np.uint64(0x20)
-_SQUARES, _CURLIES = _ONES * np.uint64(0x5B), _ONES * np.uint64(0x7B)
-_C2S, _E2S = _ONES * np.uint64(0xC2), _ONES * np.uint64(0xE2)
-# Multiplying a single bit by this number brings a different six bits to the top for every place of the bit.
-_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
-_PLACES = np.zeros(64, np.uint8)
-for _place in range(64):
-    _PLACES[((int(_DE_BRUIJN) << _place) & (2**64 - 1)) >> 58] = _place >> 3
+_LF, _CR, _BLANK, _DOT, _OPEN, _CLOSE, _CURLY_OPEN = 10, 13, 32, 46, ord("["), ord("]"), ord("{")
+_KELVIN_SIGN = tuple("\u212a".encode())
+
+
+class _Numbers(NamedTuple):
+    """``LineRules`` as kernels take them; ``longest`` is beyond all words when they have no limit."""
+
+    longest: int
+    words: int
+    count_first: bool
+    ellipsis: bool
+    citations: bool
+    policies: bool
+    javascript_kills: bool
 
 
 def _digit_starts() -> NDArray[np.int32]:
     """First code points of the runs of ten that are Unicode decimal digits (category Nd)."""
-    points = [point for point in range(0x110000) if chr(point).isdecimal()]
+    points = list(map(ord, re.findall(r"\d", all_characters())))
     starts = points[::10]
     if points != [start + digit for start in starts for digit in range(10)]:
         raise AssertionError("Unicode digits no longer come in runs of ten")
@@ -56,30 +78,16 @@ def _digit_starts() -> NDArray[np.int32]:
 
 
 _DIGITS = _digit_starts()
-_LONGEST, _WORDS, _COUNT_FIRST, _ELLIPSIS, _CITATIONS, _POLICIES, _KILLS = range(7)
 _EDIT = np.frombuffer(b"[edit]", np.uint8)
 _NEEDED = np.frombuffer(b"[citation needed]", np.uint8)
 
 
 @njit(cache=True, nogil=True)
-def _digit(src: Bytes, at: int, end: int) -> int:
+def _digit(src: Bytes, at: int) -> int:
     """Length in bytes of the Unicode decimal digit at ``at``; 0 where there is none."""
-    lead = src[at]
-    if lead < 0x80:
-        return 1 if 48 <= lead <= 57 else 0
-    if lead < 0xE0:
-        length, point = 2, lead & 0x1F
-    elif lead < 0xF0:
-        length, point = 3, lead & 0x0F
-    else:
-        length, point = 4, lead & 0x07
-    if at + length > end:
-        return 0
-    code = np.int32(point)
-    for step in range(1, length):
-        code = (code << 6) | (src[at + step] & 0x3F)
-    found = np.searchsorted(_DIGITS, code, side="right") - 1
-    return length if found >= 0 and code - _DIGITS[found] < 10 else 0
+    point, length = decode_trusted_at(address(src) + at)
+    found = np.searchsorted(_DIGITS, point, side="right") - 1
+    return length if found >= 0 and point - _DIGITS[found] < 10 else 0
 
 
 @njit(cache=True, nogil=True)
@@ -92,9 +100,9 @@ def _citation(src: Bytes, at: int, end: int) -> int:
     """Length in bytes of the citation mark at the bracket ``at``: [], digits in brackets, [edit] ...; else 0."""
     here = at + 1
     while here < end:
-        if src[here] == 93:
+        if src[here] == _CLOSE:
             return here + 1 - at
-        length = _digit(src, here, end)
+        length = _digit(src, here)
         if length == 0:
             break
         here += length
@@ -111,7 +119,7 @@ def _without_citations(src: Bytes, start: int, end: int, out: Bytes, to: int) ->
     at = start
     while at < end:
         char = src[at]
-        if char == 91:
+        if char == _OPEN:
             length = _citation(src, at, end)
             if length:
                 at += length
@@ -133,66 +141,58 @@ def _has_words(src: Bytes, start: int, end: int, minimum: int) -> bool:
         length = 1
         if kind == WIDE:
             found = wide(src, at, end)
-            kind = found & 3
-            length = found >> 2
+            kind = wide_kind(found)
+            length = wide_size(found)
         words += gap and kind == PLAIN
         gap = kind != PLAIN
         at += length
     return words >= minimum
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _stops_in(eight: np.uint64) -> np.uint64:
-    """High bits of those of eight bytes that may be a control character, [, {, C2 or E2: none is missed."""
-    square, curly, c2, e2 = eight ^ _SQUARES, eight ^ _CURLIES, eight ^ _C2S, eight ^ _E2S
-    found = (eight - _SPACES) & ~eight
-    found |= ((square - _ONES) & ~square) | ((curly - _ONES) & ~curly)
-    found |= ((c2 - _ONES) & ~c2) | ((e2 - _ONES) & ~e2)
-    return found & _HIGHS
+@njit(cache=True, nogil=True)
+def _stops_in(word):  # type: ignore[no-untyped-def]
+    """Marks those of eight bytes that may be a control character, [, {, C2 or E2: none is missed."""
+    return (
+        first_below(word, _BLANK)
+        | first_equal(word, _OPEN)
+        | first_equal(word, _CURLY_OPEN)
+        | first_equal(word, 0xC2)
+        | first_equal(word, 0xE2)
+    )
 
 
 @njit(cache=True, nogil=True)
-def _last_eight(src: Bytes) -> np.uint64:
-    """The bytes after the last whole eight, and zeros."""
-    found = np.uint64(0)
-    for at in range(src.size >> 3 << 3, src.size):
-        found |= np.uint64(src[at]) << np.uint64((at & 7) << 3)
-    return found
-
-
-@njit(cache=True, nogil=True)
-def _line_end(src: Bytes, eights: NDArray[np.uint64], last: np.uint64, start: int, end: int) -> tuple[int, int, int]:
+def _line_end(src: Bytes, start: int, end: int) -> tuple[int, int, int]:
     """End of the line, start of the next, and flags of what is in it: brackets, the Kelvin sign."""
     flags = 0
-    eight = start >> 3
-    stops = _stops_in(eights[eight] if eight < eights.size else last) & (~np.uint64(0) << np.uint64((start & 7) << 3))
-    while True:
-        while stops == 0:
-            eight += 1
-            if eight >= eights.size:
-                if eight > eights.size:
-                    return end, end, flags
-                stops = _stops_in(last)
-            else:
-                stops = _stops_in(eights[eight])
-        lowest = stops & (~stops + np.uint64(1))
-        stops ^= lowest
-        at = (eight << 3) + int(_PLACES[(lowest * _DE_BRUIJN) >> np.uint64(58)])
-        if at >= end:
-            return end, end, flags
-        char = src[at]
-        kind = _STOPS[char]
-        if kind == _BREAKS:
-            following = at + 2 if char == 13 and at + 1 < end and src[at + 1] == 10 else at + 1
-            return at, following, flags
-        if kind == _WIDE:
-            found = wide(src, at, end)
-            if found & 3 == BREAK:
-                return at, at + (found >> 2), flags
-            if char == 0xE2 and at + 2 < end and src[at + 1] == 0x84 and src[at + 2] == 0xAA:
-                flags |= _KELVIN
-        elif kind == _OPENING:
-            flags |= _BRACKET if char == 91 else _CURLY
+    base = start
+    while base < end:
+        stops = _stops_in(load_word(src, base))
+        while stops != 0:
+            at = base + first_place(stops)
+            stops &= stops - np.uint64(1)
+            if at >= end:
+                return end, end, flags
+            char = src[at]
+            kind = _STOPS[char]
+            if kind == _BREAKS:
+                following = at + 2 if char == _CR and at + 1 < end and src[at + 1] == _LF else at + 1
+                return at, following, flags
+            if kind == _WIDE:
+                found = wide(src, at, end)
+                if wide_kind(found) == BREAK:
+                    return at, at + wide_size(found), flags
+                if (
+                    char == _KELVIN_SIGN[0]
+                    and at + 2 < end
+                    and src[at + 1] == _KELVIN_SIGN[1]
+                    and src[at + 2] == _KELVIN_SIGN[2]
+                ):
+                    flags |= _KELVIN
+            elif kind == _OPENING:
+                flags |= _BRACKET if char == _OPEN else _CURLY
+        base += 8
+    return end, end, flags
 
 
 @njit(cache=True, nogil=True)
@@ -201,14 +201,16 @@ def _has_long_word(src: Bytes, start: int, end: int, limit: int) -> bool:
     at = start
     word = start
     while at < end:
+        # Not by CLASSES: comparisons of one register are quicker here than a load that depends on the byte.
         char = src[at]
         length = 1
         space = char == 32 or char == 9 or char == 31
         if char == 0xC2 or char == 0xE1 or char == 0xE2 or char == 0xE3:
             found = wide(src, at, end)
-            space = found & 3 == SPACE
-            length = found >> 2
+            space = wide_kind(found) == SPACE
+            length = wide_size(found)
         if space:
+            # A word has at least as many bytes as characters: few are counted.
             if at - word > limit and characters(src, word, at) > limit:
                 return True
             word = at + length
@@ -220,7 +222,7 @@ def _has_long_word(src: Bytes, start: int, end: int, limit: int) -> bool:
 def _ends_well(src: Bytes, start: int, end: int, marks: Bytes, ellipsis: bool) -> bool:
     if end == start or not marks[src[end - 1]]:
         return False
-    dots = end - start >= 3 and src[end - 1] == 46 and src[end - 2] == 46 and src[end - 3] == 46
+    dots = end - start >= 3 and src[end - 1] == _DOT and src[end - 2] == _DOT and src[end - 3] == _DOT
     return not (ellipsis and dots)
 
 
@@ -228,23 +230,23 @@ def _ends_well(src: Bytes, start: int, end: int, marks: Bytes, ellipsis: bool) -
 def _verdict(flags: int, curly: bool, javascript_kills: bool, policy: bool) -> int:
     """What the forbidden things in a line come to, in TFDS's order."""
     if flags & LOREM:
-        return 6
+        return _LOREM_PAGE
     if flags & JAVASCRIPT:
-        return 8 if javascript_kills else 4
+        return _JAVASCRIPT_PAGE if javascript_kills else _OF_JAVASCRIPT
     if curly:
-        return 7
-    return 5 if policy and flags & POLICY else 0
+        return _BRACE_PAGE
+    return _OF_POLICY if policy and flags & POLICY else _KEPT
 
 
 @njit(cache=True, nogil=True)
-def _judge(src: Bytes, start: int, end: int, seen: int, marks: Bytes, numbers: NDArray[np.int64], words: int) -> int:
+def _judge(src, start, end, seen, marks, numbers, words):  # type: ignore[no-untyped-def]
     """What becomes of a stripped line without citation marks that must have ``words`` words."""
-    if not _ends_well(src, start, end, marks, numbers[_ELLIPSIS] != 0):
-        return 2
+    if not _ends_well(src, start, end, marks, numbers.ellipsis):
+        return _NO_END_MARK
     if not _has_words(src, start, end, words):
-        return 3
+        return _FEW_WORDS
     flags = find_phrases(src, start, end, seen & _KELVIN != 0)
-    return _verdict(flags, seen & _CURLY != 0, numbers[_KILLS] != 0, numbers[_POLICIES] != 0)
+    return _verdict(flags, seen & _CURLY != 0, numbers.javascript_kills, numbers.policies)
 
 
 @njit(cache=True, nogil=True)
@@ -253,68 +255,66 @@ def _append(src: Bytes, start: int, end: int, out: Bytes, done: int) -> int:
     if end == start:
         return done
     if done:
-        out[done] = 10
+        out[done] = _LF
         done += 1
     out[done : done + end - start] = src[start:end]
     return done + end - start
 
 
 @njit(cache=True, nogil=True)
-def _clean(
-    src: Bytes, out: Bytes, codes: NDArray[np.int8], marks: Bytes, numbers: NDArray[np.int64]
-) -> tuple[int, int, int, int]:
+def _clean(src, out, codes, marks, numbers):  # type: ignore[no-untyped-def]
     """Apply the rules to every line; kept lines go to ``out``, joined by newlines, codes to ``codes``.
 
-    Returns the code of the line that condemns the page (0: none; reading stops there), the number of lines
-    seen, of lines kept, and of bytes in ``out``. ``src`` must be valid UTF-8.
+    Returns the code of the line that condemns the page (_KEPT: none; reading stops there), the number of lines
+    seen, of lines kept, and of bytes in ``out``. ``src`` must be valid UTF-8 with PADDING behind it.
     """
-    size = src.size
-    eights = src[: size >> 3 << 3].view(np.uint64)
-    last = _last_eight(src)
+    size = src.size - PADDING
     at, lines, kept, done = 0, 0, 0, 0
-    # Kept lines that follow each other unchanged wait to be copied together.
+    # Kept lines that follow each other unchanged, src[first:behind], wait to be copied together.
     first, behind = 0, 0
     while at < size:
         start = at
-        stop, at, seen = _line_end(src, eights, last, start, size)
+        stop, at, seen = _line_end(src, start, size)
         line = lines
         lines += 1
-        if stop - start > numbers[_LONGEST] and _has_long_word(src, start, stop, numbers[_LONGEST]):
-            codes[line] = 1
+        if stop - start > numbers.longest and _has_long_word(src, start, stop, numbers.longest):
+            codes[line] = _LONG_WORD
             continue
-        codes[line] = 2
+        codes[line] = _NO_END_MARK
         stop = strip_right(src, start, stop)
-        rewrite = numbers[_CITATIONS] != 0 and seen & _BRACKET != 0
-        if stop == start or not (marks[src[stop - 1]] or (rewrite and src[stop - 1] == 93)):
+        rewrite = numbers.citations and seen & _BRACKET != 0
+        # A line that ends in a bracket may end well once its citation marks are gone.
+        if stop == start or not (marks[src[stop - 1]] or (rewrite and src[stop - 1] == _CLOSE)):
             continue
         start = strip_left(src, start, stop)
         if rewrite:
+            # It is judged as rewritten, and written where it will stand if it is kept: behind what waits.
             done = _append(src, first, behind, out, done)
             first = behind
             begin = done + (done > 0)
             end = _without_citations(src, start, stop, out, begin)
-            words = numbers[_WORDS]
-            if numbers[_COUNT_FIRST] and _has_words(src, start, stop, words):
+            words = numbers.words
+            if numbers.count_first and _has_words(src, start, stop, words):
                 words = 0
             code = _judge(out, begin, end, seen, marks, numbers, words)
         else:
-            code = _judge(src, start, stop, seen, marks, numbers, numbers[_WORDS])
+            code = _judge(src, start, stop, seen, marks, numbers, numbers.words)
         codes[line] = code
-        if code >= 6:
+        if code >= _FIRST_OF_PAGES:
             return code, lines, kept, done
-        if code:
+        if code != _KEPT:
             continue
         kept += 1
         if rewrite:
             if done:
-                out[done] = 10
+                out[done] = _LF
             done = end
-        elif behind > first and start == behind + 1 and src[behind] == 10:
+        elif behind > first and start == behind + 1 and src[behind] == _LF:
             behind = stop
         else:
             done = _append(src, first, behind, out, done)
             first, behind = start, stop
-    return 0, lines, kept, _append(src, first, behind, out, done)
+    return _KEPT, lines, kept, _append(src, first, behind, out, done)
 
 
 _NO_CODES = np.empty(0, np.int8)
@@ -344,25 +344,25 @@ def clean_utf8(data: bytes, rules: LineRules) -> Cleaned:
         return Cleaned(fatal, "", 0, _NO_CODES)
     out = np.empty(len(data) + 1, np.uint8)
     codes = np.empty(len(data), np.int8)
-    code, lines, kept, done = _clean(np.frombuffer(data, np.uint8), out, codes, *_arguments(rules))
+    code, lines, kept, done = _clean(np.frombuffer(data + bytes(PADDING), np.uint8), out, codes, *_arguments(rules))
     cleaned = "" if code else str(out[:done].data, "utf-8").strip()
     return Cleaned(Line(code), cleaned, kept, codes[:lines])
 
 
 @cache
-def _arguments(rules: LineRules) -> tuple[Bytes, NDArray[np.int64]]:
+def _arguments(rules: LineRules) -> tuple[Bytes, _Numbers]:
     marks = np.zeros(256, np.uint8)
     marks[list(rules.end_marks.encode("ascii"))] = 1
-    numbers = (
-        2**62 if rules.max_word is None else rules.max_word,
-        rules.min_words,
-        rules.count_words_first,
-        rules.drop_ellipsis,
-        rules.remove_citations,
-        rules.drop_policy,
-        rules.javascript == "page",
+    numbers = _Numbers(
+        longest=2**62 if rules.max_word is None else rules.max_word,
+        words=rules.min_words,
+        count_first=rules.count_words_first,
+        ellipsis=rules.drop_ellipsis,
+        citations=rules.remove_citations,
+        policies=rules.drop_policy,
+        javascript_kills=rules.javascript == "page",
     )
-    return marks, np.array(numbers, np.int64)
+    return marks, numbers
 
 
 def _condemned(text: str, rules: LineRules) -> Line:

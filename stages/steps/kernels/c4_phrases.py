@@ -23,6 +23,9 @@ PHRASES = (
     ("use cookies", POLICY),
 )
 
+_KELVIN_SIGN = tuple("\u212a".encode())
+_SMALL_K = ord("k")
+_CAPITALS, _TO_SMALL = (ord("A"), ord("Z")), ord("a") - ord("A")
 _WINDOW = min(len(phrase) for phrase, _ in PHRASES)
 _LENGTHS = np.array([len(phrase) for phrase, _ in PHRASES])
 _FLAGS = np.array([flag for _, flag in PHRASES])
@@ -54,17 +57,17 @@ def _flags_at(src: Bytes, start: int, end: int) -> int:
         step = 0
         while step < _LENGTHS[row] and at < end:
             char = src[at]
-            if 65 <= char <= 90:
-                char += 32
+            if _CAPITALS[0] <= char <= _CAPITALS[1]:
+                char += _TO_SMALL
             if char == _WORDS[row, step]:
                 at += 1
             elif (
                 # The Kelvin sign is the one non-ASCII character whose lower case is an ASCII letter alone: k.
-                char == 0xE2
-                and _WORDS[row, step] == 107
+                char == _KELVIN_SIGN[0]
+                and _WORDS[row, step] == _SMALL_K
                 and at + 2 < end
-                and src[at + 1] == 0x84
-                and src[at + 2] == 0xAA
+                and src[at + 1] == _KELVIN_SIGN[1]
+                and src[at + 2] == _KELVIN_SIGN[2]
             ):
                 at += 3
             else:
@@ -79,6 +82,7 @@ def _flags_at(src: Bytes, start: int, end: int) -> int:
 def find_phrases(src: Bytes, start: int, end: int, kelvin: bool) -> int:
     """Flags of all phrases in ``src[start:end]``; ``kelvin`` says that the Kelvin sign may occur there."""
     flags = 0
+    # With the Kelvin sign a phrase has more bytes than letters, so that windows are no measure.
     if kelvin:
         for at in range(start, end):
             flags |= _flags_at(src, at, end)
@@ -86,7 +90,7 @@ def find_phrases(src: Bytes, start: int, end: int, kelvin: bool) -> int:
     last = start + _WINDOW - 1
     while last < end:
         shift = _SHIFTS[np.int64(src[last - 1]) << 8 | np.int64(src[last])]
-        if shift == 0:
+        if shift == 0:  # some phrase may end its window here, and the window may begin it
             flags |= _flags_at(src, last - _WINDOW + 1, end)
             shift = 1
         last += shift

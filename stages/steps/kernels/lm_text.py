@@ -7,6 +7,7 @@ document is one line and words at line ends are glued.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import cache
 from typing import NamedTuple
@@ -15,7 +16,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from llama_data.pipeline.kernels.utf8 import decode, strip
+from llama_data.pipeline.kernels.code_points import changed_by, characters, forms_of, without_letters
+from llama_data.pipeline.kernels.memory import PADDING, address, copy, load_word, store_word
+from llama_data.pipeline.kernels.utf8 import decode_checked_at, strip
 from llama_data.stages.steps.kernels.line_hash import CONTROLS, PUNCTUATION
 
 _ASCII = dict(
@@ -29,13 +32,23 @@ _ASCII = dict(
     )
 )
 _LIMIT = 0x30000
-_ASK_PYTHON = 255
+_SELECTORS = (0xE0100, 0xE01EF)
+"""The one range above the table that changes: variation selectors, of category Mn."""
+_SIGMA = "\u03a3"
+_DIGIT = re.compile(r"\d")  # characters of category Nd
+# Sizes of a normal form that say something else.
+_SAME, _ASK_PYTHON = 254, 255
+_LONGEST = 64
+"""The longest normal form of one character has fewer bytes (a test says so)."""
+# Said by the kernel instead of a size.
+_PYTHON, _TOO_SMALL = -1, -2
 
 
 def normalise_text(text: str) -> str:
     """The normal form of a text (see the module)."""
-    decomposed = unicodedata.normalize("NFD", text.strip().lower())
-    return "".join(_mapped(char) for char in decomposed)
+    decomposed = _decomposed(text.strip().lower())
+    # Once for each distinct character, of which even a long text has few.
+    return decomposed.translate({ord(char): _mapped(char) for char in set(decomposed)})
 
 
 def _mapped(char: str) -> str:
@@ -46,6 +59,12 @@ def _mapped(char: str) -> str:
 
 
 class _Table(NamedTuple):
+    """What each code point becomes, in UTF-8.
+
+    ``sizes``: bytes of it, which stand in ``values`` from ``offsets`` on; or _SAME, _ASK_PYTHON. ``ascii``: the same
+    for ASCII, where all become one byte or, 0, none.
+    """
+
     offsets: NDArray[np.int32]
     sizes: NDArray[np.uint8]
     values: NDArray[np.uint8]
@@ -55,43 +74,46 @@ class _Table(NamedTuple):
 @cache
 def _table() -> _Table:
     """For each code point below 0x30000 the UTF-8 of what it becomes; above, only U+E0100-E01EF change."""
+    chars = characters(_LIMIT)
     offsets = np.zeros(_LIMIT, np.int32)
-    sizes = np.zeros(_LIMIT, np.uint8)
-    known: dict[bytes, int] = {}
-    values = bytearray()
-    for point in range(_LIMIT):
-        char = chr(point)
-        # Capital sigma depends on what is around it; marks that are kept may change places in NFD.
-        if point == 0x3A3 or _may_move(char):
-            sizes[point] = _ASK_PYTHON
-            continue
-        changed = normalise_text("x" + char + "x")[1:-1].encode("utf-8", "surrogatepass")
-        if changed not in known:
-            known[changed] = len(values)
-            values += changed
-        offsets[point] = known[changed]
-        sizes[point] = len(changed)
-    ascii = np.array([values[offsets[c]] if sizes[c] else 0 for c in range(128)], np.uint8)
-    return _Table(offsets, sizes, np.frombuffer(bytes(values), np.uint8), ascii)
+    sizes = np.full(_LIMIT, _SAME, np.uint8)
+    composed = changed_by(_decomposed, chars)
+    altered = set(changed_by(str.lower, chars)).union(composed, CONTROLS, _ASCII)
+    others = without_letters(chars)
+    categories = dict(zip(others, map(unicodedata.category, others), strict=True))
+    altered.update(_DIGIT.findall(chars), (char for char, category in categories.items() if category == "Mn"))
+    # Capital sigma depends on what is around it; marks that are kept may change places in NFD.
+    marks = {char for char, category in categories.items() if category != "Mn" and unicodedata.combining(char)}
+    parts = zip(composed, forms_of(composed, _decomposed), strict=True)
+    moving = marks.union((char for char, form in parts if not marks.isdisjoint(form)), _SIGMA)
+    sizes[[ord(char) for char in moving]] = _ASK_PYTHON
+    changed = sorted(altered - moving)
+    forms = [form.encode("utf-8", "surrogatepass") for form in forms_of(changed, normalise_text)]
+    points = [ord(char) for char in changed]
+    sizes[points] = [len(form) for form in forms]
+    offsets[points] = np.cumsum([0, *map(len, forms)])[:-1]
+    values = np.frombuffer(b"".join(forms) + bytes(PADDING), np.uint8)
+    ascii = np.arange(128, dtype=np.uint8)
+    plain = sizes[:128] != _SAME
+    ascii[plain] = np.where(sizes[:128] == 0, 0, values[offsets[:128]])[plain]
+    return _Table(offsets, sizes, values, ascii)
 
 
-def _may_move(char: str) -> bool:
-    return any(
-        unicodedata.combining(part) != 0 and unicodedata.category(part) != "Mn"
-        for part in unicodedata.normalize("NFD", char)
-    )
+def _decomposed(text: str) -> str:
+    return unicodedata.normalize("NFD", text)
 
 
 @njit(cache=True, nogil=True)
 def _normalise(src, offsets, sizes, values, ascii, out):  # type: ignore[no-untyped-def]
-    """Write the normal form to ``out``; its size, -1 to ask Python, -2 when ``out`` is too small."""
-    i, end = strip(src, 0, src.size - 8)
+    """Write the normal form to ``out``; its size, or _PYTHON, or _TOO_SMALL when ``out`` is. ``src`` has PADDING."""
+    i, end = strip(src, 0, src.size - PADDING)
     at = 0
-    room = out.size - 64
+    # Words are stored, which may overhang.
+    room = out.size - _LONGEST - 8
     while i < end:
         byte = src[i]
         if at > room:
-            return -2
+            return _TOO_SMALL
         if byte < 0x80:
             changed = ascii[byte]
             if changed:
@@ -99,21 +121,20 @@ def _normalise(src, offsets, sizes, values, ascii, out):  # type: ignore[no-unty
                 at += 1
             i += 1
             continue
-        point, size = decode(src, i)
+        # Surrogates are characters here: Python's normal form takes them through, and so does the model.
+        point, size = decode_checked_at(address(src) + i)
         if point < 0:
-            return -1
-        if point < 0x30000:
-            length = sizes[point]
-            if length == 255:
-                return -1
-            first = offsets[point]
-            for k in range(length):
-                out[at + k] = values[first + k]
-            at += length
-        elif point < 0xE0100 or point > 0xE01EF:  # the variation selectors there are of category Mn
-            for k in range(size):
-                out[at + k] = src[i + k]
-            at += size
+            return _PYTHON
+        length = np.int64(sizes[point]) if point < _LIMIT else np.int64(_SAME)
+        if length == _SAME:
+            if point < _SELECTORS[0] or point > _SELECTORS[1]:
+                store_word(out, at, load_word(src, i))
+                at += size
+        elif length == _ASK_PYTHON:
+            return _PYTHON
+        else:
+            first = np.int64(offsets[point])
+            at = copy(values, first, first + length, out, at)
         i += size
     return at
 
@@ -121,13 +142,13 @@ def _normalise(src, offsets, sizes, values, ascii, out):  # type: ignore[no-unty
 def normalise_bytes(text: bytes) -> bytes:
     """``normalise_text`` on UTF-8."""
     table = _table()
-    out = np.empty(len(text) + len(text) // 4 + 128, np.uint8)
-    source = np.frombuffer(text + bytes(8), np.uint8)
+    source = np.frombuffer(text + bytes(PADDING), np.uint8)
+    # Decomposing lengthens little; where it lengthens much there is a second time.
+    out = np.empty(len(text) + len(text) // 4 + 2 * _LONGEST, np.uint8)
     size = _normalise(source, table.offsets, table.sizes, table.values, table.ascii, out)
-    if size == -2:
-        # The longest normal form of one character is under 64 bytes.
-        out = np.empty(64 * len(text) + 128, np.uint8)
+    if size == _TOO_SMALL:
+        out = np.empty(_LONGEST * len(text) + 2 * _LONGEST, np.uint8)
         size = _normalise(source, table.offsets, table.sizes, table.values, table.ascii, out)
-    if size == -1:
+    if size == _PYTHON:
         return normalise_text(text.decode("utf-8", "surrogatepass")).encode("utf-8", "surrogatepass")
     return out[:size].tobytes()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llama_data.pipeline.kernels.word_table import FIND_LIMIT, ChunkTable, find, hash_at, insert, key_hash, read
+from llama_data.pipeline.kernels.word_table import FIND_LIMIT, WordTable, find, hash_at, insert, key_hash, read
 
 KEYS = st.binary(min_size=1, max_size=40)
 VALUES = st.lists(st.integers(-(2**31), 2**31 - 1), max_size=9)
@@ -16,7 +16,7 @@ VALUES = st.lists(st.integers(-(2**31), 2**31 - 1), max_size=9)
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(KEYS, VALUES), max_size=200), st.sampled_from([4096, 1 << 14, 1 << 20]))
 def test_what_is_found_is_what_was_put(pairs: list[tuple[bytes, list[int]]], max_bytes: int) -> None:
-    table, reference = ChunkTable(max_bytes=max_bytes, slots=16), {}
+    table, reference = WordTable(max_bytes=max_bytes, slots=16), {}
     for key, value in pairs:
         found = table.get(key)
         if found is None:
@@ -28,7 +28,7 @@ def test_what_is_found_is_what_was_put(pairs: list[tuple[bytes, list[int]]], max
 
 
 def test_nothing_is_forgotten_below_the_bound() -> None:
-    table = ChunkTable(max_bytes=32 << 20, slots=16)
+    table = WordTable(max_bytes=32 << 20, slots=16)
     keys = [f"{number}{'x' * (number % 20)}".encode() for number in range(20000)]
     for number, key in enumerate(keys):
         table.put(key, np.array([number] * (number % 5), np.int32))
@@ -39,7 +39,7 @@ def test_nothing_is_forgotten_below_the_bound() -> None:
 
 
 def test_at_the_bound_what_is_used_again_stays() -> None:
-    table = ChunkTable(max_bytes=1 << 16, slots=16)
+    table = WordTable(max_bytes=1 << 16, slots=16)
     table.put(b"often", np.array([7], np.int32))
     for number in range(20000):
         key = f"once {number}".encode()
@@ -53,7 +53,7 @@ def test_at_the_bound_what_is_used_again_stays() -> None:
 
 
 def test_equal_hashes_are_told_apart_by_their_bytes() -> None:
-    table = ChunkTable(max_bytes=1 << 20, slots=1 << 10).arrays
+    table = WordTable(max_bytes=1 << 20, slots=1 << 10).arrays
     same = np.uint64(12345)
     names = [b"a", b"b", b"ab", b"a long key of many bytes 1", b"a long key of many bytes 2"]
     for number, name in enumerate(names):
@@ -70,7 +70,7 @@ def test_equal_hashes_are_told_apart_by_their_bytes() -> None:
 
 
 def test_endless_collisions_cost_a_bounded_probe_and_are_not_kept() -> None:
-    table = ChunkTable(max_bytes=1 << 20, slots=1 << 10).arrays
+    table = WordTable(max_bytes=1 << 20, slots=1 << 10).arrays
     same, value = np.uint64(12345), np.array([1], np.int32)
     kept = 0
     for number in range(3 * FIND_LIMIT):
@@ -93,4 +93,4 @@ def test_the_hash_depends_on_the_bytes_and_the_length_only() -> None:
 
 def test_a_bound_too_small_for_any_table_is_refused() -> None:
     with pytest.raises(ValueError, match="max_bytes"):
-        ChunkTable(max_bytes=100)
+        WordTable(max_bytes=100)

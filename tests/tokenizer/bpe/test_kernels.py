@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llama_data.tokenizer.bpe.kernels import _code_point, _glued, _merge_large, _merge_small
+from llama_data.tokenizer.bpe.kernels import _glued, _merge_large, _merge_small
 from llama_data.tokenizer.bpe.tables import EMPTY_PAIR, glue_bit, pair_slot
 
 
@@ -50,13 +50,6 @@ def test_both_merge_loops_are_bpe(symbols: list[int], pairs: dict[tuple[int, int
         assert array[:left].tolist() == expected
         assert begins[0] == 0
         assert np.all(np.diff(begins[:left]) > 0)
-
-
-@settings(deadline=None)
-@given(st.characters(exclude_categories=["Cs"]))
-def test_code_points(char: str) -> None:
-    data = np.frombuffer(char.encode() + bytes(8), np.uint8)
-    assert _code_point(data.ctypes.data) == (ord(char), len(char.encode()))
 
 
 @settings(deadline=None)

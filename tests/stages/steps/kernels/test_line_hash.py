@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from llama_data.stages.steps.kernels import line_hash
 from llama_data.stages.steps.kernels.line_hash import PUNCTUATION, hash_line, hash_lines, normalise_line
 
 DIGIT = re.compile(r"\d")
@@ -84,3 +85,17 @@ def test_nothing_above_the_table_changes() -> None:
 def test_any_number_of_lines_fills_the_lanes(count: int) -> None:
     lines = [f"line {'x' * (7 * n)}" for n in range(count)]
     assert np.array_equal(hash_lines("\n".join(lines).encode()).hashes, np.array([plain(x) for x in lines], np.uint64))
+
+
+def test_the_table_is_what_its_definition_says_of_every_character() -> None:
+    table = line_hash._table()
+    for point in range(line_hash._LIMIT):
+        lowered = chr(point).lower()
+        wanted = line_hash._ASK_PYTHON << 24
+        if len(lowered) == 1 and chr(point) != "\u03a3":
+            kept = normalise_line(f"x{lowered}x")[1:-1].encode("utf-8", "surrogatepass")
+            if len(kept) < line_hash._SAME:
+                wanted = int.from_bytes(kept, "little") | len(kept) << 24
+            elif kept == chr(point).encode():
+                wanted = line_hash._SAME << 24
+        assert table[point] == wanted, hex(point)

@@ -9,6 +9,7 @@ import unicodedata
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from llama_data.stages.steps.kernels import lm_text
 from llama_data.stages.steps.kernels.line_hash import PUNCTUATION
 from llama_data.stages.steps.kernels.lm_text import normalise_bytes, normalise_text
 
@@ -58,3 +59,26 @@ def test_accents_go_and_marks_become_ascii() -> None:
 
 def test_newlines_glue_words() -> None:
     assert normalise_bytes(b"a b\nc d") == b"a bc d"
+
+
+def slow_form(char: str) -> bytes | None:
+    """The table's entry by its definition, one character at a time; None where Python must be asked."""
+    moves = any(
+        unicodedata.combining(part) and unicodedata.category(part) != "Mn"
+        for part in unicodedata.normalize("NFD", char)
+    )
+    return None if moves or char == "\u03a3" else normalise_text(f"x{char}x")[1:-1].encode("utf-8", "surrogatepass")
+
+
+def test_the_table_is_what_its_definition_says_of_every_character() -> None:
+    table = lm_text._table()
+    for point in range(lm_text._LIMIT):
+        char = chr(point)
+        size, first = int(table.sizes[point]), int(table.offsets[point])
+        found: bytes | None = table.values[first : first + size].tobytes()
+        if size >= lm_text._SAME:
+            found = char.encode("utf-8", "surrogatepass") if size == lm_text._SAME else None
+        assert found == slow_form(char), hex(point)
+        if point < 128:
+            assert bytes(table.ascii[point : point + 1]).strip(b"\0") == found
+    assert max(table.sizes[table.sizes < lm_text._SAME]) < lm_text._LONGEST
