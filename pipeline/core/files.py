@@ -129,12 +129,13 @@ def _local_files(base: str, patterns: Sequence[str]) -> Iterator[Split]:
     while todo:
         folder, above = todo.pop()
         for name, entry in _entries(base, folder):
-            if entry.is_dir():
+            # Unlike the entry, os.path takes a link that leads to itself for one that leads nowhere.
+            if os.path.isdir(entry.path):
                 real = os.path.realpath(entry.path)
                 if real not in above and any(_reaches(glob.split("/"), name.split("/")) for glob in globs):
                     todo.append((name, above | {real}))
             elif matches(name):
-                if entry.is_file():
+                if os.path.isfile(entry.path):
                     yield Split(path=entry.path, name=name, size=entry.stat().st_size)
                 elif entry.is_symlink():
                     raise InputError(f"{entry.path}: a link to a file that is not there; mend it, or narrow `inputs`")

@@ -19,8 +19,8 @@ def csv_rows(
 ) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
     """Yield (row number from 1, fields by the header's names) of a CSV file; an error in place of a damaged row.
 
-    The header is no row and blank lines are none. A field may be as long as a line of JSON. A quote that is not closed
-    makes one row, and one error, of what follows up to the end.
+    The header is no row and blank lines are none; an error of the header is row 0, and the only one. A field may be as
+    long as a line of JSON. A quote that is not closed makes one row, and one error, of what follows up to the end.
 
     Raises:
         InputError: there is no such file.
@@ -30,43 +30,54 @@ def csv_rows(
     header: list[str] | None = None
     number = 0
     while True:
+        found: list[str] | RecordError
         try:
-            values = next(rows)
-            if not values:
-                continue
-            number += header is not None
-            if any(not value.isascii() and _undecoded(value) for value in values):
-                raise RecordError(Reason.invalid_encoding, "expected UTF-8")
-            if header is None:
-                header = _header(values)
-                continue
-            if len(values) != len(header):
-                detail = f"expected {len(header)} fields as in the header, found {len(values)}"
-                raise RecordError(Reason.damaged_record, detail)
+            found = next(rows)
         except StopIteration:
             return
         except RecordError as error:
-            found: dict[str, Any] | RecordError = error
+            found = error
         except csv.Error as error:
-            number += header is not None
             found = RecordError(Reason.damaged_record, str(error))
-        else:
-            found = dict(zip(header, values, strict=True))
-        yield number, found
+        if not found:
+            continue
         if header is None:
-            return
+            names = _header(found)
+            if isinstance(names, RecordError):
+                yield number, names
+                return
+            header = names
+        else:
+            number += 1
+            yield number, _row(header, found)
 
 
-def _header(values: list[str]) -> list[str]:
-    if len(set(values)) < len(values):
-        raise RecordError(Reason.wrong_format, f"the header has a name twice: {', '.join(values)}")
-    return values
+def _header(found: list[str] | RecordError) -> list[str] | RecordError:
+    if isinstance(found, RecordError):
+        return found
+    if _undecoded(found):
+        return RecordError(Reason.invalid_encoding, "expected UTF-8 in the header")
+    if len(set(found)) < len(found):
+        return RecordError(Reason.wrong_format, f"the header has a name twice: {', '.join(found)}")
+    return found
 
 
-def _undecoded(value: str) -> bool:
-    """True when a byte stands in the text as a surrogate, because it is no UTF-8."""
+def _row(header: list[str], found: list[str] | RecordError) -> dict[str, Any] | RecordError:
+    if isinstance(found, RecordError):
+        return found
+    if len(found) != len(header):
+        detail = f"expected {len(header)} fields as in the header, found {len(found)}"
+        return RecordError(Reason.damaged_record, detail)
+    if _undecoded(found):
+        return RecordError(Reason.invalid_encoding, "expected UTF-8")
+    return dict(zip(header, found, strict=True))
+
+
+def _undecoded(values: list[str]) -> bool:
+    """True when a byte stands in a text as a surrogate, because it is no UTF-8."""
     try:
-        value.encode()
+        for value in values:
+            value.encode()
     except UnicodeEncodeError:
         return True
     return False

@@ -19,8 +19,12 @@ from llama_data.pipeline.core.files import (
     DAMAGE,
     DamagedStream,
     JsonlWriter,
+    Split,
     atomic_write,
+    compression_of,
+    group_splits,
     list_inputs,
+    open_binary,
     open_decompressed,
     read_jsonl,
     read_pieces,
@@ -85,6 +89,108 @@ def test_a_folder_that_may_not_be_read_is_an_error_where_inputs_may_be(
             list_inputs(str(tmp_path), [pattern])
     else:
         assert list_inputs(str(tmp_path), [pattern])
+
+
+def test_a_link_to_a_file_is_a_file_and_to_a_folder_a_folder(tmp_path: Path) -> None:
+    root, store = tmp_path / "in", tmp_path / "store"
+    for name, data in (("blob", "12345"), ("folder/x.txt", "1"), ("other", "no")):
+        (store / name).parent.mkdir(parents=True, exist_ok=True)
+        (store / name).write_text(data)
+    (root / "a").mkdir(parents=True)
+    (root / "a" / "x.txt").symlink_to(os.path.relpath(store / "blob", root / "a"))
+    (root / "b").symlink_to(store / "folder")
+    (root / "c.txt").write_text("123")
+    found = list_inputs(str(root), ["**/*.txt"])
+    assert [(split.name, split.size) for split in found] == [("a/x.txt", 5), ("b/x.txt", 1), ("c.txt", 3)]
+    assert Path(found[0].path).read_text() == "12345"
+    assert [split.name for split in list_inputs(str(root), ["b/*"])] == ["b/x.txt"]
+
+
+def test_a_link_that_leads_nowhere_is_an_error_where_it_would_be_an_input(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    (tmp_path / "b.txt").symlink_to(tmp_path / "gone")
+    with pytest.raises(InputError, match=r"b\.txt: a link to a file that is not there"):
+        list_inputs(str(tmp_path), ["*.txt"])
+    assert [split.name for split in list_inputs(str(tmp_path), ["a*"])] == ["a.txt"]
+
+
+@pytest.mark.timeout(20)
+def test_links_in_a_circle_are_walked_once(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.txt").write_text(name)
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    (tmp_path / "a" / "self").symlink_to(tmp_path / "a")
+    (tmp_path / "a" / "to_b").symlink_to(tmp_path / "b")
+    (tmp_path / "b" / "to_a").symlink_to(tmp_path / "a")
+    (tmp_path / "b" / "loop.txt").symlink_to(tmp_path / "b" / "loop.txt")
+    with pytest.raises(InputError, match=r"loop\.txt: a link to a file"):
+        list_inputs(str(tmp_path), ["**/*.txt"])
+    (tmp_path / "b" / "loop.txt").unlink()
+    names = [split.name for split in list_inputs(str(tmp_path), ["**/*.txt"])]
+    assert names == ["a/to_b/x.txt", "a/x.txt", "b/to_a/x.txt", "b/x.txt"]
+
+
+@pytest.mark.parametrize("folder", ["a[1]", "a*", "a::b", "what?", "{x}", "a b"])
+def test_the_folder_of_the_input_is_no_glob(tmp_path: Path, folder: str) -> None:
+    for name in (f"{folder}/sub/x.txt", "a1/sub/x.txt", "axx/sub/x.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    [split] = list_inputs(f"{tmp_path}/{folder}", ["**/*.txt"])
+    assert split.name == "sub/x.txt"
+    with open_binary(split.path) as stream:
+        assert stream.read().decode() == f"{folder}/sub/x.txt"
+    if "::" not in folder:
+        with atomic_write(f"memory://bucket/{folder}/sub/x.txt") as stream:
+            stream.write(b"x")
+        with atomic_write("memory://bucket/a1/sub/x.txt") as stream:
+            stream.write(b"x")
+        assert [found.name for found in list_inputs(f"memory://bucket/{folder}", ["sub/*.txt"])] == ["sub/x.txt"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("*", ["X.TXT", "a.txt"]),
+        ("**", ["X.TXT", "a.txt", "d/b.txt", "d/e/c.txt"]),
+        ("**/*.txt", ["a.txt", "d/b.txt", "d/e/c.txt"]),
+        ("d/**", ["d/b.txt", "d/e/c.txt"]),
+        ("d/*/c.txt", ["d/e/c.txt"]),
+        ("./a.txt", ["a.txt"]),
+        ("d//b.txt", ["d/b.txt"]),
+        ("[ab].txt", ["a.txt"]),
+        ("**/e/*", ["d/e/c.txt"]),
+        ("*.TXT", ["X.TXT"]),
+    ],
+)
+def test_globs_find_the_same_in_a_folder_and_in_a_store(tmp_path: Path, pattern: str, names: list[str]) -> None:
+    for name in ("X.TXT", "a.txt", "d/b.txt", "d/e/c.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text("x")
+        with atomic_write(f"memory://globs/{name}") as stream:
+            stream.write(b"x")
+    assert [split.name for split in list_inputs(str(tmp_path), [pattern])] == names
+    if "//" not in pattern and "./" not in pattern:
+        assert [split.name for split in list_inputs("memory://globs", [pattern])] == names
+
+
+@pytest.mark.parametrize(
+    ("limit", "names"), [(8, ["a", "b", "c", "de"]), (9, ["ab", "c", "de"]), (10, ["ab", "c", "de"])]
+)
+def test_neighbours_share_a_group_up_to_the_limit(limit: int, names: list[str]) -> None:
+    splits = [Split(path=name, name=name, size=size) for name, size in zip("abcde", (5, 4, 20, 8, 0), strict=True)]
+    assert ["".join(split.name for split in group) for group in group_splits(splits, limit)] == names
+    assert group_splits([], limit) == []
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zst"])
+def test_compression_is_told_by_the_first_bytes(suffix: str) -> None:
+    assert compression_of(PACK[suffix](b"text")) == suffix
+    assert compression_of(PACK[suffix](b"")) == suffix
+    assert [compression_of(head) for head in (b"", b"BZh9 is text", b"{}", b"PK", b"\x1f")] == [""] * 5
+    skippable = b"\x5e\x2a\x4d\x18\x01\x00\x00\x00x"
+    assert compression_of(skippable) == ".zst"
+    assert compression_of(b"\x6e" + skippable[1:]) == ""
 
 
 def test_json_lines_round_trip_and_a_damaged_file_names_the_line(tmp_path: Path) -> None:
