@@ -57,7 +57,10 @@ class Small:
             directions=4 * np.eye(3)[languages],
         )  # fmt: skip
         write_model(
-            folder / "references.bin", words=[*self.cited, *self.common], labels=["__label__cc", "__label__wiki"], dim=2,
+            folder / "references.bin",
+            words=[*self.cited, *self.common],
+            labels=["__label__cc", "__label__wiki"],
+            dim=2,
             directions=2 * np.eye(2)[[1] * len(self.cited) + [0] * len(self.common)],
         )  # fmt: skip
 
@@ -154,7 +157,12 @@ def test_an_annotated_run_rejects_by_no_score_and_the_thresholds_decide_the_same
     run_jobs(jobs(small.settings(annotate_only=True), runs[1]))
     run_jobs(jobs(small.settings(from_ledger=runs[1].output), runs[2]))
     once, notes, again = ([results(run)[0], results(run)[1]] for run in runs)
-    assert {row["reason"] for row in notes[0].values()} == {None, "damaged_archive", "too_short", "all_lines_duplicated"}
+    assert {row["reason"] for row in notes[0].values()} == {
+        None,
+        "damaged_archive",
+        "too_short",
+        "all_lines_duplicated",
+    }
     open_rows = [row for row in notes[0].values() if row["outcome"] == "kept"]
     assert all(row["reference_score"] is not None and row["perplexity_bucket"] for row in open_rows)
     for key, row in once[0].items():
@@ -216,4 +224,3 @@ def test_a_perplexity_at_a_cutoff_is_in_the_bucket_above(language: str) -> None:
 @pytest.mark.parametrize(("size", "reason"), [(299, "too_short"), (300, None), (301, None)])
 def test_a_page_is_long_enough_from_300_characters_on(size: int, reason: str | None) -> None:
     assert MinimumLength().judge(page_of(["é" * size])) == reason
-
