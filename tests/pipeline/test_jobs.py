@@ -255,3 +255,19 @@ def test_rejected_records_count_as_records_that_could_be_read(tmp_path: Path) ->
     summary.outcomes.update({"kept": 1, "rejected": 98, "failed": 1})
     assert problem(summary, 0.01) is None
     assert problem(summary, 0.009) is not None
+
+
+@pytest.mark.parametrize(("workers", "tasks", "started"), [(1, 3, 1), (3, 3, 3), (8, 3, 3)])
+def test_there_are_no_more_workers_than_tasks(tmp_path: Path, workers: int, tasks: int, started: int) -> None:
+    made = recipe(tmp_path, tmp_path / "run", workers)
+    assert jobs._executor(Job("books/some", [], tasks), made.executor, str(tmp_path / "logs")).workers == started
+
+
+def test_an_output_in_an_object_store_makes_no_local_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = recipe(tmp_path, tmp_path).model_copy(update={"output": "memory://a-bucket/run"})
+    jobs.prepare("group", [], made, {"a": 1}, overwrite=False, outputs=["memory://a-bucket/run/documents/books"])
+    jobs.prepare("group", [], made, {"a": 1}, overwrite=False, outputs=["memory://a-bucket/run/documents/books"])
+    with pytest.raises(RequestError, match="--overwrite"):
+        jobs.prepare("group", [], made, {"a": 2}, overwrite=False, outputs=[])
+    assert list(tmp_path.iterdir()) == []

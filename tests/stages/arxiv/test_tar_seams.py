@@ -93,3 +93,30 @@ def test_a_single_file_may_be_as_large_as_the_limit(size: int, fine: bool) -> No
     else:
         with pytest.raises(archive.RecordError, match="more than 30 bytes"):
             archive.unpack(data, limits)
+
+
+def test_a_header_that_is_not_at_a_block_is_none(tmp_path: Path) -> None:
+    inside = b"." * 100 + member("2101.9.gz", b"not a member")
+    damaged = inside + b"." * (-len(inside) % BLOCK)
+    found = read(tmp_path / "a.tar", member("2101.1.gz", b"one") + damaged + member("2101.2.gz", b"two"))
+    assert [item.name for item in found] == ["2101.1.gz", "", "2101.2.gz"]
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("a/b.tex", "a/b.tex"),
+        ("./a//c/../b.tex", "a/b.tex"),
+        ("a\\b.tex", "a/b.tex"),
+        ("..a.tex", "..a.tex"),
+        ("../a.tex", None),
+        ("a/../../b.tex", None),
+        ("/etc/a.tex", None),
+        ("C:/a.tex", None),
+        ("C:\\a.tex", None),
+        (".", None),
+        ("a/..", None),
+    ],
+)
+def test_a_name_that_leaves_the_archive_is_none(name: str, path: str | None) -> None:
+    assert archive._safe_name(name) == path

@@ -224,3 +224,30 @@ def test_a_perplexity_at_a_cutoff_is_in_the_bucket_above(language: str) -> None:
 @pytest.mark.parametrize(("size", "reason"), [(299, "too_short"), (300, None), (301, None)])
 def test_a_page_is_long_enough_from_300_characters_on(size: int, reason: str | None) -> None:
     assert MinimumLength().judge(page_of(["é" * size])) == reason
+
+
+def test_files_of_a_dump_are_one_group_whatever_folders_they_lie_in(
+    tmp_path: Path, write_wet: Callable[..., None], run_jobs: Any, results: Any
+) -> None:
+    shared = "A line that stands on pages of one dump in two folders, and says nothing at all."
+    rng = random.Random(3)
+    for folder, dump in (("a", "CC-MAIN-2019-30"), ("b", "CC-MAIN-2018-51"), ("c", "CC-MAIN-2019-30")):
+        own = "\n".join("".join(rng.choices("abcdefgh ", k=90)) for _ in range(4))
+        write_wet(tmp_path / "in" / folder / f"{dump}-0.wet.gz", [f"Title\n{own}\n{shared}"])
+    run = RunContext(input=str(tmp_path / "in"), output=str(tmp_path / "out"))
+    off = {"language_model": None, "perplexity_models": None, "reference_model": None}
+    run_jobs(jobs(Settings(dedup_group="all", **off), run))
+    found = {key[0]: row["lines_duplicated"] for key, row in results(run)[0].items()}
+    assert found == {"a": 1, "b": 0, "c": 1}
+
+
+def test_pages_of_two_dumps_are_not_compared(
+    tmp_path: Path, write_wet: Callable[..., None], run_jobs: Any, results: Any
+) -> None:
+    page = "Title\n" + "\n".join(f"Line {chr(97 + n)} of a page that is in two dumps, word for word." for n in range(8))
+    for dump in ("CC-MAIN-2019-30", "CC-MAIN-2018-51"):
+        write_wet(tmp_path / "in" / f"{dump}.wet.gz", [page])
+    run = RunContext(input=str(tmp_path / "in"), output=str(tmp_path / "out"))
+    off = {"language_model": None, "perplexity_models": None, "reference_model": None}
+    run_jobs(jobs(Settings(dedup_group="all", **off), run))
+    assert {row["outcome"] for row in results(run)[0].values()} == {"kept"}

@@ -55,7 +55,9 @@ def test_sound_members_are_read_for_any_size_of_a_batch(tmp_path: Path, sizes: C
     members = [gzip.compress(record(n, body), mtime=0) for n, body in enumerate(BODIES)]
     path = tmp_path / "a.wet.gz"
     path.write_bytes(b"".join(members))
-    for batch in [*range(10, sum(map(len, members)) + 12, 3), 1 << 20]:
+    bounds = [sum(map(len, members[:count])) for count in range(1, len(members) + 1)]
+    around = [bound + shift for bound in bounds for shift in range(-2, 13)]
+    for batch in sorted({*around, *range(10, bounds[-1], 17), 1 << 20}):
         sizes(batch, 1 << 16)
         assert read(path) == (BODIES, []), batch
     for feed in (1, 2, 9, 50):
@@ -70,7 +72,7 @@ def test_a_damaged_member_costs_itself_for_any_size_of_a_batch(
     members[1] = members[1][:12] + b"\xff\xff\xff" + members[1][15:]
     path = tmp_path / "a.wet.gz"
     path.write_bytes(b"".join(members) + bytes(7))
-    for batch in [*range(10, sum(map(len, members)) + 20, 3), 1 << 20]:
+    for batch in [*range(10, sum(map(len, members)) + 20, 7), 1 << 20]:
         sizes(batch, 1 << 16)
         assert read(path) == ([BODIES[0], *BODIES[2:]], [len(members[0])]), batch
 
