@@ -64,6 +64,7 @@ def test_the_constants_of_the_papers_are_the_defaults() -> None:
     assert domains.commoncrawl is not None
     cc = domains.commoncrawl
     assert (cc.min_characters, cc.language_threshold, cc.reference_threshold) == (300, 0.5, 0.5)
+    assert cc.max_task_bytes == 256 << 20
     assert (cc.dedup_group, cc.copies, cc.languages, cc.title) == ("50/1600", "none", ("en",), "drop")
     assert domains.github is not None
     hub = domains.github

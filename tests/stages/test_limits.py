@@ -1,7 +1,10 @@
 """What each rule decides exactly at its limit, just below it and just above."""
 
+# ruff: noqa: RUF001 - Serbian in both of its scripts
+
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +13,19 @@ import pytest
 
 from llama_data.pipeline.core.document import Document, new_document
 from llama_data.pipeline.core.files import Split
+from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.books import gutenberg
+from llama_data.stages.books import jobs as books_jobs
 from llama_data.stages.books.overlap import SetWriter, find_pairs
+from llama_data.stages.c4 import jobs as c4_jobs
 from llama_data.stages.c4.rules import ChosenLanguage, CleanPage, PageLimit
 from llama_data.stages.fasttext.model import FastTextModel, Prediction
 from llama_data.stages.github import rules as github
 from llama_data.stages.stackexchange.jobs import _pieces
 from llama_data.stages.stackexchange.posts import post_of
 from llama_data.stages.steps.kernels.c4_constants import PRESETS
+from llama_data.stages.wikipedia.wikitext import clean
 
 
 def page(text: str, **more: Any) -> Document:
@@ -223,3 +230,44 @@ def test_the_owner_of_a_post_is_its_number_where_it_has_one() -> None:
     assert post_of({**row, "OwnerUserId": "7", "OwnerDisplayName": "name"})["owner"] == "7"
     assert post_of({**row, "OwnerDisplayName": "name"})["owner"] == "name"
     assert "owner" not in post_of(row)
+
+
+@pytest.mark.parametrize(
+    ("limit", "tasks"), [(1, 4), (99, 4), (100, 4), (133, 4), (134, 3), (200, 2), (399, 2), (400, 1), (401, 1)]
+)
+def test_books_are_as_many_tasks_as_their_bytes_need_and_no_more_than_files(
+    tmp_path: Path, limit: int, tasks: int
+) -> None:
+    for number in range(4):
+        (tmp_path / f"{number}.txt").write_text("x" * 100)
+    run = RunContext(input=str(tmp_path), output=str(tmp_path / "out"))
+    assert {job.tasks for job in books_jobs.jobs(books_jobs.Settings(max_task_bytes=limit), run)} == {tasks}
+
+
+def test_fields_of_a_page_that_are_no_text_are_left_out(run_files: Any) -> None:
+    rows = [
+        {"text": "One page.", "url": 5, "timestamp": 20190425},
+        {"text": "Another.", "url": None, "timestamp": None},
+        {"text": "A third.", "url": "http://a.org", "timestamp": "2019-04-25T12:57:54Z"},
+    ]
+    found = run_files(c4_jobs, {"a.jsonl": "\n".join(json.dumps(row) for row in rows)})
+    assert [(row["url"], row["timestamp"]) for row in found.ledger] == [
+        (None, None),
+        (None, None),
+        ("http://a.org", "2019-04-25T12:57:54Z"),
+    ]
+    assert all(set(doc["metadata"]) >= {"domain", "source", "language"} for doc in found.documents)
+
+
+@pytest.mark.parametrize(
+    ("variant", "shown"),
+    [
+        ("-{sr-ec: реч; sr-el: reč}-", "реч"),
+        ("-{sr-ec: а:б; sr-el: a:b}-", "а:б"),
+        ("-{текст}-", "текст"),
+        ("-{A|a|b}-", "a|b"),
+        ("-{R|текст}-", "текст"),
+    ],
+)
+def test_of_a_text_with_variants_the_first_is_shown_whole(variant: str, shown: str) -> None:
+    assert clean(f"x {variant} y", title="T", language="sr").text == f"x {shown} y"
