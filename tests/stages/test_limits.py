@@ -192,6 +192,12 @@ def test_a_second_opening_mark_is_one_only_right_after_the_first(size: int, goes
     assert stripped(text) == (BODY if goes else f"{between}\n{OPENING}\n\n{BODY}")
 
 
+def test_an_opening_mark_inside_the_second_book_of_a_file_is_no_mark() -> None:
+    first, second = f"{OPENING}\n\n{BODY}\n\n{CLOSING}\n", "The second book. " * 20
+    text = f"{first}{OPENING}\n\n{second}\n{OPENING}\n\n{BODY}\n\n{CLOSING}\n"
+    assert stripped(text) == f"{BODY}\n\n\n{second}\n{OPENING}\n\n{BODY}"
+
+
 @pytest.mark.parametrize(("size", "whole"), [(19, True), (20, False), (21, False)])
 def test_a_file_of_which_next_to_nothing_would_be_left_stays_whole(size: int, whole: bool) -> None:
     text = f"{OPENING}\n\n{'b' * size}\n\n{CLOSING}"
