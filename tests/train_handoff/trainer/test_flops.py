@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from llama_data.train_handoff.trainer.config import load_config  # noqa: E402
-from llama_data.train_handoff.trainer.metrics import flops_per_token  # noqa: E402
+from llama_data.train_handoff.trainer.config import load_config
+from llama_data.train_handoff.trainer.metrics import flops_per_token
 
 
 @pytest.mark.parametrize(
