@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llama_data.pipeline import jobs
+from llama_data.pipeline.core.block import Reader
+from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import InputError, RequestError, RunError
+from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.recipe import Recipe, load_recipe
 from llama_data.pipeline.summary import problem, summarise
@@ -125,6 +130,79 @@ def test_missing_inputs_stop_the_run_before_it_starts(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_an_input_that_grew_under_its_name_is_another_input(tmp_path: Path) -> None:
+    source = books(tmp_path / "in", 2)
+    made = recipe(source, tmp_path / "run")
+    run(made)
+    run(made)
+    with (source / "book1.txt").open("a") as stream:
+        stream.write("One line more.\n")
+    with pytest.raises(RequestError, match="made there from other inputs or settings"):
+        run(made)
+    run(made, overwrite=True)
+    run(made)
+
+
+SPLIT = Split(path="/in/a", name="a", size=10, start=2, end=7)
+
+
+def fingerprint_of(*splits: Split, tasks: int = 2, name: str = "d/documents", settings: Any = 1) -> str:
+    return jobs.fingerprint([Job(name, [Numbers(splits=splits, domain="d")], tasks)], settings)
+
+
+@pytest.mark.parametrize("change", [{"name": "b"}, {"size": 11}, {"start": 3}, {"end": 8}, {"end": None}])
+def test_the_fingerprint_is_of_every_input(change: dict[str, Any]) -> None:
+    first = fingerprint_of(SPLIT)
+    assert fingerprint_of(SPLIT) == first
+    assert fingerprint_of(replace(SPLIT, path="/elsewhere/a")) == first
+    assert fingerprint_of(replace(SPLIT, **change)) != first
+    assert fingerprint_of(SPLIT, replace(SPLIT, **change)) != first
+
+
+@pytest.mark.parametrize("change", [{"tasks": 3}, {"name": "d/other"}, {"settings": {"a": 1}}, {"settings": 2}])
+def test_the_fingerprint_is_of_the_jobs_and_their_settings(change: dict[str, Any]) -> None:
+    assert fingerprint_of(SPLIT, **change) != fingerprint_of(SPLIT)
+
+
+def test_the_fingerprint_is_of_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = fingerprint_of(SPLIT)
+    monkeypatch.setattr(jobs, "VERSION", "another")
+    assert fingerprint_of(SPLIT) != first
+
+
+class Numbers(Reader):
+    def read(self, split: Split) -> Iterator[Document]:
+        yield from ()
+
+
+class Forgetful:
+    """An executor whose tasks end without an error, some of them without a completion."""
+
+    def __init__(self, logs: str, done: int) -> None:
+        self.logs, self.done = Path(logs), done
+
+    def run(self) -> None:
+        (self.logs / "completions").mkdir(parents=True)
+        for rank in range(self.done):
+            (self.logs / "completions" / f"{rank:05d}").touch()
+
+
+@pytest.mark.parametrize("done", [0, 2, 3])
+def test_a_job_is_complete_when_every_task_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: int) -> None:
+    made = recipe(tmp_path, tmp_path / "run")
+    monkeypatch.setattr(jobs, "_executor", lambda job, settings, logs: Forgetful(logs, done))
+    some = [Job("books/first", [], 3), Job("books/second", [], done or 1)]
+    if done == 3:
+        assert [(item.job, item.tasks) for item in jobs.execute(some, made, quiet)] == [
+            ("books/first", 3),
+            ("books/second", 3),
+        ]
+        return
+    with pytest.raises(RunError, match=rf"books/first: {done} of 3 tasks are complete; .*the same command again"):
+        jobs.execute(some, made, quiet)
+    assert not (tmp_path / "run" / "logs" / "books" / "second").exists()
+
+
 class Broken:
     def __init__(self) -> None:
         self.name = "broken"
@@ -147,3 +225,49 @@ def test_an_empty_or_failing_domain_is_a_problem(tmp_path: Path) -> None:
     summary.outcomes.update({"kept": 98, "failed": 2})
     assert "2 of 100 records could not be read, more than the recipe's" in str(problem("books", [summary], 0.01))
     assert problem("books", [summary], 0.05) is None
+
+
+@pytest.mark.parametrize(
+    ("kept", "failed", "limit", "fine"),
+    [
+        (99, 1, 0.01, True),
+        (98, 2, 0.01, False),
+        (199, 2, 0.01, True),
+        (197, 3, 0.01, False),
+        (198, 3, 0.01, False),
+        (10, 0, 0.0, True),
+        (10, 1, 0.0, False),
+        (1, 9, 1.0, True),
+        (1, 1, 0.5, True),
+        (1, 2, 0.5, False),
+    ],
+)
+def test_as_many_records_may_fail_as_the_limit_says_and_not_one_more(
+    tmp_path: Path, kept: int, failed: int, limit: float, fine: bool
+) -> None:
+    summary = summarise(RunContext(input="", output=str(tmp_path)), "books")
+    summary.outcomes.update({"kept": kept, "failed": failed})
+    assert (problem("books", [summary], limit) is None) is fine
+
+
+def test_rejected_records_count_as_records_that_could_be_read(tmp_path: Path) -> None:
+    summary = summarise(RunContext(input="", output=str(tmp_path)), "books")
+    summary.outcomes.update({"kept": 1, "rejected": 98, "failed": 1})
+    assert problem("books", [summary], 0.01) is None
+    assert problem("books", [summary], 0.009) is not None
+
+
+@pytest.mark.parametrize(("workers", "tasks", "started"), [(1, 3, 1), (3, 3, 3), (8, 3, 3)])
+def test_there_are_no_more_workers_than_tasks(tmp_path: Path, workers: int, tasks: int, started: int) -> None:
+    made = recipe(tmp_path, tmp_path / "run", workers)
+    assert jobs._executor(Job("books/some", [], tasks), made.executor, str(tmp_path / "logs")).workers == started
+
+
+def test_an_output_in_an_object_store_makes_no_local_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = recipe(tmp_path, tmp_path).model_copy(update={"output": "memory://a-bucket/run"})
+    jobs.prepare("group", [], made, {"a": 1}, overwrite=False, outputs=["memory://a-bucket/run/documents/books"])
+    jobs.prepare("group", [], made, {"a": 1}, overwrite=False, outputs=["memory://a-bucket/run/documents/books"])
+    with pytest.raises(RequestError, match="--overwrite"):
+        jobs.prepare("group", [], made, {"a": 2}, overwrite=False, outputs=[])
+    assert list(tmp_path.iterdir()) == []

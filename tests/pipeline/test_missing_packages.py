@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from llama_data.pipeline.core.errors import ModelError, RequestError
-from llama_data.pipeline.jobs import domain_jobs
+from llama_data.pipeline.jobs import stage_jobs
 from llama_data.pipeline.models.fasttext_train import FastTextSettings, LabelProbabilities, train_fasttext
 from llama_data.pipeline.models.perplexity import PerplexitySettings, train_perplexity
 from llama_data.pipeline.recipe import load_recipe
 from llama_data.pipeline.samples import build_samples
-from llama_data.stages.commoncrawl.jobs import model_rules
 from llama_data.stages.steps.perplexity import Perplexity
 
 
@@ -22,14 +21,15 @@ def test_without_kenlm_a_recipe_that_needs_it_is_refused_before_it_starts_and_ot
 ) -> None:
     build_samples(tmp_path / "dumps")
     recipe = load_recipe("quickstart", {"input": str(tmp_path / "dumps"), "output": str(tmp_path / "run")})
-    assert domain_jobs(recipe, "commoncrawl")
+    assert stage_jobs(recipe, "commoncrawl")
     monkeypatch.setitem(sys.modules, "kenlm", None)
     with pytest.raises(ModelError, match="pip install ufal-kenlm"):
-        domain_jobs(recipe, "commoncrawl")
-    assert domain_jobs(recipe, "books")
-    settings = recipe.domains.commoncrawl
+        stage_jobs(recipe, "commoncrawl")
+    assert stage_jobs(recipe, "books")
+    settings = recipe.settings("commoncrawl")
     assert settings is not None
-    assert model_rules(settings.model_copy(update={"perplexity_models": None}), None)
+    without = recipe.with_settings("commoncrawl", settings.model_copy(update={"perplexity_models": None}))
+    assert stage_jobs(without, "commoncrawl")
     Perplexity(models={}, kept=("all",))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 MAGIC, VERSION, SUPERVISED = 793712314, 12, 3
 LOSSES = {"hs": 1, "ns": 2, "softmax": 3, "ova": 4}
@@ -25,8 +26,13 @@ def write_model(
     bucket: int = 100,
     seed: int = 0,
     word_ngrams: int = 1,
+    directions: ArrayLike | None = None,
 ) -> None:
-    """Write a dense .bin model; ``labels`` are given with ``__label__``."""
+    """Write a dense .bin model; ``labels`` are given with ``__label__``.
+
+    ``directions`` (words x labels): how much a word speaks for each label, instead of random weights; ``dim`` is then
+    the number of labels, and the scores of a text are the softmax of the mean over the words that the model knows.
+    """
     rng = np.random.default_rng(seed)
     counts = sorted((random.Random(seed + n).randint(1, 99) for n in range(len(labels))), reverse=True)
     header = struct.pack(
@@ -36,8 +42,8 @@ def write_model(
     dictionary = struct.pack("<iiiqq", len(entries), len(words), len(labels), 1000, -1)
     dictionary += b"".join(text.encode() + b"\0" + struct.pack("<qb", count, kind) for text, count, kind in entries)
     rows = len(words) + bucket
-    matrices = b"".join(
-        b"\0" + struct.pack("<qq", n, dim) + rng.normal(size=(n, dim)).astype("<f4").tobytes()
-        for n in (rows, len(labels))
-    )
+    weights = [rng.normal(size=(n, dim)) for n in (rows, len(labels))]
+    if directions is not None:
+        weights = [np.vstack([np.asarray(directions), np.zeros((bucket, dim))]), np.eye(dim)]
+    matrices = b"".join(b"\0" + struct.pack("<qq", *part.shape) + part.astype("<f4").tobytes() for part in weights)
     path.write_bytes(header + dictionary + matrices)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import Field
 
+from llama_data.pipeline.core import settings
 from llama_data.pipeline.core.errors import RecipeError
 from llama_data.pipeline.core.settings import Strict, parse_count, parse_yaml, validate
 
@@ -69,3 +70,23 @@ def test_a_list_is_asked_for_in_plain_words() -> None:
 def test_counts_may_have_a_unit() -> None:
     assert [parse_count(value) for value in ("1.4T", "200m", "3K", 7)] == [1_400_000_000_000, 200_000_000, 3_000, 7]
     assert parse_count("manyT") == "manyT"
+
+
+def test_what_is_no_count_is_left_for_the_model_to_refuse() -> None:
+    assert [parse_count(value) for value in ("12x", "", "T", "k", None, 1.5)] == ["12x", "", "T", "k", None, 1.5]
+    assert [parse_count(value) for value in ("1.5k", "0.0001T", "2b")] == [1500, 100_000_000, 2_000_000_000]
+
+
+def test_a_file_holds_as_many_values_as_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The two mappings, three keys, the list, and three values.
+    text = "name: a\ninner: {languages: [en, de]}\n"
+    monkeypatch.setattr(settings, "MAX_NODES", 9)
+    assert load(text).inner.languages == ("en", "de")
+    monkeypatch.setattr(settings, "MAX_NODES", 8)
+    with pytest.raises(RecipeError, match="more than 8 values"):
+        load(text)
+
+
+def test_without_places_the_file_is_named() -> None:
+    with pytest.raises(RecipeError, match=r"^file\.json: inner\.threshold: .*number.*found 'x'"):
+        validate(Outer, {"name": "a", "inner": {"threshold": "x"}}, "file.json")

@@ -236,3 +236,17 @@ def test_hostile_text_ends_fast(text: str) -> None:
     start = time.perf_counter()
     expand(Project(files={"m.tex": (r"\documentclass{a}\begin{document}" + text).encode()}), "m.tex")
     assert time.perf_counter() - start < 20  # seconds, not the hours of a quadratic scan
+
+
+@pytest.mark.parametrize(
+    ("preamble", "text", "expected"),
+    [
+        (r"\let\sep=;", r"a\sep{} b", "a; b"),
+        (r"\newcommand{\one}{first}\let\two\one", r"\two{}", "first"),
+        (r"\newcommand{\one}{first}\let\two=\one\renewcommand{\one}{second}", r"\two{} \one{}", "first second"),
+    ],
+)
+def test_a_name_is_let_to_a_character_or_to_what_a_macro_means_then(
+    body: Callable[..., str], preamble: str, text: str, expected: str
+) -> None:
+    assert body(preamble, text).replace("{}", "") == expected

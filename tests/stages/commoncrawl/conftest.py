@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import random
@@ -165,3 +166,20 @@ def results() -> Callable[[RunContext], tuple[dict[str, Any], dict[str, str]]]:
         return rows, texts
 
     return read
+
+
+@pytest.fixture(scope="session")
+def write_wet() -> Callable[[Path, Sequence[str]], None]:
+    """Write a WET file, one gzip member a record."""
+
+    def write(path: Path, bodies: Sequence[str]) -> None:
+        members = []
+        for number, body in enumerate(bodies):
+            data = body.encode()
+            head = f"WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Target-URI: https://example.org/{path.name}/{number}\r\n"
+            head += f"WARC-Date: 2019-07-01T00:00:00Z\r\nContent-Length: {len(data)}\r\n\r\n"
+            members.append(gzip.compress(head.encode() + data + b"\r\n\r\n", mtime=0))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"".join(members))
+
+    return write

@@ -137,3 +137,13 @@ def test_only_lines_that_were_there_are_left_and_twice_is_once(text: str, extens
 )
 def test_redpajamas_rule_with_what_it_loses(text: str, left: str) -> None:
     assert strip_header_redpajama(text).text == left
+
+
+@pytest.mark.parametrize(
+    ("extension", "code"),
+    [("f", "call start()\n"), ("for", "Common /a/ b\n"), ("f77", "c1 = 2\n"), ("f", "      x = 1\n")],
+)
+def test_a_line_of_fortran_that_begins_with_c_is_code_when_a_word_goes_on(extension: str, code: str) -> None:
+    for mark in ("c ", "C ", "* ", "c*"):
+        header = f"{mark} Copyright 1987 A. B.\n{mark} All rights reserved.\n"
+        assert strip_header(header + code, extension).text == code

@@ -103,3 +103,8 @@ def test_no_word_is_lost(words: list[str], random: object) -> None:
     tags = ["p", "b", "li", "pre", "blockquote", "h3", "td", "code", "em", "a"]
     html = "".join(f"<{tag}>{word}</{tag}> " for word, tag in zip(words, tags * 3, strict=False))
     assert html_to_text(html).replace("* ", "").split() == words
+
+
+@pytest.mark.parametrize("hidden", ["<!-- c -->", "<?pi x?>", "<script>x()</script>", "<style>p {}</style>"])
+def test_what_a_reader_does_not_see_is_left_out_inside_a_line_and_between(hidden: str) -> None:
+    assert html_to_text(f"<p>one{hidden} two</p>{hidden}<p>three {hidden}</p>") == "one two\n\nthree"

@@ -96,3 +96,13 @@ def test_a_folder_without_a_model_says_what_was_expected(tmp_path: Path) -> None
         assets.perplexity_files(str(tmp_path), "en")
     (tmp_path / "en.sp.model").write_bytes(b"")
     assert assets.perplexity_files(str(tmp_path), "en").cutoffs is None
+
+
+def test_ccnets_models_are_those_of_the_models_folder_with_its_own_cutoffs(tmp_path: Path) -> None:
+    for name in ("en.arpa.bin", "en.sp.model"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "en.cutoffs.json").write_text("{}")
+    found = assets.perplexity_files("ccnet", "en", str(tmp_path))
+    assert found == (str(tmp_path / "en.arpa.bin"), str(tmp_path / "en.sp.model"), None)
+    with pytest.raises(ModelError, match=r"de\.arpa\.bin"):
+        assets.perplexity_files("ccnet", "de", str(tmp_path))

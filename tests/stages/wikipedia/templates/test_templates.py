@@ -142,3 +142,21 @@ def test_handlers_are_known_by_normal_names() -> None:
     for names in (COMMON, *LOCAL.values()):
         assert all(name == name.casefold().strip() and name for name in names)
     assert set(LOCAL) <= set(LANGUAGES)
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "expected"),
+    [
+        ("a {{IPA|/a/|/b/}} b", "a /a/ b"),
+        ("a {{IPA|de|/a/}} b", "a /a/ b"),
+        ("a {{IPA|/a/|sound.ogg}} b", "a /a/ b"),
+        ("a {{reign|1000|1020|1030}} b", "a r. 1000–1020 b"),
+        ("a {{lang-de|Wort}} b", "a German: Wort b"),
+    ],
+)
+def test_values_beyond_those_that_are_shown_are_left_out(wikitext: str, expected: str) -> None:
+    assert text(wikitext) == expected
+
+
+def test_a_template_of_a_language_without_a_text_shows_nothing() -> None:
+    assert "German" not in text("a {{lang-de|}} b")
