@@ -111,3 +111,17 @@ def test_a_header_may_be_as_long_as_the_limit(tmp_path: Path, monkeypatch: pytes
         bodies, damaged = read(path)
         assert bodies == [b"a", *([b"long"] if kept else []), b"c"]
         assert len(damaged) == (not kept)
+
+
+@pytest.mark.parametrize("batch", [7, 300])
+def test_the_next_record_is_found_at_every_place_of_a_buffer(
+    tmp_path: Path, sizes: Callable[[int, int], None], batch: int
+) -> None:
+    # The search keeps 256 bytes of what it has seen: it needs to be given more than that at a time.
+    sizes(batch, 300)
+    path = tmp_path / "a.wet"
+    for extra in range(0, 320, 5):
+        # Longer than what is read of a header, so that the search has to read on.
+        damaged = record(1, b"." * (1500 + extra), 99_999_999_999)
+        path.write_bytes(record(0, b"a") + damaged + record(2, b"c"))
+        assert read(path) == ([b"a", b"c"], [len(record(0, b"a"))]), extra
