@@ -62,7 +62,8 @@ def problem(stage: str, domains: Sequence[DomainSummary], failure_limit: float) 
             f"{stage}: no document is left of {records} input records ({reasons or 'no records'}); "
             "see the ledger, then check the inputs and the thresholds"
         )
-    if failed > failure_limit * records:
+    # The quotient, for the product of two floats can be less than what is written: 0.29 * 100 < 29.
+    if failed / records > failure_limit:
         return (
             f"{stage}: {failed} of {records} records could not be read, more than the recipe's "
             f"failure_limit of {failure_limit:.2%}; see the ledger rows with outcome `failed`"

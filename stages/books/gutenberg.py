@@ -161,7 +161,7 @@ def _bodies(text: str, marks: list[_Mark]) -> tuple[list[str], set[str], str]:
             if _gap_after(text, marks, index) > LONGEST:
                 continue
             pieces.append(text[body : mark.start])
-            body, gap = None, mark.start
+            body, gap = None, mark.end
             kinds.add(mark.kind)
     if body is not None:
         pieces.append(text[body:])

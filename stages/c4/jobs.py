@@ -91,7 +91,7 @@ def _rebuild(settings: Settings, context: StepContext) -> list[Built]:
                 languages=(settings.language,),
                 threshold=settings.min_language_score,
                 newlines="space",
-                digits=4,
+                digits=None,
             ).build(context)
         )
     if settings.bad_words is not None:

@@ -17,6 +17,7 @@ from llama_data.stages.steps.contract import Built, StepContext, StepSettings
 from llama_data.stages.steps.model_files import starter_or_path
 
 THRESHOLD = 0.5
+WRITTEN_DIGITS = 4
 Newlines = Literal["removed", "space"]
 
 
@@ -24,15 +25,15 @@ class Settings(StepSettings):
     """Keeps texts in one of ``languages`` (null: all) whose score is at least ``threshold`` (0 to 1).
 
     ``model``: a fastText model for languages, ``starter`` the one that comes with the package. ``newlines``: what the
-    model sees in their place, ``removed`` as CCNet has it, or a ``space``. ``digits``: decimals of the score.
-    ``annotate_only``: write the language, reject nothing.
+    model sees in their place, ``removed`` as CCNet has it, or a ``space``. ``digits``: decimals to which the score is
+    rounded before the test (null: none; four are written). ``annotate_only``: write the language, reject nothing.
     """
 
     model: str = "lid.176.bin"
     languages: tuple[str, ...] | None = None
     threshold: float = Field(default=THRESHOLD, ge=0.0, le=1.0)
     newlines: Newlines = "removed"
-    digits: int = Field(default=2, ge=0)
+    digits: int | None = Field(default=2, ge=0)
     annotate_only: bool = False
 
     def build(self, context: StepContext) -> Built:
@@ -65,7 +66,8 @@ class Language(BatchRule):
 
     The model sees one line: ``newlines`` says whether those of the text are ``removed``, so that words at line ends are
     glued (CCNet, cc_net/split_by_lang.py), or become a ``space``. The score is rounded to ``digits`` before the test
-    (CCNet: 2). Sets ``language`` and ``language_score``. ``annotate_only``: sets them and rejects nothing.
+    (CCNet: 2; None: not at all, and four are written). Sets ``language`` and ``language_score``. ``annotate_only``:
+    sets them and rejects nothing.
     """
 
     name = "language"
@@ -77,7 +79,7 @@ class Language(BatchRule):
         languages: Sequence[str] | None,
         threshold: float = THRESHOLD,
         newlines: Newlines = "removed",
-        digits: int = 2,
+        digits: int | None = 2,
         annotate_only: bool = False,
     ) -> None:
         super().__init__()
@@ -98,10 +100,10 @@ class Language(BatchRule):
         texts = [utf8_of(doc).replace(b"\n", between) for doc in docs]
         reasons: list[Reason | None] = []
         for doc, found in zip(docs, self._model.predict(texts), strict=True):
-            score = round(found.score, self.digits)
+            score = found.score if self.digits is None else round(found.score, self.digits)
             if found.label is not None:
                 doc.metadata["language"] = found.label
-            doc.metadata["language_score"] = score
+            doc.metadata["language_score"] = round(score, WRITTEN_DIGITS)
             reason = language_reason(found.label, score, languages=self.languages, threshold=self.threshold)
             reasons.append(None if self.annotate_only else reason)
         return reasons

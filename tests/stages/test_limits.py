@@ -35,7 +35,7 @@ def page(text: str, **more: Any) -> Document:
 
 def c4_language(language: str, minimum: float) -> Language:
     """The rule as C4's jobs make it."""
-    return Language(model="m", languages=(language,), threshold=minimum, newlines="space", digits=4)
+    return Language(model="m", languages=(language,), threshold=minimum, newlines="space", digits=None)
 
 
 SENTENCES = "Here is a line that stays."

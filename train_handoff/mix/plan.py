@@ -62,6 +62,11 @@ class DomainShare:
         """Rows that the domain has."""
         return int(self.starts[-1])
 
+    @property
+    def most_rows(self) -> int | None:
+        """Rows that ``max_epochs``, as it is written in decimals, allows to draw; None: any number."""
+        return None if self.max_epochs is None else int(self.rows * Fraction(str(self.max_epochs)))
+
 
 @dataclass(frozen=True)
 class MixPlan:
@@ -278,9 +283,9 @@ def make_plan(
 def _most_rows(domains: Sequence[DomainShare], whole: Sequence[int]) -> int:
     """Rows that can be drawn, to within one a domain, before a domain reaches its ``max_epochs``."""
     bounds = [
-        int((int(domain.rows * domain.max_epochs) - 1) * Fraction(sum(whole), weight))
+        int((domain.most_rows - 1) * Fraction(sum(whole), weight))
         for domain, weight in zip(domains, whole, strict=True)
-        if domain.max_epochs is not None
+        if domain.most_rows is not None
     ]
     if not bounds:
         raise RecipeError("mix: without a number of tokens at least one domain needs max_epochs; give --tokens")
@@ -290,7 +295,7 @@ def _most_rows(domains: Sequence[DomainShare], whole: Sequence[int]) -> int:
 def _check_epochs(plan: MixPlan) -> None:
     problems = []
     for domain, drawn in zip(plan.domains, plan.drawn, strict=True):
-        if domain.max_epochs is not None and drawn > domain.rows * domain.max_epochs:
+        if domain.most_rows is not None and drawn > domain.most_rows:
             problems.append(
                 f"{domain.name}: {drawn:,} rows of {domain.rows:,} are {drawn / domain.rows:.2f} epochs, "
                 f"more than its max_epochs of {domain.max_epochs:g}"
