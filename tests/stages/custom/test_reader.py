@@ -135,6 +135,20 @@ def test_every_format_gives_the_same_documents(
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.jsonl", "json"), ("a.json", "json"), ("a.csv", "csv"), ("a.parquet", "parquet")]
+)
+def test_rows_are_those_of_the_library_of_hugging_face(tmp_path: Path, name: str, kind: str) -> None:
+    datasets = pytest.importorskip("datasets")
+    texts = ["plain", "two\nlines", 'a "quote", a comma', "Ünïcödé 𝄞", " spaces ", "tab\t"]
+    rows = [{"body": text, "id": f"i{n}"} for n, text in enumerate(texts)]
+    data = {**TEXTS, **TABLES}[f".{name.split('.')[1]}"](rows)
+    put(tmp_path / "in", name, data)
+    cache = str(tmp_path / "cache")
+    theirs = datasets.load_dataset(kind, data_files=str(tmp_path / "in" / name), cache_dir=cache, split="train")
+    assert [doc.text for doc in read(tmp_path / "in")] == theirs["body"][:] == texts
+
+
 def test_a_text_file_is_a_document(tmp_path: Path) -> None:
     put(tmp_path, "a.txt", b"\xef\xbb\xbfone\ntwo")
     put(tmp_path, "b.TXT.gz", gzip.compress(b'{"json": "is text here"}'))
