@@ -148,3 +148,4 @@ def test_held_out_rows_of_several_files_keep_their_document_starts(
     held = Mixture(str(folder)).validation()["web"].column("doc_starts").to_pylist()
     parts = [Shard(str(path)) for path in sorted((tmp_path / "tokens" / "web" / "validation").iterdir())]
     assert held == [starts for part in parts for starts in part.column("doc_starts").to_pylist()]
+    assert verify_folder(str(folder)) == []
