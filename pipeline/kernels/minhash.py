@@ -18,13 +18,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from llama_data.pipeline.kernels.hashing import GOLDEN, mix64
+
 Hashes = NDArray[np.uint64]
 
 FNV_OFFSET = np.uint64(0xCBF29CE484222325)
 FNV_PRIME = np.uint64(0x100000001B3)
-BASE = np.uint64(0x9E3779B97F4A7C15)
-MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-MIX_2 = np.uint64(0x94D049BB133111EB)
 
 Signature = NDArray[np.uint32]
 
@@ -131,24 +130,16 @@ def _word_characters() -> NDArray[np.uint8]:
 
 
 @njit(cache=True, nogil=True)
-def _mix(value: Any) -> Any:
-    """The finaliser of splitmix64: spreads every bit over the whole word."""
-    value = (value ^ (value >> np.uint64(30))) * MIX_1
-    value = (value ^ (value >> np.uint64(27))) * MIX_2
-    return value ^ (value >> np.uint64(31))
-
-
-@njit(cache=True, nogil=True)
 def _shingle(data: Any, is_word: Any, width: int, out: Any) -> int:
     """Write the hash of every shingle of UTF-8 text to ``out``; returns how many there are.
 
     A shingle's hash is a polynomial of its words' hashes, so the next one costs a word that comes in (times 1) and one
-    that goes out (times BASE ** width), however wide it is. ``ring`` has the words that are inside.
+    that goes out (times GOLDEN ** width), however wide it is. ``ring`` has the words that are inside.
     """
     ring = np.zeros(width, np.uint64)
     drop = np.uint64(1)
     for _ in range(width):
-        drop *= BASE
+        drop *= GOLDEN
     rolling, word = np.uint64(0), FNV_OFFSET
     words, written, size, position = 0, 0, len(data), 0
     inside = False
@@ -174,19 +165,19 @@ def _shingle(data: Any, is_word: Any, width: int, out: Any) -> int:
             for offset in range(step):
                 word = (word ^ np.uint64(data[position + offset])) * FNV_PRIME
         elif inside:
-            word = _mix(word)
+            word = mix64(word)
             slot = words % width
-            rolling = rolling * BASE + word - ring[slot] * drop
+            rolling = rolling * GOLDEN + word - ring[slot] * drop
             ring[slot] = word
             words += 1
             if words >= width:
-                out[written] = _mix(rolling)
+                out[written] = mix64(rolling)
                 written += 1
             word = FNV_OFFSET
         inside = inside_now
         position += step
     if 0 < words < width:
-        out[0] = _mix(rolling)
+        out[0] = mix64(rolling)
         written = 1
     return written
 
