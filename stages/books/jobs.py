@@ -9,12 +9,12 @@ from pydantic import Field, model_validator
 from llama_data.pipeline.core.files import join, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
-from llama_data.pipeline.core.sink import Sink
 from llama_data.pipeline.kernels.minhash import PERMUTATIONS
 from llama_data.stages.books.overlap import Measure
 from llama_data.stages.books.reader import BookReader
 from llama_data.stages.books.rules import ComparePairs, Decide, DropDuplicates, StripGutenberg, WriteSets
 from llama_data.stages.books.signatures import Made, bands
+from llama_data.stages.steps.contract import Built, Pass, StepContext, chain
 
 DOMAIN = "books"
 
@@ -67,29 +67,36 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     """The jobs; only the last one when duplicates are kept. Raises InputError: no book is found."""
     splits = list_inputs(run.input, settings.inputs)
     tasks = min(len(splits), max(1, ceil(sum(split.size for split in splits) / settings.max_task_bytes)))
-    folder = join(run.work(DOMAIN), "overlap")
-
-    def reader() -> BookReader:
-        return BookReader(
-            splits=splits,
-            domain=DOMAIN,
-            max_book_bytes=settings.max_book_bytes,
-            max_members=settings.max_members,
-            max_ratio=settings.max_ratio,
-        )
-
-    sink = Sink(run=run, domain=DOMAIN, columns=COLUMNS)
-    if settings.max_overlap is None:
-        return [Job(f"{DOMAIN}/books", [reader(), StripGutenberg(), sink], tasks=tasks)]
-    made = None if settings.permutations is None else Made(settings.permutations, settings.shingle_words)
-    signatures = None if made is None else run.signatures(DOMAIN)
-    write = WriteSets(folder=folder, width=settings.shingle_words, signatures=signatures, made=made)
-    compare = ComparePairs(
-        folder=folder, threshold=settings.max_overlap, measure=settings.measure, signatures=signatures
+    reader = BookReader(
+        splits=splits,
+        domain=DOMAIN,
+        max_book_bytes=settings.max_book_bytes,
+        max_members=settings.max_members,
+        max_ratio=settings.max_ratio,
     )
-    return [
-        Job(f"{DOMAIN}/shingles", [reader(), StripGutenberg(), write], tasks=tasks),
-        Job(f"{DOMAIN}/compare", [compare], tasks=min(tasks, COMPARE_TASKS)),
-        Job(f"{DOMAIN}/decide", [Decide(folder=folder)], tasks=1),
-        Job(f"{DOMAIN}/books", [reader(), StripGutenberg(), DropDuplicates(folder=folder), sink], tasks=tasks),
-    ]
+    context = StepContext(
+        run=run,
+        domain=DOMAIN,
+        sizes=tuple(sum(split.size for split in reader.task_splits(task, tasks)) for task in range(tasks)),
+        task_bytes=settings.max_task_bytes,
+        work=run.work(DOMAIN),
+    )
+    overlap = [] if settings.max_overlap is None else [_overlap(settings, settings.max_overlap, context)]
+    return chain(context, [reader], [Built(rules=[StripGutenberg()]), *overlap], columns=COLUMNS)
+
+
+def _overlap(settings: Settings, threshold: float, context: StepContext) -> Built:
+    """Shingle sets of all books, the pairs that overlap, which of them go, and the rule that drops these."""
+    folder = join(context.work, "overlap")
+    made = None if settings.permutations is None else Made(settings.permutations, settings.shingle_words)
+    signatures = None if made is None else context.run.signatures(DOMAIN)
+    write = WriteSets(folder=folder, width=settings.shingle_words, signatures=signatures, made=made)
+    compare = ComparePairs(folder=folder, threshold=threshold, measure=settings.measure, signatures=signatures)
+    return Built(
+        passes=[
+            Pass("shingles", [write]),
+            Pass("compare", [compare], min(context.tasks, COMPARE_TASKS)),
+            Pass("decide", [Decide(folder=folder)], 1),
+        ],
+        rules=[DropDuplicates(folder=folder)],
+    )

@@ -13,10 +13,10 @@ from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import Split, join, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
-from llama_data.pipeline.core.sink import Sink
 from llama_data.stages.stackexchange.reader import Gather, PostReader, Scatter
 from llama_data.stages.stackexchange.rules import KeepAnswered, KeepChosenSites, Layout, WriteThread
 from llama_data.stages.stackexchange.sites import is_posts, refuse_repeated
+from llama_data.stages.steps.contract import Built, Pass, StepContext, chain
 
 DOMAIN = "stackexchange"
 COLUMNS = {"site": "string", "score": "int64", "answers": "int64", "posts": "int64"}
@@ -56,18 +56,17 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     reader = PostReader(
         splits=splits, domain=DOMAIN, max_posts_bytes=settings.max_posts_bytes, max_ratio=settings.max_ratio
     )
-    return [
-        Job(f"{DOMAIN}/posts", [reader, Scatter(folder=folder, buckets=buckets)], tasks=len(splits)),
-        Job(
-            f"{DOMAIN}/threads",
-            [
-                Gather(folder=folder, domain=DOMAIN),
-                *_rules(settings, folder),
-                Sink(run=run, domain=DOMAIN, columns=COLUMNS),
-            ],
-            tasks=buckets,
-        ),
-    ]
+    # The documents are not read from files but from buckets, in which questions have met their answers.
+    context = StepContext(
+        run=run,
+        domain=DOMAIN,
+        sizes=(settings.bucket_bytes,) * buckets,
+        task_bytes=settings.max_task_bytes,
+        work=run.work(DOMAIN),
+    )
+    posts = Pass("posts", [reader, Scatter(folder=folder, buckets=buckets)], len(splits))
+    threads = Built(passes=[posts], rules=list(_rules(settings, folder)))
+    return chain(context, [Gather(folder=folder, domain=DOMAIN)], [threads], columns=COLUMNS)
 
 
 def _rules(settings: Settings, folder: str) -> Iterable[Rule]:
