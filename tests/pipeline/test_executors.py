@@ -85,8 +85,13 @@ def test_slurm_arrays_depend_on_each_other_and_write_the_same_bytes(
     assert "tasks submitted" in told
     submitted = [line for line in log.read_text().splitlines() if "merge" not in line]
     jobs = [line.split()[-1] for line in submitted]
-    assert [name for name in dict.fromkeys(jobs)] == ["books-shingles", "books-compare", "books-books"]
-    assert any("--dependency=afterok:" in line for line in submitted if line.endswith("books-books "))
+    assert [name for name in dict.fromkeys(jobs)] == [
+        "books-shingles",
+        "books-compare",
+        "books-decide",
+        "books-documents",
+    ]
+    assert any("--dependency=afterok:" in line for line in submitted if line.endswith("books-documents "))
     assert digests(tmp_path / "run") == local
 
 

@@ -10,6 +10,7 @@ import pytest
 from llama_data.pipeline.core.errors import RecipeError
 from llama_data.pipeline.core.files import list_inputs
 from llama_data.pipeline.recipe import load_recipe
+from llama_data.stages.steps.kernels.c4_constants import PRESETS
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_the_constants_of_the_papers_are_the_defaults() -> None:
     assert domains.books is not None
     assert (domains.books.measure, domains.books.max_overlap, domains.books.shingle_words) == ("containment", 0.9, 5)
     assert domains.c4 is not None
-    assert (domains.c4.max_characters, domains.c4.line_rules.min_words, domains.c4.line_rules.max_word) == (
+    assert (domains.c4.max_characters, PRESETS[domains.c4.rules].min_words, PRESETS[domains.c4.rules].max_word) == (
         190_000,
         5,
         1000,
