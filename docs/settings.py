@@ -106,6 +106,9 @@ def page() -> str:
     parts = [HEAD]
     hidden = {"domains", "sources", "executor", "tokenizer", "tokens", "mix"}
     parts.append(section("The recipe", Recipe, hidden))
+    parts.append(
+        "And the sections below: `domains`, `sources` (one must be there), `tokenizer`, `tokens`, `mix`, `executor`.\n"
+    )
     for name in DOMAINS:
         settings = llama.settings(name)
         parts.append(section(f"domains.{name}", type(settings), {"inputs", "root", "max_task_bytes"}))

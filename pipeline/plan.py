@@ -170,7 +170,7 @@ def _notes(recipe: Recipe) -> list[str]:
     if isinstance(cc, CommonCrawl):
         notes.append(f"commoncrawl line dedup compares pages within groups of: {cc.dedup_group}")
     weights = ", ".join(f"{name} {share:.1%}" for name, share in recipe.mix.weights.items())
-    notes.append(f"mix weights (shares of sampled tokens): {weights}")
+    notes.append(f"mix weights (shares of sampled tokens): {weights or 'none'}")
     absent = [name for name in recipe.mix.weights if name not in recipe.documents()]
     if absent:
         notes.append(f"the mix names domains that this recipe does not run: {', '.join(absent)}")

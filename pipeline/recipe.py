@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, create_model, field_validator, model_validator
 
 from llama_data.pipeline.core.domains import DOMAINS
-from llama_data.pipeline.core.errors import RecipeError
+from llama_data.pipeline.core.errors import RecipeError, RequestError
 from llama_data.pipeline.core.files import join
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.settings import Count, DomainSettings, Places, Strict, parse_yaml, read_text, validate
@@ -82,9 +82,12 @@ class TokenizerChoice(TokenizerSettings):
 
 
 class MixSettings(Strict):
-    """The mixture, in shares of sampled tokens (LLaMA Table 1). ``tokens`` None: as many as one pass allows."""
+    """The mixture: ``weights`` are shares of sampled tokens by domain (LLaMA Table 1); a tokenizer and a mix need them.
 
-    weights: dict[str, float]
+    ``tokens`` None: as many as ``max_epochs`` allows.
+    """
+
+    weights: dict[str, float] = Field(default_factory=dict)
     tokens: Count | None = None
     max_epochs: float | None = Field(default=4.0, gt=0)
     rows_per_shard: int = Field(default=65_536, gt=0)
@@ -111,7 +114,7 @@ class Recipe(Strict):
     sources: dict[str, SourceSettings] = Field(default_factory=dict)
     tokenizer: TokenizerChoice = TokenizerChoice()
     tokens: PackSettings = PackSettings()
-    mix: MixSettings
+    mix: MixSettings = MixSettings()
 
     @field_validator("sources")
     @classmethod
@@ -169,6 +172,16 @@ class Recipe(Strict):
             models_dir=self.models_dir,
             documents_per_file=self.documents_per_file,
         )
+
+    def weights(self) -> dict[str, float]:
+        """The weights of the mix. Raises RequestError: the recipe gives none."""
+        if not self.mix.weights:
+            example = ", ".join(f"{name}: {1 / len(self.documents()):.2g}" for name in self.documents())
+            raise RequestError(
+                f"recipe {self.name!r}: no mix.weights, the shares of the domains in sampled tokens; give them, like "
+                f"`mix: {{weights: {{{example}}}}}`"
+            )
+        return self.mix.weights
 
     def path(self, *parts: str) -> str:
         """A path below the run's output folder."""

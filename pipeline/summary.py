@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import pyarrow.compute as pc  # type: ignore[import-untyped]
+
 from llama_data.pipeline.core.files import file_size, list_files
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.ledger import read_table
@@ -13,11 +15,16 @@ from llama_data.pipeline.core.ledger import read_table
 
 @dataclass
 class DomainSummary:
-    """Counts of one domain's ledger. ``chars`` are characters of text; ``bytes_out`` is on disk, compressed."""
+    """Counts of one domain's ledger.
+
+    ``example``: id, step and detail of the first record that failed. ``chars`` are characters of text; ``bytes_out`` is
+    on disk, compressed.
+    """
 
     domain: str
     outcomes: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    example: str | None = None
     chars_in: int = 0
     chars_out: int = 0
     bytes_out: int = 0
@@ -42,10 +49,19 @@ def summarise(context: RunContext, domain: str) -> DomainSummary:
             for item in table.column(key).value_counts().to_pylist():
                 if item["values"] is not None:
                     target[item["values"]] += item["counts"]
+        if summary.outcomes["failed"] and summary.example is None:
+            summary.example = _first_failed(path)
         summary.chars_in += sum(table.column("chars_in").to_pylist())
         summary.chars_out += sum(table.column("chars_out").to_pylist())
     summary.bytes_out = sum(file_size(path) for path in list_files(context.documents(domain), ".zst"))
     return summary
+
+
+def _first_failed(path: str) -> str | None:
+    """The first failed row of a ledger file, in words."""
+    table = read_table(path, ["outcome", "id", "step", "reason", "detail"])
+    rows = table.filter(pc.equal(table["outcome"], "failed")).slice(0, 1).to_pylist()
+    return next((f"{row['id']}, {row['step']}: {row['detail'] or row['reason']}" for row in rows), None)
 
 
 def problem(stage: str, domains: Sequence[DomainSummary], failure_limit: float) -> str | None:
@@ -55,18 +71,20 @@ def problem(stage: str, domains: Sequence[DomainSummary], failure_limit: float) 
     """
     records = sum(summary.records for summary in domains)
     failed = sum(summary.outcomes["failed"] for summary in domains)
+    examples = [summary.example for summary in domains if summary.example is not None]
+    example = f"; the first that failed is {examples[0]}" if examples else ""
     if not any(summary.kept for summary in domains):
         counts = sum((summary.reasons for summary in domains), Counter[str]())
         reasons = ", ".join(f"{count} {reason}" for reason, count in counts.most_common(5))
         return (
-            f"{stage}: no document is left of {records} input records ({reasons or 'no records'}); "
+            f"{stage}: no document is left of {records} input records ({reasons or 'no records'}){example}; "
             "see the ledger, then check the inputs and the thresholds"
         )
     # The quotient, for the product of two floats can be less than what is written: 0.29 * 100 < 29.
     if failed / records > failure_limit:
         return (
-            f"{stage}: {failed} of {records} records could not be read, more than the recipe's "
-            f"failure_limit of {failure_limit:.2%}; see the ledger rows with outcome `failed`"
+            f"{stage}: {failed} of {records} records failed, more than the recipe's failure_limit of "
+            f"{failure_limit:.2%}{example}; see the ledger rows with outcome `failed`"
         )
     return None
 

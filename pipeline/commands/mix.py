@@ -59,7 +59,7 @@ def plan_recipe(recipe: Recipe) -> MixPlan:
     present = [path.rstrip("/").rsplit("/", 1)[-1] for path in list_files(folder, "")]
     return plan_mix(
         folder,
-        weights=recipe.mix.weights,
+        weights=recipe.weights(),
         present=present,
         tokens=recipe.mix.tokens,
         seed=recipe.seed,

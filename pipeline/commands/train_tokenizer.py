@@ -38,7 +38,7 @@ def train(recipe: Recipe, *, overwrite: bool = False) -> None:
     context, folder = recipe.context(), recipe.path("tokenizer")
     missing = [
         domain
-        for domain, share in recipe.mix.weights.items()
+        for domain, share in recipe.weights().items()
         if share > 0 and not list_files(context.documents(domain), ".jsonl.zst")
     ]
     if missing:
@@ -46,7 +46,7 @@ def train(recipe: Recipe, *, overwrite: bool = False) -> None:
             f"{recipe.path('documents')}: no documents of {', '.join(missing)}, which have a share of the mix; "
             f"run `llama-data run {missing[0]}` first, or leave them out of mix.weights in the recipe"
         )
-    made = train_jobs(context, weights=recipe.mix.weights, settings=recipe.tokenizer)
+    made = train_jobs(context, weights=recipe.weights(), settings=recipe.tokenizer)
     settings = {**recipe.tokenizer.model_dump(mode="json"), "weights": recipe.mix.weights, "seed": recipe.seed}
     jobs.prepare("tokenizer", made, recipe, settings, overwrite=overwrite, outputs=[folder])
     jobs.execute(made, recipe, lambda line: typer.echo(line, err=True))

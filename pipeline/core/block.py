@@ -6,7 +6,8 @@ pipeline of somebody else the same steps do what datatrove's do: a document that
 statistics count it by its reason.
 
 An exception in a rule costs its record, never the task; but what concerns all records (``LlamaDataError``: a model
-that does not fit; ``OSError``: a disk that is full, a store that does not answer) ends the task, which is run again.
+that does not fit; ``OSError``: a disk that is full, a store that does not answer; ``ImportError``: a package that is
+not there) ends the task, which is run again.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from llama_data.pipeline.core.utf8_document import utf8_of
 
 BATCH_BYTES = 1 << 19
 BATCH_DOCUMENTS = 1024
-_ENDS_THE_TASK = (LlamaDataError, OSError, MemoryError)
+_ENDS_THE_TASK = (LlamaDataError, OSError, MemoryError, ImportError)
 
 
 class Step(PipelineStep):  # type: ignore[misc]

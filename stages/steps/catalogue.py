@@ -73,7 +73,8 @@ def load_rule(path: str, settings: dict[str, Any]) -> Rule:
     try:
         made = found(**settings)
     except (TypeError, ValueError) as error:
-        raise RequestError(f"step {path}: {error}; it takes {inspect.signature(found)}") from None
+        takes = inspect.signature(found).replace(return_annotation=inspect.Signature.empty)
+        raise RequestError(f"step {path}: {error}; it takes {takes}") from None
     if isinstance(made, Rule):
         return made
     return foreign.Filter(made) if isinstance(made, BaseFilter) else foreign.Formatter(made)

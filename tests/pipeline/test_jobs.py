@@ -223,7 +223,7 @@ def test_an_empty_or_failing_domain_is_a_problem(tmp_path: Path) -> None:
     summary = summarise(RunContext(input="", output=str(tmp_path)), "books")
     assert "no document is left of 0 input records" in str(problem("books", [summary], 0.01))
     summary.outcomes.update({"kept": 98, "failed": 2})
-    assert "2 of 100 records could not be read, more than the recipe's" in str(problem("books", [summary], 0.01))
+    assert "2 of 100 records failed, more than the recipe's" in str(problem("books", [summary], 0.01))
     assert problem("books", [summary], 0.05) is None
 
 

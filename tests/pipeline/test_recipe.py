@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from llama_data.pipeline.core.domains import DOMAINS
-from llama_data.pipeline.core.errors import RecipeError
+from llama_data.pipeline.core.errors import RecipeError, RequestError
 from llama_data.pipeline.recipe import load_recipe, presets
 
 TABLE_1 = {
@@ -145,3 +145,12 @@ def test_mistakes_in_sources_are_named_with_their_line(tmp_path: Path, wrong: st
     path.write_text(SOURCES.lstrip("\n").replace(wrong, right))
     with pytest.raises(RecipeError, match=message):
         load_recipe(str(path))
+
+
+def test_a_recipe_without_weights_runs_until_the_mix(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\nsources:\n  a: {}\n  b: {}\n")
+    recipe = load_recipe(str(path))
+    assert recipe.chosen() == ["a", "b"]
+    with pytest.raises(RequestError, match=r"no mix.weights.*like `mix: \{weights: \{a: 0.5, b: 0.5\}\}`"):
+        recipe.weights()

@@ -120,7 +120,9 @@ def test_a_broken_step_costs_its_record_and_says_how() -> None:
         assert len(failed) == 3
 
 
-@pytest.mark.parametrize("error", [ModelError("no model"), OSError("disk full"), MemoryError(), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error", [ModelError("no model"), OSError("disk full"), MemoryError(), ImportError("no spacy"), KeyboardInterrupt()]
+)
 def test_what_concerns_all_records_ends_the_task(error: BaseException) -> None:
     with pytest.raises(type(error)):
         stream(*Job("d/x", [numbers(), Breaks(error)], 1).steps)
