@@ -39,3 +39,15 @@ def test_the_page_on_own_data_names_every_step_layout_and_format() -> None:
     page = (ROOT / "docs" / "own-data.md").read_text()
     missing = [name for name in (*STEPS, *LAYOUTS, *get_args(Format)) if f"`{name}`" not in page and name != "auto"]
     assert missing == []
+
+
+def test_the_names_that_the_pages_import_are_public() -> None:
+    import re
+
+    import llama_data
+
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    lines = [line for page in pages for line in re.findall(r"from llama_data import ([\w, ]+)", page.read_text())]
+    names = {name.strip() for line in lines for name in line.split(",")}
+    assert {"Language", "Rule", "Shard", "Mixture"} <= names
+    assert names <= set(llama_data.__all__)
