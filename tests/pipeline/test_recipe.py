@@ -141,7 +141,7 @@ def test_sources_stand_beside_the_domains(tmp_path: Path) -> None:
         ("      - exact_dup\n", "      - exact_dupe\n", r"mine\.yaml:12: sources\.news\.steps\.2: there is no step"),
         ("min_characters: 20", "min_chars: 20", r"mine\.yaml:10: .*steps\.0\.length\.min_chars: unknown key; did"),
         ("{text: body}", "{txt: body}", r"mine\.yaml:8: sources\.news\.fields\.txt: unknown key; did you mean 'text'"),
-        ("layout: pile", "layout: heap", r"mine\.yaml:14: sources\.pile\.layout: .*'pile'"),
+        ("layout: pile", "layout: heap", r"mine\.yaml:14: sources\.pile\.layout: .*there are: pile"),
     ],
 )  # fmt: skip
 def test_mistakes_in_sources_are_named_with_their_line(tmp_path: Path, wrong: str, right: str, message: str) -> None:
