@@ -22,6 +22,8 @@ from llama_data.tokenizer.train import TokenizerSettings
 from llama_data.train_handoff.pack import PackSettings
 
 RECIPE_FILE = "recipe.yaml"
+# What the commands call all domains, and the folders in which they keep their own logs.
+_NO_DOMAINS = ("all", "tokenizer", "tokenize", "mix")
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
@@ -119,13 +121,13 @@ class Recipe(Strict):
     @field_validator("sources")
     @classmethod
     def _names_are_free(cls, sources: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
-        taken = {*DOMAINS, "all"}
+        taken = {*DOMAINS, *_NO_DOMAINS}
         for source, settings in sources.items():
             for name in dict.fromkeys([source, *settings.outputs(source)]):
                 if not _NAME.fullmatch(name):
                     raise ValueError(f"{name!r} is no name for a domain: lower-case letters, digits, - and _")
                 if name in taken:
-                    raise ValueError(f"the name {name!r} is taken by another domain")
+                    raise ValueError(f"the name {name!r} is taken by another domain or a command")
                 taken.add(name)
         return sources
 

@@ -127,6 +127,7 @@ def run_stages(recipe: Recipe, stages: list[str], *, overwrite: bool = False) ->
     for stage, made in planned.items():
         context, chosen = recipe.context(stage), recipe.settings(stage)
         settings = {**(chosen.model_dump(mode="json") if chosen else {}), "seed": recipe.seed}
+        settings |= {name: getattr(recipe, name) for name in ("rejected_sample", "documents_per_file")}
         folders = [context.documents, context.ledger, context.rejected, context.signatures]
         outputs = [folder(domain) for domain in recipe.ledgers(stage) for folder in folders]
         jobs.prepare(stage, made, recipe, settings, overwrite=overwrite, outputs=[*outputs, context.work(stage)])

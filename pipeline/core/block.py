@@ -132,7 +132,7 @@ class Rule(Step):
     def settle(self, doc: Document, reasons: Counter[str]) -> None:
         """Judge one open document, mark it when it is not kept, and count why."""
         try:
-            reason = self.judge(doc)
+            reason = _checked(self.judge(doc))
         except _ENDS_THE_TASK:
             raise
         except RecordError as error:
@@ -182,7 +182,7 @@ class BatchRule(Rule):
         """Judge open documents and mark those that go."""
         reasons: Counter[str] = Counter()
         try:
-            found = self.judge_all(opened) if opened else ()
+            found = [_checked(reason) for reason in self.judge_all(opened)] if opened else []
         except _ENDS_THE_TASK:
             raise
         except Exception:
@@ -194,6 +194,13 @@ class BatchRule(Rule):
                     reject(doc, reason, self.name)
                     reasons[str(reason)] += 1
         self.count(reasons)
+
+
+def _checked(reason: Reason | str | None) -> Reason | str | None:
+    """What a rule has decided. Raises TypeError when it is none of what a rule may say, such as True for "keep"."""
+    if reason is not None and not (isinstance(reason, str) and reason):
+        raise TypeError(f"expected a reason or None from the rule, found {reason!r}")
+    return reason
 
 
 def describe(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.document import Document, Verdict, fail, is_open, verdict
-from llama_data.pipeline.core.files import JsonlWriter, join, list_files
+from llama_data.pipeline.core.files import JsonlWriter, exists, join, list_files, remove_tree
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.ledger import LedgerWriter
 from llama_data.pipeline.core.reasons import Reason
@@ -62,7 +62,12 @@ class Sink(Step):
                 for domain in self.domains
             }
             for doc in data:
-                found = outputs[doc.metadata["domain"]].add(doc)
+                named = doc.metadata.get("domain")
+                if named not in outputs:
+                    detail = f"expected a domain among {', '.join(self.domains)}, found {named!r} of a step before"
+                    fail(doc, Reason.not_writable, self.name, detail)
+                    doc.metadata["domain"] = named = self.domains[0]
+                found = outputs[named].add(doc)
                 outcomes["kept" if found is None else str(found.outcome)] += 1
         self.count(outcomes)
         yield from ()
@@ -126,12 +131,25 @@ class DocumentsWriter:
         self._part = 0
 
     def __enter__(self) -> Self:
+        if self._most is not None:
+            self._remove_parts()
         self._open()
         return self
 
+    def _remove_parts(self) -> None:
+        """Remove the parts that a task left when it was ended; with a step mended since, it may come to fewer."""
+        parts = 0
+        while exists(self._path(parts)):
+            parts += 1
+        # From the last on, so that what is left is still found when this ends midway.
+        for part in reversed(range(parts)):
+            remove_tree(self._path(part))
+
+    def _path(self, part: int) -> str:
+        return f"{self._base}{'' if self._most is None else f'-{part:05d}'}{SUFFIX}"
+
     def _open(self) -> None:
-        part = "" if self._most is None else f"-{self._part:05d}"
-        self._file = JsonlWriter(f"{self._base}{part}{SUFFIX}").__enter__()
+        self._file = JsonlWriter(self._path(self._part)).__enter__()
 
     def write(self, record: dict[str, Any]) -> None:
         """Add one document."""

@@ -24,6 +24,9 @@ RESERVED = frozenset(
         "title",
         "license",
         "removed_lines",
+        "lines_duplicated",
+        "lines_repeated",
+        "removed_sample",
         "perplexity_bucket",
         "duplicate_of",
     }

@@ -53,7 +53,8 @@ class RepositoryReader(Reader):
                 doc = self._whole(split)
                 fail(doc, error.reason, self.name, error.detail)
                 yield doc
-        if not found and split.pieces == 1:
+        # Where there is any file, the last piece has one.
+        if not found and split.piece == split.pieces - 1:
             doc = self._whole(split)
             reject(doc, Reason.empty_repository, self.name)
             yield doc

@@ -32,6 +32,9 @@ def _elements(path: str, compression: str | None) -> Iterator[dict[str, Any] | R
         for piece in read_pieces(path, compression):
             yield from scanner.feed(piece)
             if scanner.held > MAX_LINE:
+                # What waits may hold elements that are whole.
+                yield from scanner.scan()
+            if scanner.held > MAX_LINE:
                 detail = f"an element is longer than {MAX_LINE} bytes; what follows was not read"
                 yield RecordError(Reason.too_complex, detail)
                 return

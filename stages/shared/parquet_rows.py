@@ -39,6 +39,10 @@ def parquet_rows(
             if start == 0:
                 yield first, RecordError(Reason.damaged_archive, str(error))
             return
+        if len(set(columns)) < len(columns):
+            if start == 0:
+                yield first, RecordError(Reason.wrong_format, f"a column is there twice: {', '.join(columns)}")
+            return
         for number in range(file.num_row_groups):
             group = file.metadata.row_group(number)
             if start <= _offset(group) and (end is None or _offset(group) < end):

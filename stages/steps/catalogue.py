@@ -57,6 +57,8 @@ def load_rule(path: str, settings: dict[str, Any]) -> Rule:
         RequestError: there is no such class, it is no step, or it does not take the settings.
     """
     module, _, name = path.partition(":")
+    if not module or module.startswith("."):
+        raise RequestError(f"step {path}: expected module:Class with the module's whole name")
     try:
         found = getattr(import_module(module), name)
     except ImportError as error:
@@ -91,6 +93,7 @@ class _OneStep(Strict):
         if not isinstance(data, dict) or len(data) != 1:
             raise ValueError("expected a step's name, or its name with settings, like `language: {threshold: 0.65}`")
         [(name, settings)] = data.items()
+        name = str(name)
         settings = {} if settings is None else settings
         if ":" in name:
             return {_OUTSIDE: {"step": name, "settings": settings}}

@@ -79,6 +79,16 @@ def test_other_inputs_in_the_same_folder_are_refused_until_overwrite(tmp_path: P
     assert summarise(made.context("books"), "books").records == 4
 
 
+@pytest.mark.parametrize("change", [{"documents_per_file": 2}, {"rejected_sample": 1.0}, {"seed": 2}])
+def test_a_run_with_other_files_in_mind_is_another_run(tmp_path: Path, change: dict[str, Any]) -> None:
+    source = books(tmp_path / "in", 3)
+    run(recipe(source, tmp_path / "run"))
+    before = digests(tmp_path / "run")
+    with pytest.raises(RequestError, match="other inputs or settings"):
+        run(recipe(source, tmp_path / "run", **change))
+    assert digests(tmp_path / "run") == before
+
+
 def test_files_that_the_run_did_not_make_are_never_removed_unasked(tmp_path: Path) -> None:
     source, output = books(tmp_path / "in", 1), tmp_path / "out"
     mine = output / "documents" / "books" / "mine.txt"

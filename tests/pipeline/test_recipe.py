@@ -134,15 +134,19 @@ def test_sources_stand_beside_the_domains(tmp_path: Path) -> None:
         ("  news:\n", "  News!:\n", r"mine\.yaml:\d+: sources: 'News!' is no name for a domain"),
         ("  news:\n", "  wikipedia:\n", r"'wikipedia' is taken by another domain"),
         ("pile-law: [FreeLaw]", "news: [FreeLaw]", r"'news' is taken"),
-        ("      - exact_dup\n", "      - exact_dupe\n", r"mine\.yaml:11: sources\.news\.steps\.2: there is no step"),
-        ("min_characters: 20", "min_chars: 20", r"mine\.yaml:9: .*steps\.0\.length\.min_chars: unknown key; did"),
-        ("{text: body}", "{txt: body}", r"mine\.yaml:7: sources\.news\.fields\.txt: unknown key; did you mean 'text'"),
-        ("layout: pile", "layout: heap", r"mine\.yaml:13: sources\.pile\.layout: .*there are: pile, wudao"),
+        ("  news:\n", "  all:\n", r"'all' is taken by another domain or a command"),
+        ("  news:\n", "  mix:\n", r"'mix' is taken by another domain or a command"),
+        ("pile-law: [FreeLaw]", "tokenize: [FreeLaw]", r"'tokenize' is taken"),
+        ("pile-law: [FreeLaw]", "tokenizer: [FreeLaw]", r"'tokenizer' is taken"),
+        ("      - exact_dup\n", "      - exact_dupe\n", r"mine\.yaml:12: sources\.news\.steps\.2: there is no step"),
+        ("min_characters: 20", "min_chars: 20", r"mine\.yaml:10: .*steps\.0\.length\.min_chars: unknown key; did"),
+        ("{text: body}", "{txt: body}", r"mine\.yaml:8: sources\.news\.fields\.txt: unknown key; did you mean 'text'"),
+        ("layout: pile", "layout: heap", r"mine\.yaml:14: sources\.pile\.layout: .*there are: pile"),
     ],
 )  # fmt: skip
 def test_mistakes_in_sources_are_named_with_their_line(tmp_path: Path, wrong: str, right: str, message: str) -> None:
     path = tmp_path / "mine.yaml"
-    path.write_text(SOURCES.lstrip("\n").replace(wrong, right))
+    path.write_text(SOURCES.replace(wrong, right))
     with pytest.raises(RecipeError, match=message):
         load_recipe(str(path))
 

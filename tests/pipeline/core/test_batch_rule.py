@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from llama_data.pipeline.core import block
-from llama_data.pipeline.core.block import BatchRule
-from llama_data.pipeline.core.document import Document, new_document, reject, verdict
+from llama_data.pipeline.core.block import BatchRule, Rule
+from llama_data.pipeline.core.document import Document, Outcome, new_document, reject, verdict
 from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.core.reasons import Reason
 
@@ -74,3 +74,33 @@ def test_an_answer_for_every_document_is_demanded() -> None:
 
     with pytest.raises(ValueError, match="shorter"):
         list(Short().run(documents(3)))
+
+
+class Says(BatchRule):
+    """What it is told to say of each document."""
+
+    name = "says"
+
+    def __init__(self, answer: object) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def judge_all(self, docs: Sequence[Document]) -> list[object]:  # type: ignore[override]
+        return [self.answer] * len(docs)
+
+
+@pytest.mark.parametrize("answer", [True, False, "", 7])
+@pytest.mark.parametrize("batch", [True, False])
+def test_what_is_no_reason_fails_the_record(answer: object, batch: bool) -> None:
+    class Alone(Rule):
+        name = "alone"
+
+        def judge(self, doc: Document) -> object:  # type: ignore[override]
+            return answer
+
+    docs = documents(3)
+    [rule] = Job("d/x", [Says(answer) if batch else Alone()], 1).steps
+    assert len(list(rule.run(iter(docs)))) == 3
+    found = [verdict(doc) for doc in docs[1:]]
+    assert [(one.reason, one.outcome) for one in found if one] == [(Reason.broken_step, Outcome.failed)] * 2
+    assert all(one is not None and repr(answer) in one.detail for one in found)

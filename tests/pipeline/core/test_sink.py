@@ -118,3 +118,27 @@ def test_a_source_that_is_no_utf8_has_its_row(tmp_path: Path, monkeypatch: pytes
     run = write(tmp_path, docs)
     rows = pq.read_table(run.ledger("d")).to_pylist()
     assert [row["source"] for row in rows] == ["a#0", "b?#1", "a#2"]
+
+
+def test_parts_of_a_task_that_was_ended_are_not_left_behind(tmp_path: Path) -> None:
+    write(tmp_path, [document(n) for n in range(7)], most=2)
+    other = tmp_path / "documents" / "d" / "00001-00002.jsonl.zst"
+    other.write_bytes(b"of another task")
+    run = write(tmp_path, [document(n) for n in range(3)], most=2)
+    assert names(run.documents("d")) == ["00000-00000.jsonl.zst", "00000-00001.jsonl.zst", other.name]
+
+
+@pytest.mark.parametrize("named", ["elsewhere", None])
+def test_a_document_of_a_domain_that_is_not_written_is_a_row(tmp_path: Path, named: str | None) -> None:
+    astray = document(1)
+    astray.metadata["domain"] = named
+    none = document(2)
+    del none.metadata["domain"]
+    run = write(tmp_path, [document(0), astray, none], domains=("d", "e"))
+    rows = ledger.read_table(f"{run.ledger('d')}/00000.parquet").to_pylist()
+    assert [(row["id"], row["outcome"], row["reason"]) for row in rows] == [
+        ("d/0", "kept", None),
+        ("d/1", "failed", "not_writable"),
+        ("d/2", "failed", "not_writable"),
+    ]
+    assert f"expected a domain among d, e, found {named!r}" in rows[1]["detail"]

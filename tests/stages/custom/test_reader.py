@@ -28,7 +28,7 @@ from llama_data.pipeline.core.files import Split, list_inputs
 from llama_data.pipeline.core.ledger import row as ledger_row
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.custom.fields import Fields, SplitBy
-from llama_data.stages.custom.reader import SourceReader, make_tasks
+from llama_data.stages.custom.reader import RESERVED, SourceReader, make_tasks
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
@@ -366,3 +366,11 @@ def test_every_row_is_a_document(tmp_path_factory: Any, rows: list[dict[str, Any
             assert reason == str(Reason.missing_field)
         else:
             assert (reason, doc.text) == (None if row["body"] else "empty_text", row["body"])
+
+
+def test_every_column_that_a_step_writes_is_a_name_of_ours() -> None:
+    from llama_data.stages.custom.jobs import COLUMNS
+    from llama_data.stages.steps import line_dedup, perplexity
+
+    written = {*COLUMNS, *line_dedup.COLUMNS, *perplexity.COLUMNS, "duplicate_of"}
+    assert written <= RESERVED

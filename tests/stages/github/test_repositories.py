@@ -505,6 +505,17 @@ def test_tasks_are_cut_from_bytes_and_change_nothing(place: Place) -> None:
     assert [one.name for one in large[0]] == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("size", [200, 1 << 28])
+def test_a_repository_of_many_pieces_whose_files_are_all_deleted_is_one_row(place: Place, size: int) -> None:
+    made = place.make("gone")
+    run_git(made, "rm", "-q", "-r", ".")
+    place.commit(made)
+    place.make("few", {"a.py": CODE})
+    found = place.run(jobs, place.root, place.root.parent / "out", repositories=("*",), max_task_bytes=size)
+    assert found.outcomes()["gone"] == ("rejected", "empty_repository")
+    assert [key for key in found.outcomes() if key.partition("/")[0] == "gone"] == ["gone"]
+
+
 def test_the_commit_is_that_of_the_plan(place: Place) -> None:
     folder = place.make("it")
     [one] = repositories.find(str(place.root), ("*",))

@@ -352,3 +352,28 @@ def test_a_store_that_does_not_answer_is_no_damage(tmp_path: Path, monkeypatch: 
     for read in (parquet_rows, csv_rows, json_array_rows, text_rows):
         with pytest.raises(OSError, match="connection is lost"):
             list(read("a"))
+
+
+@pytest.mark.parametrize(("size", "whole"), [(760, True), (990, True), (1200, False)])
+def test_an_element_that_waits_is_not_over_the_limit(monkeypatch: pytest.MonkeyPatch, size: int, whole: bool) -> None:
+    """Elements are looked for when as much is there again: what was read meanwhile is not one element."""
+    data = orjson.dumps([{"a": "x" * (size - 8)}, *({"a": n} for n in range(100))])
+    monkeypatch.setattr(array_module, "MAX_LINE", 1000)
+    cuts = [data[:5], *(data[at : at + 50] for at in range(5, len(data), 50))]
+    monkeypatch.setattr(array_module, "read_pieces", lambda path, compression: iter(cuts))
+    found = list(json_array_rows("x"))
+    assert reasons(found) == ([] if whole else [(1, Reason.too_complex)])
+    assert len(found) == (101 if whole else 1)
+
+
+@pytest.mark.parametrize("fields", [None, ["text"], ["other"]])
+def test_a_column_that_is_there_twice_is_an_error(tmp_path: Path, fields: list[str] | None) -> None:
+    columns = [pa.array(["a", "b"]), pa.array(["c", "d"]), pa.array(["e", "f"])]
+    path = tmp_path / "twice.parquet"
+    pq.write_table(pa.Table.from_arrays(columns, names=["text", "text", "other"]), path)
+    found = list(parquet_rows(str(path), fields))
+    if fields == ["other"]:
+        assert found == [(1, {"other": "e"}), (2, {"other": "f"})]
+    else:
+        assert reasons(found) == [(1, Reason.wrong_format)]
+        assert list(parquet_rows(str(path), fields, 1)) == []

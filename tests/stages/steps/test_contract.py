@@ -254,6 +254,8 @@ class NotAStep:
     ("path", "settings", "message"),
     [
         ("no_such_module_at_all:X", {}, "No module named 'no_such_module_at_all'.*PYTHONPATH"),
+        (":NoModule", {}, "expected module:Class"),
+        (".near:Class", {}, "expected module:Class"),
         ("json:NoSuchClass", {}, "the module json has no NoSuchClass"),
         ("json:loads", {}, "expected a class derived from llama_data.Rule"),
         ("datatrove.pipeline.filters:GopherQualityFilter", {"mni_words": 1}, r"mni_words.*; it takes \(min_doc_words"),
@@ -290,6 +292,7 @@ def test_a_step_is_read_and_written_alike(written: Any, name: str, changed: dict
         ("langauge", "there is no step 'langauge'; there are: language, perplexity"),
         ({"language": {}, "length": {}}, "expected a step's name"),
         ([], "expected a step's name"),
+        ({5: {}}, "there is no step '5'"),
         ({"length": {"minimum": 3}}, "Extra inputs are not permitted"),
     ],
 )
