@@ -94,7 +94,6 @@ class StepSettings(Strict):
     @abstractmethod
     def build(self, context: StepContext) -> Built:
         """The rules and passes. Raises RequestError: a model is missing, or the settings do not fit the chain."""
-        raise NotImplementedError
 
 
 def build_all(steps: Sequence[tuple[str, StepSettings]], context: StepContext) -> list[Built]:
