@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from glob import escape
 
 from llama_data.pipeline import jobs
-from llama_data.pipeline.core.errors import RequestError
+from llama_data.pipeline.core.errors import InputError, RequestError
 from llama_data.pipeline.core.files import list_files, list_inputs
 from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.recipe import Recipe
@@ -56,9 +56,14 @@ def make_plan(
         files = {split.name: split for split in splits}
         rate = _rate(domain)
         if calibrate:
-            rate = measure(recipe, domain)
+            try:
+                rate = measure(recipe, domain)
+                told = f"{rate.bytes_per_second / 1e6:.2f} MB of stored input a core-second"
+            except InputError as error:
+                # Its jobs stand, so there is input: of a kind that no glob of `inputs` finds, as repositories are.
+                told = f"not measured ({error}); the rate is that of other data"
             if progress:
-                progress(f"  {domain}: {rate.bytes_per_second / 1e6:.2f} MB of stored input a core-second")
+                progress(f"  {domain}: {told}")
         plans.append(DomainPlan(domain, len(files), sum(split.size for split in splits), made, rate))
     return plans
 
@@ -96,6 +101,7 @@ def measure(recipe: Recipe, domain: str) -> Rate:
         out = sum(summary.bytes_out for summary in summaries)
         chars = sum(summary.chars_in for summary in summaries)
         work = sum(_tree_bytes(trial.context(domain).work(domain)))
+    total = max(total, 1)
     return Rate(total / seconds, out / total, work / total, _rate(domain).memory, chars / total)
 
 

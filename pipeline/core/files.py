@@ -101,6 +101,8 @@ def list_inputs(root: str, patterns: Sequence[str]) -> list[Split]:
         raise InputError(f"{root}: no such folder; expected the input that holds {', '.join(patterns)}")
     if fs.isfile(base):
         return [Split(path=root, name=os.path.basename(base), size=int(fs.size(base) or 0))]
+    if not patterns:
+        raise InputError(f"{root}: no glob says which of its files to take; give some as `inputs`")
     found = list(_local_files(base, patterns) if is_local(root) else _stored_files(fs, base, patterns))
     if not found:
         raise InputError(f"{root}: no file matches {', '.join(patterns)}")

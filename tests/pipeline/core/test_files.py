@@ -263,3 +263,9 @@ def test_object_stores_work_like_folders() -> None:
     assert list(read_jsonl("memory://bucket/run/a.jsonl.zst")) == [{"id": "1"}]
     found = list_inputs("memory://bucket/run", ["**/*.zst"])
     assert [(split.name, split.path) for split in found] == [("a.jsonl.zst", "memory:///bucket/run/a.jsonl.zst")]
+
+
+def test_no_glob_takes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").touch()
+    with pytest.raises(InputError, match="no glob says which of its files to take"):
+        list_inputs(str(tmp_path), [])
