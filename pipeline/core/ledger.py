@@ -116,10 +116,22 @@ class LedgerWriter:
 def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     try:
         return pa.array(values, type=kind)
-    except UnicodeEncodeError:
-        # Lone surrogates, as in a file's name that is not UTF-8: the row stays, with question marks for them.
-        plain = [value.encode("utf-8", "replace").decode() if isinstance(value, str) else value for value in values]
-        return pa.array(plain, type=kind)
+    except (UnicodeEncodeError, OverflowError, TypeError, pa.ArrowException):
+        return pa.array([_fitting(value, kind) for value in values], type=kind)
+
+
+def _fitting(value: Any, kind: pa.DataType) -> Any:
+    """The value if it fits the column, else None: what a step has put there stands in the document's metadata.
+
+    Text has a question mark for each lone surrogate, as in the name of a file that is not UTF-8.
+    """
+    if isinstance(value, str) and pa.types.is_string(kind):
+        return value.encode("utf-8", "replace").decode()
+    try:
+        pa.scalar(value, type=kind)
+    except (OverflowError, TypeError, ValueError, pa.ArrowException):
+        return None
+    return value
 
 
 def read_table(path: str, columns: Sequence[str] | None = None) -> pa.Table:

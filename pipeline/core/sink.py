@@ -62,6 +62,7 @@ class Sink(Step):
                 for domain in self.domains
             }
             for doc in data:
+                self._mend(doc)
                 named = doc.metadata.get("domain")
                 if named not in outputs:
                     detail = f"expected a domain among {', '.join(self.domains)}, found {named!r} of a step before"
@@ -71,6 +72,19 @@ class Sink(Step):
                 outcomes["kept" if found is None else str(found.outcome)] += 1
         self.count(outcomes)
         yield from ()
+
+    def _mend(self, doc: Document) -> None:
+        """Fail a document of which a step has left no text, id or metadata, and give it what a row needs."""
+        for name, kind, empty in (("id", str, ""), ("text", str, ""), ("metadata", dict, {"domain": self.domains[0]})):
+            value = getattr(doc, name)
+            if not isinstance(value, kind):
+                fail(
+                    doc,
+                    Reason.not_writable,
+                    self.name,
+                    f"expected {name} to be a {kind.__name__}, found {value!r:.100}",
+                )
+                setattr(doc, name, empty)
 
 
 class _Output:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from llama_data.pipeline.core import ledger
-from llama_data.pipeline.core.block import Reader
+from llama_data.pipeline.core.block import Reader, Rule
 from llama_data.pipeline.core.document import Document, new_document, reject
 from llama_data.pipeline.core.files import Split, read_jsonl
 from llama_data.pipeline.core.job import Job, RunContext
@@ -34,9 +34,11 @@ def document(number: int, text: str = "text", domain: str = "d", **metadata: Any
     return new_document(domain=domain, id=f"{domain}/{number}", text=text, source=f"a#{number}", **metadata)
 
 
-def write(folder: Path, docs: list[Document], *, most: int | None = None, domains: tuple[str, ...] = ()) -> RunContext:
+def write(
+    folder: Path, docs: list[Document], *rules: Rule, most: int | None = None, domains: tuple[str, ...] = ()
+) -> RunContext:
     run = RunContext(input="", output=str(folder), documents_per_file=most)
-    job = Job("d/documents", [Made(docs), Sink(run=run, domain="d", domains=domains)], 1)
+    job = Job("d/documents", [Made(docs), *rules, Sink(run=run, domain="d", domains=domains)], 1)
     data: Any = None
     for step in job.steps:
         data = step.run(data, 0, 1)
@@ -142,3 +144,46 @@ def test_a_document_of_a_domain_that_is_not_written_is_a_row(tmp_path: Path, nam
         ("d/2", "failed", "not_writable"),
     ]
     assert f"expected a domain among d, e, found {named!r}" in rows[1]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("text", None), ("text", b"bytes"), ("id", None), ("id", 5), ("metadata", None), ("metadata", [1])],
+)
+def test_a_step_that_leaves_no_document_fails_its_record_only(tmp_path: Path, name: str, value: object) -> None:
+    class Spoils(Rule):
+        """A rule that breaks its contract on the second document."""
+
+        name = "spoils"
+
+        def judge(self, doc: Document) -> None:
+            if doc.id == "d/1":
+                setattr(doc, name, value)
+
+    docs = [document(number) for number in range(3)]
+    rows = pq.read_table(write(tmp_path, docs, Spoils()).ledger("d")).to_pylist()
+    assert [row["outcome"] for row in rows] == ["kept", "failed", "kept"]
+    assert rows[1]["reason"] == "not_writable"
+    assert rows[1]["detail"].startswith(f"expected {name} to be a ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "written"),
+    [
+        ("url", 5, None),
+        ("url", ["a"], None),
+        ("language_score", "high", None),
+        ("language_score", 1, 1.0),
+        ("perplexity", 10**400, None),
+        ("language", "e\ud800n", "e?n"),
+    ],
+)
+def test_a_value_that_does_not_fit_the_ledger_is_null_there_and_stays_with_the_document(
+    tmp_path: Path, name: str, value: object, written: object
+) -> None:
+    docs = [document(0, **{name: written}), document(1, **{name: value}), document(2)]
+    run = write(tmp_path, docs)
+    rows = pq.read_table(run.ledger("d")).to_pylist()
+    assert [row[name] for row in rows] == [written, written, None]
+    if rows[1]["outcome"] == "kept":
+        assert list(read_jsonl(documents_of_task(run.documents("d"), "00000")[0]))[1]["metadata"][name] == value
