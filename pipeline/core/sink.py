@@ -16,6 +16,7 @@ from llama_data.pipeline.core.files import JsonlWriter, exists, join, list_files
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.ledger import LedgerWriter
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.pipeline.core.utf8_document import Utf8Document
 
 SUFFIX = ".jsonl.zst"
 
@@ -75,16 +76,18 @@ class Sink(Step):
 
     def _mend(self, doc: Document) -> None:
         """Fail a document of which a step has left no text, id or metadata, and give it what a row needs."""
-        for name, kind, empty in (("id", str, ""), ("text", str, ""), ("metadata", dict, {"domain": self.domains[0]})):
-            value = getattr(doc, name)
-            if not isinstance(value, kind):
-                fail(
-                    doc,
-                    Reason.not_writable,
-                    self.name,
-                    f"expected {name} to be a {kind.__name__}, found {value!r:.100}",
-                )
-                setattr(doc, name, empty)
+        if not isinstance(doc.metadata, dict):
+            self._spoilt(doc, "metadata", doc.metadata, {"domain": self.domains[0]})
+        if not isinstance(doc.id, str):
+            self._spoilt(doc, "id", doc.id, "")
+        # A rejected page that nobody has decoded yet need not be decoded for this.
+        if (is_open(doc) or not isinstance(doc, Utf8Document)) and not isinstance(doc.text, str):
+            self._spoilt(doc, "text", doc.text, "")
+
+    def _spoilt(self, doc: Document, name: str, found: object, empty: str | dict[str, str]) -> None:
+        detail = f"expected {name} to be a {type(empty).__name__}, found {found!r:.100} of a step before"
+        fail(doc, Reason.not_writable, self.name, detail)
+        setattr(doc, name, empty)
 
 
 class _Output:
