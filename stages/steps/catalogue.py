@@ -6,8 +6,6 @@ import inspect
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
-from datatrove.pipeline.filters.base_filter import BaseFilter  # type: ignore[import-untyped]
-from datatrove.pipeline.formatters.base import BaseFormatter  # type: ignore[import-untyped]
 from pydantic import Field, create_model, model_serializer, model_validator
 
 from llama_data.pipeline.core.block import Rule
@@ -67,7 +65,9 @@ def load_rule(path: str, settings: dict[str, Any]) -> Rule:
         ) from None
     except AttributeError:
         raise RequestError(f"step {path}: the module {module} has no {name}") from None
-    if not inspect.isclass(found) or not issubclass(found, (Rule, BaseFilter, BaseFormatter)):
+    own = inspect.isclass(found) and issubclass(found, Rule)
+    wrapper = foreign.wrapper_of(found) if inspect.isclass(found) and not own else None
+    if not own and wrapper is None:
         raise RequestError(
             f"step {path}: expected a class derived from llama_data.Rule, or from datatrove's BaseFilter "
             "or BaseFormatter"
@@ -77,9 +77,8 @@ def load_rule(path: str, settings: dict[str, Any]) -> Rule:
     except (TypeError, ValueError) as error:
         takes = inspect.signature(found).replace(return_annotation=inspect.Signature.empty)
         raise RequestError(f"step {path}: {error}; it takes {takes}") from None
-    if isinstance(made, Rule):
-        return made
-    return foreign.Filter(made) if isinstance(made, BaseFilter) else foreign.Formatter(made)
+    rule: Rule = made if wrapper is None else wrapper(made)
+    return rule
 
 
 class _OneStep(Strict):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
-
-from datatrove.pipeline.filters.base_filter import get_filter_result  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.block import BatchRule, Rule
 from llama_data.pipeline.core.document import Document
@@ -21,7 +20,10 @@ class Filter(BatchRule):
 
     def judge_all(self, docs: Sequence[Document]) -> list[str | None]:
         """Ask the filter."""
-        found = [get_filter_result(result) for result in self.inner.filter_batch(list(docs))]
+        # A filter answers whether it keeps the document, or that with a reason.
+        found = [
+            result if isinstance(result, tuple) else (result, None) for result in self.inner.filter_batch(list(docs))
+        ]
         return [None if keep else str(reason or "filtered") for keep, reason in found]
 
 
@@ -36,3 +38,20 @@ class Formatter(Rule):
     def judge(self, doc: Document) -> None:
         """Put the edited text into the document."""
         doc.text = self.inner.format(doc.text)
+
+
+def wrapper_of(step: type) -> type[Filter] | type[Formatter] | None:
+    """What makes a rule of datatrove's filters or formatters; None for any other class."""
+    # Not at the top: datatrove's packages import all their members, which need packages that are extras of datatrove.
+    # A class that is one of them has brought them in already.
+    with suppress(ImportError):
+        from datatrove.pipeline.filters.base_filter import BaseFilter  # type: ignore[import-untyped]
+
+        if issubclass(step, BaseFilter):
+            return Filter
+    with suppress(ImportError):
+        from datatrove.pipeline.formatters.base import BaseFormatter  # type: ignore[import-untyped]
+
+        if issubclass(step, BaseFormatter):
+            return Formatter
+    return None
