@@ -97,3 +97,35 @@ def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
         return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
+
+
+class Measured(Numbers):
+    """A reader that knows how long its records were."""
+
+    def read(self, split: Split) -> Iterator[Document]:
+        for doc in super().read(split):
+            doc.chars_in, doc.lines_in = 77, 7
+            yield doc
+
+
+def test_lengths_that_the_reader_gives_stay() -> None:
+    reader = Measured(splits=[Split(path="a", name="a", size=1)], domain="d")
+    assert {(doc.chars_in, doc.lines_in) for doc in reader.run()} == {(77, 7)}
+
+
+class Fails(Rule):
+    name = "fails"
+
+    def judge(self, doc: Document) -> Reason | None:
+        raise KeyError("x" * 1000)
+
+
+def test_broken_records_are_counted_and_described_shortly() -> None:
+    rule = Fails()
+    docs = [new_document(domain="d", id=str(number), text="x", source="s") for number in range(3)]
+    [rule] = Job("d/x", [rule], 1).steps
+    out = list(rule.run(iter(docs)))
+    assert rule.stats["broken_step"].total == 3
+    detail = out[0].verdict.detail
+    assert len(detail) == 500
+    assert detail.startswith("KeyError: 'xxx")

@@ -7,7 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llama_data.pipeline.core.exchange import HASH_GROUPS, hash_groups, partition_range, read_groups, write_groups
+from llama_data.pipeline.core.document import Document, new_document
+from llama_data.pipeline.core.exchange import (
+    HASH_GROUPS,
+    DecidedRule,
+    Exchange,
+    hash_groups,
+    partition_range,
+    read_groups,
+    write_groups,
+)
+from llama_data.pipeline.core.reasons import Reason
 
 DTYPE = np.dtype([("hash", "<u8"), ("number", "<u4")])
 
@@ -33,3 +43,40 @@ def test_groups_keep_their_order_and_may_be_empty(tmp_path: Path) -> None:
     assert read_groups(path, DTYPE, 4, 1, 2).size == 0
     write_groups(path, np.zeros(0, np.int64), 4, records[:0])
     assert read_groups(path, DTYPE, 4, 0, 4).size == 0
+
+
+def test_records_of_a_group_keep_their_order(tmp_path: Path) -> None:
+    dtype = np.dtype([("hash", "<u8"), ("n", "<u4")])
+    records = np.zeros(5000, dtype)
+    records["hash"] = np.arange(5000, dtype=np.uint64) % 3 << np.uint64(60)
+    records["n"] = np.arange(5000)
+    exchange = Exchange(str(tmp_path), "kind", dtype)
+    exchange.put(0, records["hash"], records)
+    found = exchange.take(0, 0, 1)
+    assert [found["n"][found["hash"] >> np.uint64(60) == key].tolist() for key in range(3)] == [
+        list(range(key, 5000, 3)) for key in range(3)
+    ]
+    exchange.give_back(0, records["n"] % 2, 2, records)
+    assert [exchange.take_back(task, 2, 1)["n"].tolist() for task in (0, 1)] == [
+        list(range(0, 5000, 2)),
+        list(range(1, 5000, 2)),
+    ]
+
+
+class Places(DecidedRule):
+    """Rejects the second document of every task."""
+
+    name = "places"
+
+    def load(self, rank: int, world_size: int) -> None:
+        self.second = 1
+
+    def judge(self, doc: Document) -> Reason | None:
+        return Reason.too_short if self.place == self.second else None
+
+
+def test_places_are_counted_anew_for_every_task() -> None:
+    rule = Places()
+    for _ in range(2):
+        docs = [new_document(domain="d", id=str(number), text="x", source="s") for number in range(3)]
+        assert [doc.id for doc in rule.run(iter(docs))] == ["0", "2"]
