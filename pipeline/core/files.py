@@ -12,7 +12,7 @@ import re
 import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
@@ -134,7 +134,7 @@ def _local_files(base: str, patterns: Sequence[str]) -> Iterator[Split]:
             # Unlike the entry, os.path takes a link that leads to itself for one that leads nowhere.
             if os.path.isdir(entry.path):
                 real = os.path.realpath(entry.path)
-                if real not in above and any(_reaches(glob.split("/"), name.split("/")) for glob in globs):
+                if real not in above and any(reaches(glob, name) for glob in globs):
                     todo.append((name, above | {real}))
             elif matches(name):
                 if os.path.isfile(entry.path):
@@ -155,9 +155,10 @@ def _entries(base: str, folder: str) -> list[tuple[str, os.DirEntry[str]]]:
         ) from None
 
 
-def _reaches(pattern: list[str], folder: list[str]) -> bool:
-    """True when a glob looks into a folder; both in parts, relative to the same place."""
-    for index, part in enumerate(folder):
+def reaches(glob: str, folder: str) -> bool:
+    """True when a glob looks into a folder; both relative to the same place."""
+    pattern = glob.split("/")
+    for index, part in enumerate(folder.split("/")):
         if index >= len(pattern):
             return False
         if pattern[index] == "**":
@@ -165,6 +166,13 @@ def _reaches(pattern: list[str], folder: list[str]) -> bool:
         if index == len(pattern) - 1 or not fnmatch.fnmatchcase(part, pattern[index]):
             return False
     return True
+
+
+def cut_split(split: Split, size: int) -> Iterator[Split]:
+    """Pieces of at most ``size`` bytes of a file that can be read from any byte on; a file of no bytes is one piece."""
+    for start in range(0, max(split.size, 1), size):
+        end = min(start + size, split.size)
+        yield replace(split, start=start, end=end, size=end - start)
 
 
 def group_splits(splits: Sequence[Split], max_bytes: int) -> list[list[Split]]:

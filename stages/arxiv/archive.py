@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple, cast
 
 from llama_data.pipeline.core.errors import RecordError
-from llama_data.pipeline.core.files import Split, open_binary
+from llama_data.pipeline.core.files import Split, cut_split, open_binary
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.arxiv.vocabulary import BINARY
 
@@ -62,9 +62,7 @@ def cut(split: Split, size: int) -> Iterator[Split]:
     if split.size <= size:
         yield split
         return
-    for start in range(0, split.size, size):
-        end = min(start + size, split.size)
-        yield Split(path=split.path, name=split.name, start=start, end=end, size=end - start)
+    yield from cut_split(split, size)
 
 
 def read_members(split: Split, limits: Limits) -> Iterator[Member]:

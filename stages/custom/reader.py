@@ -9,7 +9,7 @@ from typing import Any
 from llama_data.pipeline.core.block import Reader
 from llama_data.pipeline.core.document import Document, make_document, reject
 from llama_data.pipeline.core.errors import RecordError
-from llama_data.pipeline.core.files import Split, group_splits
+from llama_data.pipeline.core.files import Split, cut_split, group_splits
 from llama_data.pipeline.core.ledger import COLUMNS
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.custom.fields import Fields, SplitBy
@@ -171,11 +171,9 @@ def make_tasks(splits: Sequence[Split], max_task_bytes: int) -> list[list[Split]
     """
     pieces: list[Split] = []
     for split in splits:
-        if not split.name.lower().endswith(".parquet"):
+        if split.name.lower().endswith(".parquet") and split.size > max_task_bytes:
+            *others, last = cut_split(split, max_task_bytes)
+            pieces += [*others, replace(last, end=None)]
+        else:
             pieces.append(split)
-            continue
-        for start in range(0, max(split.size, 1), max_task_bytes):
-            end = min(start + max_task_bytes, split.size)
-            last = None if end == split.size else end
-            pieces.append(replace(split, start=start, end=last, size=end - start))
     return group_splits(pieces, max_task_bytes)

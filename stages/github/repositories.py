@@ -12,7 +12,7 @@ from typing import Any
 from fsspec.utils import glob_translate  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.errors import InputError, RecordError
-from llama_data.pipeline.core.files import Split, is_local, list_inputs
+from llama_data.pipeline.core.files import Split, is_local, list_inputs, reaches
 from llama_data.stages.github.archives import is_archive
 from llama_data.stages.github.entry import readable
 from llama_data.stages.github.git import head_commit
@@ -80,21 +80,8 @@ def _walk(folder: str, name: str, patterns: Sequence[str], wanted: re.Pattern[st
                 yield _archive(split)
         elif wanted.fullmatch(inner) and is_repository(entry.path):
             yield _git(entry.path, _printable(inner))
-        elif not entry.is_symlink() and any(_leads_into(pattern, inner) for pattern in patterns):
+        elif not entry.is_symlink() and any(reaches(pattern, inner) for pattern in patterns):
             yield from _walk(entry.path, inner, patterns, wanted)
-
-
-def _leads_into(pattern: str, folder: str) -> bool:
-    """True when a glob can match something below a folder."""
-    parts, inner = pattern.split("/"), folder.split("/")
-    for index, part in enumerate(inner):
-        if index >= len(parts):
-            return False
-        if parts[index] == "**":
-            return True
-        if not re.fullmatch(glob_translate(parts[index]), part):
-            return False
-    return len(parts) > len(inner)
 
 
 def _printable(name: str) -> str:

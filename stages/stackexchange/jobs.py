@@ -10,7 +10,7 @@ from pydantic import Field
 
 from llama_data.pipeline.core.block import Rule
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import Split, join, list_inputs
+from llama_data.pipeline.core.files import Split, cut_split, join, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.stackexchange.reader import Gather, PostReader, Scatter
@@ -87,6 +87,4 @@ def _pieces(split: Split, size: int) -> Iterator[Split]:
     if not split.name.endswith(".xml") or split.size <= size:
         yield split
         return
-    for start in range(0, split.size, size):
-        end = min(start + size, split.size)
-        yield Split(path=split.path, name=split.name, start=start, end=end, size=end - start)
+    yield from cut_split(split, size)
