@@ -12,7 +12,7 @@ from pyarrow import ipc
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import is_local, open_binary
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.shared.table_rows import chosen_columns, is_damage, table_rows
+from llama_data.stages.shared.table_rows import chosen_columns, is_damage, table_rows, whole_file_error
 
 FILE_MAGIC = b"ARROW1"
 
@@ -46,9 +46,9 @@ def _batches(path: str, fields: Sequence[str] | None) -> Iterator[pa.RecordBatch
                 for batch in _file_batches(reader) if whole else _stream_batches(reader):
                     yield batch if isinstance(batch, RecordError) else batch.select(columns)
         except Exception as error:
-            if not is_damage(error):
+            if not (isinstance(error, RecordError) or is_damage(error)):
                 raise
-            yield RecordError(Reason.damaged_archive, str(error))
+            yield whole_file_error(error)
 
 
 def _file_batches(reader: Any) -> Iterator[pa.RecordBatch | RecordError]:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import open_binary
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.shared.table_rows import chosen_columns, is_damage, table_rows
+from llama_data.stages.shared.table_rows import chosen_columns, is_damage, table_rows, whole_file_error
 
 BATCH_ROWS = 64
 BATCH_BYTES = 64 << 20
@@ -34,14 +34,10 @@ def parquet_rows(
             file = pq.ParquetFile(stream)
             columns = chosen_columns(file.schema_arrow.names, fields)
         except Exception as error:
-            if not is_damage(error):
+            if not (isinstance(error, RecordError) or is_damage(error)):
                 raise
             if start == 0:
-                yield first, RecordError(Reason.damaged_archive, str(error))
-            return
-        if len(set(columns)) < len(columns):
-            if start == 0:
-                yield first, RecordError(Reason.wrong_format, f"a column is there twice: {', '.join(columns)}")
+                yield first, whole_file_error(error)
             return
         for number in range(file.num_row_groups):
             group = file.metadata.row_group(number)

@@ -24,10 +24,22 @@ def is_damage(error: BaseException) -> bool:
 
 
 def chosen_columns(names: Sequence[str], fields: Sequence[str] | None) -> list[str]:
-    """The columns that hold the fields; a field may be a dotted path into a column. None: all of them."""
-    if fields is None:
-        return list(names)
-    return [name for name in names if any(field == name or field.startswith(f"{name}.") for field in fields)]
+    """The columns that hold the fields; a field may be a dotted path into a column. None: all of them.
+
+    Raises:
+        RecordError: one of them is there twice, so that nothing says which is meant.
+    """
+    chosen = list(names)
+    if fields is not None:
+        chosen = [name for name in names if any(field == name or field.startswith(f"{name}.") for field in fields)]
+    if len(set(chosen)) < len(chosen):
+        raise RecordError(Reason.wrong_format, f"a column is there twice: {', '.join(chosen)}")
+    return chosen
+
+
+def whole_file_error(error: Exception) -> RecordError:
+    """What is wrong with a file of which no row can be read."""
+    return error if isinstance(error, RecordError) else RecordError(Reason.damaged_archive, str(error))
 
 
 def table_rows(batch: pa.RecordBatch, *, checked: bool) -> Iterator[dict[str, Any] | RecordError]:

@@ -377,3 +377,20 @@ def test_a_column_that_is_there_twice_is_an_error(tmp_path: Path, fields: list[s
     else:
         assert reasons(found) == [(1, Reason.wrong_format)]
         assert list(parquet_rows(str(path), fields, 1)) == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("fields", [None, ["text"], ["other"]])
+def test_a_column_of_an_arrow_file_that_is_there_twice_is_an_error(
+    tmp_path: Path, fields: list[str] | None, stream: bool
+) -> None:
+    columns = [pa.array(["a", "b"]), pa.array(["c", "d"]), pa.array(["e", "f"])]
+    table = pa.Table.from_arrays(columns, names=["text", "text", "other"])
+    path = str(tmp_path / "twice.arrow")
+    with (ipc.new_stream if stream else ipc.new_file)(path, table.schema) as writer:
+        writer.write_table(table)
+    found = list(arrow_rows(path, fields))
+    if fields == ["other"]:
+        assert found == [(1, {"other": "e"}), (2, {"other": "f"})]
+    else:
+        assert reasons(found) == [(1, Reason.wrong_format)]
