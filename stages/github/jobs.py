@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -107,9 +108,11 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
         limits = Limits(settings.max_file_bytes, settings.max_files, settings.max_unpacked_bytes, settings.max_ratio)
         readers.append(RepositoryReader(tasks=tasks, first_task=len(rows), domain=DOMAIN, limits=limits))
         columns |= _REPOSITORY_COLUMNS
-    steps = [Built(rules=_cleaning(settings))]
+    # The hash of what is left is for the ledger; the job of hashes makes its own.
+    steps = [Built(rules=_cleaning(settings)), Built(rules=[CleanHash()])]
     if settings.deduplicate:
-        steps.append(exact_dup.dedup(context, Reason.duplicate_file))
+        copies = exact_dup.dedup(context, Reason.duplicate_file)
+        steps[-1] = replace(copies, rules=[CleanHash(), *copies.rules])
     return chain(context, readers, steps, columns=columns)
 
 
@@ -137,7 +140,7 @@ def _rows(settings: Settings, run: RunContext, repositories: Sequence[Repository
 
 
 def _cleaning(settings: Settings) -> list[Rule]:
-    """The rules in the paper's order: licence, heuristics, header; the hash of what is left comes last."""
+    """The rules in the paper's order: licence, heuristics, header."""
     rules: list[Rule] = [
         ChosenLicence(families=settings.licences),
         HasContent(),
@@ -157,4 +160,4 @@ def _cleaning(settings: Settings) -> list[Rule]:
         rules.append(RemoveHeader(rule=settings.header))
         # A header may have hidden the mark.
         rules.extend([NotGenerated()] if settings.drop_generated else [])
-    return [*rules, CleanHash()]
+    return rules
