@@ -21,10 +21,8 @@ from llama_data.stages.steps.kernels.lm_text import normalise_bytes
 from llama_data.stages.steps.model_files import PerplexityFiles, perplexity_files
 from llama_data.tokenizer.unigram.encode import PieceEncoder
 
+COLUMNS = {"perplexity_bucket": "string"}
 HEAD, MIDDLE, TAIL, ALL = "head", "middle", "tail", "all"
-BUCKETS = (HEAD, MIDDLE, TAIL, ALL)
-
-
 Bucket = Literal["head", "middle", "tail", "all"]
 
 
@@ -47,20 +45,10 @@ class Settings(StepSettings):
                 f"{context.domain}: perplexity needs to know a text's language; put the step language before it, or "
                 "give the source's `language`"
             )
-        return Built(
-            rules=[perplexity(self.models, self.buckets, context.run.models_dir, self.annotate_only)], columns=COLUMNS
-        )
-
-
-def perplexity(
-    models: Mapping[str, str], buckets: Sequence[str], models_dir: str | None, annotate_only: bool
-) -> Perplexity:
-    """The rule, with its models named as a recipe names them. Raises ModelError: one is missing."""
-    files = {language: perplexity_files(name, language, models_dir) for language, name in models.items()}
-    return Perplexity(models=files, kept=buckets, annotate_only=annotate_only)
-
-
-COLUMNS = {"perplexity_bucket": "string"}
+        models_dir = context.run.models_dir
+        files = {language: perplexity_files(name, language, models_dir) for language, name in self.models.items()}
+        rule = Perplexity(models=files, kept=self.buckets, annotate_only=self.annotate_only)
+        return Built(rules=[rule], columns=COLUMNS)
 
 
 class Cutoffs(NamedTuple):
