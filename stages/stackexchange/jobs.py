@@ -29,8 +29,9 @@ class Settings(DomainSettings):
     """Settings of the Stack Exchange stage.
 
     ``sites``: the sites to keep (None: all that are found); ``largest``: of these the so many with most posts (None:
-    all). ``bucket_bytes``: about how much of ``Posts.xml`` a joining task holds in memory. ``max_posts_bytes`` and
-    ``max_ratio``: an archive that unpacks to more, or to more than so many times its size, is refused.
+    all). ``link_targets``: write the address of a link after its text. ``struck_out``: keep text that its author has
+    struck out. ``bucket_bytes``: about how much of ``Posts.xml`` a joining task holds in memory. ``max_posts_bytes``
+    and ``max_ratio``: an archive that unpacks to more, or to more than so many times its size, is refused.
     """
 
     inputs: tuple[str, ...] = ("**/*.7z", "**/Posts.xml", "**/Posts.xml.gz")
@@ -39,6 +40,7 @@ class Settings(DomainSettings):
     unanswered: Literal["keep", "drop"] = "keep"
     layout: Layout = "llama"
     link_targets: bool = False
+    struck_out: bool = False
     bucket_bytes: int = Field(default=128 * 1024 * 1024, gt=0)
     max_posts_bytes: int = Field(default=1024**4, gt=0)
     max_ratio: int = Field(default=200, gt=0)
@@ -73,7 +75,7 @@ def _rules(settings: Settings, folder: str) -> Iterable[Rule]:
     yield KeepChosenSites(folder=folder, sites=settings.sites, largest=settings.largest)
     if settings.unanswered == "drop":
         yield KeepAnswered()
-    yield WriteThread(layout=settings.layout, link_targets=settings.link_targets)
+    yield WriteThread(layout=settings.layout, link_targets=settings.link_targets, struck_out=settings.struck_out)
 
 
 def _posts_bytes(split: Split) -> int:

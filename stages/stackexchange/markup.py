@@ -7,82 +7,74 @@ every space and newline. The LLaMA paper says only that HTML tags are removed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from lxml import etree  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.shared.scripts import lowered, raised
 
 MAX_DEPTH = 100
+MAX_SCRIPT = 200  # characters of a superscript; a longer one is small print
+_SCHEMES = frozenset({"http", "https", "ftp", "mailto"})
 _PARSER = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
 _BREAK = "\x01"  # a <br>, until white space is folded
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff\ud800-\udfff]")
+# Controls go; those of C1 are what windows-1252 has at their place, as HTML reads numeric references.
+_CONTROLS: dict[int, str | None] = {
+    **dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127, 0xFEFF, 0xFFFE, 0xFFFF, *range(0xD800, 0xE000)]),
+    **{code: bytes([code]).decode("cp1252", "ignore") or None for code in range(0x80, 0xA0)},
+}
+_CONTROL = re.compile(f"[{''.join(map(re.escape, map(chr, _CONTROLS)))}]")
 _SPACES = re.compile(r"[ \t\xa0]+")
 _AROUND_NEWLINE = re.compile(r" *\n *")
 _AROUND_BREAK = re.compile(rf"[ \n]*{_BREAK}[ \n]*")
 _MANY_NEWLINES = re.compile(r"\n{3,}")
-_POWER = re.compile(r"[+\-\u2212]?(?:\d+|[a-z])")
+_FRACTION_BAR = re.compile(r"\s*[/\u2044\u2215]\s*")
+_BASE = 60  # characters before a script in which its base is looked for
 
-_HIDDEN = frozenset({"script", "style", "img", "hr", "head", "title", "iframe", "object", "svg", "input", "button"})
+_HIDDEN = frozenset({"script", "style", "img", "head", "title", "iframe", "object", "svg", "input", "button"})
+_STRUCK = frozenset({"s", "strike", "del"})
 _BLOCKS = frozenset(
-    {
-        "p",
-        "div",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "blockquote",
-        "pre",
-        "ul",
-        "ol",
-        "dl",
-        "dt",
-        "dd",
-        "table",
-        "section",
-        "article",
-        "aside",
-        "details",
-        "summary",
-        "figure",
-        "figcaption",
-        "center",
-        "address",
-        "header",
-        "footer",
-        "main",
-        "nav",
-        "form",
-        "fieldset",
-        "html",
-        "body",
-    }
+    re.findall(
+        r"\w+",
+        """p div h1 h2 h3 h4 h5 h6 hr blockquote pre ul ol dl dt dd table caption tr td th section article aside details
+        summary figure figcaption center address header footer main nav form fieldset legend option menu dir html
+        body""",
+    )
 )
 _LISTS = frozenset({"ul", "ol"})
 
 
-def html_to_text(html: str, *, link_targets: bool = False) -> str:
+def html_to_text(html: str, *, link_targets: bool = False, struck_out: bool = False, base: str = "") -> str:
     """The text of a post's body.
 
-    ``link_targets``: write a link as ``text (address)``. Raises RecordError when tags are nested too deep.
+    ``link_targets``: write a link as ``text (address)``; ``base``: the address of the post, for links within its site.
+    ``struck_out``: keep the text that its author has struck out. Raises RecordError when tags are nested too deep.
     """
-    html = _CONTROL.sub("", html.replace("\r\n", "\n").replace("\r", "\n"))
+    html = _clean(html.replace("\r\n", "\n").replace("\r", "\n"))
     if "<" not in html and "&" not in html:
         return _fold(html)
     root = etree.fromstring(b"<div>" + html.encode(), _PARSER)
-    return "\n\n".join(_Writer(link_targets).blocks(root, 0))
+    if "&#" in html:  # a reference may stand for a control
+        for node in root.iter():
+            node.text, node.tail = _clean(node.text or ""), _clean(node.tail or "")
+    return "\n\n".join(_Writer(link_targets, struck_out, base).blocks(root, 0))
+
+
+def _clean(text: str) -> str:
+    return text.translate(_CONTROLS) if _CONTROL.search(text) else text
 
 
 class _Writer:
     """Turns an element into blocks of text; inline text gathers until a block element ends it."""
 
-    def __init__(self, link_targets: bool) -> None:
+    def __init__(self, link_targets: bool, struck_out: bool, base: str) -> None:
         self._link_targets = link_targets
+        self._hidden = _HIDDEN if struck_out else _HIDDEN | _STRUCK
+        self._base = base
 
     def blocks(self, element: Any, depth: int) -> list[str]:
         """The blocks inside an element, none of them empty."""
@@ -125,6 +117,8 @@ class _Writer:
         if tag == "table":
             text = self._table(element, depth)
             return [text] if text else []
+        if tag == "hr":  # holds nothing, and parts what stands around it
+            return []
         if tag == "li":  # outside a list
             found = self.blocks(element, depth)
             return [_item("* ", found)] if found else []
@@ -134,20 +128,44 @@ class _Writer:
         tag = element.tag
         if tag == "br":
             out.append(_BREAK)
-        elif tag in _HIDDEN or not isinstance(tag, str):
+        elif tag in self._hidden or not isinstance(tag, str):
             return
-        elif tag == "sup":
-            text = "".join(element.itertext())
-            follows = bool(out) and out[-1][-1:].strip() != ""
-            out.append("^" + text if follows and _POWER.fullmatch(text) else text)
+        elif tag in ("sup", "sub"):
+            self._script(element, depth, out, walk)
         elif tag == "a" and self._link_targets:
             start = len(out)
             walk(element, depth)
-            text, target = "".join(out[start:]).strip(), element.get("href", "")
-            if text and "://" in target and target not in text:
+            text, target = "".join(out[start:]).strip(), self._target(element)
+            if target and target not in text:
                 out.append(f" ({target})")
         else:
             walk(element, depth)
+
+    def _target(self, element: Any) -> str:
+        """The address that a link leads to, whole; nothing for a place in the page itself or no address."""
+        href = element.get("href", "").strip()
+        try:
+            target = urljoin(self._base, href) if href and not href.startswith("#") else ""
+            return target if urlsplit(target).scheme in _SCHEMES else ""
+        except ValueError:  # a bracket that is no IPv6 address
+            return ""
+
+    def _script(self, element: Any, depth: int, out: list[str], walk: Callable[[Any, int], None]) -> None:
+        """A superscript or subscript; one with blocks in it, or longer than a line, is small print."""
+        start = len(out)
+        before = "".join(out[-_BASE:])[-_BASE:]
+        walk(element, depth)
+        inner = "".join(out[start:])
+        if len(out) < start or len(inner) > MAX_SCRIPT or _BREAK in inner:
+            return
+        if element.tag == "sub":
+            fraction = _FRACTION_BAR.fullmatch(before[-1:]) and inner.strip().isdecimal()
+            text = inner if fraction else lowered(inner, before)
+        else:
+            tail, following = element.tail or "", element.getnext()
+            fraction = _FRACTION_BAR.fullmatch(tail) and following is not None and following.tag == "sub"
+            text = f" {inner.strip()}" if fraction else raised(inner, before, style="caret")
+        out[start:] = [text, inner[len(inner.rstrip()) :]]
 
     def _list(self, element: Any, depth: int) -> str:
         ordered = element.tag == "ol"
@@ -168,13 +186,26 @@ class _Writer:
         return ("\n\n" if loose else "\n").join(map(_item, markers, items))
 
     def _table(self, element: Any, depth: int) -> str:
+        """A line a row, cells between bars; a table inside a cell is part of the cell."""
         rows = []
-        for row in element.iter("tr"):
+        for row in _rows(element):
+            if row.tag != "tr":
+                rows += self.blocks(row, depth + 1)
+                continue
             found = [self.blocks(cell, depth + 2) for cell in row if cell.tag in ("td", "th")]
             cells = [" ".join(blocks).replace("\n", " ") for blocks in found]
             if any(cells):
                 rows.append(" | ".join(cells))
         return "\n".join(rows)
+
+
+def _rows(table: Any) -> Iterator[Any]:
+    """The rows of a table itself, and what else stands in it (its caption)."""
+    for child in table:
+        if child.tag in ("thead", "tbody", "tfoot"):
+            yield from child
+        elif child.tag not in ("colgroup", "col") and isinstance(child.tag, str):
+            yield child
 
 
 def _start(element: Any) -> int:

@@ -26,6 +26,7 @@ _LONGEST_MARK = len(b"<row") + 1
 _NOT_XML = re.compile(
     rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[0-8bcef]|1[0-9a-f])|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]));", re.I
 )
+_INTEGER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")  # what the ledger's 64 bits hold
 _TAG = re.compile(r"<([^<>]+)>|([^|<>]+)")
 
 
@@ -151,12 +152,9 @@ def _integer(row: dict[str, str], name: str) -> int:
     value = row.get(name)
     if value is None:
         raise RecordError(Reason.missing_field, f"post {row.get('Id', '?')}: {name}")
-    try:
-        return int(value)
-    except ValueError:
-        raise RecordError(
-            Reason.damaged_record, f"post {row.get('Id', '?')}: {name} is no number: {value[:40]!r}"
-        ) from None
+    if not _INTEGER.fullmatch(value):
+        raise RecordError(Reason.damaged_record, f"post {row.get('Id', '?')[:40]}: {name} is no number: {value[:40]!r}")
+    return int(value)
 
 
 def _tags(value: str) -> list[str]:

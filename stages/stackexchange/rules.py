@@ -50,15 +50,20 @@ class WriteThread(Rule):
 
     name = "text"
 
-    def __init__(self, *, layout: Layout, link_targets: bool) -> None:
+    def __init__(self, *, layout: Layout, link_targets: bool, struck_out: bool) -> None:
         super().__init__()
         self.layout = layout
         self.link_targets = link_targets
+        self.struck_out = struck_out
 
     def judge(self, doc: Document) -> Reason | None:
         """Set the text; a thread whose question and answers hold no text but the title is still kept."""
         thread = Thread.of(doc)
-        question, *answers = [html_to_text(body, link_targets=self.link_targets) for body in thread.bodies]
+        base = doc.metadata.get("url", "")
+        question, *answers = [
+            html_to_text(body, link_targets=self.link_targets, struck_out=self.struck_out, base=base)
+            for body in thread.bodies
+        ]
         title = " ".join(thread.heading.split())
         doc.text = lay_out(title, question, [answer for answer in answers if answer], self.layout)
         return None

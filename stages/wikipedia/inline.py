@@ -6,11 +6,15 @@ from __future__ import annotations
 import html
 import re
 
+from llama_data.stages.shared.scripts import lowered, raised
 from llama_data.stages.wikipedia.opaque import BREAK, GAP
 
-_SUPERSCRIPTS = str.maketrans("0123456789+-−–()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻⁽⁾ⁿ")
 # Possessive quantifiers: what follows cannot be found by giving characters back, and trying would take quadratic time.
-_SUPERSCRIPT = re.compile(r"<sup\b[^<>]*+>([0-9+\-−–()n\s]*+)</sup\s*+>", re.IGNORECASE)
+_SCRIPT = re.compile(r"<(su[pb])\b[^<>]*+>((?:[^<]|<(?!/?su[pb]\b))*+)</\1\s*+>", re.IGNORECASE)
+_EMPHASIS = re.compile(r"'{2,}")
+MAX_SCRIPT = 200  # characters; a longer one is small print
+_BASE = 60  # characters before a script in which its base is looked for
+_NESTED = 4
 _BREAK = re.compile(r"<\s*+/?\s*+br\b[^<>]*+>[ \t]*+\n?", re.IGNORECASE)
 _BLOCK = re.compile(r"</?(?:p|div|blockquote|center|ul|ol|dl|h[1-6]|hr|table)\b[^<>]*+>", re.IGNORECASE)
 _ITEM = re.compile(r"<(?:li|dt|dd|tr)\b[^<>]*+>", re.IGNORECASE)
@@ -23,10 +27,10 @@ _VARIANT = re.compile(r"-\{((?:(?!-\{|\}-).)*+)\}-", re.DOTALL)
 _RUN = re.compile(r"'{2,}")
 
 
-def strip_inline(text: str) -> str:
+def strip_inline(text: str, language: str = "en") -> str:
     """Take the inline markup out of a page whose brackets are already resolved."""
     if "<" in text:
-        text = _SUPERSCRIPT.sub(lambda found: found.group(1).strip().translate(_SUPERSCRIPTS), text)
+        text = _write_scripts(text, language)
         text = _BREAK.sub(BREAK, text)
         text = _BLOCK.sub("\n\n", text)
         text = _ITEM.sub(BREAK, text)
@@ -42,6 +46,30 @@ def strip_inline(text: str) -> str:
     if "&" in text:
         text = html.unescape(text)
     return text.replace("\xa0", " ")
+
+
+def _write_scripts(text: str, language: str) -> str:
+    """Superscripts and subscripts from the innermost outwards."""
+    for _ in range(_NESTED):
+        written = _SCRIPT.sub(lambda found: _script(found, language), text)
+        if written == text:
+            break
+        text = written
+    return text
+
+
+def _script(found: re.Match[str], language: str) -> str:
+    inner = html.unescape(_plain(found.group(2))).replace(GAP, "")
+    if len(inner) > MAX_SCRIPT:
+        return found.group(2)
+    start = found.start()
+    before = _plain(found.string[max(0, start - _BASE) : start])
+    script = raised(inner, before, language=language) if found.group(1).lower() == "sup" else lowered(inner, before)
+    return script + inner[len(inner.rstrip()) :]
+
+
+def _plain(text: str) -> str:
+    return _EMPHASIS.sub("", _TAG.sub("", text))
 
 
 def _variant(rule: str) -> str:

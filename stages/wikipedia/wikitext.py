@@ -55,7 +55,7 @@ def clean(
         prepared = _PARAMETER.sub(lambda found: found.group(1) or GAP, prepared)
     prepared = without_pointers(prepared, language)
     page = _Page(prepared, title, language, _HIDDEN | hidden_prefixes)
-    text = strip_inline(page.expand(0, len(prepared), 0))
+    text = strip_inline(page.expand(0, len(prepared), 0), language)
     text = assemble(text, language)
     text = stash.restore(text).strip()
     return Cleaned(text, page.unknown, page.too_deep)

@@ -183,11 +183,6 @@ def raised(call: Call) -> str:
     return superscript(call.get(1)) if call.get(1) else ""
 
 
-def chem(call: Call) -> str:
-    """``{{chem|H|2|O}}`` → "H2O"."""
-    return "".join(call.positional())
-
-
 def as_of(call: Call) -> str:
     """``{{as of|2014|5|lc=y}}`` → "as of May 2014"."""
     if call.get("alt"):
@@ -291,11 +286,6 @@ def joined_two(call: Call) -> str:
 def nuclide(call: Call) -> str:
     """``{{nuclide|uranium|235}}`` → "uranium-235"."""
     return "-".join(value for value in call.positional()[:2] if value)
-
-
-def stacked(call: Call) -> str:
-    """``{{su|p=+1|b=2}}``: the upper and the lower text, one after the other."""
-    return " ".join(value for value in (call.get("p"), call.get("b")) if value)
 
 
 def height(call: Call) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+from llama_data.stages.wikipedia.templates import chemistry
 from llama_data.stages.wikipedia.templates import handlers as h
 from llama_data.stages.wikipedia.templates.call import Handler
 from llama_data.stages.wikipedia.templates.units import convert, cvt
@@ -21,8 +22,12 @@ _NUMBERS = {
     "val": h.val,
     **named("frac|fraction", h.fraction),
     **named("sfrac|sfraction|frac2", h.sfrac),
-    **named("e|exp|10^", h.power_of_ten),
-    **named("chem|chem2|chemf", h.chem),
+    **named("e|10^", h.power_of_ten),
+    **named("chem|chemf", chemistry.chem),
+    "chem2": chemistry.chem2,
+    **named("sup|exp", chemistry.raised),
+    **named("sub|smallsub", chemistry.lowered),
+    "su": chemistry.both,
     **named("simplenuclide|simplenuclide2|nuclide|nuclide2", h.nuclide),
     **named("nts|formatnum|number|nb|fmtn|ntsc|num|formatnumber", h.number),
     **named("us$|usd|us dollar", h.money("US$")),
@@ -33,7 +38,6 @@ _NUMBERS = {
     **named("¥|jpy|yen", h.money("¥")),
     **named("inr|₹|indian rupee|indian rupees|rupee", h.money("₹")),
     "currency": h.currency,
-    "su": h.stacked,
     "height": h.height,
     **named("railgauge|rail gauge|track gauge|trackgauge", h.first),
     **named("root|radic|sqrt", h.wrapped("√", "")),
@@ -97,13 +101,13 @@ _WORDS = {
     **named(
         """small|smaller|nowrap|nobr|nobreak|nobold|noitalic|big|bigger|larger|large|center|centre|sc|smallcaps|smcaps
         small caps|sc2|unicode|polytonic|mvar|math|mathvar|strong|em|bold|b|i|italic|italics|emphasis|u|underline
-        strike|s|code|tt|mono|monospace|kbd|key|keypress|key press|sup|sub|angbr|angbr ipa|ipa angbr|not a typo|sic
+        strike|s|code|tt|mono|monospace|kbd|key|keypress|key press|angbr|angbr ipa|ipa angbr|not a typo|sic
         as written|linktext|vanchor|visible anchor|anchored text|resize|allow wrap|j|text|span|strikethrough|pie|grc
         hebrew|rtl|ltr|nastaliq|arabic|urdu|cuneiform|notatypo|not typo|proper name|native name|title|tq|xt|mxt|nq
         green|red|blue|gray|grey|vr|l|large text|script/nastaliq|proto|translation|block indent|blockindent|in5
         indent text|align|left|right|longitem|wrap|normal|nomobile|ipablink|ipaslink|phonetic|iast|taxon|species
         abbrv|nobreaks|music|wikt|dict|inline|nihongo title|noflag|noitalics|roman|small2|sm|no wrap|tmath|var
-        hair space text|fix spacing|smallsup|raised|lk|link|gloss|gcl|lit|literal translation|midsize|ws|overline
+        hair space text|fix spacing|raised|lk|link|gloss|gcl|lit|literal translation|midsize|ws|overline
         overbar|sort|hs|tooltip|abbr|abbrlink|explain|hover title|hint|comment|abbreviation""",
         h.first,
     ),

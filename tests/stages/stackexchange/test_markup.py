@@ -1,4 +1,5 @@
 """HTML of posts to text: what a reader sees stays, tags go."""
+# ruff: noqa: RUF001
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.stackexchange.markup import MAX_DEPTH, html_to_text
+from llama_data.stages.stackexchange.markup import MAX_DEPTH, MAX_SCRIPT, html_to_text
 
 CASES = {
     "paragraphs": ("<p>One.</p>\n\n<p>Two.</p>\n", "One.\n\nTwo."),
@@ -44,7 +45,7 @@ CASES = {
     "comment": ("<p>a</p><!-- language: lang-js --><p>b</p>", "a\n\nb"),
     "math": (r"<p>$a_1 &lt; b$ and $$\sum_{i} x^2 \\ y$$</p>", r"$a_1 < b$ and $$\sum_{i} x^2 \\ y$$"),
     "math span": (r'<p><span class="math-container">$x^2$</span>.</p>', "$x^2$."),
-    "power": ("<p>10<sup>6</sup>, 19<sup>th</sup>, x<sup>-1</sup>, H<sub>2</sub>O</p>", "10^6, 19th, x^-1, H2O"),
+    "power": ("<p>10<sup>6</sup>, 19<sup>th</sup>, x<sup>-1</sup>, H<sub>2</sub>O</p>", "10^6, 19th, x^-1, H₂O"),
     "table": ("<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td></td></tr></table>", "a | b\n1 | "),
     "text alone": ("just text", "just text"),
     "text in paragraphs": ("one\n\n\n\ntwo", "one\n\ntwo"),
@@ -55,6 +56,24 @@ CASES = {
     "controls": ("<p>a\x00b\x08c\ufeff</p>", "abc"),
     "closing tags only": ("</p></div>a</div>", "a"),
     "windows newlines": ("<p>a\r\nb</p>", "a\nb"),
+    "rule in a line": ("foo<hr>bar", "foo\n\nbar"),
+    "rule in a paragraph": ("<p>foo <b>bold<hr/>still</b> bar</p>", "foo bold\n\nstill bar"),
+    "references to controls": ("<p>a&#x0B;b&#1;c&#12;d&#31;</p><pre>e&#x0B;f&#127;</pre>", "abcd\n\nef"),
+    "references to windows-1252": ("<p>&#147;q&#x94; &#150; &#129;x \x96</p>", "“q” – x –"),
+    "struck out": ("<p>It is <s>wrong</s> right, <strike>never</strike>.</p><del><p>Old.</p></del>", "It is right, ."),
+    "fractional power": ("<p>10<sup>3.5</sup> and 10<sup>-3.5</sup></p>", "10^3.5 and 10^-3.5"),
+    "power of letters": ("<p>e<sup>−x</sup>, 2<sup>n+1</sup>, 2<sup>3n</sup></p>", "e^−x, 2^(n+1), 2^(3n)"),
+    "power in emphasis": ("<p><b>10</b><sup><i>5</i></sup></p>", "10^5"),
+    "power of a power": ("<p>10<sup>10<sup>2</sup></sup></p>", "10^(10^2)"),
+    "index": ("<p>x<sub>i</sub>, a<sub>max</sub>, log<sub>10</sub>2, 101<sub>2</sub></p>", "x_i, a_max, log₁₀2, 101₂"),
+    "fraction": ("<p>3<sup>1</sup>/<sub>2</sub> and <sup>3</sup>&frasl;<sub>4</sub></p>", "3 1/2 and 3⁄4"),
+    "gap before a power": ("<p>10 <sup>5</sup>, <sup>14</sup>C</p>", "10 ^5, 14C"),
+    "space in a script": ("<p><sup>[1] </sup>One, x<sup>2 </sup>is</p>", "[1] One, x^2 is"),
+    "small print": ("<p>text</p><sup><p>not a power</p></sup>", "text\n\nnot a power"),
+    "remark below a word": ("<p>word<sup>see below</sup> <sub>(edited)</sub></p>", "word[see below] (edited)"),
+    "table in a table": ("<table><tr><td>a<table><tr><td>in</td></tr></table></td><td>b</td></tr></table>", "a in | b"),
+    "caption": ("<table><caption>Title</caption><thead><tr><th>a</th></tr></thead></table>", "Title\na"),
+    "cells without a table": ("<td>a</td><td>b</td>", "a\n\nb"),
 }
 
 
@@ -66,9 +85,24 @@ def test_html_to_text(html: str, text: str) -> None:
 def test_link_targets_are_written_on_request() -> None:
     html = (
         '<p><a href="http://x.org/a">this</a>, <a href="http://y.org">http://y.org</a>, <a href="/q/1">here</a>, '
-        '<a href="http://z.org"><img src="i"></a></p>'
+        '<a href="http://z.org"><img src="i"></a> <a href="//w.org/">w</a> <a href="mailto:a@b.org">mail</a> '
+        '<a href="#top">up</a> <a href="javascript:f()">run</a> <a href="http://[v">odd</a> <a>none</a></p>'
     )
-    assert html_to_text(html, link_targets=True) == "this (http://x.org/a), http://y.org, here,"
+    assert html_to_text(html, link_targets=True, base="https://s.org/questions/5") == (
+        "this (http://x.org/a), http://y.org, here (https://s.org/q/1), (http://z.org) w (https://w.org/) "
+        "mail (mailto:a@b.org) up run odd none"
+    )
+    assert html_to_text(html) == "this, http://y.org, here, w mail up run odd none"
+
+
+def test_struck_out_text_is_kept_on_request() -> None:
+    assert html_to_text("<p>a <s>b</s> <del>c</del></p>", struck_out=True) == "a b c"
+
+
+def test_a_long_superscript_is_small_print() -> None:
+    at_limit, over = "1" * MAX_SCRIPT, "1" * (MAX_SCRIPT + 1)
+    assert html_to_text(f"<p>2<sup>{at_limit}</sup></p>") == f"2^{at_limit}"
+    assert html_to_text(f"<p>2<sup>{over}</sup></p>") == f"2{over}"
 
 
 def test_nesting_beyond_the_limit_is_refused() -> None:

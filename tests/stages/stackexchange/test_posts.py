@@ -126,6 +126,9 @@ def test_bytes_that_are_not_utf8_name_their_place() -> None:
         ('<row Id="1" PostTypeId="2" />', Reason.missing_field),
         ('<row Id="x" PostTypeId="1" Title="t" />', Reason.damaged_record),
         ('<row Id="1" PostTypeId="1" Title="t" Score="" />', Reason.damaged_record),
+        ('<row Id="1" PostTypeId="1" Title="t" Score="9999999999999999999" />', Reason.damaged_record),
+        ('<row Id="1" PostTypeId="1" Title="t" Score="1_000" />', Reason.damaged_record),
+        ('<row Id="1" PostTypeId="1" Title="t" Score="٣" />', Reason.damaged_record),
         ('<row Id="1" Id="2" PostTypeId="1" Title="t" />', Reason.invalid_xml),
     ],
 )

@@ -110,8 +110,8 @@ def test_no_brackets_are_left_empty(pages: Pages, truth: Path) -> None:
     assert len(affected) > 50
     found = [(key, text[at.start() - 30 : at.end()]) for key in affected for text in pages[key]
              for at in broken.finditer(without_formulas(text))]  # fmt: skip
-    # "CO2,)" is what one article's source says.
-    assert [where for where in found if not where[1].endswith("CO2,)")] == []
+    # "CO₂,)" is what one article's source says.
+    assert [where for where in found if not where[1].endswith("CO₂,)")] == []
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def text(wikitext: str, language: str = "en") -> str:
         ("word<ref name=a>one<ref name=b>two</ref> end", "word end"),
         ('x<ref name="a>b">n</ref>y', "xy"),
         ("E = <math>mc^2</math>.", "E = $mc^2$."),
-        ("10<sup>6</sup> and H<sub>2</sub>O and 1<sup>st</sup>", "10⁶ and H2O and 1st"),
+        ("10<sup>6</sup> and H<sub>2</sub>O and 1<sup>st</sup>", "10⁶ and H₂O and 1st"),
         ("<nowiki>[[not a link]] ''x''</nowiki>", "[[not a link]] ''x''"),
         ("AT&amp;T &ndash; 5&nbsp;km &lt;b&gt;", "AT&T – 5 km <b>"),
         ("__NOTOC__\ntext __ABSCHNITTE_NICHT_BEARBEITEN__", "text"),

@@ -43,7 +43,7 @@ def text(wikitext: str, language: str = "en") -> str:
         ("{{formatnum:1234567.5}}", "1,234,567.5"),
         ("{{frac|1|2|3}} {{frac|1|2}} {{frac|3}}", "1 2⁄3 1⁄2 1⁄3"),
         ("{{sfrac|3''n'' + 1|2}}", "(3n + 1)/2"),
-        ("{{chem|H|2|O}}", "H2O"),
+        ("{{chem|H|2|O}}", "H₂O"),
         ("{{lang|grc|ἀναρχία}}", "ἀναρχία"),
         ("{{lang-ru|Али́са}}", "Russian: Али́са"),
         ("{{lang-de|label=none|Wort}}", "Wort"),
