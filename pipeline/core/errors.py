@@ -6,6 +6,7 @@
     │   ├── InputError            an input is missing, or is not what it claims
     │   └── ModelError            a model file is missing or does not fit
     └── RunError                  the run started and failed                        exit 1
+        └── StoppedError          a signal has stopped it                           exit 128 + signal
 
     RecordError                   one damaged record: costs that record, never the run
 
@@ -48,6 +49,15 @@ class ModelError(RequestError):
 
 class RunError(LlamaDataError):
     """The run was started and failed."""
+
+
+class StoppedError(RunError):
+    """A signal has stopped the run in good order; the exit code is the shell's for that signal."""
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.number = number
+        self.exit_code = 128 + number
 
 
 def run_command_line(app: Callable[[list[str]], object], name: str) -> None:

@@ -39,6 +39,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "train_handoff.mix.plan",
         "pipeline.core.errors",
         "pipeline.core.files",
+        "pipeline.core.lock",
         "pipeline.core.settings",
         "configs",
     ),

@@ -367,6 +367,10 @@ class Mixture:
         """Index in ``domains`` of the domain that row ``index`` comes from."""
         return int(self.codes(index // self.rows_per_shard)[index % self.rows_per_shard])
 
+    def place(self, index: int) -> str:
+        """The shard and the row in it that hold row ``index``, for people."""
+        return f"{self.shard(index // self.rows_per_shard).path}, row {index % self.rows_per_shard:,}"
+
     def codes(self, number: int) -> NDArray[np.uint8]:
         """For each row of one shard, the index in ``domains`` of its domain."""
         if number not in self._codes:

@@ -1,17 +1,20 @@
 """Checkpoints: parameters and optimiser as torch's distributed checkpoint, plus one replicated record.
 
-The record holds the rows consumed, the mix's fingerprint, the seed and the model; nothing in a checkpoint depends
-on the number of processes. A checkpoint is complete when its folder has its final name ``step-NNNNNNNN``.
+The record holds the rows consumed, the mix's fingerprint, the seed, the model, the settings and a checksum of every
+file; nothing in a checkpoint depends on the number of processes. A checkpoint is complete when its folder has its final
+name (``record.checkpoint_name``).
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,28 +32,102 @@ from torch.distributed.checkpoint.state_dict import (
 from torch.optim import Optimizer
 
 from llama_data.pipeline.core.errors import InputError
-from llama_data.train_handoff.trainer.record import RECORD, Record, checkpoints
+from llama_data.train_handoff.trainer.distributed import Processes, sum_over_processes
+from llama_data.train_handoff.trainer.record import (
+    CHECKPOINTS,
+    RECORD,
+    Record,
+    changed_file,
+    checkpoint_name,
+    checkpoints,
+    file_entry,
+    incomplete,
+    read_record,
+)
+from llama_data.train_handoff.trainer.storage import SafePlanner, SafeReader
+
+_SUMS = "sums-"  # checksums of one process, until the record has them
 
 
 def save(folder: Path, record: Record, model: nn.Module, optimizer: Optimizer, keep: int | None) -> Path:
     """Write a checkpoint from all processes, give it its name when it is complete, and drop the oldest ones."""
-    final = folder / "checkpoints" / f"step-{record.step:08d}"
+    final = folder / CHECKPOINTS / checkpoint_name(record.rows)
     partial = final.with_suffix(".partial")
-    main = dist.get_rank() == 0
+    rank, main = dist.get_rank(), dist.get_rank() == 0
     if main:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
     dist.barrier()
     weights, moments = get_state_dict(model, optimizer)
     state_dict_saver.save({"model": weights, "optimizer": moments}, checkpoint_id=str(partial))
+    # Each process reads again what it wrote itself, while the file system still holds it.
+    own = {file.name: file_entry(file) for file in partial.glob(f"__{rank}_*")}
+    (partial / f"{_SUMS}{rank}").write_text(json.dumps(own))
+    dist.barrier()
     if main:
-        (partial / RECORD).write_text(json.dumps(asdict(record), indent=2))
+        _finish(partial, record)
         shutil.rmtree(final, ignore_errors=True)
         partial.rename(final)
-        for old in checkpoints(folder)[: -keep or None] if keep is not None else []:
-            shutil.rmtree(old)
+        _prune(folder, final, keep)
     dist.barrier()
     return final
+
+
+def _finish(partial: Path, record: Record) -> None:
+    """Write the record, with the checksums of all files."""
+    files: dict[str, Any] = {}
+    for path in partial.glob(f"{_SUMS}*"):
+        files |= json.loads(path.read_text())
+        path.unlink()
+    for path in partial.iterdir():
+        if path.name not in files:
+            files[path.name] = file_entry(path)
+    content = asdict(replace(record, files=dict(sorted(files.items()))))
+    with (partial / RECORD).open("w") as stream:
+        stream.write(json.dumps(content, indent=2))
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _prune(folder: Path, newest: Path, keep: int | None) -> None:
+    """Drop all but ``keep`` checkpoints: those with the fewest rows, never the one just written."""
+    if keep is None:
+        return
+    others = [path for path in checkpoints(folder) if path != newest]
+    for old in others[: len(others) - (keep - 1)] if len(others) >= keep else []:
+        try:
+            shutil.rmtree(old)
+        except OSError as error:
+            print(f"llama-train: {old}: not removed: {error}; training goes on", file=sys.stderr, flush=True)
+
+
+def find_sound(folder: Path, processes: Processes) -> Path | None:
+    """The run's newest checkpoint whose files are what was written; None when the run has none at all.
+
+    All processes read a share of the files. What is damaged or half is stepped over, and said. Raises InputError when
+    every checkpoint is damaged: beginning anew would overwrite what can perhaps be saved.
+    """
+    for path, problem in incomplete(folder) if processes.main else []:
+        _say(f"{path}: {problem}; it is stepped over")
+    dist.barrier()
+    found = checkpoints(folder)
+    for path in reversed(found):
+        wrong = changed_file(path, read_record(path), processes.rank, processes.world)
+        if wrong is not None:
+            _say(f"{path}: {wrong} is not what was written; it is stepped over")
+        flag = torch.tensor([float(wrong is not None)], device=processes.device)
+        if not sum_over_processes(flag).item():
+            return path
+    if found or incomplete(folder):
+        raise InputError(
+            f"{folder / CHECKPOINTS}: none of its checkpoints is whole; put one back from a copy, or train in another "
+            "--output"
+        )
+    return None
+
+
+def _say(text: str) -> None:
+    print(f"llama-train: {text}", file=sys.stderr, flush=True)
 
 
 def load(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
@@ -69,6 +146,9 @@ def load_parameters(path: Path, model: nn.Module) -> None:
 
 def load_weights(path: Path, model: nn.Module) -> None:
     """Load only the parameters into a model on one process, without a process group. Raises InputError."""
+    wrong = changed_file(path, read_record(path))
+    if wrong is not None:
+        raise InputError(f"{path / wrong}: not what was written: the checkpoint is damaged; take the one before it")
     weights = get_model_state_dict(model)
     _read({"model": weights}, path, alone=True)
     with torch.no_grad():
@@ -81,7 +161,7 @@ def load_weights(path: Path, model: nn.Module) -> None:
 def _read(state: dict[str, Any], path: Path, *, alone: bool) -> None:
     with _quiet():
         try:
-            state_dict_loader.load(state, checkpoint_id=str(path), no_dist=alone)
+            state_dict_loader.load(state, storage_reader=SafeReader(str(path)), planner=SafePlanner(), no_dist=alone)
         except CheckpointException as error:
             problem = next(iter(error.failures.values()))[0]
             raise InputError(
@@ -104,5 +184,5 @@ def save_weights(path: Path, record: Record, model: nn.Module) -> None:
     partial.mkdir(parents=True)
     with _quiet():
         state_dict_saver.save({"model": get_model_state_dict(model)}, checkpoint_id=str(partial), no_dist=True)
-    (partial / RECORD).write_text(json.dumps(asdict(record), indent=2))
+    _finish(partial, record)
     partial.rename(path)

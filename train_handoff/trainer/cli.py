@@ -57,15 +57,40 @@ def launch(
     ] = None,
     lr: Annotated[float | None, typer.Option("--lr", help="Peak learning rate.")] = None,
     warmup: Annotated[int | None, typer.Option("--warmup", min=0, help="Steps over which the rate rises.")] = None,
+    dtype: Annotated[str | None, typer.Option("--dtype", help="bfloat16 or float32 [default: the model's].")] = None,
+    compile_: Annotated[bool | None, typer.Option("--compile/--no-compile", help="torch.compile each layer.")] = None,
+    recompute: Annotated[
+        bool | None, typer.Option("--recompute/--no-recompute", help="Compute activations again in the backward pass.")
+    ] = None,
     save_every: Annotated[int | None, typer.Option("--save-every", min=1, help="Steps between checkpoints.")] = None,
+    save_minutes: Annotated[
+        float | None, typer.Option("--save-minutes", min=0.01, help="Minutes between checkpoints.")
+    ] = None,
+    skip_rows: Annotated[
+        list[str] | None,
+        typer.Option("--skip-rows", help="A:B, leave rows A to B-1 of the mix out, for good; repeat it for more."),
+    ] = None,
+    rewind: Annotated[
+        int | None,
+        typer.Option("--rewind", min=0, help="Go on from the newest checkpoint at or before this row of the mix."),
+    ] = None,
+    change: Annotated[
+        bool, typer.Option("--change", help="Go on with settings that are not those the run was trained with.")
+    ] = False,
     device: Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and describe the run, start nothing.")] = False,
 ) -> None:
-    """Train with FSDP through torchrun; goes on from the newest checkpoint in the output folder."""
+    """Train with FSDP through torchrun; goes on from the newest checkpoint in the output folder.
+
+    Progress is counted in rows of the mix. SIGTERM, SIGINT (Ctrl-C), SIGHUP, SIGQUIT or SIGUSR1, to this command or to
+    any of the processes, save after the step in hand and end the run; the same command goes on with the next row, on
+    any number of processes. A third Ctrl-C ends them at once.
+    """
     from llama_data.train_handoff.trainer import launch as launching
     from llama_data.train_handoff.trainer.config import load_config
-    from llama_data.train_handoff.trainer.record import find_checkpoint
 
+    _in(device, ("auto", "cpu", "cuda"), "--device")
+    _in(dtype, ("bfloat16", "float32"), "--dtype")
     overrides = {
         "data": data,
         "output": output or str(Path(data).resolve().parent / "train"),
@@ -74,14 +99,20 @@ def launch(
         "micro_rows": micro_rows,
         "optim.lr": lr,
         "optim.warmup_steps": warmup,
+        "dtype": dtype,
+        "compile": compile_,
+        "recompute": recompute,
         "save_every": save_every,
+        "save_minutes": save_minutes,
+        "skip_rows": [_range(rows, "--skip-rows") for rows in skip_rows] if skip_rows else None,
+        "change": change or None,
         "device": device,
     }
     given = {key: value for key, value in overrides.items() if value is not None}
-    if initial is None:
-        config = load_config(model or "tiny", given)
-    else:
-        config = launching.starting_from(find_checkpoint(initial), model, given)
+    config = load_config(model or "tiny", given) if initial is None else launching.starting_from(initial, model, given)
+    if rewind is not None and node_rank == 0 and not dry_run:
+        for path in launching.rewind(config, rewind):
+            typer.echo(f"set aside: {path}")
     cluster = launching.Cluster(nproc or _devices(device), nnodes, node_rank, rendezvous)
     typer.echo(launching.describe(config, cluster))
     if dry_run:
@@ -218,7 +249,7 @@ def evaluate(
             "data": data,
             "texts": tuple(text or ()),
             "tokenizer": None if tokenizer is None else str(tokenizer),
-            "rows": _range(rows),
+            "rows": None if rows is None else _range(rows, "--rows"),
             "limit": limit,
             "micro_rows": micro_rows,
             "device": device,
@@ -235,13 +266,11 @@ def evaluate(
     _write_json(json_file, result)
 
 
-def _range(rows: str | None) -> tuple[int, int] | None:
+def _range(rows: str, option: str) -> tuple[int, int]:
     """``A:B`` as two numbers."""
-    if rows is None:
-        return None
     begin, colon, end = rows.partition(":")
-    if not (colon and begin.isdecimal() and end.isdecimal()):
-        raise RequestError(f"--rows {rows}: expected A:B, two row numbers, as in 0:1000")
+    if not (colon and begin.isdecimal() and end.isdecimal() and int(begin) < int(end)):
+        raise RequestError(f"{option} {rows}: expected A:B, two row numbers with A below B, as in 0:1000")
     return int(begin), int(end)
 
 

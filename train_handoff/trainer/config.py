@@ -75,6 +75,18 @@ class OptimConfig(Strict):
     min_lr_ratio: float = Field(default=0.1, ge=0, le=1)
 
 
+class SpikeConfig(Strict):
+    """Which steps are left out: the rows are read, the parameters and the optimiser stay as they are.
+
+    A step whose loss or gradient norm is not finite, and, with ``factor``, one whose norm is over ``factor`` times the
+    median of the last ``window`` norms, once there are so many. After ``in_a_row`` of them the run ends.
+    """
+
+    factor: float | None = Field(default=None, gt=1)
+    window: int = Field(default=100, gt=0)
+    in_a_row: int = Field(default=10, gt=0)
+
+
 class TrainConfig(Strict):
     """A training run.
 
@@ -82,6 +94,8 @@ class TrainConfig(Strict):
     one process holds at a time. ``steps`` None: one pass over the rows of the mix. ``document_mask`` keeps attention
     inside a document; the paper mentions none. ``replicate`` > 1 is hybrid sharding (copies x shards). ``initial``: the
     checkpoint that a new run takes its parameters from (None: drawn from the seed); ``model`` is then that one's.
+    ``save_every``: steps between checkpoints, ``save_minutes``: minutes. ``skip_rows``: ranges (begin, end) of the mix
+    that are left out. ``change``: a run that is there already goes on with these settings.
     """
 
     name: str
@@ -101,8 +115,12 @@ class TrainConfig(Strict):
     document_mask: bool = False
     replicate: int = Field(default=1, gt=0)
     save_every: int | None = Field(default=1000, gt=0)
+    save_minutes: float | None = Field(default=None, gt=0)
     keep_checkpoints: int | None = Field(default=3, gt=0)
     log_every: int = Field(default=1, gt=0)
+    spikes: SpikeConfig = SpikeConfig()
+    skip_rows: tuple[tuple[int, int], ...] = ()
+    change: bool = False
 
     def batch_rows(self, seq_len: int) -> int:
         """Rows in one global batch. Raises RecipeError when the tokens are not a whole number of rows."""

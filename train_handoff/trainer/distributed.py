@@ -68,10 +68,13 @@ def shard(model: Llama, config: TrainConfig, processes: Processes) -> None:
     Gradients are summed, not averaged: the loss is already divided by the tokens of the whole step, so a step is
     the same for any number of processes. (gloo's averaging of FSDP gradients has been wrong without notice:
     pytorch issue 162338.)
+
+    Inputs of a layer are not cast: the stream has the parameters' type from the embedding on, and the rotary tables
+    have to stay float32 (in bfloat16 neighbouring positions of a long row have the same angle).
     """
     mesh = processes.mesh if config.replicate > 1 else processes.mesh["shard"]
     low = torch.bfloat16 if config.dtype == "bfloat16" else None
-    policy = MixedPrecisionPolicy(param_dtype=low, reduce_dtype=torch.float32)
+    policy = MixedPrecisionPolicy(param_dtype=low, reduce_dtype=torch.float32, cast_forward_inputs=False)
     for layer in model.layers:
         if config.compile:
             layer.compile()
@@ -83,10 +86,14 @@ def shard(model: Llama, config: TrainConfig, processes: Processes) -> None:
             module.set_force_sum_reduction_for_comms(True)
 
 
-def synchronise_gradients(model: nn.Module, wanted: bool) -> None:
-    """Reduce gradients in the next backward pass only when ``wanted`` (the last micro-batch of a step)."""
+def synchronise_copies(model: nn.Module, wanted: bool) -> None:
+    """Sum gradients over the copies of the model in the next backward pass only when ``wanted`` (a step's last one).
+
+    Over the shards of a copy they are summed in every pass: else each process would hold the whole gradient in float32
+    until the last, 4 bytes a parameter.
+    """
     if isinstance(model, FSDPModule):
-        model.set_requires_gradient_sync(wanted)
+        model.set_requires_all_reduce(wanted)
 
 
 def sum_over_processes(values: torch.Tensor) -> torch.Tensor:

@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FrameType
 from typing import Any
 
-from llama_data.pipeline.core.errors import RequestError, RunError
+from llama_data.pipeline.core.errors import RequestError, RunError, StoppedError
+from llama_data.pipeline.core.files import atomic_write
+from llama_data.pipeline.core.lock import refuse_if_held
 from llama_data.pipeline.core.settings import Strict
 from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer.config import BenchConfig, TrainConfig, agree, load_config, make_config
-from llama_data.train_handoff.trainer.loader import require_rows
-from llama_data.train_handoff.trainer.record import RECORD, read_record
+from llama_data.train_handoff.trainer.loader import require_rows, rows_left
+from llama_data.train_handoff.trainer.record import (
+    LAUNCHER,
+    LOCK,
+    RECORD,
+    checkpoints,
+    find_checkpoint,
+    read_record,
+    set_aside,
+)
 from llama_data.train_handoff.trainer.start import SIZES, find_start
 
+AGENT = "llama_data.train_handoff.trainer.agent"
 WORKER = "llama_data.train_handoff.trainer.loop"
 BENCH = "llama_data.train_handoff.trainer.measure.bench"
 EVALUATE = "llama_data.train_handoff.trainer.measure.evaluate"
+FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
+IMPATIENT = 3  # so many times Ctrl-C ends the processes at once, without a checkpoint
+SHUTDOWN_SECONDS = 3600  # for the step in hand and the checkpoint after it; a scheduler's own limit comes before
 
 
 @dataclass(frozen=True)
@@ -36,7 +53,14 @@ class Cluster:
 
 def torchrun(cluster: Cluster, config_path: Path, worker: str = WORKER) -> list[str]:
     """The command that starts the processes. Raises RequestError when several nodes have no meeting place."""
-    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={cluster.nproc}"]
+    command = [
+        sys.executable,
+        "-m",
+        AGENT,
+        f"--nproc-per-node={cluster.nproc}",
+        f"--signals-to-handle={','.join(number.name for number in FORWARDED)}",
+        f"--shutdown-timeout={SHUTDOWN_SECONDS}",
+    ]
     if cluster.nnodes == 1:
         command += ["--standalone", "--local-addr=127.0.0.1"]
     else:
@@ -55,16 +79,19 @@ def describe(config: TrainConfig, cluster: Cluster) -> str:
     """What would be trained: parameters, batch, steps, tokens, memory; checks the rows against the model."""
     assert config.data is not None
     rows = Mixture(config.data)
-    start = find_start(config, rows)
-    model, seq_len, batch_rows, steps = start.model, rows.footer.seq_len, start.batch_rows, start.steps
-    world = cluster.nproc * cluster.nnodes
-    require_rows(len(rows), batch_rows, steps, world)
+    found = checkpoints(Path(config.output)) if config.output is not None else []
+    start = find_start(config, rows, resume=found[-1] if found else None)
+    model, seq_len, batch_rows = start.model, rows.footer.seq_len, start.batch_rows
+    steps, world = max(0, start.steps - start.step), cluster.nproc * cluster.nnodes
+    require_rows(rows_left(start.row, len(rows), start.skip), batch_rows, steps, world)
     lines = [
         f"model {config.name}: {model.parameters():,} parameters, vocabulary {model.vocab_size:,}, "
         f"rows of {seq_len:,} tokens",
-        f"goes on from {start.resume} (step {start.step:,})"
+        f"goes on from {start.resume} (row {start.row:,}, step {start.step:,})"
         if start.resume is not None
         else f"starts from {start.initial or f'parameters drawn from seed {config.seed}'}",
+        *(f"changed: {name} {before} -> {now}" for name, (before, now) in start.changed.items()),
+        *(f"rows {first:,} to {last - 1:,} are left out" for first, last in start.skip if last > start.row),
         f"data {config.data}: {len(rows):,} rows, {len(rows) * seq_len:,} tokens",
         f"{steps:,} steps of {batch_rows:,} rows = {steps * batch_rows * seq_len:,} tokens on {world} processes",
         f"parameters, gradients and AdamW state: {16 * model.parameters() * config.replicate / world / 1e9:,.2f} GB "
@@ -77,17 +104,32 @@ def launch(config: TrainConfig, cluster: Cluster) -> None:
     """Train. Blocks until torchrun ends.
 
     Raises:
-        RequestError: torch is not installed, or the configuration lacks data or output.
-        RunError: a process failed.
+        RequestError: torch is not installed, the configuration lacks data or output, or another run is at work there.
+        RunError: a process failed, or a signal has stopped the run.
     """
     if config.data is None or config.output is None:
         raise RequestError("a training run needs --data (RUN/mix) and --output (a folder for checkpoints and metrics)")
     require_torch()
     folder = Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)
+    refuse_if_held(folder / LOCK, "a training run is at work here")
     resolved = folder / "train.json"
-    resolved.write_text(json.dumps(config.model_dump(mode="json"), indent=2))
-    run(torchrun(cluster, resolved), cluster, "training")
+    with atomic_write(str(resolved)) as stream:
+        stream.write(json.dumps(config.model_dump(mode="json"), indent=2).encode())
+    try:
+        run(torchrun(cluster, resolved), cluster, "training")
+    except StoppedError as stopped:
+        found = checkpoints(folder)
+        state = f"saved at row {read_record(found[-1]).rows:,}" if found else "nothing was saved yet"
+        again = "the same command goes on from there" if found else "the same command begins anew"
+        raise StoppedError(f"{stopped}; {state}: {again}", stopped.number) from None
+
+
+def rewind(config: TrainConfig, row: int) -> list[Path]:
+    """Set the run's checkpoints after ``row`` aside. Raises RequestError: it is at work, or has none before."""
+    folder = Path(config.output or "")
+    refuse_if_held(folder / LOCK, "a training run is at work here")
+    return set_aside(folder, row)
 
 
 def require_torch() -> None:
@@ -99,14 +141,45 @@ def require_torch() -> None:
 
 
 def run(command: list[str], cluster: Cluster, what: str) -> None:
-    """Run torchrun to its end. Raises RunError, which names ``what``, when a process failed."""
+    """Run torchrun to its end, handing it the signals that this process gets.
+
+    Raises:
+        StoppedError: a signal has ended it.
+        RunError: a process failed; names ``what``.
+    """
     environment = dict(os.environ)
     threads = max(1, (os.cpu_count() or 1) // cluster.nproc)
     environment.setdefault("OMP_NUM_THREADS", str(threads))
     environment.setdefault("KINETO_LOG_LEVEL", "6")  # the profiler of `bench` writes to the terminal otherwise
-    code = subprocess.run(command, env=environment, check=False).returncode
+    environment[LAUNCHER] = str(os.getpid())
+    # In a session of its own torchrun gets a terminal's Ctrl-C from here alone, and once.
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
+    got: list[int] = []
+
+    def forward(number: int, frame: FrameType | None) -> None:
+        got.append(number)
+        if len(got) == 1:
+            print(
+                f"llama-train: {signal.Signals(number).name}: saves after the step in hand", file=sys.stderr, flush=True
+            )
+            process.send_signal(number)
+        elif number == signal.SIGINT and got.count(signal.SIGINT) >= IMPATIENT:
+            os.killpg(process.pid, signal.SIGKILL)
+
+    before = {number: signal.signal(number, forward) for number in FORWARDED} if _in_main_thread() else {}
+    try:
+        code = process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if got:
+        raise StoppedError(f"{what} was stopped by {signal.Signals(got[0]).name}", got[0])
     if code:
         raise RunError(f"{what} stopped with exit code {code}; the first error is printed above")
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def ask(cluster: Cluster, worker: str, request: Strict, what: str) -> dict[str, Any] | None:
@@ -146,13 +219,28 @@ def bench_config(
     return request
 
 
+def first_checkpoint(initial: Path, output: str | None) -> Path:
+    """The checkpoint that a run which starts from ``initial`` started from, or starts from now.
+
+    ``initial`` is a checkpoint or the folder of a run. A run that is there already keeps its own, even when it is gone,
+    or is no longer the newest of that folder. Raises InputError.
+    """
+    for path in reversed(checkpoints(Path(output)) if output is not None else []):
+        before = Path((read_record(path).origin or {}).get("checkpoint", ""))
+        if before.name and initial in (before, *before.parents):
+            return before
+    return find_checkpoint(initial)
+
+
 def starting_from(initial: Path, source: str | None, overrides: dict[str, Any]) -> TrainConfig:
     """A run that begins with the parameters and the model of the checkpoint ``initial``.
 
     ``source``: the preset or .yaml file with its settings (None: LLaMA's batch and schedule). A model stated there has
     to have the checkpoint's sizes; ``norm_eps`` and ``rope_theta`` are the checkpoint's. Raises RequestError.
     """
-    model = read_record(initial).model_config(initial)
+    initial = first_checkpoint(initial, overrides.get("output"))
+    where = initial if (initial / RECORD).exists() else find_checkpoint(Path(overrides["output"]))
+    model = read_record(where).model_config(where)
     if source is None:
         described = {"name": initial.name, "model": model.model_dump()}
         config = make_config(described, str(initial / RECORD), {}, overrides)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 
 import torch
 from torch.nn import functional as F
@@ -40,11 +43,15 @@ def token_losses(model: Llama, ids: torch.Tensor, bos_id: int | None) -> torch.T
 
 @dataclass(frozen=True)
 class StepResult:
-    """Mean loss of the global batch (nats a token), gradient norm before clipping, mean loss of each domain."""
+    """Mean loss of the global batch (nats a token), gradient norm before clipping, mean loss of each domain.
+
+    ``skipped``: why the parameters were left as they were (``not_finite``, ``spike``), None when the step was taken.
+    """
 
     loss: float
     norm: float
     by_domain: dict[str, float]
+    skipped: str | None = None
 
 
 class Learner:
@@ -66,6 +73,7 @@ class Learner:
         self.batch_rows = config.batch_rows(footer.seq_len)
         self.model = sharded_model(config, agree(config, footer.vocab_size, footer.seq_len), processes)
         self.optimizer = make_optimizer(self.model, config.optim)
+        self.norms: deque[float] = deque(maxlen=config.spikes.window)  # of the newest steps that were taken
 
     def update(self, batch: Batch, rate: float, lap: Lap | None = None) -> StepResult:
         """One optimiser step at the learning rate ``rate``. ``lap`` is called after each phase with its name."""
@@ -76,7 +84,7 @@ class Learner:
         pieces = range(0, len(ids), self.config.micro_rows)
         for start in pieces:
             piece = ids[start : start + self.config.micro_rows]
-            distributed.synchronise_gradients(self.model, start == pieces[-1])
+            distributed.synchronise_copies(self.model, start == pieces[-1])
             row_losses = token_losses(self.model, piece, self.bos_id).sum(dim=1)
             (row_losses.sum() / total).backward()  # type: ignore[no-untyped-call]
             codes = torch.from_numpy(batch.domains[start : start + len(piece)]).to(device)
@@ -84,14 +92,25 @@ class Learner:
             sums[1].index_add_(0, codes, torch.full_like(row_losses.detach(), self.seq_len, dtype=torch.float64))
         if lap is not None:
             lap("forward_backward")
-        norm = clip_gradients(self.model, self.config.optim.clip)
-        set_learning_rate(self.optimizer, rate)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
         losses, tokens = distributed.sum_over_processes(sums).tolist()
+        loss, norm = sum(losses) / total, clip_gradients(self.model, self.config.optim.clip)
+        skipped = self.judge(loss, norm)
+        if skipped is None:
+            set_learning_rate(self.optimizer, rate)
+            self.optimizer.step()
+            self.norms.append(norm)
+        self.optimizer.zero_grad()
         if lap is not None:
             lap("optimizer")
         by_domain = {
             name: loss / count for name, loss, count in zip(self.domains, losses, tokens, strict=True) if count
         }
-        return StepResult(sum(losses) / total, norm, by_domain)
+        return StepResult(loss, norm, by_domain, skipped)
+
+    def judge(self, loss: float, norm: float) -> str | None:
+        """Why a step is not taken (``SpikeConfig``), None when it is. The same on every process: so are the figures."""
+        if not math.isfinite(loss) or not math.isfinite(norm):
+            return "not_finite"
+        factor = self.config.spikes.factor
+        known = len(self.norms) == self.norms.maxlen
+        return "spike" if factor is not None and known and norm > factor * median(self.norms) else None

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
+import os
 import signal
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 import torch
 
-from llama_data.pipeline.core.errors import RunError
+from llama_data.pipeline.core.errors import RequestError, RunError
+from llama_data.pipeline.core.lock import Lock
 from llama_data.pipeline.core.settings import validate
 from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer import checkpoint, distributed
@@ -20,25 +24,59 @@ from llama_data.train_handoff.trainer.learner import Learner, StepResult
 from llama_data.train_handoff.trainer.loader import Batch, batches
 from llama_data.train_handoff.trainer.metrics import Metrics, flops_per_token, peak_flops, peak_memory
 from llama_data.train_handoff.trainer.optim import learning_rate
-from llama_data.train_handoff.trainer.record import Record
+from llama_data.train_handoff.trainer.record import LAUNCHER, LOCK, Record
 from llama_data.train_handoff.trainer.start import find_start
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
+"""Each of them saves after the step in hand and ends the run."""
+
+
+class Stop:
+    """Whether this process is to stop: it got a signal, or those that started it are gone."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self._parent = os.getppid()
+        self._launcher = os.environ.get(LAUNCHER)
+        for number in SIGNALS:
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.wanted = True
+
+    def __bool__(self) -> bool:
+        return self.wanted or os.getppid() != self._parent or self._launcher_gone()
+
+    def _launcher_gone(self) -> bool:
+        if self._launcher is None:
+            return False
+        try:
+            os.kill(int(self._launcher), 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            pass
+        return False
 
 
 class Trainer:
     """One process's share of a training run; ``train`` goes from the newest checkpoint to the last step."""
 
-    def __init__(self, config: TrainConfig, processes: distributed.Processes) -> None:
+    def __init__(self, config: TrainConfig, processes: distributed.Processes, stop: Stop) -> None:
         assert config.data is not None  # set by the launcher
         assert config.output is not None
         self.config = config
         self.processes = processes
+        self.stop = stop
         self.folder = Path(config.output)
         self.rows = Mixture(config.data)
-        self.start = find_start(config, self.rows)
+        self.start = find_start(config, self.rows, resume=checkpoint.find_sound(self.folder, processes))
         self.batch_rows, self.steps = self.start.batch_rows, self.start.steps
         self.learner = Learner(config, self.rows.footer, self.rows.domains, processes)
-        self.step = self.start.step
-        self.stopping = False
+        self.learner.norms.extend(self.start.norms)
+        self.step, self.row = self.start.step, self.start.row
+        self.saved = time.monotonic()
+        self.skipped: list[str] = []  # the last steps without a break that were left out
 
     def fill(self) -> None:
         """Load the parameters, and the optimiser where the run goes on, or draw the parameters."""
@@ -53,57 +91,82 @@ class Trainer:
     def train(self) -> None:
         """Train to the last step, saving on the way; a signal saves and stops after the step in hand."""
         self.fill()
-        metrics = Metrics(str(self.folder), self.step) if self.processes.main else None
+        metrics = Metrics(str(self.folder), self.row) if self.processes.main else None
         self.learner.model.train()
-        first = self.step
+        saved = self.step
         source = batches(
             self.rows,
             batch_rows=self.batch_rows,
-            start_row=self.step * self.batch_rows,
+            start_row=self.row,
+            first=self.step,
             steps=self.steps,
             rank=self.processes.rank,
             world=self.processes.world,
+            skip=self.start.skip,
         )
         try:
             for batch in source:
-                done = self.learner.update(batch, learning_rate(batch.step, self.steps, self.config.optim))
-                self.step = batch.step + 1
+                done = self.learner.update(batch, self.rate(batch))
+                self.step, self.row = batch.step + 1, batch.end
                 if metrics is not None:
                     self.report(metrics, batch, done)
-                if not math.isfinite(done.loss) or not math.isfinite(done.norm):
-                    raise RunError(
-                        f"step {batch.step} (rows {batch.start} to {batch.start + self.batch_rows - 1} of the mix): "
-                        f"loss {done.loss}, gradient norm {done.norm}; nothing is saved after step {self.step - 1}"
-                    )
+                self.require_progress(batch, done)
+                stopping, due = self.agreed()
                 every = self.config.save_every
-                if self.stop_wanted() or (every is not None and self.step % every == 0 and self.step < self.steps):
+                if stopping or due or (every is not None and self.step % every == 0 and self.step < self.steps):
                     self.save()
-                if self.stopping:
+                    saved = self.step
+                if stopping:
                     return
-            if self.step > first:
+            if self.step > saved:
                 self.save()
         finally:
             if metrics is not None:
                 metrics.close()
 
-    def stop_wanted(self) -> bool:
-        """True when any process got a signal to stop."""
-        flag = torch.tensor([float(self.stopping)], device=self.processes.device)
-        self.stopping = bool(distributed.sum_over_processes(flag).item())
-        return self.stopping
+    def rate(self, batch: Batch) -> float:
+        """Learning rate of a step."""
+        return learning_rate(batch.start, self.start.total_rows, self.batch_rows, self.config.optim)
+
+    def agreed(self) -> tuple[bool, bool]:
+        """Whether any process is to stop, and whether the first one's clock says that it is time to save."""
+        minutes = self.config.save_minutes
+        due = self.processes.main and minutes is not None and time.monotonic() - self.saved >= 60 * minutes
+        flags = torch.tensor([float(bool(self.stop)), float(due)], device=self.processes.device)
+        stopping, due = (bool(flag) for flag in distributed.sum_over_processes(flags).tolist())
+        return stopping, due
+
+    def require_progress(self, batch: Batch, done: StepResult) -> None:
+        """Raise RunError when so many steps in a row were left out that the run is no longer one."""
+        if done.skipped is None:
+            self.skipped.clear()
+            return
+        what = f"step {batch.step} (rows {batch.start} to {batch.end - 1} of the mix)"
+        self.skipped.append(f"{what}: loss {done.loss:.4f}, gradient norm {done.norm:.4f}")
+        if self.processes.main:
+            print(f"llama-train: {self.skipped[-1]}: {done.skipped}; left out", file=sys.stderr, flush=True)
+        if len(self.skipped) >= self.config.spikes.in_a_row:
+            raise RunError(
+                f"{len(self.skipped)} steps in a row were left out, the last {self.skipped[-1]}; "
+                f"go back with --rewind ROW to before the first, {self.skipped[0].partition(':')[0]}, with --skip-rows "
+                "for what is wrong in the data, or --change --lr for a lower rate"
+            )
 
     def save(self) -> None:
         """Write a checkpoint after ``self.step`` steps."""
         record = Record(
             step=self.step,
-            rows=self.step * self.batch_rows,
+            rows=self.row,
             fingerprint=self.rows.fingerprint,
             seed=self.config.seed,
             tokenizer_sha256=self.rows.footer.tokenizer_sha256,
             model=self.learner.model.config.model_dump(),
             origin=self.start.origin,
+            settings=self.start.settings,
+            norms=tuple(self.learner.norms),
         )
         checkpoint.save(self.folder, record, self.learner.model, self.learner.optimizer, self.config.keep_checkpoints)
+        self.saved = time.monotonic()
 
     def report(self, metrics: Metrics, batch: Batch, done: StepResult) -> None:
         """Write the step's line, and print it every ``log_every`` steps."""
@@ -112,13 +175,13 @@ class Trainer:
         rate = tokens / seconds
         peak = peak_flops(self.processes.device, self.config.dtype)
         flops = flops_per_token(self.learner.model.config, self.rows.footer.seq_len)
-        lr = learning_rate(batch.step, self.steps, self.config.optim)
+        lr = self.rate(batch)
         metrics.write(
             {
                 "step": batch.step,
                 "row": batch.start,
                 "rows": self.batch_rows,
-                "tokens": (batch.step + 1) * tokens,
+                "tokens": batch.end * self.rows.footer.seq_len,
                 "loss": done.loss,
                 "lr": lr,
                 "gradient_norm": done.norm,
@@ -126,6 +189,7 @@ class Trainer:
                 "mfu": None if peak is None else flops * rate / (peak * self.processes.world),
                 "peak_memory_bytes": peak_memory(self.processes.device),
                 "processes": self.processes.world,
+                **({} if done.skipped is None else {"skipped": done.skipped}),
                 **{f"loss/{name}": value for name, value in done.by_domain.items()},
             }
         )
@@ -137,19 +201,34 @@ class Trainer:
             )
 
 
+@contextmanager
+def only_run(folder: Path, processes: distributed.Processes) -> Iterator[None]:
+    """Hold the run's lock, on the first process for all of them. Raises RequestError when another run has it."""
+    lock, problem = Lock(folder / LOCK, "a training run is at work here"), ""
+    if processes.main:
+        try:
+            lock.__enter__()
+        except RequestError as error:
+            problem = str(error)
+    refused = torch.tensor([float(bool(problem))], device=processes.device)
+    if distributed.sum_over_processes(refused).item():
+        raise RequestError(problem or "the first process could not take the run's lock")
+    try:
+        yield
+    finally:
+        if processes.main:
+            lock.__exit__(None, None, None)
+
+
 def main(path: str) -> None:
     """Run one process of the training run described by a resolved configuration file (JSON)."""
+    stop = Stop()
     config = validate(TrainConfig, json.loads(Path(path).read_text()), path)
     torch.manual_seed(config.seed)
     with distributed.worker():
-        trainer = Trainer(config, distributed.start(config))
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            trainer.stopping = True
-
-        for number in (signal.SIGTERM, signal.SIGUSR1):
-            signal.signal(number, stop)
-        trainer.train()
+        processes = distributed.start(config)
+        with only_run(Path(config.output or ""), processes):
+            Trainer(config, processes, stop).train()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from llama_data.pipeline.core.files import atomic_write
 from llama_data.train_handoff.trainer.config import ModelConfig
 
 # Dense bfloat16 peak in FLOP/s; a device that is not listed gets no utilisation rather than a guessed one.
@@ -49,16 +50,25 @@ def peak_memory(device: torch.device) -> int:
 class Metrics:
     """Writes ``metrics.jsonl`` below the run's folder; only the main process has one.
 
-    A resumed run drops the lines of steps that it will do again, so every step stands there once.
+    A run that goes on from row ``first_row`` moves the lines of rows that it will read again to
+    ``metrics-replaced.jsonl``: every row stands once in the first, and nothing is forgotten. A line that a killed
+    process left half-written is dropped.
     """
 
-    def __init__(self, folder: str, first_step: int) -> None:
+    def __init__(self, folder: str, first_row: int) -> None:
         self.path = Path(folder) / "metrics.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        kept = []
-        if self.path.exists():
-            kept = [line for line in self.path.read_text().splitlines() if json.loads(line)["step"] < first_step]
-        self.path.write_text("".join(line + "\n" for line in kept))
+        kept: list[str] = []
+        replaced: list[str] = []
+        for line in self.path.read_text().splitlines() if self.path.exists() else []:
+            row = _row_of(line)
+            if row is not None:
+                (kept if row < first_row else replaced).append(line + "\n")
+        if replaced:
+            with self.path.with_name("metrics-replaced.jsonl").open("a") as stream:
+                stream.writelines(replaced)
+        with atomic_write(str(self.path)) as whole:
+            whole.write("".join(kept).encode())
         self._file = self.path.open("a")
         self._last = time.perf_counter()
 
@@ -80,3 +90,10 @@ class Metrics:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _row_of(line: str) -> int | None:
+    try:
+        return int(json.loads(line)["row"])
+    except (ValueError, KeyError, TypeError):
+        return None

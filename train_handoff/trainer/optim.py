@@ -14,12 +14,17 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 
-def learning_rate(step: int, total: int, config: OptimConfig) -> float:
-    """Rate of a step (from 0): linear warm-up, then a cosine that ends at ``min_lr_ratio`` x lr on the last step."""
-    if step < config.warmup_steps:
-        return config.lr * (step + 1) / config.warmup_steps
-    span = max(1, total - 1 - config.warmup_steps)
-    progress = min(1.0, (step - config.warmup_steps) / span)
+def learning_rate(row: int, total: int, batch_rows: int, config: OptimConfig) -> float:
+    """Rate of the step that begins at ``row``: linear warm-up, then a cosine that ends at ``min_lr_ratio`` x lr.
+
+    Counted in rows of the mix, of which the schedule has ``total``, so that a run that goes on with another batch stays
+    on it. The last batch, of ``batch_rows``, has the lowest rate.
+    """
+    warmup = config.warmup_steps * batch_rows
+    if row < warmup:
+        return config.lr * (row + batch_rows) / warmup
+    span = max(batch_rows, total - batch_rows - warmup)
+    progress = min(1.0, (row - warmup) / span)
     low = config.min_lr_ratio
     return config.lr * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * progress)))
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,20 @@ from llama_data.pipeline.core.settings import validate
 from llama_data.train_handoff.trainer.config import ModelConfig
 
 RECORD = "record.json"
-_NAME = re.compile(r"step-(\d{8})")
+CHECKPOINTS = "checkpoints"
+LOCK = "run.lock"
+LAUNCHER = "LLAMA_TRAIN_LAUNCHER"  # environment: process id of the `llama-train launch` that waits for the processes
+_NAME = re.compile(r"rows-\d{12,}")
 
 
 @dataclass(frozen=True)
 class Record:
-    """``model`` is the model's configuration; ``rows`` of the mix ``fingerprint`` are consumed.
+    """``model`` is the model's configuration; ``rows`` of the mix ``fingerprint`` are behind it, after ``step`` steps.
 
     ``origin``: what the parameters were before row 0, None for drawn from the seed. Of an imported checkpoint the
     Hugging Face files and their sha256; of a run that started from a checkpoint, that one and its record's sha256.
+    ``settings``: what the last steps were taken with (``start.settings_of``). ``norms``: the newest gradient norms, by
+    which the next step is judged. ``files``: size in bytes and sha256 of every other file of the checkpoint.
     """
 
     step: int
@@ -31,16 +37,96 @@ class Record:
     tokenizer_sha256: str
     model: dict[str, Any]
     origin: dict[str, Any] | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    norms: tuple[float, ...] = ()
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def model_config(self, where: Path) -> ModelConfig:
         """The model. Raises RecipeError when the record's is not one that this version builds."""
         return validate(ModelConfig, self.model, str(where / RECORD))
 
 
+def checkpoint_name(rows: int) -> str:
+    """Name of the folder of a checkpoint: progress is counted in rows, so that names sort by it whatever the batch."""
+    return f"rows-{rows:012d}"
+
+
 def checkpoints(folder: Path) -> list[Path]:
-    """Complete checkpoints below the run's folder, oldest first."""
-    base = folder / "checkpoints"
-    return sorted(path for path in base.glob("step-*") if _NAME.fullmatch(path.name) and (path / RECORD).exists())
+    """Checkpoints below the run's folder of which every file is there, by rows, fewest first.
+
+    Raises InputError when all that is there was named by an earlier version.
+    """
+    return [path for path, problem in _found(folder) if problem is None]
+
+
+def incomplete(folder: Path) -> list[tuple[Path, str]]:
+    """Checkpoints below the run's folder that lack something, and what."""
+    return [(path, problem) for path, problem in _found(folder) if problem is not None]
+
+
+def _found(folder: Path) -> list[tuple[Path, str | None]]:
+    paths = [path for path in (folder / CHECKPOINTS).glob("rows-*") if _NAME.fullmatch(path.name)]
+    old = next((folder / CHECKPOINTS).glob("step-????????"), None) if not paths else None
+    if old is not None:
+        name = checkpoint_name(read_record(old).rows)
+        raise InputError(f"{old}: named by its steps, as earlier versions did; rename it to {name} to go on from it")
+    return [(path, _problem(path)) for path in sorted(paths, key=lambda path: int(path.name[5:]))]
+
+
+def _problem(path: Path) -> str | None:
+    """What a checkpoint lacks, as far as names and sizes tell."""
+    try:
+        record = read_record(path)
+    except InputError as error:
+        return str(error).removeprefix(f"{path}: ").removeprefix(f"{path}/")
+    for name, expected in record.files.items():
+        file = path / name
+        if not file.is_file():
+            return f"{name} is missing"
+        if file.stat().st_size != expected["bytes"]:
+            return f"{name} has {file.stat().st_size:,} bytes instead of {expected['bytes']:,}"
+    return None
+
+
+def set_aside(folder: Path, row: int) -> list[Path]:
+    """Give the run's checkpoints after ``row`` names that no verb takes, so that it goes on from the one before.
+
+    Returns their new names. Raises RequestError when the run has no checkpoint up to that row.
+    """
+    found = checkpoints(folder)
+    later = [path for path in found if int(path.name[5:]) > row]
+    if len(later) == len(found):
+        has = ", ".join(f"{int(path.name[5:]):,}" for path in found) or "none"
+        raise RequestError(f"{folder / CHECKPOINTS}: no checkpoint at or before row {row:,}; it has: {has}")
+    moved = []
+    for path in later:
+        new, number = path.with_name(f"rewound-{path.name}"), 1
+        while new.exists():
+            number += 1
+            new = path.with_name(f"rewound-{path.name}-{number}")
+        moved.append(path.rename(new))
+    return moved
+
+
+def file_entry(path: Path) -> dict[str, Any]:
+    """Size and sha256 of a file, as a record holds them."""
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return {"bytes": path.stat().st_size, "sha256": digest}
+
+
+def changed_file(path: Path, record: Record, part: int = 0, parts: int = 1) -> str | None:
+    """Name of a file of the checkpoint that is not what was written, None when all are.
+
+    Of ``parts`` processes each reads every ``parts``-th file from the ``part``-th on.
+    """
+    for name in sorted(record.files)[part::parts]:
+        try:
+            if file_entry(path / name) != record.files[name]:
+                return name
+        except OSError:
+            return name
+    return None
 
 
 def find_checkpoint(path: Path) -> Path:
@@ -60,10 +146,11 @@ def find_checkpoint(path: Path) -> Path:
 def read_record(path: Path) -> Record:
     """The record of a checkpoint. Raises InputError when there is none or it is damaged."""
     try:
-        return Record(**json.loads((path / RECORD).read_text()))
+        content = json.loads((path / RECORD).read_text())
+        return Record(**{**content, "norms": tuple(content.get("norms", ()))})
     except FileNotFoundError:
         raise InputError(f"{path}: not a checkpoint: it has no {RECORD}") from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path / RECORD}: damaged: {error}") from None
 
 

@@ -10,57 +10,110 @@ from typing import Any
 from llama_data.pipeline.core.errors import RequestError
 from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer.config import ModelConfig, TrainConfig, agree
-from llama_data.train_handoff.trainer.record import RECORD, Record, checkpoints, read_record, require_same_tokenizer
+from llama_data.train_handoff.trainer.loader import Ranges, merge_ranges, rows_left, take_rows
+from llama_data.train_handoff.trainer.record import RECORD, Record, read_record, require_same_tokenizer
 
 SAME = ("norm_eps", "rope_theta")
 SIZES = ("dim", "n_layers", "n_heads", "kv_heads", "hidden_dim", "vocab_size", "seq_len")
+Settings = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Start:
-    """A run of ``steps`` steps of ``model`` on batches of ``batch_rows`` rows, from step ``step`` on.
+    """A run of ``model`` on batches of ``batch_rows`` rows, from row ``row`` and step ``step`` up to step ``steps``.
 
-    ``resume``: the run's own checkpoint to go on from. Else ``initial`` is the one to take the parameters from, or
-    both are None and they are drawn. ``origin`` is what the run's checkpoints say of that (see ``Record``).
+    ``total_rows``: where the schedule ends. ``skip``: ranges of rows that are left out. ``resume``: the run's own
+    checkpoint to go on from. Else ``initial`` is the one to take the parameters from, or both are None and they are
+    drawn. ``origin`` and ``settings`` are what the run's checkpoints say (see ``Record``); ``changed`` what of the
+    settings is not as before, old and new.
     """
 
     model: ModelConfig
     batch_rows: int
-    steps: int
+    row: int
     step: int
+    steps: int
+    total_rows: int
+    skip: Ranges
     resume: Path | None
     initial: Path | None
     origin: dict[str, Any] | None
+    settings: Settings
+    changed: dict[str, tuple[Any, Any]]
+    norms: tuple[float, ...] = ()
 
 
-def find_start(config: TrainConfig, rows: Mixture) -> Start:
-    """The start of a run on these rows.
+def settings_of(config: TrainConfig, rows: Mixture, skip: Ranges) -> Settings:
+    """Everything that decides what a step does to the parameters, besides the model, the rows and the seed."""
+    footer = rows.footer
+    return {
+        "batch_tokens": config.batch_tokens,
+        "steps": config.steps,
+        "dtype": config.dtype,
+        "document_mask": config.document_mask,
+        "bos_id": footer.bos_id,
+        "eos_id": footer.eos_id,
+        "skip_rows": [list(pair) for pair in skip],
+        **{f"optim.{name}": value for name, value in config.optim.model_dump().items()},
+        **{f"spikes.{name}": value for name, value in config.spikes.model_dump().items()},
+    }
+
+
+def find_start(config: TrainConfig, rows: Mixture, *, resume: Path | None) -> Start:
+    """The start of a run on these rows; ``resume``: the run's own checkpoint, None for a new run.
 
     Raises:
-        RequestError: the model, the batch, or a checkpoint does not fit the rows or this run.
+        RequestError: the model, the batch, or a checkpoint does not fit the rows or this run; settings differ from
+            those that the run was trained with, and ``change`` is not set; there are too few rows.
     """
     footer = rows.footer
     model = agree(config, footer.vocab_size, footer.seq_len)
     batch_rows = config.batch_rows(footer.seq_len)
-    steps = config.steps if config.steps is not None else len(rows) // batch_rows
+    record = None if resume is None else read_record(resume)
+    origin = _origin(config, footer.tokenizer_sha256, None if record is None else record.origin)
+    row, step = (0, 0) if record is None else (record.rows, record.step)
+    before = [] if record is None else [(begin, end) for begin, end in record.settings.get("skip_rows", [])]
+    skip = merge_ranges([*before, *config.skip_rows])
+    settings = settings_of(config, rows, skip)
+    changed: dict[str, tuple[Any, Any]] = {}
+    if record is not None and resume is not None:
+        require_same_run(record, resume, rows=rows, seed=config.seed, model=model, origin=origin)
+        changed = {
+            name: (record.settings[name], value)
+            for name, value in settings.items()
+            if name in record.settings and record.settings[name] != value and name != "skip_rows"
+        }
+        if changed and not config.change:
+            raise RequestError(
+                f"{resume}: the run was trained with {_listed(changed, 0)}; this command has {_listed(changed, 1)}; "
+                f"give --change to go on with them from row {row:,}, or another --output"
+            )
+    left = rows_left(row, len(rows), skip)
+    steps = config.steps if config.steps is not None else step + left // batch_rows
     if steps < 1:
         raise RequestError(
             f"the mix has {len(rows):,} rows, fewer than one global batch of {batch_rows:,}; "
             "lower --batch-tokens, or run `llama-data mix` with more --tokens"
         )
-    initial = None if config.initial is None else Path(config.initial)
-    origin = None
-    if initial is not None:
-        require_same_tokenizer(read_record(initial), footer.tokenizer_sha256, initial)
-        origin = {"checkpoint": str(initial), "record_sha256": sha256((initial / RECORD).read_bytes()).hexdigest()}
-    found = checkpoints(Path(config.output)) if config.output is not None else []
-    if not found:
-        return Start(model, batch_rows, steps, 0, None, initial, origin)
-    record = read_record(found[-1])
-    require_same_run(record, found[-1], rows=rows, seed=config.seed, model=model, origin=origin)
-    if record.rows % batch_rows:
-        raise RequestError(f"{found[-1]}: {record.rows} rows are not whole batches of {batch_rows} rows")
-    return Start(model, batch_rows, steps, record.rows // batch_rows, found[-1], None, origin)
+    _, total = take_rows(row, max(0, steps - step) * batch_rows, skip)
+    initial = None if resume is not None or config.initial is None else Path(config.initial)
+    norms = () if record is None else record.norms
+    return Start(model, batch_rows, row, step, steps, total, skip, resume, initial, origin, settings, changed, norms)
+
+
+def _origin(config: TrainConfig, tokenizer: str, before: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What the parameters were before row 0; of a checkpoint that is gone, what the run itself says of it."""
+    if config.initial is None:
+        return None
+    initial = Path(config.initial)
+    if before is not None and before.get("checkpoint") == str(initial) and not (initial / RECORD).exists():
+        return before
+    require_same_tokenizer(read_record(initial), tokenizer, initial)
+    return {"checkpoint": str(initial), "record_sha256": sha256((initial / RECORD).read_bytes()).hexdigest()}
+
+
+def _listed(changed: dict[str, tuple[Any, Any]], which: int) -> str:
+    return ", ".join(f"{name} {pair[which]}" for name, pair in changed.items())
 
 
 def require_same_run(

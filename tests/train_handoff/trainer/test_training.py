@@ -13,12 +13,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llama_data.pipeline.core.errors import InputError, RequestError, RunError
+from llama_data.pipeline.core.lock import Lock
 from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer.config import TrainConfig
-from llama_data.train_handoff.trainer.launch import Cluster, describe, launch, torchrun
-from llama_data.train_handoff.trainer.loader import batches
+from llama_data.train_handoff.trainer.launch import Cluster, describe, launch, rewind, torchrun
+from llama_data.train_handoff.trainer.loader import batches, merge_ranges, rows_left, take_rows
+from llama_data.train_handoff.trainer.record import checkpoint_name, checkpoints, find_checkpoint, read_record
 
 torch = pytest.importorskip("torch")
 
@@ -78,8 +82,8 @@ def test_resumed_on_another_number_of_processes_it_continues_with_the_next_row(
     import shutil
 
     shutil.copytree(whole, tmp_path / "run")
-    shutil.rmtree(tmp_path / "run" / "checkpoints" / f"step-{STEPS:08d}")
-    (tmp_path / "run" / "checkpoints" / "step-00000006.partial").mkdir()
+    shutil.rmtree(tmp_path / "run" / "checkpoints" / checkpoint_name(STEPS * BATCH_ROWS))
+    (tmp_path / "run" / "checkpoints" / "rows-000000000048.partial").mkdir()
     launch(config(mix, tmp_path / "run"), Cluster(nproc=1))
     resumed, expected = metrics(tmp_path / "run"), metrics(whole)
     assert [line["row"] for line in resumed] == [line["row"] for line in expected]
@@ -98,19 +102,112 @@ def test_a_signal_saves_and_the_run_goes_on(mix: Path, tmp_path: Path) -> None:
     time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0
-    saved = list((tmp_path / "checkpoints").glob("step-*"))
+    saved = list((tmp_path / "checkpoints").glob("rows-*"))
     assert len(saved) == 1
-    done = int(saved[0].name.removeprefix("step-"))
+    done = int(saved[0].name.removeprefix("rows-")) // BATCH_ROWS
     assert len(metrics(tmp_path)) == done
     launch(long, Cluster(nproc=1))
     assert [line["step"] for line in metrics(tmp_path)] == list(range(64))
+
+
+def test_with_a_larger_batch_it_goes_on_from_the_same_row_when_told_so(
+    mix: Path, whole: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import shutil
+
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    damaged, sound = checkpoints(run)[-1], checkpoints(run)[-2]
+    tensors = next(damaged.glob("*.distcp"))
+    tensors.write_bytes(tensors.read_bytes()[:-1] + b"?")
+    with (run / "metrics.jsonl").open("a") as stream:
+        stream.write('{"step": 8, "ro')  # killed while it wrote
+    doubled = config(mix, run, batch_tokens=2 * BATCH_ROWS * 32, steps=6)
+    expected = (
+        "was trained with batch_tokens 256, steps 8; this command has batch_tokens 512, steps 6; give --change to go on"
+    )
+    with pytest.raises(RequestError, match=expected):
+        describe(doubled, Cluster())
+    changed = doubled.model_copy(update={"change": True})
+    assert "changed: batch_tokens 256 -> 512" in describe(changed, Cluster())
+    launch(changed, Cluster(nproc=2))
+    assert f"{damaged}: {tensors.name} is not what was written; it is stepped over" in capfd.readouterr().err
+    lines = metrics(run)
+    assert [line["row"] for line in lines] == [0, 8, 16, 24, 32, 48]
+    assert [line["step"] for line in lines] == list(range(6))
+    assert [line["tokens"] // 32 for line in lines] == [8, 16, 24, 32, 48, 64]
+    assert lines[-1]["lr"] < lines[-2]["lr"] < lines[3]["lr"]
+    assert [path.name for path in checkpoints(run)] == [sound.name, checkpoint_name(64)]
+    assert find_checkpoint(run).name == checkpoint_name(64)
+    record = read_record(find_checkpoint(run))
+    assert (record.rows, record.step, record.settings["batch_tokens"]) == (64, 6, 512)
+    assert len(record.norms) == 6
+    replaced = [json.loads(line) for line in (run / "metrics-replaced.jsonl").read_text().splitlines()]
+    assert [line["row"] for line in replaced] == [32, 40, 48, 56]
+
+
+def test_gone_back_and_with_rows_left_out_it_reads_the_others_and_remembers(
+    mix: Path, whole: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    asked = config(mix, run, skip_rows=((36, 40), (38, 50)))
+    with pytest.raises(RequestError, match="no checkpoint at or before row 31"):
+        rewind(asked, 31)
+    rewind(asked, 60)
+    assert [path.name for path in checkpoints(run)] == [checkpoint_name(32)]
+    assert "rows 36 to 49 are left out" in describe(asked, Cluster())
+    launch(asked, Cluster(nproc=1))
+    assert [line["row"] for line in metrics(run)] == [0, 8, 16, 24, 32, 54, 62, 70]
+    assert read_record(find_checkpoint(run)).rows == 78
+    longer = config(mix, run, steps=9, change=True)  # does not say again what is left out
+    assert "goes on from" in describe(longer, Cluster())
+    assert read_record(find_checkpoint(run)).settings["skip_rows"] == [[36, 50]]
+    (run / "run.lock").write_text(json.dumps(Lock(run / "run.lock", "x").owner))
+    with pytest.raises(RequestError, match="at work here"):
+        rewind(asked, 60)
+
+
+def test_an_id_outside_the_vocabulary_names_its_row_and_shard(mix: Path) -> None:
+    class Broken(Mixture):
+        def __getitem__(self, index: int) -> Any:
+            row = super().__getitem__(index).copy()
+            row[3] = 500 if index == 11 else 499
+            return row
+
+    rows = Broken(str(mix))
+    for rank in (0, 1):
+        source = batches(rows, batch_rows=8, start_row=0, first=0, steps=2, rank=rank, world=2)
+        next(source)
+        if rank == 0:
+            next(source)
+            continue
+        with pytest.raises(InputError, match=r"parquet, row 11 \(row 11 of the mix\): id 500 is not in the vocabulary"):
+            next(source)
+
+
+@given(
+    row=st.integers(0, 40),
+    count=st.integers(0, 30),
+    ranges=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=4),
+)
+def test_the_rows_taken_are_the_next_that_are_not_left_out(row: int, count: int, ranges: list[tuple[int, int]]) -> None:
+    skip = merge_ranges(ranges)
+    left_out = {number for begin, end in ranges for number in range(begin, end)}
+    expected = [number for number in range(row, 200) if number not in left_out][:count]
+    pieces, end = take_rows(row, count, skip)
+    assert [number for piece in pieces for number in piece] == expected
+    assert end == (expected[-1] + 1 if expected else row)
+    assert rows_left(row, 100, skip) == sum(number not in left_out for number in range(row, 100))
 
 
 def test_a_checkpoint_of_another_mix_is_refused(mix: Path, whole: Path, tmp_path: Path) -> None:
     import shutil
 
     shutil.copytree(whole, tmp_path / "run")
-    record = tmp_path / "run" / "checkpoints" / f"step-{STEPS:08d}" / "record.json"
+    record = tmp_path / "run" / "checkpoints" / checkpoint_name(STEPS * BATCH_ROWS) / "record.json"
     content = json.loads(record.read_text())
     record.write_text(json.dumps({**content, "fingerprint": "another"}))
     with pytest.raises(RequestError, match="was made with mix another, this run has"):
@@ -121,8 +218,8 @@ def test_a_checkpoint_of_another_mix_is_refused(mix: Path, whole: Path, tmp_path
 
 def test_processes_share_a_batch_without_overlap(mix: Path) -> None:
     rows = Mixture(str(mix))
-    whole = next(batches(rows, batch_rows=8, start_row=16, steps=4, rank=0, world=1))
-    parts = [next(batches(rows, batch_rows=8, start_row=16, steps=4, rank=rank, world=2)) for rank in (0, 1)]
+    whole = next(batches(rows, batch_rows=8, start_row=16, first=2, steps=4, rank=0, world=1))
+    parts = [next(batches(rows, batch_rows=8, start_row=16, first=2, steps=4, rank=rank, world=2)) for rank in (0, 1)]
     assert whole.start == 16
     np.testing.assert_array_equal(whole.ids[0::2], parts[0].ids)
     np.testing.assert_array_equal(whole.ids[1::2], parts[1].ids)
@@ -131,10 +228,10 @@ def test_processes_share_a_batch_without_overlap(mix: Path) -> None:
 
 def test_too_few_rows_and_uneven_batches_are_named(mix: Path, tmp_path: Path) -> None:
     rows = Mixture(str(mix))
-    with pytest.raises(RequestError, match="need 520 rows, and the mix has 512"):
-        next(batches(rows, batch_rows=8, start_row=0, steps=65, rank=0, world=1))
+    with pytest.raises(RequestError, match="need 520 rows, and the mix has 512 to read"):
+        next(batches(rows, batch_rows=8, start_row=0, first=0, steps=65, rank=0, world=1))
     with pytest.raises(RequestError, match="does not divide among 3 processes"):
-        next(batches(rows, batch_rows=8, start_row=0, steps=1, rank=0, world=3))
+        next(batches(rows, batch_rows=8, start_row=0, first=0, steps=1, rank=0, world=3))
     with pytest.raises(InputError, match=r"mix\.json"):
         describe(config(tmp_path, tmp_path), Cluster())
 
@@ -151,7 +248,6 @@ def test_a_checkpoint_loads_with_transformers_and_comes_back(whole: Path, tmp_pa
     transformers = pytest.importorskip("transformers")
     from llama_data.train_handoff.trainer.huggingface import export as huggingface
     from llama_data.train_handoff.trainer.huggingface import pretrained
-    from llama_data.train_handoff.trainer.record import checkpoints
 
     path = checkpoints(whole)[-1]
     huggingface.export(path, tmp_path / "hf", None, "float32")
@@ -168,7 +264,6 @@ def test_a_checkpoint_loads_with_transformers_and_comes_back(whole: Path, tmp_pa
 
 def test_a_tokenizer_that_is_not_the_models_is_refused(whole: Path, tmp_path: Path) -> None:
     from llama_data.train_handoff.trainer.huggingface import export as huggingface
-    from llama_data.train_handoff.trainer.record import checkpoints
 
     (tmp_path / "tokenizer.model").write_bytes(b"another")
     with pytest.raises(InputError, match=r"the model was trained with [0-9a-f]{64}"):

@@ -51,6 +51,10 @@ class SyntheticRows:
         """All rows are of one domain."""
         return 0
 
+    def place(self, index: int) -> str:
+        """They are in no shard."""
+        return f"random row {index}"
+
 
 class Stopwatch:
     """Seconds of each phase of the steps; waits for the device at the end of a phase."""
@@ -91,6 +95,7 @@ def measure(request: BenchConfig, learner: Learner, rows: TrainingRows) -> Measu
         rows,
         batch_rows=learner.batch_rows,
         start_row=0,
+        first=0,
         steps=request.warmup + request.steps + profiled,
         rank=processes.rank,
         world=processes.world,

@@ -16,7 +16,7 @@ from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer.cli import app
 from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.launch import Cluster, describe, launch, starting_from
-from llama_data.train_handoff.trainer.record import find_checkpoint, read_record
+from llama_data.train_handoff.trainer.record import checkpoint_name, find_checkpoint, read_record
 from llama_data.train_handoff.trainer.start import find_start
 
 torch = pytest.importorskip("torch")
@@ -143,13 +143,13 @@ def test_a_run_goes_on_training_from_an_imported_model(folder: Folder, mix: Path
     assert lines[0]["loss"] == pytest.approx(float(expected), rel=1e-5)
     assert lines[-1]["loss"] < lines[0]["loss"] - 0.2
 
-    shutil.rmtree(tmp_path / "run" / "checkpoints" / "step-00000004")
+    shutil.rmtree(tmp_path / "run" / "checkpoints" / checkpoint_name(32))
     assert "goes on from" in describe(config, Cluster())
     launch(config, Cluster(nproc=1))
     again = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["row"] for line in again] == [0, 8, 16, 24]
     assert [line["loss"] for line in again] == pytest.approx([line["loss"] for line in lines], rel=2e-5)
-    record = read_record(tmp_path / "run" / "checkpoints" / "step-00000004")
+    record = read_record(tmp_path / "run" / "checkpoints" / checkpoint_name(32))
     assert record.origin is not None
     assert record.origin["checkpoint"] == str(start)
 
@@ -162,7 +162,10 @@ def test_a_run_goes_on_training_from_an_imported_model(folder: Folder, mix: Path
     )
     for changed in (starting_from(other, None, settings), drawn):
         with pytest.raises(RequestError, match=rf"started from {start}, this command starts from"):
-            find_start(changed, Mixture(str(mix)))
+            find_start(changed, Mixture(str(mix)), resume=find_checkpoint(tmp_path / "run"))
+
+    shutil.rmtree(start)  # what a run began with need not be kept
+    assert "goes on from" in describe(starting_from(start, None, {**settings, "steps": 4}), Cluster())
 
 
 def test_settings_and_rows_have_to_fit_the_checkpoint(folder: Folder, mix: Path, tmp_path: Path) -> None:

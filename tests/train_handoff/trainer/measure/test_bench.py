@@ -91,7 +91,7 @@ def test_laps_do_not_change_the_step(mix: Path) -> None:
         for lap in (None, names.append):
             learner = Learner(config, rows.footer, rows.domains, processes)
             learner.model.init_weights(1)
-            source = batches(rows, batch_rows=8, start_row=0, steps=3, rank=0, world=1)
+            source = batches(rows, batch_rows=8, start_row=0, first=0, steps=3, rank=0, world=1)
             results.append([learner.update(batch, 1e-2, lap) for batch in source])
     finally:
         distributed.stop()

@@ -1,0 +1,17 @@
+"""torchrun's agent, which ends with a line instead of a traceback when it is told to stop or a process fails."""
+
+from __future__ import annotations
+
+import sys
+
+from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.run import main
+
+if __name__ == "__main__":
+    try:
+        main()
+    except SignalException as stopped:
+        sys.exit(128 + stopped.sigval)
+    except ChildFailedError:  # the process has said why itself
+        sys.exit(1)
