@@ -1,0 +1,326 @@
+"""Templates that show a number: values with units, powers, money, temperatures, heights, durations, ordinals."""
+# ruff: noqa: RUF001, RUF002 - dashes, fractions and minus signs are the subject
+
+from __future__ import annotations
+
+import re
+
+from llama_data.stages.wikipedia.templates.call import Call, Handler
+from llama_data.stages.wikipedia.templates.convert import show
+from llama_data.stages.wikipedia.templates.locales import is_english
+from llama_data.stages.wikipedia.templates.numbers import amount, format_number, read_written, superscript, tidy, write
+from llama_data.stages.wikipedia.templates.units import with_local_unit
+
+
+def number(call: Call) -> str:
+    """``{{nts|1234}}``: a machine number in the wiki's format."""
+    text = call.get(1, "num", "number", "value")
+    return text if call.get("format") == "no" else format_number(text, call.language)
+
+
+def unknowable(call: Call) -> None:
+    """A value that hangs on today's date, on another page or on a calculation: nothing is shown, and it counts."""
+
+
+def counted(call: Call) -> str:
+    """``{{число|1000|км}}`` → "1000 км": a number and what follows it."""
+    return f"{format_number(call.get(1), call.language)} {call.get(2)}".strip()
+
+
+# -- values with units
+
+
+_BETWEEN = {
+    "à": " à ", "et": " et ", "ou": " ou ", "/": "/", "–": "–", "−": "–", "-": "–", "x": " × ", "×": " × ", "*": " × ",
+    "+-": " ± ", "±": " ± ", "incert": " ± ", "a": " a ", "y": " y ", "o": " o ", "plus": " +", "moins": " −",
+}  # fmt: skip
+
+
+def quantity(call: Call) -> str:
+    """``{{unité|120|km|2}}`` → "120 km²", ``{{unidad|12|km}}``, ``{{unité|3|à=5|m|e=3}}``: numbers, power, units."""
+    values = call.positional()
+    shown = amount(values[0], call.language) if values else ""
+    for name, between in _BETWEEN.items():
+        further = call.get(name)
+        if further:
+            shown += between + amount(further, call.language)
+    power = call.get("e")
+    if power:
+        shown = f"{shown}×10{superscript(power)}" if shown else f"10{superscript(power)}"
+    units = [value for value in values[1:] if value] or [unit for unit in (call.get("u", "ul"),) if unit]
+    return shown + _units(units)
+
+
+def _units(words: list[str]) -> str:
+    """Units, each with the power that follows it: "km", "2" → " km²"; "m", "s", "-1" → " m⋅s⁻¹"."""
+    shown = ""
+    for at, word in enumerate(words):
+        if re.fullmatch(r"[+\-−]?[0-9]+", word):
+            shown += superscript(word) if at else f" {word}"
+            continue
+        raised = at + 1 < len(words) and re.fullmatch(r"[-−][0-9]+", words[at + 1])
+        shown += ("⋅" if shown and raised else "" if word in "°′″" and not shown else " ") + word
+    return shown
+
+
+def italian_measure(call: Call) -> str:
+    """``{{M|120||km}}``, ``{{M|12|ul=km}}``, ``{{M|10|-|20|km}}``: number, uncertainty or range, unit."""
+    values = call.positional()
+    shown = amount(values[0], call.language) if values else ""
+    rest = values[1:]
+    if len(rest) > 1 and rest[0] in ("-", "–", "a", "e", "o", "x", "×") and read_written(rest[1], call.language):
+        between = {"-": "–", "–": "–", "x": " × ", "×": " × "}.get(rest[0], f" {rest[0]} ")
+        shown, rest = shown + between + amount(rest[1], call.language), rest[2:]
+    elif rest and read_written(rest[0], call.language):
+        shown, rest = f"{shown} ± {amount(rest[0], call.language)}", rest[1:]
+    if call.get("e"):
+        shown += f"×10{superscript(call.get('e'))}"
+    unit = call.get("u", "ul") or next((value for value in rest if value not in ("", "-")), "")
+    return shown + (f" {unit}" if unit else "")
+
+
+def german_height(call: Call) -> str:
+    """``{{Höhe|115.4|DE-NHN}}`` → "115,4 m ü. NHN"; the reference level where it is one of the usual four."""
+    levels = {"DE-NHN": "m ü. NHN", "DE-NN": "m ü. NN", "AT": "m ü. A.", "CH": "m ü. M."}
+    value = call.get(1)
+    return f"{amount(value, call.language)} {levels.get(call.get(2), 'm')}" if value else ""
+
+
+_DEGREES = {"": "°C", "c": "°C", "°c": "°C", "f": "°F", "°f": "°F", "k": "K", "°": "°"}
+
+
+def temperature(call: Call) -> str:
+    """``{{tmp|40,1}}`` → "40,1 °C", ``{{tmp|300|K}}`` → "300 K"."""
+    value, unit = call.get(1), call.get(2)
+    return f"{amount(value, call.language)} {_DEGREES.get(unit.casefold(), unit)}" if value else ""
+
+
+def with_sign(before: str, after: str) -> Handler:
+    """A number between two texts: ``{{pct|5,5}}`` → "5,5 %"."""
+    return lambda call: f"{before}{amount(value, call.language)}{after}" if (value := call.get(1)) else ""
+
+
+def height(call: Call) -> str:
+    """``{{height|ft=6|in=1}}`` → "6 ft 1 in", ``{{taille|m=1.85}}`` → "1,85 m"."""
+    parts = []
+    for unit in ("m", "cm", "ft", "in", "kg", "lb", "st"):
+        value = call.get(unit)
+        if not value:
+            continue
+        fraction = call.get("frac") if unit == "in" else ""
+        shown = show(tidy(f"{value}+{fraction}" if fraction else value), call.language)
+        if is_english(call.language):
+            parts.append(f"{shown} {unit}")
+        else:
+            parts.append(with_local_unit(shown, unit, call.language, category="other", long=False))
+    return " ".join(parts) or call.get(1)
+
+
+# -- val
+
+
+_VAL_RANGES = {
+    "to": " to ", "-": "–", "–": "–", "and": " and ", "or": " or ", "by": " by ", "x": " × ", "×": " × ", "±": " ± ",
+    "+-": " ± ", "/": "/", "through": " through ", ",": ", ", ";": "; ", "..": "–", "...": "–", "—": "–", "&": " and ",
+    "vs": " vs ", "versus": " versus ", "~": " ~ ", "*": " × ", ":": ":",
+}  # fmt: skip
+_NO_SPACE = ("%", "°", "′", "″", "'", '"')
+
+
+def val(call: Call) -> str:
+    """``{{val|6.241|e=18|u=kg}}`` → "6.241×10¹⁸ kg", with its uncertainty or as a range (``10|to|20``)."""
+    values = call.positional()
+    shown = _val_number(call, values[0]) + call.get("end") if values else ""
+    bracketed = False
+    if len(values) > 2 and values[1].casefold() in _VAL_RANGES:
+        for word, value in zip(values[1::2], values[2::2], strict=False):
+            shown += _VAL_RANGES.get(word.casefold(), f" {word} ") + _val_number(call, value)
+        bracketed = True
+    elif len(values) > 1 and values[1]:
+        error = _uncertainty(call, values[1:3])
+        bracketed = not error.startswith("(")
+        shown += error
+    power = call.get("e")
+    if power:
+        shown = f"({shown})" if bracketed else shown
+        shown = f"{shown}×10{superscript(power)}" if shown else f"10{superscript(power)}"
+    unit, per = _val_unit(call.get("u", "ul")), _val_unit(call.get("up", "upl"))
+    shown += unit if unit.startswith(_NO_SPACE) or not unit else f" {unit}"
+    return call.get("p") + shown + (f"/{per}" if per else "") + call.get("s")
+
+
+def _val_number(call: Call, text: str) -> str:
+    """A number, perhaps with the uncertainty of its last digits in brackets: "1.234(5)"."""
+    found = re.fullmatch(r"([^()]+)(\([0-9.,]+\))", tidy(text))
+    if found:
+        return _val_number(call, found[1]) + found[2]
+    read = read_written(text, call.language)
+    if read and call.get("fmt") == "none":
+        whole, _, power = write(read._replace(whole="", sign=""), call.language).partition("×")
+        return read.sign.replace("-", "−") + read.whole + whole + (f"×{power}" if power else "")
+    return show(tidy(text), call.language)
+
+
+def _uncertainty(call: Call, errors: list[str]) -> str:
+    upper, lower = tidy(errors[0]), tidy(errors[1]) if len(errors) > 1 else ""
+    if upper.startswith("("):
+        return upper
+    if not lower:
+        return f"±{_val_number(call, upper.lstrip('±+'))}" + call.get("errend")
+    above = "+" + _val_number(call, upper.lstrip("+")) + call.get("+errend")
+    return above + "−" + _val_number(call, lower.lstrip("-−")) + call.get("-errend")
+
+
+def _val_unit(code: str) -> str:
+    """A unit's code with its powers raised: "kg.m-3" → "kg⋅m⁻³"; other text as it is."""
+    if not re.fullmatch(r"[A-Za-zµμΩ°]+-?[0-9]?(?:[./*⋅·][A-Za-zµμΩ°]+-?[0-9]?)*", code):
+        return code
+    code = re.sub(r"(?<=[A-Za-zµμΩ])-?[0-9]", lambda found: superscript(found.group()), code)
+    return re.sub(r"[.*·]", "⋅", code)
+
+
+def gaps(call: Call) -> str:
+    """``{{gaps|1|234|567}}`` → "1 234 567": digits in the groups that are given, apart by spaces."""
+    shown = call.get("lhs") + " ".join(value for value in call.positional() if value)
+    if call.get("e"):
+        shown += f"×10{superscript(call.get('e'))}"
+    unit = call.get("u", "ul")
+    return shown + (f" {unit}" if unit else "")
+
+
+# -- powers and fractions
+
+
+def times_power_of_ten(call: Call) -> str:
+    """``{{e|24}}`` → "×10²⁴"."""
+    return f"×10{superscript(call.get(1))}" if call.get(1) else ""
+
+
+def power_of_ten(call: Call) -> str:
+    """``{{10^|5}}`` → "10⁵"."""
+    return f"10{superscript(call.get(1))}" if call.get(1) else ""
+
+
+def raised(call: Call) -> str:
+    """``{{exp|2}}`` → "²"."""
+    return superscript(call.get(1)) if call.get(1) else ""
+
+
+def fraction(call: Call) -> str:
+    """``{{frac|1|2|3}}`` → "1 2⁄3"; ``{{frac|1|2}}`` → "1⁄2"; ``{{frac|2}}`` → "1⁄2"."""
+    values = call.positional()
+    if len(values) >= 3:
+        return f"{values[0]} {values[1]}⁄{values[2]}".strip()
+    return f"{values[0]}⁄{values[1]}" if len(values) == 2 else f"1⁄{values[0]}" if values else ""
+
+
+def sfrac(call: Call) -> str:
+    """``{{sfrac|3n + 1|2}}`` → "(3n + 1)/2"."""
+    values = [f"({v})" if re.search(r"\s", v.strip("'")) else v for v in call.positional()]
+    if len(values) >= 3:
+        return f"{values[0]} {values[1]}/{values[2]}".strip()
+    return "/".join(values) if len(values) == 2 else f"1/{values[0]}" if values else ""
+
+
+# -- ordinals, durations, money, places
+
+
+_ENDINGS = {"1": "st", "2": "nd", "3": "rd"}
+_ORDINAL_SIGNS = {"es": ".º", "pt": ".º", "it": "º", "fr": "e", "ro": "-lea", "sv": ":e", "nl": "e"}
+
+
+def ordinal(call: Call) -> str:
+    """``{{ordinal|3}}`` → "3rd"; in other languages the sign that they write, a point in most."""
+    text = tidy(call.get(1))
+    if not re.fullmatch(r"[+\-−]?[0-9][0-9,]*", text):
+        return text
+    if is_english(call.language):
+        teens = re.search(r"1[0-9]$", text)
+        return text + ("th" if teens else _ENDINGS.get(text[-1], "th"))
+    if call.language in ("ru", "uk", "bg", "ca"):  # the ending follows the gender
+        return text
+    return "1er" if (call.language, text) == ("fr", "1") else text + _ORDINAL_SIGNS.get(call.language, ".")
+
+
+def duration(call: Call) -> str:
+    """``{{duration|h=1|m=2|s=3}}``, ``{{duration|1|2|3}}`` → "1:02:03"."""
+    parts = [call.get(name, at) for at, name in enumerate(("h", "m", "s"), 1)]
+    while parts and not parts[0]:
+        parts = parts[1:]
+    if len(parts) < 2 and parts:
+        parts = ["0", *parts]
+    return ":".join([parts[0]] + [part.zfill(2) for part in parts[1:]]) if parts else ""
+
+
+def french_duration(call: Call) -> str:
+    """``{{heure|14|30}}`` → "14 h 30", ``{{durée|1|30|20}}`` → "1 h 30 min 20 s"."""
+    hours, minutes, seconds = call.get(1), call.get(2), call.get(3)
+    clock = call.name.strip().casefold().startswith("heure") and hours and not seconds
+    parts = [f"{hours} h" if hours else "", (minutes if clock else f"{minutes} min") if minutes else ""]
+    return " ".join(part for part in (*parts, f"{seconds} s" if seconds else "") if part)
+
+
+def money(symbol: str) -> Handler:
+    """``{{US$|2 billion}}`` → "US$2 billion"."""
+    return lambda call: f"{symbol}{value}" if (value := call.get(1)) else symbol
+
+
+def money_after(symbol: str) -> Handler:
+    """``{{евро|2,5}}`` → "2,5 €"; the sign alone without an amount."""
+    return lambda call: f"{amount(value, call.language)} {symbol}" if (value := call.get(1)) else symbol
+
+
+_CURRENCIES = {"USD": "US$", "GBP": "£", "EUR": "€", "JPY": "¥", "AUD": "A$", "CAD": "C$", "INR": "₹", "": "US$"}
+
+
+def currency(call: Call) -> str:
+    """``{{currency|13 billion|USD}}`` → "US$13 billion"; "13 billion CHF" for a currency without a sign here."""
+    code = call.get(2, "type").upper()
+    value = call.get(1, "amount")
+    return f"{_CURRENCIES[code]}{value}" if code in _CURRENCIES else f"{value} {code}"
+
+
+_SCALE_CODES = {
+    "k": "thousand", "m": "million", "b": "billion", "t": "trillion", "l": "lakh", "c": "crore", "lc": "lakh crore",
+}  # fmt: skip
+
+
+def scaled_money(symbol: str) -> Handler:
+    """``{{INRConvert|5|c}}`` → "₹5 crore": the amount that is given, without the computed one."""
+
+    def shown(call: Call) -> str:
+        value, scale = call.get(1), call.get(2)
+        return f"{symbol}{value} {_SCALE_CODES.get(scale, '')}".strip() if value else ""
+
+    return shown
+
+
+_COMPASS = frozenset("NSEWOnsewo")
+
+
+def coordinates(call: Call) -> str:
+    """``{{coord|51|30|N|0|7|W}}`` → "51°30′N 0°7′W"; nothing where they stand in the title only."""
+    if call.get("display") and "i" not in call.get("display").replace("title", "t"):
+        return ""
+    shown, part = [], ""
+    signs = iter("°′″")
+    values = [value for value in call.positional() if ":" not in value]
+    if len(values) == 2 and all(re.fullmatch(r"[+\-−]?[0-9]+(?:\.[0-9]+)?", value) for value in values):
+        ends = ("NS", "EW")
+        return " ".join(f"{v.lstrip('+-−')}°{end[v[0] in '-−']}" for v, end in zip(values, ends, strict=True))
+    for value in values:
+        if value in _COMPASS:
+            shown.append(part + value.upper())
+            part, signs = "", iter("°′″")
+        elif re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", value):
+            part += value + next(signs, "")
+    return " ".join(shown) if len(shown) == 2 else ""
+
+
+def age(call: Call) -> str | None:
+    """``{{age|1954|7|17|2000|1|1}}`` → "45": whole years between two dates; unknown without the second."""
+    values = [call.get(at) for at in range(1, 7)]
+    if not all(re.fullmatch(r"[0-9]{1,4}", value) for value in values):
+        return None
+    first, second = [int(v) for v in values[:3]], [int(v) for v in values[3:]]
+    return str(second[0] - first[0] - (second[1:] < first[1:]))
