@@ -19,12 +19,18 @@ _RANGES = {
     "to": " to ", "-": "–", "–": "–", "and": " and ", "or": " or ", "by": " by ", "x": " × ", "×": " × ", "xx": " × ",
     "+/-": " ± ", "±": " ± ", "to(-)": " to ", "and(-)": " and ", "or(-)": " or ", "&": " and ", "*": " × ", "+": " + ",
     "to about": " to about ", "/": "/", ",": ", ", "-to-": " to ", "through": " through ", "by(x)": " by ",
-    "from": " from ", "e": " e ", "—": "–", "x(-)": " × ",
+    "from": " from ", "e": " e ", "—": "–", "x(-)": " × ", "..": "–", "...": "–", "+-": " ± ", ";": "; ",
 }  # fmt: skip
 _LOCAL_RANGES = {
     "to": "–", "to(-)": "–", "-to-": "–", "to about": "–", "through": "–", "from": "–", "by": " × ", "by(x)": " × ",
 }  # fmt: skip
-_JOINING = frozenset(["à", "a", "et", "au", "ou", "y", "e", "o", "u", "bis", "und", "oder", "do", "i", "lub", "oraz", "en", "of", "till", "och", "eller", "til", "og", "až", "nebo", "sau", "și", "до", "и", "или", "і", "або", "й", "ali", "és", "vagy", "fino"])  # fmt: skip
+_JOINING = frozenset(
+    re.split(
+        r"\s+",
+        """à a et au ou y e o u bis und oder do i lub oraz en of till och eller til og až nebo sau și до и или і або й
+        ali és vagy fino""",
+    )
+)
 """What other languages write between two values; shown as it is."""
 
 _MIXED = re.compile(r"([+\-−]?)(?:([0-9]+) ?[+\-] ?)?([0-9]+) ?(?://?|⁄) ?([0-9]+)")
@@ -53,7 +59,7 @@ def measure(call: Call, *, abbreviated: bool) -> str:
     spelled = locales.is_english(language) and call.get("spell").lower() in ("in", "on", "us")
     text, last, position = show(words[0], language, spelled), words[0], 1
     while position + 1 < len(words) and _is_range(words[position], words[position + 1], language):
-        text = _ranged(text, words[position], show(words[position + 1], language, spelled), language)
+        text = ranged(text, words[position], show(words[position + 1], language, spelled), language)
         last = words[position + 1]
         position += 2
     if position >= len(words) or not words[position]:
@@ -78,11 +84,11 @@ def _is_range(word: str, following: str, language: str) -> bool:
     return (low in _RANGES or low in _JOINING) and _is_value(following, language)
 
 
-def _ranged(first: str, word: str, second: str, language: str) -> str:
+def ranged(first: str, word: str, second: str, language: str) -> str:
     """Two shown values with the range word between them; no English word in another language."""
     low = word.casefold()
     if locales.is_english(language):
-        return first + _RANGES[low] + second
+        return first + _RANGES.get(low, f" {word} ") + second
     if low in ("and", "and(-)", "&", "or", "or(-)"):
         return locales.joined(first, second, language, alternative=low.startswith("or"))
     sign = _LOCAL_RANGES.get(low) or _RANGES.get(low, f" {low} ") if low != "e" else " e "

@@ -43,7 +43,10 @@ def _data(language: str) -> Any:
     """Babel's dictionary of a language, with its aliases resolved on access; None when there is none."""
     from babel.localedata import LocaleDataDict, exists, load
 
-    return LocaleDataDict({**load(language)}) if exists(language) else None
+    if not exists(language):
+        return None
+    data: dict[Any, Any] = {**load(language)}
+    return LocaleDataDict(data)
 
 
 def is_english(language: str) -> bool:

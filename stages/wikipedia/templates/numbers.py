@@ -4,7 +4,7 @@ There are three ways to read one. A *machine* number has a dot before its fracti
 ``formatnum`` takes). A *local* one has the signs that the wiki itself shows. A *written* one is what people give to
 templates: either, told apart by the rules at `read_written`. What cannot be read is shown as it was written.
 """
-# ruff: noqa: RUF001 - the minus sign is not a hyphen
+# ruff: noqa: RUF001, RUF002 - the minus sign is not a hyphen, nor the times sign an x
 
 from __future__ import annotations
 

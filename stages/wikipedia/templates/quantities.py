@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from llama_data.stages.wikipedia.templates.call import Call, Handler
-from llama_data.stages.wikipedia.templates.convert import show
+from llama_data.stages.wikipedia.templates.convert import ranged, show
 from llama_data.stages.wikipedia.templates.locales import is_english
 from llama_data.stages.wikipedia.templates.numbers import amount, format_number, read_written, superscript, tidy, write
 from llama_data.stages.wikipedia.templates.units import with_local_unit
@@ -119,12 +119,8 @@ def height(call: Call) -> str:
 # -- val
 
 
-_VAL_RANGES = {
-    "to": " to ", "-": "–", "–": "–", "and": " and ", "or": " or ", "by": " by ", "x": " × ", "×": " × ", "±": " ± ",
-    "+-": " ± ", "/": "/", "through": " through ", ",": ", ", ";": "; ", "..": "–", "...": "–", "—": "–", "&": " and ",
-    "vs": " vs ", "versus": " versus ", "~": " ~ ", "*": " × ", ":": ":",
-}  # fmt: skip
-_NO_SPACE = ("%", "°", "′", "″", "'", '"')
+_VAL_RANGE = re.compile(r"to|through|and|or|by|vs|versus|[x×*±+/,;:~&–—-]|\+/-|\+-|\.{2,3}")
+_NO_SPACE = frozenset("%°′″")
 
 
 def val(call: Call) -> str:
@@ -132,9 +128,9 @@ def val(call: Call) -> str:
     values = call.positional()
     shown = _val_number(call, values[0]) + call.get("end") if values else ""
     bracketed = False
-    if len(values) > 2 and values[1].casefold() in _VAL_RANGES:
+    if len(values) > 2 and _VAL_RANGE.fullmatch(values[1].casefold()):
         for word, value in zip(values[1::2], values[2::2], strict=False):
-            shown += _VAL_RANGES.get(word.casefold(), f" {word} ") + _val_number(call, value)
+            shown = ranged(shown, word, _val_number(call, value), call.language)
         bracketed = True
     elif len(values) > 1 and values[1]:
         error = _uncertainty(call, values[1:3])
@@ -145,7 +141,7 @@ def val(call: Call) -> str:
         shown = f"({shown})" if bracketed else shown
         shown = f"{shown}×10{superscript(power)}" if shown else f"10{superscript(power)}"
     unit, per = _val_unit(call.get("u", "ul")), _val_unit(call.get("up", "upl"))
-    shown += unit if unit.startswith(_NO_SPACE) or not unit else f" {unit}"
+    shown += unit if unit in _NO_SPACE or not unit else f" {unit}"
     return call.get("p") + shown + (f"/{per}" if per else "") + call.get("s")
 
 

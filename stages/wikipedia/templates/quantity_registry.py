@@ -54,7 +54,8 @@ QUANTITIES: dict[str, Handler] = {
     **_named(
         """inflation|age in years|age in years and days|age in years and months|age in months|age in days|age nts
         age in years, months and days|age in weeks|age in weeks and days|ayd|aymd|ageandbirth|time ago|years ago
-        years since|year ago|to usd|fxconvert|currentyear|currentmonth|currentday|currentage|alter|edad|âge|age as of date""",
+        years since|year ago|to usd|fxconvert|currentyear|currentmonth|currentday|currentage|alter|edad|âge
+        age as of date""",
         q.unknowable,
     ),
 }
