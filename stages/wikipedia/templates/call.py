@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from llama_data.stages.wikipedia.templates.numbers import FORMATNUM, formatnum
+from llama_data.stages.wikipedia.templates.numbers import FORMATNUM, formatnum, fraction_name
 
 Handler = Callable[["Call"], str | None]
 
@@ -93,6 +93,8 @@ def render(call: Call, local: Mapping[str, Handler], common: Mapping[str, Handle
     stem = _stem(name)
     if stem:
         return common[stem](call)
+    if "/" in name and (fraction := fraction_name(name)):
+        return fraction
     return "" if is_dropped(name) else None
 
 

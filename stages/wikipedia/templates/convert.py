@@ -33,7 +33,7 @@ _JOINING = frozenset(
 )
 """What other languages write between two values; shown as it is."""
 
-_MIXED = re.compile(r"([+\-−]?)(?:([0-9]+) ?[+\-] ?)?([0-9]+) ?(?://?|⁄) ?([0-9]+)")
+_MIXED = re.compile(r"([+\-−]?)(?:([0-9][0-9,.]*)(?: ?[+\-] ?| ))?([0-9]+) ?(?://?|⁄) ?([0-9]+)")
 _SIGN = re.compile(r"(±|~|≈|<|>|≤|≥) ?(?=[0-9.,+\-−])")
 MAX_WORDS = 24  # "10|x|20|x|30|m" and the like are far shorter
 
@@ -108,8 +108,12 @@ def show(number: str, language: str = "en", spelled: bool = False) -> str:
     mixed = _MIXED.fullmatch(number)
     if mixed:
         sign, whole, upper, lower = mixed.groups()
-        return sign.replace("-", "−") + (f"{amount(whole, language)} " if whole else "") + f"{upper}⁄{lower}"
-    return amount(number, language)
+        return (
+            sign.replace("-", "−")
+            + (f"{amount(whole, language, machine=False)} " if whole else "")
+            + f"{upper}⁄{lower}"
+        )
+    return amount(number, language, machine=False)
 
 
 def _with_unit(call: Call, text: str, last: str, code: str, abbreviated: bool) -> str:

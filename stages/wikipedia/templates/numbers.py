@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import html
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from llama_data.stages.wikipedia.opaque import GAP
@@ -115,24 +115,33 @@ def write(number: Number, language: str) -> str:
     return f"{shown}×10{superscript(number.exponent)}" if number.exponent else shown
 
 
+def read_value(text: str, language: str) -> Number | None:
+    """A machine number, or else a written one: for templates that stand on ``formatnum``."""
+    return read_machine(text) or read_written(text, language)
+
+
 def format_number(text: str, language: str) -> str:
-    """A machine number with the language's signs; a local one keeps its value; anything else stays as it is."""
-    number = read_machine(text) or read_written(text, language)
+    """A machine number with the language's signs; a written one keeps its value; anything else stays as it is."""
+    number = read_value(text, language)
     return write(number, language) if number else text.strip()
 
 
 _BETWEEN = re.compile(r"(?<=[0-9]) ?(–|—|-|±|×) ?(?=[+\-−]?[0-9,.])")
 
 
-def amount(text: str, language: str) -> str:
-    """A written number, or two with a dash, ± or × between them; anything else stays as it is."""
-    number = read_written(text, language)
+def amount(text: str, language: str, *, machine: bool = True) -> str:
+    """A number, or two with a dash, ± or × between them; anything else stays as it is.
+
+    ``machine``: a lone dot is decimal, as for all templates that stand on ``formatnum``.
+    """
+    read = partial(read_value if machine else read_written, language=language)
+    number = read(text)
     if number:
         return write(number, language)
     plain = tidy(text)
     between = _BETWEEN.search(plain)
     if between:
-        first, second = read_written(plain[: between.start()], language), read_written(plain[between.end() :], language)
+        first, second = read(plain[: between.start()]), read(plain[between.end() :])
         if first and second:
             sign = {"-": "–", "—": "–"}.get(between[1], between[1])
             space = " " if sign == "×" or second.sign else ""
@@ -180,6 +189,20 @@ def superscript(text: str) -> str:
     if re.fullmatch(r"[+\-−]?[0-9]+", text):
         return text.translate(_UP)
     return f"^{text}" if re.fullmatch(r"[+\-−]?[\w.,]+|\(.*\)|\{.*\}", text) else f"^({text})"
+
+
+def fraction_name(name: str) -> str:
+    """What ``{{3/4}}`` shows: "3⁄4"; empty for other names."""
+    found = re.fullmatch(r"([0-9]{1,3})/([0-9]{1,3})", name)
+    return f"{found[1]}⁄{found[2]}" if found else ""
+
+
+_FRACTION_FIRST = re.compile(r"[0-9]+[⁄/][0-9]")
+
+
+def apart(before: str, shown: str) -> str:
+    """A template's text as it stands behind another: a fraction after a digit is set apart (``4{{frac|1|2}}``)."""
+    return f" {shown}" if before.isdigit() and _FRACTION_FIRST.match(shown) else shown
 
 
 def spell(number: int) -> str:

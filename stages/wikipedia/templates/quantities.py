@@ -8,14 +8,21 @@ import re
 from llama_data.stages.wikipedia.templates.call import Call, Handler
 from llama_data.stages.wikipedia.templates.convert import ranged, show
 from llama_data.stages.wikipedia.templates.locales import is_english
-from llama_data.stages.wikipedia.templates.numbers import amount, format_number, read_written, superscript, tidy, write
-from llama_data.stages.wikipedia.templates.units import with_local_unit
+from llama_data.stages.wikipedia.templates.numbers import (
+    amount,
+    format_number,
+    superscript,
+    tidy,
+    write,
+)
+from llama_data.stages.wikipedia.templates.units import raised_powers, with_local_unit
 
 
 def number(call: Call) -> str:
     """``{{nts|1234}}``: a machine number in the wiki's format."""
     text = call.get(1, "num", "number", "value")
-    return text if call.get("format") == "no" else format_number(text, call.language)
+    shown = text if call.get("format") == "no" else format_number(text, call.language)
+    return call.get("prefix") + shown + call.get("suffix")
 
 
 def unknowable(call: Call) -> None:
@@ -30,6 +37,8 @@ def counted(call: Call) -> str:
 # -- values with units
 
 
+_WHOLE = re.compile(r"[+\-−]?[0-9]+")
+_NO_SPACE = frozenset("%°′″")
 _BETWEEN = {
     "à": " à ", "et": " et ", "ou": " ou ", "/": "/", "–": "–", "−": "–", "-": "–", "x": " × ", "×": " × ", "*": " × ",
     "+-": " ± ", "±": " ± ", "incert": " ± ", "a": " a ", "y": " y ", "o": " o ", "plus": " +", "moins": " −",
@@ -47,19 +56,32 @@ def quantity(call: Call) -> str:
     power = call.get("e")
     if power:
         shown = f"{shown}×10{superscript(power)}" if shown else f"10{superscript(power)}"
-    units = [value for value in values[1:] if value] or [unit for unit in (call.get("u", "ul"),) if unit]
-    return shown + _units(units)
+    return shown + _units(values[1:] if any(values[1:]) else [call.get("u", "ul")])
 
 
-def _units(words: list[str]) -> str:
-    """Units, each with the power that follows it: "km", "2" → " km²"; "m", "s", "-1" → " m⋅s⁻¹"."""
-    shown = ""
-    for at, word in enumerate(words):
-        if re.fullmatch(r"[+\-−]?[0-9]+", word):
-            shown += superscript(word) if at else f" {word}"
+def products(call: Call) -> str:
+    """``{{dunité|21|29,7|cm}}`` → "21 × 29,7 cm"."""
+    values = call.positional()
+    count = next((at for at, v in enumerate(values) if not read_value(v, call.language)), len(values))
+    return " × ".join(amount(value, call.language) for value in values[:count]) + _units(values[count:])
+
+
+def _units(slots: list[str]) -> str:
+    """Units, each with the power that follows it: "km", "2" → " km²"; "m", "", "s", "-1" → " m⋅s⁻¹"."""
+    shown, at, factor = "", 0, False
+    while at < len(slots):
+        word = slots[at]
+        at += 1
+        if _WHOLE.fullmatch(word):
+            shown += superscript(word) if shown else f" {word}"
             continue
-        raised = at + 1 < len(words) and re.fullmatch(r"[-−][0-9]+", words[at + 1])
-        shown += ("⋅" if shown and raised else "" if word in "°′″" and not shown else " ") + word
+        if not word:
+            continue
+        power = slots[at] if at < len(slots) and _WHOLE.fullmatch(slots[at]) else ""
+        shown += ("⋅" if shown and (factor or power) else "" if word in ("°", "′", "″") and not shown else " ") + word
+        shown += superscript(power) if power else ""
+        factor = bool(power) or (at < len(slots) and not slots[at])
+        at += factor
     return shown
 
 
@@ -68,10 +90,10 @@ def italian_measure(call: Call) -> str:
     values = call.positional()
     shown = amount(values[0], call.language) if values else ""
     rest = values[1:]
-    if len(rest) > 1 and rest[0] in ("-", "–", "a", "e", "o", "x", "×") and read_written(rest[1], call.language):
+    if len(rest) > 1 and rest[0] in ("-", "–", "a", "e", "o", "x", "×") and read_value(rest[1], call.language):
         between = {"-": "–", "–": "–", "x": " × ", "×": " × "}.get(rest[0], f" {rest[0]} ")
         shown, rest = shown + between + amount(rest[1], call.language), rest[2:]
-    elif rest and read_written(rest[0], call.language):
+    elif rest and read_value(rest[0], call.language):
         shown, rest = f"{shown} ± {amount(rest[0], call.language)}", rest[1:]
     if call.get("e"):
         shown += f"×10{superscript(call.get('e'))}"
@@ -97,7 +119,7 @@ def temperature(call: Call) -> str:
 
 def with_sign(before: str, after: str) -> Handler:
     """A number between two texts: ``{{pct|5,5}}`` → "5,5 %"."""
-    return lambda call: f"{before}{amount(value, call.language)}{after}" if (value := call.get(1)) else ""
+    return lambda call: f"{before}{amount(call.get(1), call.language)}{after}"
 
 
 def height(call: Call) -> str:
@@ -120,7 +142,6 @@ def height(call: Call) -> str:
 
 
 _VAL_RANGE = re.compile(r"to|through|and|or|by|vs|versus|[x×*±+/,;:~&–—-]|\+/-|\+-|\.{2,3}")
-_NO_SPACE = frozenset("%°′″")
 
 
 def val(call: Call) -> str:
@@ -140,7 +161,7 @@ def val(call: Call) -> str:
     if power:
         shown = f"({shown})" if bracketed else shown
         shown = f"{shown}×10{superscript(power)}" if shown else f"10{superscript(power)}"
-    unit, per = _val_unit(call.get("u", "ul")), _val_unit(call.get("up", "upl"))
+    unit, per = raised_powers(call.get("u", "ul")), raised_powers(call.get("up", "upl"))
     shown += unit if unit in _NO_SPACE or not unit else f" {unit}"
     return call.get("p") + shown + (f"/{per}" if per else "") + call.get("s")
 
@@ -150,11 +171,11 @@ def _val_number(call: Call, text: str) -> str:
     found = re.fullmatch(r"([^()]+)(\([0-9.,]+\))", tidy(text))
     if found:
         return _val_number(call, found[1]) + found[2]
-    read = read_written(text, call.language)
+    read = read_value(text, call.language)
     if read and call.get("fmt") == "none":
         whole, _, power = write(read._replace(whole="", sign=""), call.language).partition("×")
         return read.sign.replace("-", "−") + read.whole + whole + (f"×{power}" if power else "")
-    return show(tidy(text), call.language)
+    return write(read, call.language) if read else show(tidy(text), call.language)
 
 
 def _uncertainty(call: Call, errors: list[str]) -> str:
@@ -167,20 +188,12 @@ def _uncertainty(call: Call, errors: list[str]) -> str:
     return above + "−" + _val_number(call, lower.lstrip("-−")) + call.get("-errend")
 
 
-def _val_unit(code: str) -> str:
-    """A unit's code with its powers raised: "kg.m-3" → "kg⋅m⁻³"; other text as it is."""
-    if not re.fullmatch(r"[A-Za-zµμΩ°]+-?[0-9]?(?:[./*⋅·][A-Za-zµμΩ°]+-?[0-9]?)*", code):
-        return code
-    code = re.sub(r"(?<=[A-Za-zµμΩ])-?[0-9]", lambda found: superscript(found.group()), code)
-    return re.sub(r"[.*·]", "⋅", code)
-
-
 def gaps(call: Call) -> str:
     """``{{gaps|1|234|567}}`` → "1 234 567": digits in the groups that are given, apart by spaces."""
-    shown = call.get("lhs") + " ".join(value for value in call.positional() if value)
+    shown = call.get("lhs") + (" = " if call.get("lhs") else "") + " ".join(v for v in call.positional() if v)
     if call.get("e"):
         shown += f"×10{superscript(call.get('e'))}"
-    unit = call.get("u", "ul")
+    unit = raised_powers(call.get("u", "ul"))
     return shown + (f" {unit}" if unit else "")
 
 
@@ -216,6 +229,17 @@ def sfrac(call: Call) -> str:
     if len(values) >= 3:
         return f"{values[0]} {values[1]}/{values[2]}".strip()
     return "/".join(values) if len(values) == 2 else f"1/{values[0]}" if values else ""
+
+
+_DOWN = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def stacked(call: Call) -> str:
+    """``{{su|p=+0.2|b=−0.1}}`` → "+0.2 −0.1"; whole numbers are raised and lowered, so that no digits run together."""
+    upper, lower = call.get("p", 1), call.get("b", 2)
+    upper = superscript(upper) if _WHOLE.fullmatch(upper) and lower[:1] not in ("-", "−") else upper
+    lower = lower.translate(_DOWN) if lower.isdecimal() else lower
+    return upper + (" " if upper and lower else "") + lower
 
 
 # -- ordinals, durations, money, places
@@ -289,6 +313,11 @@ def scaled_money(symbol: str) -> Handler:
         return f"{symbol}{value} {_SCALE_CODES.get(scale, '')}".strip() if value else ""
 
     return shown
+
+
+def marked(*marks: str) -> Handler:
+    """``{{RA|5|35|17.3}}`` → "5h 35m 17.3s": each value with its mark."""
+    return lambda call: " ".join(f"{v}{mark}" for v, mark in zip(call.positional(), marks, strict=False) if v)
 
 
 _COMPASS = frozenset("NSEWOnsewo")

@@ -44,6 +44,8 @@ QUANTITIES: dict[str, Handler] = {
     **_named("¥|jpy|yen", q.money("¥")),
     **_named("inr|₹|indian rupee|indian rupees|rupee", q.money("₹")),
     **_named("r$|brl", q.money("R$")),
+    **_named("cny|rmb", q.money("CN¥")),
+    **_named("krw|₩", q.money("₩")),
     **_named("php|philippine peso|₱", q.money("₱")),
     **_named("inrconvert|inr convert", q.scaled_money("₹")),
     "currency": q.currency,
@@ -51,6 +53,12 @@ QUANTITIES: dict[str, Handler] = {
     **_named("duration|duração|duración|durata", q.duration),
     **_named("coord|coords", q.coordinates),
     "age": q.age,
+    "su": q.stacked,
+    **_named("±|+-|plus-minus|plusminus", q.with_sign("±", "")),
+    **_named("deg|degree|degrees|gradus", q.with_sign("", "°")),
+    "mach": q.with_sign("Mach ", ""),
+    "ra": q.marked("h", "m", "s"),
+    "dec": q.marked("°", "′", "″"),
     **_named(
         """inflation|age in years|age in years and days|age in years and months|age in months|age in days|age nts
         age in years, months and days|age in weeks|age in weeks and days|ayd|aymd|ageandbirth|time ago|years ago
@@ -92,7 +100,8 @@ LOCAL_QUANTITIES: dict[str, dict[str, Handler]] = {
         **_named("euro|eur|€", q.money_after("€")),
     },
     "fr": {
-        **_named("unité|unite|unité/2|nombre|nb|valeur|quantité|dunité", q.quantity),
+        **_named("unité|unite|unité/2|nombre|nb|valeur|quantité", q.quantity),
+        **_named("dunité|dunite|tunité|tunite", q.products),
         **_named("tmp|température", q.temperature),
         **_named("heure|duree|durée", q.french_duration),
         **_named("exp|exposant", q.raised),

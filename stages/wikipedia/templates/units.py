@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 
 from llama_data.stages.wikipedia.templates import locales
+from llama_data.stages.wikipedia.templates.numbers import superscript
 
 _UNITS = """
 km:kilometre:kilometres:km|m:metre:metres:m|cm:centimetre:centimetres:cm|mm:millimetre:millimetres:mm
@@ -124,7 +125,7 @@ def with_english_unit(text: str, code: str, *, one: bool, abbreviated: bool, adj
         return text + ("" if symbol.startswith("/") else " ") + symbol
     names = _english(code)
     if not names:
-        return f"{text} {code}"
+        return f"{text} {raised_powers(code)}"
     if abbreviated:
         return f"{text} {names[2]}"
     name = names[0] if adjective or one else names[1]
@@ -147,7 +148,15 @@ def with_local_unit(text: str, code: str, language: str, *, category: str, long:
     if shown:
         return shown
     symbol = names[2] if names else code
-    return f"{text} {_composed(symbol, language) or (symbol if _is_sign(symbol) else code)}"
+    return f"{text} {_composed(symbol, language) or raised_powers(symbol if _is_sign(symbol) else code)}"
+
+
+def raised_powers(code: str) -> str:
+    """A unit's code with its powers raised: "kg.m-3" → "kg⋅m⁻³"; other text as it is."""
+    if not re.fullmatch(r"[A-Za-zµμΩ°]+-?[0-9]?(?:[./*⋅·][A-Za-zµμΩ°]+-?[0-9]?)*", code):
+        return code
+    code = re.sub(r"(?<=[A-Za-zµμΩ])-?[0-9]", lambda found: superscript(found.group()), code)
+    return re.sub(r"[.*·]", "⋅", code)
 
 
 def _is_sign(symbol: str) -> bool:
