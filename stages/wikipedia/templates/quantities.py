@@ -8,13 +8,7 @@ import re
 from llama_data.stages.wikipedia.templates.call import Call, Handler
 from llama_data.stages.wikipedia.templates.convert import ranged, show
 from llama_data.stages.wikipedia.templates.locales import is_english
-from llama_data.stages.wikipedia.templates.numbers import (
-    amount,
-    format_number,
-    superscript,
-    tidy,
-    write,
-)
+from llama_data.stages.wikipedia.templates.numbers import amount, format_number, read_value, superscript, tidy, write
 from llama_data.stages.wikipedia.templates.units import raised_powers, with_local_unit
 
 
