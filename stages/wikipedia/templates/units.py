@@ -147,8 +147,13 @@ def with_local_unit(text: str, code: str, language: str, *, category: str, long:
     shown = locales.with_unit(text, unit, category, language, long=long) if unit else ""
     if shown:
         return shown
-    symbol = names[2] if names else code
-    return f"{text} {_composed(symbol, language) or raised_powers(symbol if _is_sign(symbol) else code)}"
+    symbol = names[2] if names and _is_sign(names[2]) else code
+    return f"{text} {_composed(symbol, language) or raised_powers(symbol)}"
+
+
+def _is_sign(symbol: str) -> bool:
+    """True for "km/h" or "bhp"; not for English words, nor for the "h" of hands, which is the hour elsewhere."""
+    return symbol != "h" and not re.search(r"[a-z]{4}| ", symbol)
 
 
 def raised_powers(code: str) -> str:
@@ -157,10 +162,6 @@ def raised_powers(code: str) -> str:
         return code
     code = re.sub(r"(?<=[A-Za-zµμΩ])-?[0-9]", lambda found: superscript(found.group()), code)
     return re.sub(r"[.*·]", "⋅", code)
-
-
-def _is_sign(symbol: str) -> bool:
-    return not re.search(r"[a-z]{4}| ", symbol)
 
 
 def _cldr_unit(singular: str) -> str:
