@@ -60,9 +60,12 @@ def _plural_rule(language: str) -> Callable[[Decimal], str]:
     return rule
 
 
+MAX_PLURAL = 28  # digits that the decimals behind the rules hold exactly
+
+
 def plural(number: str, language: str) -> str:
     """CLDR's plural category of a machine number ("1234.5"); "other" for anything that is not one."""
-    if len(number) > 40 or not re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", number):
+    if len(number) > MAX_PLURAL or not re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", number):
         return "other"
     return _plural_rule(language)(Decimal(number))
 

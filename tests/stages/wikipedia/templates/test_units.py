@@ -63,6 +63,7 @@ def test_english_measures(wikitext: str, expected: str) -> None:
         ("ru", "{{convert|10|до|20|км}}, {{convert|10|to|20|km}}", "10 до 20 км, 10–20 км"),
         ("ru", "{{convert|-5|to|-2|C}}", "−5 – −2 °C"),
         ("uk", "{{convert|5|GHz}}, {{convert|2|e6km2}}", "5 ГГц, 2 мільйони км²"),
+        ("ru", "{{convert|2|e6mi|abbr=off}}, {{convert|1e3|mi|abbr=off}}", "2 миллиона миль, 1×10³ мили"),
         ("bg", "{{convert|12345|kg|abbr=off}}", "12 345 килограма"),
         ("sr", "{{convert|2|km|abbr=off}}, {{convert|5|km|abbr=off}}", "2 километра, 5 километара"),
         ("es", "{{convertir|1|mi|km|abbr=off}}, {{convertir|3,5|mi|km|abbr=off}}", "1 milla, 3,5 millas"),
@@ -116,6 +117,12 @@ def test_the_digits_of_a_measure_are_those_of_the_source(language: str, value: s
     shown = text(f"a {{{{convert|{value}|{unit}{option}}}}}", language)
     plain = shown.replace("×10⁶", "").replace("×10", "").translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789"))
     assert "".join(re.findall("[0-9]", plain)) == "".join(re.findall("[0-9]", value))
+
+
+def test_numbers_of_any_length_have_a_plural() -> None:
+    assert locales.plural("2" * 28, "ru") == "few"
+    assert locales.plural("2" * 29, "ru") == "other"
+    assert text("{{convert|" + "2" * 5000 + "|km}}", "ru").endswith(" км")
 
 
 def test_babel_is_not_loaded_for_english() -> None:
