@@ -66,6 +66,8 @@ def measure(call: Call, *, abbreviated: bool) -> str:
         return text
     parts = [_with_unit(call, text, last, words[position], abbreviated)]
     position += 1
+    if call.get("adj") == "mid" and position < len(words) and re.match("-?[^\\W\\d]{4}", words[-1]):
+        return parts[0] + ("" if words[-1].startswith("-") else " ") + words[-1]
     while position + 1 < len(words) and _is_value(words[position], language) and is_unit(words[position + 1]):
         shown = show(words[position], language, spelled)
         parts.append(_with_unit(call, shown, words[position], words[position + 1], abbreviated))

@@ -156,7 +156,8 @@ FORMATNUM = frozenset({
 })  # fmt: skip
 """The names of MediaWiki's parser function, with those that single wikis give it."""
 
-_RUN = re.compile(r"(?<![0-9])-?(?:[0-9][0-9.,]*[0-9]|[0-9]|\.[0-9]+)(?:[eE][+\-]?[0-9]+)?(?![0-9])")
+# A number that follows \x01 is that of a text which is set aside (opaque.Stash); it stays as it is.
+_RUN = re.compile(r"(?<![0-9\x01])-?(?:[0-9][0-9.,]*[0-9]|[0-9]|\.[0-9]+)(?:[eE][+\-]?[0-9]+)?(?![0-9])")
 _RAW = frozenset({"r", "sf", "brut", "b", "neo", "v", "н", "р"})
 _NO_GROUPS = frozenset({"nosep", "sanssep", "geenscheidingsteken"})
 

@@ -319,7 +319,8 @@ _COMPASS = frozenset("NSEWOnsewo")
 
 def coordinates(call: Call) -> str:
     """``{{coord|51|30|N|0|7|W}}`` → "51°30′N 0°7′W"; nothing where they stand in the title only."""
-    if call.get("display") and "i" not in call.get("display").replace("title", "t"):
+    places = [word for word in re.split(r"[,; ]+", call.get("display", "affichage", "d").casefold()) if word]
+    if places and all(place in ("title", "titre", "titel", "título", "titolo", "t") for place in places):
         return ""
     shown, part = [], ""
     signs = iter("°′″")

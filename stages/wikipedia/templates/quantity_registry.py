@@ -14,10 +14,10 @@ def _named(names: str, handler: Handler) -> dict[str, Handler]:
     return {name.strip().casefold(): handler for name in re.split(r"[|\n]", names) if name.strip()}
 
 
-_CONVERT = """convert|conv|convertir|converti|converter|convertor|converteix|conversie|conversion|conversió|conversão
-conversione|konwersja|przelicz|konverter|konvertera|konvertieren|konvertálás|átváltás|převod|převeď|pretvori|pretvorba
-pretvaranje|konverzija|конверзија|претвори|конвертація|конвертировать|перевести|перевод единиц|перевести одиниці
-преобразуване|конвертиране|omrekenen|omregn|omvandla|maß"""
+_CONVERT = """convert|convert1|conv|convertir|converti|converter|convertor|converteix|conversie|conversion|conversió
+conversão|conversione|konwersja|przelicz|konverter|konvertera|konvertieren|konvertálás|átváltás|převod|převeď|pretvori
+pretvorba|pretvaranje|konverzija|конверзија|претвори|конвертація|конвертировать|перевести|перевод единиц
+перевести одиниці|преобразуване|конвертиране|omrekenen|omregn|omvandla|maß"""
 
 QUANTITIES: dict[str, Handler] = {
     **_named(_CONVERT, convert),

@@ -187,6 +187,11 @@ def test_formatnum_as_mediawiki_has_it(language: str, text: str, option: str, sh
     assert formatnum(text, option, language) == shown
 
 
+def test_formatnum_keeps_its_hands_off_texts_that_are_set_aside() -> None:
+    mark = "\x011234\x02"
+    assert formatnum(f"5678{mark}9012", "", "en") == f"5,678{mark}9,012"
+
+
 # -- powers
 
 

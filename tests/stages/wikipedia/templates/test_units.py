@@ -40,6 +40,8 @@ def text(wikitext: str, language: str = "en") -> str:
         ("{{convert|128|Nm|lb.ft|abbr=on}}", "128 N⋅m"),
         ("{{convert|1|MW}}, {{convert|5|MW|abbr=on}}, {{convert|5|mW}}", "1 megawatt, 5 MW, 5 milliwatts"),
         ("{{convert|115|PS|kW|order=flip|abbr=on}}", "115 PS"),
+        ("a {{convert|1500|ft|m|adj=mid|-long}} road", "a 1,500-foot-long road"),
+        ("a {{convert|10|mi|km|0|adj=mid}} walk", "a 10-mile walk"),
         ("{{convert|~5|km}}", "~5 kilometres"),
         ("{{convert|3|W/m2}}", "3 W/m²"),
         ("a {{convert|}} {{convert||km}} {{convert|many|km}}", "a many"),
