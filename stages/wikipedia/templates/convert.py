@@ -15,6 +15,8 @@ from llama_data.stages.wikipedia.templates.numbers import amount, read_written, 
 from llama_data.stages.wikipedia.templates.units import is_unit, with_english_unit, with_local_unit
 
 _SCALES = {3: "thousand", 6: "million", 9: "billion", 12: "trillion"}
+_SCALED = re.compile(r"(?:e(3|6|9|12)|([kMGT])(?=oilbbl|bbl|cuft|USgal|U\.S\.gal|impgal|acre\.ft))(?=\D)")
+_SCALE_LETTERS = {"k": 3, "M": 6, "G": 9, "T": 12}
 _RANGES = {
     "to": " to ", "-": "–", "–": "–", "and": " and ", "or": " or ", "by": " by ", "x": " × ", "×": " × ", "xx": " × ",
     "+/-": " ± ", "±": " ± ", "to(-)": " to ", "and(-)": " and ", "or(-)": " or ", "&": " and ", "*": " × ", "+": " + ",
@@ -123,9 +125,10 @@ def _with_unit(call: Call, text: str, last: str, code: str, abbreviated: bool) -
     read = read_written(last, language)
     english = locales.is_english(language)
     category = "other" if english else locales.plural(read.magnitude if read else "", language)
-    scale = re.match(r"e(3|6|9|12)(?=\D)", code)
+    scale = _SCALED.match(code)
     if scale:
-        text, code = _scaled(text, int(scale[1]), category, language), code[scale.end() :]
+        power = int(scale[1]) if scale[1] else _SCALE_LETTERS[scale[2]]
+        text, code = _scaled(text, power, category, language), code[scale.end() :]
         category = "many" if language in ("ru", "uk", "pl") else "other"
     if not english:
         return with_local_unit(text, code, language, category=category, long=not abbreviated)

@@ -59,6 +59,12 @@ kg/m3:kilogram per cubic metre:kilograms per cubic metre:kg/m³
 km-1:per kilometre:per kilometre:/km|hz:hertz:hertz:Hz|khz:kilohertz:kilohertz:kHz|mhz:megahertz:megahertz:MHz
 m3/s:cubic metre per second:cubic metres per second:m³/s|cuft/s:cubic foot per second:cubic feet per second:cu ft/s
 mpgus:mile per US gallon:miles per US gallon:mpg‑US
+ft3:cubic foot:cubic feet:cu ft|in3:cubic inch:cubic inches:cu in|yd3:cubic yard:cubic yards:cu yd
+mi3:cubic mile:cubic miles:cu mi|mi/h:mile per hour:miles per hour:mi/h
+m3/d:cubic metre per day:cubic metres per day:m³/d
+oilbbl/d:barrel per day:barrels per day:bbl/d|cuft/d:cubic foot per day:cubic feet per day:cu ft/d
+usgal/d:US gallon per day:US gallons per day:US gal/d|mpgimp:mile per imperial gallon:miles per imperial gallon:mpg‑imp
+acre.ft:acre-foot:acre-feet:acre⋅ft|acre-ft:acre-foot:acre-feet:acre⋅ft
 l/100km:litre per 100 kilometres:litres per 100 kilometres:L/100 km
 """
 _SYMBOL_ONLY = {
@@ -95,6 +101,7 @@ _CLDR_NAMES = {
     "inch of mercury": "inch-ofhg", "millimetre of mercury": "millimeter-ofhg", "long ton": "", "short ton": "ton",
     "ton": "", "gallon": "gallon-imperial", "pound force-foot": "pound-force-foot", "metric horsepower": "",
     "brake horsepower": "", "shaft horsepower": "", "barrel": "barrel", "mile per US gallon": "mile-per-gallon",
+    "mile per imperial gallon": "mile-per-gallon-imperial",
     "litre per 100 kilometres": "liter-per-100-kilometer", "kilowatt hour": "kilowatt-hour",
 }  # fmt: skip
 """English names for which CLDR has another name, or (empty) none."""

@@ -46,7 +46,7 @@ _PLAIN = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 
 def bare(text: str) -> str:
-    """Text without markup, spaces, digit groups and raised powers of ten, as the same value may be written in several ways."""
+    """Text without markup, spaces, digit groups and raised powers, as a value may be written in several ways."""
     text = re.sub(r"'{2,}|<[^>]*>", "", html.unescape(text))
     text = re.sub(r"\[\[(?:[^|\]]*\|)?([^\]]*)\]\]", r"\1", text)
     text = re.sub(r"×10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)", lambda found: "e" + found[1].translate(_PLAIN), text)

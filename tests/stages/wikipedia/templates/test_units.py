@@ -42,6 +42,12 @@ def text(wikitext: str, language: str = "en") -> str:
         ("{{convert|115|PS|kW|order=flip|abbr=on}}", "115 PS"),
         ("a {{convert|1500|ft|m|adj=mid|-long}} road", "a 1,500-foot-long road"),
         ("a {{convert|10|mi|km|0|adj=mid}} walk", "a 10-mile walk"),
+        ("{{convert|160|Tcuft}}, {{convert|11|MUSgal|Ml|sp=us}}", "160 trillion cubic feet, 11 million US gallons"),
+        (
+            "{{convert|2.3|Moilbbl/d}}, {{convert|50|koilbbl/d|abbr=on}}",
+            "2.3 million barrels per day, 50 thousand bbl/d",
+        ),
+        ("{{convert|3|ft3}}, {{convert|5|kcal}}, {{convert|5|kbar}}", "3 cubic feet, 5 kilocalories, 5 kbar"),
         ("{{convert|~5|km}}", "~5 kilometres"),
         ("{{convert|3|W/m2}}", "3 W/m²"),
         ("a {{convert|}} {{convert||km}} {{convert|many|km}}", "a many"),
