@@ -42,7 +42,7 @@ _BETWEEN = {
 def quantity(call: Call) -> str:
     """``{{unité|120|km|2}}`` → "120 km²", ``{{unidad|12|km}}``, ``{{unité|3|à=5|m|e=3}}``: numbers, power, units."""
     values = call.positional()
-    shown = amount(values[0], call.language) if values else ""
+    shown = _amount_in_words(values[0], call.language) if values else ""
     for name, between in _BETWEEN.items():
         further = call.get(name)
         if further:
@@ -51,6 +51,19 @@ def quantity(call: Call) -> str:
     if power:
         shown = f"{shown}×10{superscript(power)}" if shown else f"10{superscript(power)}"
     return shown + _units(values[1:] if any(values[1:]) else [call.get("u", "ul")])
+
+
+_WITH_WORDS = re.compile(r"([^ ]*[0-9](?: [0-9.,]+)*) ([^0-9 ].*)", re.DOTALL)
+_POWER_AT_END = re.compile(r"(?<=m) ?([23])$")
+
+
+def _amount_in_words(text: str, language: str) -> str:
+    """A number, also with its unit or noun behind it: "110000 camions" → "110 000 camions"."""
+    found = _WITH_WORDS.fullmatch(tidy(text))
+    read = read_value(found[1], language) if found else None
+    if not found or not read:
+        return amount(text, language)
+    return f"{write(read, language)} {_POWER_AT_END.sub(lambda power: superscript(power[1]), found[2])}"
 
 
 def products(call: Call) -> str:
@@ -335,6 +348,20 @@ def coordinates(call: Call) -> str:
         elif re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", value):
             part += value + next(signs, "")
     return " ".join(shown) if len(shown) == 2 else ""
+
+
+def german_coordinates(call: Call) -> str:
+    """``{{Coordinate|text=DMS|NS=52/30/10.4/N|EW=13/24/15/E}}`` → "52° 30′ 10,4″ N, 13° 24′ 15″ O"."""
+    if not call.get("text").startswith("D"):
+        return ""
+    shown = []
+    for name in ("NS", "EW"):
+        *values, end = call.get(name).split("/")
+        if len(values) < 2 or end not in ("N", "S", "E", "W"):
+            return ""
+        parts = [f"{amount(v, call.language)}{mark}" for v, mark in zip(values, "°′″", strict=False) if v]
+        shown.append(" ".join([*parts, end.replace("E", "O")]))
+    return ", ".join(shown)
 
 
 def age(call: Call) -> str | None:

@@ -89,6 +89,7 @@ LOCAL_QUANTITIES: dict[str, dict[str, Handler]] = {
     "da": {**_named("nts|tal", q.number), **_named("unit|enhed", q.quantity)},
     "de": {
         "höhe": q.german_height,
+        "coordinate": q.german_coordinates,
         **_named("formnum|nts|zahl|fn-zahl|formatzahl", q.number),
         **_named("einheit|physikalische einheit", q.quantity),
         **_named("euro|eur", q.money_after("€")),
