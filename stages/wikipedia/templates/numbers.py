@@ -187,6 +187,8 @@ def group(digits: str, separator: str = ",") -> str:
 def superscript(text: str) -> str:
     """A whole number raised; anything else after a caret, in brackets when it has several terms."""
     text = tidy(text)
+    if not text:
+        return ""
     if re.fullmatch(r"[+\-−]?[0-9]+", text):
         return text.translate(_UP)
     return f"^{text}" if re.fullmatch(r"[+\-−]?[\w.,]+|\(.*\)|\{.*\}", text) else f"^({text})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+from llama_data.stages.wikipedia.templates import counts as c
 from llama_data.stages.wikipedia.templates import quantities as q
 from llama_data.stages.wikipedia.templates.call import Handler
 from llama_data.stages.wikipedia.templates.convert import convert, cvt
@@ -24,7 +25,7 @@ QUANTITIES: dict[str, Handler] = {
     **_named("cvt|cv", cvt),
     **_named("val|valor|валь", q.val),
     "gaps": q.gaps,
-    **_named("ordinal|ord|ordinal number", q.ordinal),
+    **_named("ordinal|ord|ordinal number", c.ordinal),
     **_named(
         "frac|fraction|fracție|fracció|bruch|ułamek|zlomek|дробь|дріб|дроб|bråk|brøk|breuk|tört|razlomak", q.fraction
     ),
@@ -34,46 +35,46 @@ QUANTITIES: dict[str, Handler] = {
     **_named("10^|10e|10exp|10 exp", q.power_of_ten),
     "esp": q.raised,
     **_named("nts|number|nb|fmtn|ntsc|num|formatnumber|number table sorting|formatnum|format number", q.number),
-    **_named("us$|usd|us dollar", q.money("US$")),
-    **_named("£|gbp|pound sterling", q.money("£")),
-    **_named("€|euro|eur", q.money("€")),
-    **_named("a$|aud", q.money("A$")),
-    **_named("c$|cad", q.money("C$")),
-    **_named("nz$|nzd", q.money("NZ$")),
-    **_named("hk$|hkd", q.money("HK$")),
-    **_named("¥|jpy|yen", q.money("¥")),
-    **_named("inr|₹|indian rupee|indian rupees|rupee", q.money("₹")),
-    **_named("r$|brl", q.money("R$")),
-    **_named("cny|rmb", q.money("CN¥")),
-    **_named("krw|₩", q.money("₩")),
-    **_named("php|philippine peso|₱", q.money("₱")),
-    **_named("inrconvert|inr convert", q.scaled_money("₹")),
-    "currency": q.currency,
+    **_named("us$|usd|us dollar", c.money("US$")),
+    **_named("£|gbp|pound sterling", c.money("£")),
+    **_named("€|euro|eur", c.money("€")),
+    **_named("a$|aud", c.money("A$")),
+    **_named("c$|cad", c.money("C$")),
+    **_named("nz$|nzd", c.money("NZ$")),
+    **_named("hk$|hkd", c.money("HK$")),
+    **_named("¥|jpy|yen", c.money("¥")),
+    **_named("inr|₹|indian rupee|indian rupees|rupee", c.money("₹")),
+    **_named("r$|brl", c.money("R$")),
+    **_named("cny|rmb", c.money("CN¥")),
+    **_named("krw|₩", c.money("₩")),
+    **_named("php|philippine peso|₱", c.money("₱")),
+    **_named("inrconvert|inr convert", c.scaled_money("₹")),
+    "currency": c.currency,
     **_named("height|taille|altura|altezza|poids|peso", q.height),
-    **_named("duration|duração|duración|durata", q.duration),
-    **_named("coord|coords", q.coordinates),
-    "age": q.age,
+    **_named("duration|duração|duración|durata", c.duration),
+    **_named("coord|coords", c.coordinates),
+    "age": c.age,
     "su": q.stacked,
     **_named("±|+-|plus-minus|plusminus", q.with_sign("±", "")),
     **_named("deg|degree|degrees|gradus", q.with_sign("", "°")),
     "mach": q.with_sign("Mach ", ""),
-    "ra": q.marked("h", "m", "s"),
-    "dec": q.marked("°", "′", "″"),
+    "ra": c.marked("h", "m", "s"),
+    "dec": c.marked("°", "′", "″"),
     **_named(
         """inflation|age in years|age in years and days|age in years and months|age in months|age in days|age nts
         age in years, months and days|age in weeks|age in weeks and days|ayd|aymd|ageandbirth|time ago|years ago
         years since|year ago|to usd|fxconvert|currentyear|currentmonth|currentday|currentage|alter|edad|âge
         age as of date""",
-        q.unknowable,
+        c.unknowable,
     ),
 }
 """Handlers of numbers by normal name, for all languages."""
 
 _AFTER_SIGN = {
-    **_named("евро|€|euro|eur", q.money_after("€")),
-    **_named("доллар|доллар сша|долл|usd|us$", q.money_after("$")),
-    **_named("рубль|руб|rub", q.money_after("₽")),
-    **_named("фунт стерлингов|gbp|£", q.money_after("£")),
+    **_named("евро|€|euro|eur", c.money_after("€")),
+    **_named("доллар|доллар сша|долл|usd|us$", c.money_after("$")),
+    **_named("рубль|руб|rub", c.money_after("₽")),
+    **_named("фунт стерлингов|gbp|£", c.money_after("£")),
 }
 _CYRILLIC: dict[str, Handler] = {
     **_named("число|num|nts|formatnum|fn", q.counted),
@@ -89,36 +90,36 @@ LOCAL_QUANTITIES: dict[str, dict[str, Handler]] = {
     "da": {**_named("nts|tal", q.number), **_named("unit|enhed", q.quantity)},
     "de": {
         "höhe": q.german_height,
-        "coordinate": q.german_coordinates,
+        "coordinate": c.german_coordinates,
         **_named("formnum|nts|zahl|fn-zahl|formatzahl", q.number),
         **_named("einheit|physikalische einheit", q.quantity),
-        **_named("euro|eur", q.money_after("€")),
+        **_named("euro|eur", c.money_after("€")),
     },
     "es": {
         **_named("unidad|unidad2|esd unidad|medida", q.quantity),
         **_named("número|num", q.number),
         **_named("temperatura", q.temperature),
-        **_named("euro|eur|€", q.money_after("€")),
+        **_named("euro|eur|€", c.money_after("€")),
     },
     "fr": {
         **_named("unité|unite|unité/2|nombre|nb|valeur|quantité", q.quantity),
         **_named("dunité|dunite|tunité|tunite", q.products),
         **_named("tmp|température", q.temperature),
-        **_named("heure|duree|durée", q.french_duration),
+        **_named("heure|duree|durée", c.french_duration),
         **_named("exp|exposant", q.raised),
         **_named("x10|e10", q.times_power_of_ten),
         **_named("pourcent|pourcentage|%", q.with_sign("", " %")),
-        **_named("euro|eur|€|euros", q.money_after("€")),
+        **_named("euro|eur|€|euros", c.money_after("€")),
     },
     "hr": _SOUTH_SLAVIC,
     "hu": {**_named("szám|nts", q.number), **_named("mértékegység|unit", q.quantity)},
-    "it": {**_named("m|unità di misura|misura", q.italian_measure), **_named("euro|eur|€", q.money_after("€"))},
+    "it": {**_named("m|unità di misura|misura", q.italian_measure), **_named("euro|eur|€", c.money_after("€"))},
     "nl": {**_named("nts|getal", q.number), **_named("eenheid|unit", q.quantity)},
     "pl": {**_named("liczba|fn|nts", q.number), **_named("jednostka|unit", q.quantity)},
     "pt": {
         **_named("fmtn|formatar número|número|nts", q.number),
         **_named("unidade|unidades|medida", q.quantity),
-        **_named("euro|eur|€", q.money_after("€")),
+        **_named("euro|eur|€", c.money_after("€")),
     },
     "ro": {**_named("nts|număr", q.number), **_named("unitate|unit", q.quantity), "dim": q.quantity},
     "ru": _CYRILLIC,

@@ -206,6 +206,8 @@ def test_formatnum_keeps_its_hands_off_texts_that_are_set_aside() -> None:
         ("n+1", "^(n+1)"),
         ("n + 1", "^(n + 1)"),
         ("(n+1)", "^(n+1)"),
+        ("", ""),
+        ("\x03", ""),
     ],
 )
 def test_only_whole_numbers_are_raised(text: str, raised: str) -> None:
