@@ -233,6 +233,11 @@ def nuclide(call: Call) -> str:
     return "-".join(value for value in call.positional()[:2] if value)
 
 
+def stacked(call: Call) -> str:
+    """``{{su|p=+1|b=2}}``: the upper and the lower text, one after the other."""
+    return " ".join(value for value in (call.get("p"), call.get("b")) if value)
+
+
 def ship_class(call: Call) -> str:
     """``{{sclass|Nimitz|aircraft carrier}}`` → "Nimitz-class aircraft carrier"."""
     return f"{call.get(1)}-class {call.get(2)}".strip()

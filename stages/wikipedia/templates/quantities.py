@@ -234,14 +234,3 @@ def sfrac(call: Call) -> str:
     if len(values) >= 3:
         return f"{values[0]} {values[1]}/{values[2]}".strip()
     return "/".join(values) if len(values) == 2 else f"1/{values[0]}" if values else ""
-
-
-_DOWN = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-
-
-def stacked(call: Call) -> str:
-    """``{{su|p=+0.2|b=−0.1}}`` → "+0.2 −0.1"; whole numbers are raised and lowered, so that no digits run together."""
-    upper, lower = call.get("p", 1), call.get("b", 2)
-    upper = superscript(upper) if _WHOLE.fullmatch(upper) and lower[:1] not in ("-", "−") else upper
-    lower = lower.translate(_DOWN) if lower.isdecimal() else lower
-    return upper + (" " if upper and lower else "") + lower

@@ -54,7 +54,6 @@ QUANTITIES: dict[str, Handler] = {
     **_named("duration|duração|duración|durata", c.duration),
     **_named("coord|coords", c.coordinates),
     "age": c.age,
-    "su": q.stacked,
     **_named("±|+-|plus-minus|plusminus", q.with_sign("±", "")),
     **_named("deg|degree|degrees|gradus", q.with_sign("", "°")),
     "mach": q.with_sign("Mach ", ""),

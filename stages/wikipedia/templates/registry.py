@@ -18,6 +18,7 @@ def named(names: str, handler: Handler) -> dict[str, Handler]:
 _NUMBERS = {
     **named("chem|chem2|chemf", h.chem),
     **named("simplenuclide|simplenuclide2|nuclide|nuclide2", h.nuclide),
+    "su": h.stacked,
     **named("railgauge|rail gauge|track gauge|trackgauge", h.first),
     **named("root|radic|sqrt", h.wrapped("√", "")),
 }

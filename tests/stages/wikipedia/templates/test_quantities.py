@@ -50,7 +50,6 @@ def text(wikitext: str, language: str = "en") -> str:
         ("2{{e|-3}} {{e|3.5}} {{10^|5}} {{10^|n+1}}", "2×10⁻³ ×10^3.5 10⁵ 10^(n+1)"),
         ("4{{frac|1|2}} ft, 4{{sfrac|1|2}} ft, a{{frac|1|2}}", "4 1⁄2 ft, 4 1/2 ft, a1⁄2"),
         ("the {{3/4}} size, a {{1/4}}-inch cable", "the 3⁄4 size, a 1⁄4-inch cable"),
-        ("x{{su|p=2|b=1}}, 1.5{{su|p=+0.2|b=−0.1}}, 1.5{{su|p=2|b=−1}}", "x² ₁, 1.5+0.2 −0.1, 1.52 −1"),
         (
             "{{height|ft=6|in=2}}, {{height|m=1.85}}, {{height|ft=5|in=11|frac=3/4}}",
             "6 ft 2 in, 1.85 m, 5 ft 11 3⁄4 in",
