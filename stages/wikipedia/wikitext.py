@@ -17,6 +17,7 @@ from llama_data.stages.wikipedia.opaque import GAP, set_aside
 from llama_data.stages.wikipedia.sections import assemble
 from llama_data.stages.wikipedia.templates.call import Call, render
 from llama_data.stages.wikipedia.templates.local_registry import LOCAL
+from llama_data.stages.wikipedia.templates.numbers import apart
 from llama_data.stages.wikipedia.templates.registry import COMMON
 
 MAX_DEPTH = 40
@@ -117,7 +118,7 @@ class _Page:
         value = render(call, self.local, COMMON)
         if value is None and self._in_a_line(at, stop):
             self.unknown += 1
-        out.append(value or GAP)
+        out.append(apart(self.text[at - 1 : at], value) if value else GAP)
         return stop
 
     def _in_a_line(self, at: int, stop: int) -> bool:

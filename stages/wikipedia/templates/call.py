@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from llama_data.stages.wikipedia.templates.numbers import format_number
+from llama_data.stages.wikipedia.templates.numbers import FORMATNUM, formatnum, fraction_name
 
 Handler = Callable[["Call"], str | None]
 
@@ -93,6 +93,8 @@ def render(call: Call, local: Mapping[str, Handler], common: Mapping[str, Handle
     stem = _stem(name)
     if stem:
         return common[stem](call)
+    if "/" in name and (fraction := fraction_name(name)):
+        return fraction
     return "" if is_dropped(name) else None
 
 
@@ -131,8 +133,8 @@ def _parser_function(name: str, call: Call) -> str | None:
 def _magic(name: str, call: Call) -> str | None:
     function, _, rest = name.partition(":")
     value = call.get("0").partition(":")[2].strip()
-    if function in ("formatnum", "número", "nombre"):
-        return format_number(value, call.language) if value else ""
+    if function in FORMATNUM:
+        return formatnum(value, call.get(1), call.language)
     if function in ("lc", "lcfirst"):
         return value.lower() if function == "lc" else value[:1].lower() + value[1:]
     if function in ("uc", "ucfirst"):

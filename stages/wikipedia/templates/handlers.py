@@ -8,8 +8,6 @@ import re
 from llama_data.stages.wikipedia.opaque import BREAK
 from llama_data.stages.wikipedia.templates.call import Call, Handler, normal_name
 from llama_data.stages.wikipedia.templates.names import language_name
-from llama_data.stages.wikipedia.templates.numbers import format_number, superscript
-from llama_data.stages.wikipedia.templates.units import show
 
 MONTHS = [
     "January", "February", "March", "April", "May", "June",
@@ -142,47 +140,6 @@ def interlanguage_link(call: Call) -> str:
     return values[1] if len(values) > 1 and re.fullmatch(r"[a-z]{2,3}", values[0]) else values[0]
 
 
-def fraction(call: Call) -> str:
-    """``{{frac|1|2|3}}`` → "1 2⁄3"; ``{{frac|1|2}}`` → "1⁄2"; ``{{frac|2}}`` → "1⁄2"."""
-    values = call.positional()
-    if len(values) >= 3:
-        return f"{values[0]} {values[1]}⁄{values[2]}"
-    return f"{values[0]}⁄{values[1]}" if len(values) == 2 else f"1⁄{values[0]}" if values else ""
-
-
-def sfrac(call: Call) -> str:
-    """``{{sfrac|3n + 1|2}}`` → "(3n + 1)/2"."""
-    values = [f"({v})" if re.search(r"\s", v.strip("'")) else v for v in call.positional()]
-    if len(values) >= 3:
-        return f"{values[0]} {values[1]}/{values[2]}"
-    return "/".join(values) if len(values) == 2 else f"1/{values[0]}" if values else ""
-
-
-def val(call: Call) -> str:
-    """``{{val|6.241|e=18|u=kg}}`` → "6.241×10¹⁸ kg", with its uncertainty."""
-    values = call.positional()
-    number = show(values[0]) if values else ""
-    error = next((v for v in values[1:] if v), "")
-    if error:
-        number += error if error.startswith("(") else f"±{error.lstrip('±')}"
-    power = call.get("e")
-    if power:
-        number = f"{number}×10{superscript(power)}" if number else f"10{superscript(power)}"
-    unit, per = call.get("u", "ul"), call.get("up", "upl")
-    number += unit if unit == "%" else f" {unit}" if unit else ""
-    return call.get("p") + number + (f"/{per}" if per else "")
-
-
-def power_of_ten(call: Call) -> str:
-    """``{{e|24}}`` → "×10²⁴"."""
-    return f"×10{superscript(call.get(1))}" if call.get(1) else ""
-
-
-def raised(call: Call) -> str:
-    """``{{exp|2}}`` → "²"."""
-    return superscript(call.get(1)) if call.get(1) else ""
-
-
 def as_of(call: Call) -> str:
     """``{{as of|2014|5|lc=y}}`` → "as of May 2014"."""
     if call.get("alt"):
@@ -239,18 +196,6 @@ def marriage(call: Call) -> str:
     return f"{call.get(1)} (m. {when})" if when else call.get(1)
 
 
-def money(symbol: str) -> Handler:
-    """``{{US$|2 billion}}`` → "US$2 billion"."""
-    return lambda call: f"{symbol}{call.get(1)}"
-
-
-def currency(call: Call) -> str:
-    """``{{currency|13 billion|USD}}`` → "13 billion USD"."""
-    symbols = {"USD": "US$", "GBP": "£", "EUR": "€", "JPY": "¥", "AUD": "A$", "CAD": "C$", "": "US$"}
-    code = call.get(2, "type").upper()
-    return f"{symbols[code]}{call.get(1)}" if code in symbols else f"{call.get(1)} {code}"
-
-
 def quotation(call: Call) -> str:
     """Block quotations: the text on lines of its own, then who said it."""
     text = call.get(1, "text", "quote", "quotetext", "content", "texte", "zitat", "tekst")
@@ -273,11 +218,6 @@ def bulleted(call: Call) -> str:
     return "\n" + "\n".join(f"* {value}" for value in call.positional() if value) + "\n"
 
 
-def number(call: Call) -> str:
-    """``{{nts|1234}}``, ``{{formatnum|1234}}``: the number in the wiki's format."""
-    return format_number(call.get(1), call.language)
-
-
 def joined_two(call: Call) -> str:
     """``{{bibleref|Mark|3:25}}`` → "Mark 3:25", ``{{sortname|First|Last}}`` → "First Last"."""
     return " ".join(value for value in call.positional()[:2] if value)
@@ -286,11 +226,6 @@ def joined_two(call: Call) -> str:
 def nuclide(call: Call) -> str:
     """``{{nuclide|uranium|235}}`` → "uranium-235"."""
     return "-".join(value for value in call.positional()[:2] if value)
-
-
-def height(call: Call) -> str:
-    """``{{height|ft=6|in=1}}`` → "6 ft 1 in"."""
-    return " ".join(f"{call.get(unit)} {unit}" for unit in ("m", "cm", "ft", "in") if call.get(unit))
 
 
 def ship_class(call: Call) -> str:

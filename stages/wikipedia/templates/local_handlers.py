@@ -1,40 +1,9 @@
 """What templates show that single Wikipedias have."""
-# ruff: noqa: RUF001 - typographic signs are the subject
 
 from __future__ import annotations
 
 from llama_data.stages.wikipedia.templates.call import Call, Handler
 from llama_data.stages.wikipedia.templates.handlers import is_month
-from llama_data.stages.wikipedia.templates.numbers import format_number, superscript
-
-
-def quantity(call: Call) -> str:
-    """``{{unité|120|km}}``, ``{{unidad|12|km}}``, ``{{M|12|u=km}}``: number and unit."""
-    values = [value for value in call.positional() if value]
-    amount = format_number(values[0], call.language) if values else ""
-    if call.get("e"):
-        amount += f"×10^{call.get('e')}"
-    units = values[1:] or [unit for unit in (call.get("u", "ul"),) if unit]
-    shown = ""
-    for unit in units:
-        shown += superscript(unit) if unit.lstrip("-−").isdecimal() else ("/" if "/" in shown else " ") + unit
-    return amount + shown
-
-
-def italian_measure(call: Call) -> str:
-    """``{{M|120||km}}``, ``{{M|12|ul=km}}``: number, uncertainty and unit."""
-    values = call.positional()
-    amount = format_number(values[0], "it") if values else ""
-    error = values[1] if len(values) > 1 and values[1] not in ("", "-") else ""
-    unit = call.get("u", "ul", 3)
-    return f"{amount}{' ± ' + error if error else ''}{' ' + unit if unit else ''}"
-
-
-def german_height(call: Call) -> str:
-    """``{{Höhe|115|DE-NHN}}`` → "115 m"; the reference level where it is one of the usual three."""
-    levels = {"DE-NHN": "m ü. NHN", "DE-NN": "m ü. NN", "AT": "m ü. A.", "CH": "m ü. M."}
-    value = call.get(1)
-    return f"{format_number(value, 'de')} {levels.get(call.get(2), 'm')}" if value else ""
 
 
 def word_date(call: Call) -> str:
@@ -101,8 +70,3 @@ def french_japanese(call: Call) -> str:
     """``{{japonais|Tōkyō|東京|Tōkyō}}`` → "Tōkyō (東京, Tōkyō)"."""
     inside = ", ".join(value for value in (call.get(2), call.get(3)) if value)
     return f"{call.get(1)} ({inside})" if inside else call.get(1)
-
-
-def counted(call: Call) -> str:
-    """``{{число|1000|км}}`` → "1 000 км"."""
-    return f"{format_number(call.get(1), call.language)} {call.get(2)}".strip()

@@ -6,6 +6,7 @@ from __future__ import annotations
 from llama_data.stages.wikipedia.templates import handlers as h
 from llama_data.stages.wikipedia.templates import local_handlers as own
 from llama_data.stages.wikipedia.templates.call import Handler
+from llama_data.stages.wikipedia.templates.quantity_registry import LOCAL_QUANTITIES
 from llama_data.stages.wikipedia.templates.registry import named
 
 _GERMAN_LANGUAGES = {
@@ -21,8 +22,6 @@ _GERMAN_LANGUAGES = {
 _DE: dict[str, Handler] = {
     **{name: own.german_short(word) for name, word in _GERMAN_LANGUAGES.items()},
     **named('zitat|zitat-de|"|zitat-en|zitat-fr', own.german_quotation),
-    "höhe": own.german_height,
-    **named("formnum|nts|zahl|fn-zahl", h.number),
     **named("datum|datumzelle", own.word_date),
     **named("nowrap|anker-text|kursiv", h.first),
     "lang": h.lang,
@@ -33,7 +32,6 @@ _DE: dict[str, Handler] = {
     ),
 }
 _FR: dict[str, Handler] = {
-    **named("unité|unite|nombre|nb|valeur|quantité", own.quantity),
     **named("date|date-|date de naissance|date de décès|date républicaine|naissance|décès", own.word_date),
     **named("s|s-|siècle|s2|s2-|sp|sp-|s mini|s-mini", own.french_century),
     **named("nobr|souligner|petites capitales|pc|abréviation|abrd|abr|incise-|romain|cr|ind|indice", h.first),
@@ -57,8 +55,6 @@ _FR: dict[str, Handler] = {
     "st": h.constant("Saint"),
     **named("av jc|av. j.-c.|avjc|-jc", h.constant("av. J.-C.")),
     **named("ap jc|apr. j.-c.", h.constant("apr. J.-C.")),
-    **named("heure|duree|durée", h.joined(":")),
-    **named("exp|exposant", h.raised),
     **named("lien|lien interlangue|lien à traduire", own.french_link),
     "japonais": own.french_japanese,
     "colonnes": h.block,
@@ -69,7 +65,6 @@ _FR: dict[str, Handler] = {
     "xxe siècle": h.constant("XXe siècle"),
 }
 _ES: dict[str, Handler] = {
-    **named("unidad|unidad2|esd unidad|medida", own.quantity),
     **named("esd|nowrap|nobr|cursiva|versalita|sigla|mayúsculas|subrayar|caja|ortografía", h.first),
     **named("siglo|siglos", own.spanish_century),
     **named("fecha|fecha inicio|fecha de inicio", own.iberian_date),
@@ -80,10 +75,8 @@ _ES: dict[str, Handler] = {
     **named("traducción|en idioma", h.second),
 }
 _PT: dict[str, Handler] = {
-    **named("fmtn|formatar número|número", h.number),
     **named("séc|século|sec", own.centuries("século")),
     **named("dtlink|dtext|data", own.iberian_date),
-    **named("unidade|unidades|medida", own.quantity),
     **named("citação|quote|cquote|citar texto", h.quotation),
     **named("ling|lang|língua", h.lang),
     **named("ilc|link-interwiki|ligação interlíngua", h.interlanguage_link),
@@ -92,12 +85,10 @@ _PT: dict[str, Handler] = {
     **named("link|en|de|fr|es|carece de fontes|panorama|imagem múltipla|artigo principal", h.nothing),
 }
 _IT: dict[str, Handler] = {
-    **named("m|unità di misura", own.italian_measure),
     **named("citazione|quote|cit", h.quotation),
     **named("lang|testo originale", h.lang),
     **named("ta|nobr|nowrap|maiuscoletto|tutto attaccato|senza fonte|chiarire|nsf", h.first),
     "sp": h.constant(" "),
-    "formatnum": h.number,
     "afi": h.ipa,
 }
 _PL: dict[str, Handler] = {
@@ -106,7 +97,6 @@ _PL: dict[str, Handler] = {
     **named("nowrap|sk|skrót|nobr|u|tooltip", h.first),
     **{name: h.constant(name) for name in ("ang.", "łac.", "niem.", "fr.", "ros.", "wł.", "hiszp.", "gr.")},
     **named("ipa3|ipa|ipa2|ipa4", h.ipa),
-    **named("liczba|fn|formatnum", h.number),
     **named("w języku|j|r|odn|osobny artykuł|fakt|zobacz też", h.nothing),
 }
 _NL: dict[str, Handler] = {
@@ -114,11 +104,9 @@ _NL: dict[str, Handler] = {
     **named("nowrap|nobr|tooltip|klein|kleinkapitaal|aut|auteur", h.first),
     **named("lang|taal", h.lang),
     "ipa": h.ipa,
-    **named("nts|getal", h.number),
 }
 _RU: dict[str, Handler] = {
     **named("s|nobr|nowrap|тч|кавычки|опс|comment|абр|аббр|подсказка|textcolor|цвет|так в тексте|sic", h.first),
-    **named("число|num|nts|formatnum", own.counted),
     **named(
         "нп|нп1|нп2|нп3|нп4|нп5|не переведено|не переведено 2|не переведено 3|не переведено 5|iw|iw3|iw5|нпт",
         own.translated,
@@ -132,7 +120,6 @@ _RU: dict[str, Handler] = {
     **named("градус|°", h.constant("°")),
     **named("date|дата|датаконстр", own.word_date),
     **named("век|вв", h.last),
-    **named("евро|€", h.wrapped("", " €")),
     **named("китайский|кит|иероглиф", h.first),
     **named("япон|нихонго", h.joined(", ")),
     **named("нет аи|источник|уточнить|audio|кто|когда|где|переход|якорь|скрытый", h.nothing),
@@ -146,7 +133,6 @@ _UK: dict[str, Handler] = {
 _BG: dict[str, Handler] = {
     **named("lang|ез", h.lang),
     **named("цитат|quote", h.quotation),
-    **named("число|nts", h.number),
     **named("s|nowrap|nobr|hint", h.first),
     **named("мфа|ipa", h.ipa),
 }
@@ -154,7 +140,6 @@ _SV: dict[str, Handler] = {
     **named("citat|blockcitat|citat2", h.quotation),
     **named("nowrap|nobr|mindre|abbr", h.first),
     **named("lång|lang|språk", h.lang),
-    **named("nts|nummer", h.number),
     "ipa": h.ipa,
     **named("ö|flaggbild|huvudartikel|se även", h.nothing),
 }
@@ -168,7 +153,6 @@ _CS: dict[str, Handler] = {
     **named("citát|citace textu", h.quotation),
     **named("nowrap|malé|zkratka|klávesa", h.first),
     **named("cizojazyčně|vjazyce2|lang|jazyk|cj|překlad|překlad2", h.second),
-    **named("nts|číslo", h.number),
     "km2": h.constant("km²"),
     **named("audio|viz též", h.nothing),
     **named("ipa|mfa", h.ipa),
@@ -177,14 +161,12 @@ _CA: dict[str, Handler] = {
     "segle": own.centuries("segle"),
     **named("citació|cita", h.quotation),
     **named("lang|llengua", h.lang),
-    **named("unitats|unitat", own.quantity),
     **named("nowrap|nobr|versaleta|enllaç interlingüístic|enllaç no traduït|romanes", h.first),
     **named("afi|ipa", h.ipa),
     **named("data|fecha", own.iberian_date),
 }
 _HU: dict[str, Handler] = {
     **named("idézet|idézet2|idézet 2|quote", h.quotation),
-    **named("szám|nts", h.number),
     "lang": h.lang,
     **named("nowrap|nemtörik|kiskapitális", h.first),
     "ipa": h.ipa,
@@ -201,12 +183,13 @@ _SOUTH_SLAVIC: dict[str, Handler] = {
     **named("lang|jezik|jezikk|језик", h.lang),
     **named("nowrap|nobr|мали", h.first),
     **named("ipa|ипа", h.ipa),
-    **named("nts|broj", h.number),
 }
 
-LOCAL: dict[str, dict[str, Handler]] = {
+_LOCAL: dict[str, dict[str, Handler]] = {
     "bg": _BG, "ca": _CA, "cs": _CS, "da": _DA, "de": _DE, "es": _ES, "fr": _FR, "hr": _SOUTH_SLAVIC, "hu": _HU,
     "it": _IT, "nl": _NL, "pl": _PL, "pt": _PT, "ro": _RO, "ru": _RU, "sl": _SOUTH_SLAVIC, "sr": _SOUTH_SLAVIC,
     "sv": _SV, "uk": _UK,
 }  # fmt: skip
+
+LOCAL = {language: {**table, **LOCAL_QUANTITIES.get(language, {})} for language, table in _LOCAL.items()}
 """Handlers by language and normal name."""

@@ -8,7 +8,7 @@ import re
 from llama_data.stages.wikipedia.templates import chemistry
 from llama_data.stages.wikipedia.templates import handlers as h
 from llama_data.stages.wikipedia.templates.call import Handler
-from llama_data.stages.wikipedia.templates.units import convert, cvt
+from llama_data.stages.wikipedia.templates.quantity_registry import QUANTITIES
 
 
 def named(names: str, handler: Handler) -> dict[str, Handler]:
@@ -17,28 +17,12 @@ def named(names: str, handler: Handler) -> dict[str, Handler]:
 
 
 _NUMBERS = {
-    **named("convert|conv", convert),
-    **named("cvt|cv", cvt),
-    "val": h.val,
-    **named("frac|fraction", h.fraction),
-    **named("sfrac|sfraction|frac2", h.sfrac),
-    **named("e|10^", h.power_of_ten),
     **named("chem|chemf", chemistry.chem),
     "chem2": chemistry.chem2,
-    **named("sup|exp", chemistry.raised),
+    "sup": chemistry.raised,
     **named("sub|smallsub", chemistry.lowered),
     "su": chemistry.both,
     **named("simplenuclide|simplenuclide2|nuclide|nuclide2", h.nuclide),
-    **named("nts|formatnum|number|nb|fmtn|ntsc|num|formatnumber", h.number),
-    **named("us$|usd|us dollar", h.money("US$")),
-    **named("£|gbp|pound sterling", h.money("£")),
-    **named("€|euro|eur", h.money("€")),
-    **named("a$|aud", h.money("A$")),
-    **named("c$|cad", h.money("C$")),
-    **named("¥|jpy|yen", h.money("¥")),
-    **named("inr|₹|indian rupee|indian rupees|rupee", h.money("₹")),
-    "currency": h.currency,
-    "height": h.height,
     **named("railgauge|rail gauge|track gauge|trackgauge", h.first),
     **named("root|radic|sqrt", h.wrapped("√", "")),
 }
@@ -181,6 +165,7 @@ chart/end|redirect2|engvarb|bar box|ol author|in our time|geographic location|li
 COMMON: dict[str, Handler] = {
     **named(_DROPPED, h.nothing),
     **_NUMBERS,
+    **QUANTITIES,
     **_LANGUAGES,
     **_DATES,
     **_BLOCKS,

@@ -1,12 +1,13 @@
-"""The ``convert`` family: the measured value and its unit, as the source gives them, in words or symbols."""
-# ruff: noqa: RUF001 - en dashes, fractions and minus signs are what the template shows
+"""Units of measure: English names as Module:Convert shows them, those of other languages from CLDR."""
+# ruff: noqa: RUF001 - signs that look like others
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from llama_data.stages.wikipedia.templates.call import Call
-from llama_data.stages.wikipedia.templates.numbers import group, spell
+from llama_data.stages.wikipedia.templates import locales
+from llama_data.stages.wikipedia.templates.numbers import superscript
 
 _UNITS = """
 km:kilometre:kilometres:km|m:metre:metres:m|cm:centimetre:centimetres:cm|mm:millimetre:millimetres:mm
@@ -58,6 +59,12 @@ kg/m3:kilogram per cubic metre:kilograms per cubic metre:kg/m³
 km-1:per kilometre:per kilometre:/km|hz:hertz:hertz:Hz|khz:kilohertz:kilohertz:kHz|mhz:megahertz:megahertz:MHz
 m3/s:cubic metre per second:cubic metres per second:m³/s|cuft/s:cubic foot per second:cubic feet per second:cu ft/s
 mpgus:mile per US gallon:miles per US gallon:mpg‑US
+ft3:cubic foot:cubic feet:cu ft|in3:cubic inch:cubic inches:cu in|yd3:cubic yard:cubic yards:cu yd
+mi3:cubic mile:cubic miles:cu mi|mi/h:mile per hour:miles per hour:mi/h
+m3/d:cubic metre per day:cubic metres per day:m³/d
+oilbbl/d:barrel per day:barrels per day:bbl/d|cuft/d:cubic foot per day:cubic feet per day:cu ft/d
+usgal/d:US gallon per day:US gallons per day:US gal/d|mpgimp:mile per imperial gallon:miles per imperial gallon:mpg‑imp
+acre.ft:acre-foot:acre-feet:acre⋅ft|acre-ft:acre-foot:acre-feet:acre⋅ft
 l/100km:litre per 100 kilometres:litres per 100 kilometres:L/100 km
 """
 _SYMBOL_ONLY = {
@@ -65,19 +72,6 @@ _SYMBOL_ONLY = {
     "r": "°R", "/km2": "/km²", "/sqmi": "/sq mi", "pd/km2": "/km²", "pd/sqmi": "/sq mi", "/ha": "/ha",
     "inhabitants/km2": "inhabitants/km²", "people/km2": "people/km²", "people/sqmi": "people/sq mi",
 }  # fmt: skip
-_SCALES = {"e3": "thousand", "e6": "million", "e9": "billion", "e12": "trillion"}
-_RANGES = {
-    "to": " to ", "-": "–", "–": "–", "and": " and ", "or": " or ", "by": " by ", "x": " × ", "×": " × ", "xx": " × ",
-    "+/-": " ± ", "±": " ± ", "to(-)": " to ", "and(-)": " and ", "or(-)": " or ", "&": " and ", "*": " × ", "+": " + ",
-    "to about": " to about ", "/": "/", ",": ", ", "-to-": " to ", "through": " through ", "by(x)": " by ",
-    "from": " from ", "e": " e ", "—": "–", "x(-)": " × ",
-}  # fmt: skip
-_NUMBER = re.compile(
-    r"[+\-−±~]?\s*(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?(?:\+?\s*\d+\s*[/⁄]\s*\d+)?|\d+\s*//?\s*\d+"
-)
-
-
-MAX_WORDS = 24  # "10|x|20|x|30|m" and the like are far shorter
 
 
 def _table() -> dict[str, tuple[str, str, str]]:
@@ -89,89 +83,122 @@ def _table() -> dict[str, tuple[str, str, str]]:
 
 
 UNITS = _table()
+"""Codes in lower case with the English singular, plural and symbol."""
+
+_CASED = {
+    "kN": UNITS["kn.f"], "Nm": UNITS["nm.t"], "MW": ("megawatt", "megawatts", "MW"),
+    "mW": ("milliwatt", "milliwatts", "mW"), "Mt": ("megatonne", "megatonnes", "Mt"),
+    "MT": ("megatonne", "megatonnes", "Mt"),
+}  # fmt: skip
+"""Codes whose meaning hangs on capital letters."""
+
+_CLDR_NAMES = {
+    "US gallon": "gallon", "imperial gallon": "gallon-imperial", "pint": "pint-imperial",
+    "imperial pint": "pint-imperial",
+    "US pint": "pint", "US fluid ounce": "fluid-ounce", "imperial fluid ounce": "fluid-ounce-imperial",
+    "pound per square inch": "pound-force-per-square-inch", "standard atmosphere": "atmosphere",
+    "troy ounce": "ounce-troy",
+    "inch of mercury": "inch-ofhg", "millimetre of mercury": "millimeter-ofhg", "long ton": "", "short ton": "ton",
+    "ton": "", "gallon": "gallon-imperial", "pound force-foot": "pound-force-foot", "metric horsepower": "",
+    "brake horsepower": "", "shaft horsepower": "", "barrel": "barrel", "mile per US gallon": "mile-per-gallon",
+    "mile per imperial gallon": "mile-per-gallon-imperial",
+    "litre per 100 kilometres": "liter-per-100-kilometer", "kilowatt hour": "kilowatt-hour",
+}  # fmt: skip
+"""English names for which CLDR has another name, or (empty) none."""
+
+_PREFIXES = {"k": 3, "M": 6, "G": 9, "T": 12, "h": 2, "d": -1, "c": -2, "m": -3, "µ": -6, "μ": -6, "n": -9, "p": -12}
+_BASES = {
+    "m": "meter", "g": "gram", "s": "second", "W": "watt", "J": "joule", "N": "newton", "Pa": "pascal", "Hz": "hertz",
+    "V": "volt", "A": "ampere", "l": "liter", "L": "liter", "t": "tonne", "h": "hour", "min": "minute",
+    "ha": "hectare", "in": "inch", "ft": "foot", "mi": "mile", "lb": "pound", "K": "kelvin", "mol": "mole",
+    "eV": "electronvolt", "sq mi": "square-mile",
+}  # fmt: skip
+_POWERS = {"2": "²", "3": "³", "²": "²", "³": "³", "": ""}
 
 
-def convert(call: Call) -> str:
-    """``{{convert|50.6|C|F}}`` → "50.6 °C": the value of the source; the computed equivalent is left out."""
-    return measure(call, abbreviated=call.get("abbr") in ("on", "in", "values", "~", "unit"))
+def is_unit(code: str) -> bool:
+    """True for the code of a unit that is known here."""
+    return code in _CASED or code.casefold() in UNITS or code.casefold() in _SYMBOL_ONLY
 
 
-def cvt(call: Call) -> str:
-    """``{{cvt|5|mi}}`` → "5 mi": convert with symbols."""
-    return measure(call, abbreviated=call.get("abbr") not in ("off", "out", "none"))
+def _english(code: str) -> tuple[str, str, str] | None:
+    return _CASED.get(code) or UNITS.get(code.casefold())
 
 
-def measure(call: Call, *, abbreviated: bool) -> str:
-    """The value with ranges (``10|to|20|km``) and compounds (``6|ft|3|in``)."""
-    words = call.positional()
-    if not words:
-        return ""
-    if not _NUMBER.fullmatch(words[0]):
-        return words[0]
-    adjective = call.get("adj") in ("on", "mid", "pre") or call.get("adj").startswith("ri")
-    american = call.get("sp").casefold() == "us"
-    spelled = bool(call.get("spell").lower() in ("in", "on", "us"))
-    text, last, position = show(words[0], spelled), words[0], 1
-    while position + 1 < min(len(words), MAX_WORDS) and words[position].casefold() in _RANGES and words[position + 1]:
-        text += _RANGES[words[position].casefold()] + show(words[position + 1], spelled)
-        last = words[position + 1]
-        position += 2
-    if position >= len(words):
-        return text
-    parts = [_with_unit(text, last, words[position], abbreviated, adjective, american)]
-    position += 1
-    while position + 1 < len(words) and _NUMBER.fullmatch(words[position]) and _is_unit(words[position + 1]):
-        parts.append(
-            _with_unit(
-                show(words[position], spelled), words[position], words[position + 1], abbreviated, adjective, american
-            )
-        )
-        position += 2
-    return " ".join(parts)
-
-
-def _is_unit(word: str) -> bool:
-    return word.casefold() in UNITS and not word.isdecimal()
-
-
-def show(number: str, spelled: bool = False) -> str:
-    """A number with digit groups; in English words when asked for and it is small enough."""
-    number = number.strip().replace(",", "")
-    if spelled and number.isdecimal() and len(number) <= 6:
-        return spell(int(number))
-    mixed = re.fullmatch(r"(\d+)\+(\d+)\s*//?\s*(\d+)", number)
-    if mixed:
-        return f"{mixed[1]} {mixed[2]}⁄{mixed[3]}"
-    if "/" in number:
-        return re.sub(r"\s*//?\s*", "⁄", number)
-    found = re.fullmatch(r"([+\-−±~]?)\s*(\d+)(.*)", number)
-    if not found:
-        return number
-    sign, whole, rest = found.groups()
-    return sign.replace("-", "−") + (group(whole) if len(whole) > 3 else whole) + rest
-
-
-def _with_unit(text: str, last: str, code: str, abbreviated: bool, adjective: bool, american: bool) -> str:
-    scale = re.match(r"(e(?:3|6|9|12))(?=\D)", code)
-    if scale:
-        text, code = f"{text} {_SCALES[scale[1]]}", code[scale.end() :]
-    low = code.casefold()
-    if low in _SYMBOL_ONLY:
-        symbol = _SYMBOL_ONLY[low]
+def with_english_unit(text: str, code: str, *, one: bool, abbreviated: bool, adjective: bool, american: bool) -> str:
+    """A shown number with the English name or the symbol of its unit; with the code itself for an unknown unit."""
+    symbol = _SYMBOL_ONLY.get(code.casefold())
+    if symbol:
         return text + ("" if symbol.startswith("/") else " ") + symbol
-    if code in ("kN", "Nm"):
-        low = {"kN": "kn.f", "Nm": "nm.t"}[code]
-    if code in ("MW", "mW", "Mt", "MT"):
-        return f"{text} {dict(MW='megawatts', mW='milliwatts', Mt='megatonnes', MT='megatonnes')[code]}"
-    if low not in UNITS:
-        return f"{text} {code}"
-    singular, plural, symbol = UNITS[low]
+    names = _english(code)
+    if not names:
+        return f"{text} {raised_powers(code)}"
     if abbreviated:
-        return f"{text} {symbol}"
-    one = re.fullmatch(
-        r"[-−+]?1(?:\.0*)?|(?:one)|\d+\s*/+\s*\d+|0?\.\d+", last.strip()
-    ) is not None and not text.endswith("ion")
-    name = singular if adjective or one else plural
+        return f"{text} {names[2]}"
+    name = names[0] if adjective or one else names[1]
     if american:
         name = re.sub(r"(met|lit)re", r"\1er", name)
     return f"{text}{'-' if adjective else ' '}{name.replace(' ', '-') if adjective else name}"
+
+
+def with_local_unit(text: str, code: str, language: str, *, category: str, long: bool) -> str:
+    """A shown number with CLDR's name or symbol of its unit; what CLDR lacks is shown by its symbol or its code."""
+    low = code.casefold()
+    plain = _SYMBOL_ONLY.get(low)
+    if plain:
+        plain = plain.removeprefix("inhabitants").removeprefix("people")
+        shown = _composed(plain, language) or plain
+        return text + ("" if shown.startswith("/") else " ") + shown
+    names = _english(code)
+    unit = _cldr_unit(names[0]) if names else ""
+    shown = locales.with_unit(text, unit, category, language, long=long) if unit else ""
+    if shown:
+        return shown
+    symbol = names[2] if names and _is_sign(names[2]) else code
+    return f"{text} {_composed(symbol, language) or raised_powers(symbol)}"
+
+
+def _is_sign(symbol: str) -> bool:
+    """True for "km/h" or "bhp"; not for English words, nor for the "h" of hands, which is the hour elsewhere."""
+    return symbol != "h" and not re.search(r"[a-z]{4}| ", symbol)
+
+
+def raised_powers(code: str) -> str:
+    """A unit's code with its powers raised: "kg.m-3" → "kg⋅m⁻³"; other text as it is."""
+    if not re.fullmatch(r"[A-Za-zµμΩ°]+-?[0-9]?(?:[./*⋅·][A-Za-zµμΩ°]+-?[0-9]?)*", code):
+        return code
+    code = re.sub(r"(?<=[A-Za-zµμΩ])-?[0-9]", lambda found: superscript(found.group()), code)
+    return re.sub(r"[.*·]", "⋅", code)
+
+
+def _cldr_unit(singular: str) -> str:
+    american = re.sub(r"(met|lit)re", r"\1er", singular).replace(" ", "-")
+    return locales.unit_ids().get(_CLDR_NAMES.get(singular, american), "")
+
+
+@lru_cache(maxsize=4096)
+def _composed(symbol: str, language: str) -> str:
+    """A symbol such as "kg/m³" or "kN" put together from CLDR's symbols; empty when a part of it is unknown."""
+    parts = re.split(r"([/⋅·])", symbol)
+    shown = [part if part in "/⋅·" else _term(part, language) for part in parts]
+    return "".join(shown) if all(shown[at] or (at == 0 and parts[1:]) for at in range(len(shown))) else ""
+
+
+def _term(symbol: str, language: str) -> str:
+    if symbol in _BASES:
+        return _base(symbol, language)
+    found = re.fullmatch(r"([A-Za-zµμ]+)([23²³]?)", symbol)
+    if not found:
+        return ""
+    letters, power = found[1], _POWERS[found[2]]
+    if letters in _BASES:
+        return _base(letters, language) + power
+    exponent, base = _PREFIXES.get(letters[0]), letters[1:]
+    if exponent is None or base not in ("m", "g", "W", "J", "N", "Pa", "Hz", "V", "A", "l", "L", "t", "eV", "s"):
+        return ""
+    return locales.prefix(exponent, language) + _base(base, language) + power
+
+
+def _base(letters: str, language: str) -> str:
+    unit = locales.unit_ids().get(_BASES[letters], "")
+    return (locales.symbol(unit, language) if unit else "") or letters

@@ -42,10 +42,14 @@ def rows(path: Path) -> list[list[str]]:
     return [line.split("\t") for line in path.read_text("utf-8").splitlines()[1:]]
 
 
+_PLAIN = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+
+
 def bare(text: str) -> str:
-    """Text without markup, spaces and digit groups, as the same value may be written in several ways."""
+    """Text without markup, spaces, digit groups and raised powers, as a value may be written in several ways."""
     text = re.sub(r"'{2,}|<[^>]*>", "", html.unescape(text))
     text = re.sub(r"\[\[(?:[^|\]]*\|)?([^\]]*)\]\]", r"\1", text)
+    text = re.sub(r"×10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)", lambda found: "e" + found[1].translate(_PLAIN), text)
     return re.sub(r"[\s,]+", "", text).replace("−", "-")
 
 
