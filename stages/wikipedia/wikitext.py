@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from llama_data.stages.wikipedia.inline import strip_inline
 from llama_data.stages.wikipedia.languages import CATEGORY_NAMES, FILE_NAMES, INTERWIKI, without_pointers
+from llama_data.stages.wikipedia.links import guarded, is_address, is_title, shown_label, shown_target
 from llama_data.stages.wikipedia.opaque import GAP, set_aside
 from llama_data.stages.wikipedia.sections import assemble
 from llama_data.stages.wikipedia.templates.call import Call, render
@@ -27,7 +28,7 @@ _TABLE_EDGE = re.compile(r"^[ \t:*#;]*\{\||^[ \t]*\|\}(?!\})", re.MULTILINE)
 _SPLIT = re.compile(r"\{\{|\[\[|\||=|^[ \t:*#;]*\{\|", re.MULTILINE)
 _PARAMETER = re.compile(r"\{\{\{[^{}|]*(?:\|([^{}]*))?\}\}\}")
 _HEADING_LINE = re.compile(r"^=.*=[ \t]*$", re.MULTILINE)
-_UNCLOSED = re.compile(r"\{\{[^{}\n]*\}?")
+_UNCLOSED = re.compile(r"\{\{[^{}\n]*+\}?(?:\n[ \t]*+\|[^\n]*+)*+")  # with the arguments on the lines below
 _LOOSE_ARGUMENTS = re.compile(r"(?:\w?cite \w+ ?)?\|[ ]*[a-z][a-z-]{1,20}[ ]*=")
 _NAME = re.compile(r"\{\{([^|{}\[\]<>]*)")
 
@@ -55,7 +56,7 @@ def clean(
         prepared = _PARAMETER.sub(lambda found: found.group(1) or GAP, prepared)
     prepared = without_pointers(prepared, language)
     page = _Page(prepared, title, language, _HIDDEN | hidden_prefixes)
-    text = strip_inline(page.expand(0, len(prepared), 0))
+    text = strip_inline(page.expand(0, len(prepared), 0), language)
     text = assemble(text, language)
     text = stash.restore(text).strip()
     return Cleaned(text, page.unknown, page.too_deep)
@@ -91,8 +92,7 @@ class _Page:
             elif mark == "[[":
                 position = self._link(at, end, depth, out)
             elif mark in ("]]", "}}"):
-                if mark == "}}":
-                    out.append(_cut_arguments(out.pop()) + GAP)
+                out.append(_cut_arguments(out.pop()) + GAP if mark == "}}" else mark)
                 position = found.end()
             else:
                 position = min(self.tables.get(at, found.end()), end)
@@ -164,20 +164,28 @@ class _Page:
     def _link(self, at: int, end: int, depth: int, out: list[str]) -> int:
         stop = self.ends.get(at)
         if stop is None or stop > end:
+            out.append("[[")
             return at + 2
-        inner = self.text[at + 2 : stop - 2]
-        bar = inner.find("|")
-        target = (inner if bar < 0 else inner[:bar]).strip()
+        pieces = self._pieces(at + 2, stop - 2)
+        start, target_end, _ = pieces[0]
+        target = self.text[start:target_end].strip()
         prefix = target.split(":", 1)[0].strip().casefold() if ":" in target else ""
         if prefix and prefix in self.hidden:
             out.append(GAP)
-        elif bar < 0:
-            out.append(self.expand(at + 2, stop - 2, depth + 1).lstrip(" :"))
-        else:
-            pieces = self._pieces(at + 2, stop - 2)
-            label_start = pieces[1][0] if len(pieces) > 1 else at + 2
-            label = self.expand(label_start, stop - 2, depth + 1)
-            out.append(label if label.strip() else target.split("#", 1)[0].lstrip(":"))
+            return stop
+        if "{{" in target:
+            target = self.expand(start, target_end, depth + 1).strip()
+        if not is_title(target) or self.text.find("[[", target_end, stop) >= 0:
+            out.append("[[")  # no link, but there may be one inside
+            return at + 2
+        if is_address(target):
+            out.append(f"[[{self.expand(start, stop - 2, depth + 1)}]]")
+            return stop
+        label = self.expand(pieces[1][0], stop - 2, depth + 1) if len(pieces) > 1 else ""
+        shown = shown_label(label) if label else shown_target(target.lstrip(":").strip())
+        if len(pieces) > 1 and not label:
+            shown = shown.split("#", 1)[0]
+        out.append(guarded(shown, self.text[at - 1 : at]))
         return stop
 
 
