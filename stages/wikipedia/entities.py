@@ -5,8 +5,14 @@ from __future__ import annotations
 import re
 from html.entities import html5
 
-_REFERENCE = re.compile(r"&(?:#([0-9]{1,8})|#[xX]([0-9A-Fa-f]{1,7})|([A-Za-z0-9]{1,32}|רלמ|رلم));")
+_REFERENCE = re.compile(r"&(?:#(0*[0-9]{1,7})|#[xX](0*[0-9A-Fa-f]{1,6})|([A-Za-z0-9]{1,32}|רלמ|رلم));")
 _ALIASES = {"רלמ": "\u200f", "رلم": "\u200f"}
+_ADDRESS = re.compile(
+    r"(?:https?|ftps?|ircs?|gopher|git|svn|ssh|telnet|nntp|mms)://[^\s<>\[\]\"\x01-\x05]++", re.IGNORECASE
+)
+_HOST = re.compile(r"[^:/]++://[^/?#]*+")
+_IGNORED_IN_HOST = re.compile(r"[\s\xad\u034f\u1806\u180b-\u180d\u200b-\u200d\u2060\ufe00-\ufe0f\ufeff]+")
+_UNSAFE_IN_ADDRESS = re.compile(r"[\]\[<>\"\x00-\x20\x7f|]")
 _MARKUP = re.compile(r"[\[\]{}<>|'=*#:;_&!-]")
 
 
@@ -17,16 +23,36 @@ def decode(text: str) -> str:
     characters (``&#128;``), surrogates and other invalid code points are left. White space becomes a space,
     as a browser shows it.
     """
-    return _REFERENCE.sub(_character, text) if "&" in text else text
+    if "&" not in text:
+        return text
+    if "://" in text:
+        text = _ADDRESS.sub(_clean_address, text)
+    return _REFERENCE.sub(_character, text)
 
 
-def _character(found: re.Match[str]) -> str:
+def _clean_address(found: re.Match[str]) -> str:
+    """An address with its references decoded and percent signs for what ends an address (MediaWiki's cleanUrl).
+
+    Its ampersands are written as references, for the text is decoded after this.
+    """
+    address = found.group()
+    if "&" not in address:
+        return address
+    address = _REFERENCE.sub(lambda reference: _character(reference, in_address=True), address)
+    address = _UNSAFE_IN_ADDRESS.sub(lambda unsafe: f"%{ord(unsafe.group()):02X}", address)
+    host = _HOST.match(address)
+    if host:
+        address = _IGNORED_IN_HOST.sub("", host.group()) + address[host.end() :]
+    return address.replace("&", "&amp;")
+
+
+def _character(found: re.Match[str], *, in_address: bool = False) -> str:
     decimal, hexadecimal, name = found.groups()
     if name:
         return html5.get(name + ";") or _ALIASES.get(name) or found.group()
     code = int(decimal) if decimal else int(hexadecimal, 16)
     if code in (0x09, 0x0A):
-        return " "
+        return chr(code) if in_address else " "
     return chr(code) if _is_valid(code) else found.group()
 
 

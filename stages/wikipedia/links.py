@@ -20,7 +20,8 @@ _ADDRESS = r"(?:\[[0-9a-f:.]++\])?(?:[^\]\[<>\"'\x00-\x02\x04-\x20\x7f\xa0\u2000
 _EXTERNAL = re.compile(rf"\[{_PROTOCOLS}{_ADDRESS}[ \t\xa0\u2000-\u200a\u3000]*+", re.IGNORECASE)
 _TITLE_END = re.compile(r"[\]\n]")
 _TO_ADDRESS = re.compile(_PROTOCOLS, re.IGNORECASE)
-_NO_TITLE = re.compile(r"[\[\]{}<>\n\x01\x02\x04\x05]")
+_NO_LINK = re.compile(r"[\[\]{}\n\x01\x02\x04\x05]|<[A-Za-z/]*+br\b")
+_NO_TITLE = re.compile(r"[<>]|%[0-9A-Fa-f]{2}")
 _LINE_MARK = frozenset("*#:;=|!{- ")
 
 
@@ -56,23 +57,28 @@ def is_address(target: str) -> bool:
 
 
 def is_title(target: str) -> bool:
-    """True when a page can have this title, else the brackets around it are text."""
-    return bool(target) and not _NO_TITLE.search(target)
+    """True when a link can lead there, else the brackets around it are text. After a ``#`` more is allowed."""
+    if not target or _NO_LINK.search(target):
+        return False
+    return not _NO_TITLE.search(percent_decoded(target).partition("#")[0])
 
 
 def shown_target(target: str) -> str:
     """What a link without a label shows: its target, to the letter."""
-    if "%" in target:
-        target = _percent_decoded(target)
+    plain = percent_decoded(target)
+    if plain != target:
+        return encode(plain)
     return target.replace("'", "&#39;") if "''" in target else target
 
 
-def _percent_decoded(target: str) -> str:
+def percent_decoded(target: str) -> str:
+    """A target with its percent signs decoded; as it is where they are no text."""
+    if "%" not in target:
+        return target
     try:
-        plain = unquote(target, errors="strict")
+        return unquote(target, errors="strict")
     except UnicodeDecodeError:
         return target
-    return target if plain == target else encode(plain)
 
 
 def shown_label(label: str) -> str:

@@ -33,6 +33,9 @@ _DROPPED = _words(
 EXTENSIONS = _KEPT | _DROPPED
 """Tags of MediaWiki's extensions, and two whose content is no text: wikitext's rules end at them."""
 
+MARKUP_ALONE = frozenset({"ref", "references", "includeonly", "section", "pre"})
+"""Those whose tags are never shown. A tag of the others that has no partner is text, as in MediaWiki."""
+
 _NAMES = "|".join(sorted(map(re.escape, EXTENSIONS | {"table"}), key=len, reverse=True))
 _START = re.compile(rf"<!--|<({_NAMES})(?=[\s/>])", re.IGNORECASE)
 _ENDS = {name: re.compile(rf"</{re.escape(name)}\s*+>", re.IGNORECASE) for name in EXTENSIONS}
@@ -71,8 +74,8 @@ def set_aside(text: str) -> tuple[str, Stash]:
     """Drop comments, notes and galleries; replace formulas (as ``$TeX$``), code and literal text by marks.
 
     As in MediaWiki's preprocessor a tag goes to the first ``>``, and an element to the first tag that closes it. A
-    tag that is never closed is dropped alone and what follows is wikitext; an unclosed note costs its line.
-    A comment that is never closed goes to the end of the page, as for the readers of the wiki.
+    tag that is never closed is text, and so is what follows; an unclosed note costs its line. A comment that is
+    never closed goes to the end of the page, as for the readers of the wiki.
     """
     text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     stash = Stash()
@@ -140,7 +143,7 @@ class _Scanner:
             out.append(GAP)
             return _after_ref(text, tag_end, close, after)
         if close < 0:
-            out.append("\n\n" if name == "pre" else "")
+            out.append("\n\n" if name == "pre" else "" if name in MARKUP_ALONE else text[found.start() : tag_end])
             return tag_end
         out.append(self._kept(name, attributes, text[tag_end:close]) if name in _KEPT else GAP)
         return after

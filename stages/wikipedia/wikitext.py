@@ -16,6 +16,8 @@ from llama_data.stages.wikipedia.languages import CATEGORY_NAMES, FILE_NAMES, IN
 from llama_data.stages.wikipedia.links import guarded, is_address, is_title, shown_label, shown_target
 from llama_data.stages.wikipedia.opaque import GAP, set_aside
 from llama_data.stages.wikipedia.sections import assemble
+from llama_data.stages.wikipedia.tables import fostered, match_tables, without_open_tables
+from llama_data.stages.wikipedia.tags import without_bracketed_attributes
 from llama_data.stages.wikipedia.templates.call import Call, render
 from llama_data.stages.wikipedia.templates.local_registry import LOCAL
 from llama_data.stages.wikipedia.templates.registry import COMMON
@@ -24,10 +26,8 @@ MAX_DEPTH = 40
 
 _BRACKETS = re.compile(r"\{\{|\}\}|\[\[|\]\]")
 _MARKS = re.compile(r"\{\{|\[\[|\]\]|\}\}|^[ \t:*#;]*\{\|", re.MULTILINE)
-_TABLE_EDGE = re.compile(r"^[ \t:*#;]*\{\||^[ \t]*\|\}(?!\})", re.MULTILINE)
 _SPLIT = re.compile(r"\{\{|\[\[|\||=|^[ \t:*#;]*\{\|", re.MULTILINE)
 _PARAMETER = re.compile(r"\{\{\{[^{}|]*(?:\|([^{}]*))?\}\}\}")
-_HEADING_LINE = re.compile(r"^=.*=[ \t]*$", re.MULTILINE)
 _UNCLOSED = re.compile(r"\{\{[^{}\n]*+\}?(?:\n[ \t]*+\|[^\n]*+)*+")  # with the arguments on the lines below
 _LOOSE_ARGUMENTS = re.compile(r"(?:\w?cite \w+ ?)?\|[ ]*[a-z][a-z-]{1,20}[ ]*=")
 _NAME = re.compile(r"\{\{([^|{}\[\]<>]*)")
@@ -54,6 +54,7 @@ def clean(
         if "{{{" not in prepared:
             break
         prepared = _PARAMETER.sub(lambda found: found.group(1) or GAP, prepared)
+    prepared = without_open_tables(without_bracketed_attributes(prepared))
     prepared = without_pointers(prepared, language)
     page = _Page(prepared, title, language, _HIDDEN | hidden_prefixes)
     text = strip_inline(page.expand(0, len(prepared), 0), language)
@@ -73,6 +74,7 @@ class _Page:
         self.too_deep = 0
         self.ends = match_brackets(text)
         self.tables = match_tables(text)
+        self.literal: set[int] = set()  # where brackets end that are text
 
     def expand(self, start: int, end: int, depth: int) -> str:
         """The text between two offsets with links, templates and tables replaced."""
@@ -92,10 +94,15 @@ class _Page:
             elif mark == "[[":
                 position = self._link(at, end, depth, out)
             elif mark in ("]]", "}}"):
-                out.append(_cut_arguments(out.pop()) + GAP if mark == "}}" else mark)
                 position = found.end()
+                if mark == "}}":
+                    out.append(_cut_arguments(out.pop()) + GAP)
+                elif position in self.literal:
+                    out.append(mark)
             else:
                 position = min(self.tables.get(at, found.end()), end)
+                for first, last in fostered(text, at, position):
+                    out.append(self.expand(first, last, depth + 1) + "\n")
                 out.append(GAP + "\n" if position < end else GAP)
         out.append(text[position:end])
         return "".join(out)
@@ -164,7 +171,6 @@ class _Page:
     def _link(self, at: int, end: int, depth: int, out: list[str]) -> int:
         stop = self.ends.get(at)
         if stop is None or stop > end:
-            out.append("[[")
             return at + 2
         pieces = self._pieces(at + 2, stop - 2)
         start, target_end, _ = pieces[0]
@@ -177,6 +183,7 @@ class _Page:
             target = self.expand(start, target_end, depth + 1).strip()
         if not is_title(target) or self.text.find("[[", target_end, stop) >= 0:
             out.append("[[")  # no link, but there may be one inside
+            self.literal.add(stop)
             return at + 2
         if is_address(target):
             out.append(f"[[{self.expand(start, stop - 2, depth + 1)}]]")
@@ -216,27 +223,4 @@ def match_brackets(text: str) -> dict[int, int]:
                 stack.pop()
             ends[stack.pop()[1]] = found.end()
             open_templates -= 1
-    return ends
-
-
-def match_tables(text: str) -> dict[int, int]:
-    """Offsets at which a table's opening line begins, with the offset after the table.
-
-    An unclosed table ends at the next heading or at the end of the page.
-    """
-    if "{|" not in text:
-        return {}
-    ends: dict[int, int] = {}
-    stack: list[int] = []
-    for found in _TABLE_EDGE.finditer(text):
-        if found.group().endswith("{|"):
-            stack.append(found.start())
-        elif stack:
-            ends[stack.pop()] = found.end()
-    following = len(text)
-    headings = [found.start() for found in _HEADING_LINE.finditer(text)] if stack else []
-    for at in reversed(stack):
-        while headings and headings[-1] > at:
-            following = headings.pop()
-        ends[at] = following
     return ends
