@@ -12,7 +12,9 @@ _ADDRESS = re.compile(
 )
 _HOST = re.compile(r"[^:/]++://[^/?#]*+")
 _IGNORED_IN_HOST = re.compile(r"[\s\xad\u034f\u1806\u180b-\u180d\u200b-\u200d\u2060\ufe00-\ufe0f\ufeff]+")
-_UNSAFE_IN_ADDRESS = re.compile(r"[\]\[<>\"\x00-\x20\x7f|]")
+_ADDRESS_END = re.compile(r"&(?:lt|gt|nbsp|#x0*(?:3[ce]|a0)|#0*(?:60|62|160));", re.IGNORECASE)
+_UNSAFE = re.compile(r"[<>\"\x00-\x20\x7f|]")
+_UNSAFE_BEFORE_FRAGMENT = re.compile(r"[\]\[<>\"\x00-\x20\x7f|]")
 _MARKUP = re.compile(r"[\[\]{}<>|'=*#:;_&!-]")
 
 
@@ -31,19 +33,28 @@ def decode(text: str) -> str:
 
 
 def _clean_address(found: re.Match[str]) -> str:
-    """An address with its references decoded and percent signs for what ends an address (MediaWiki's cleanUrl).
+    """An address with its references decoded and percent signs for what is none of its characters.
 
-    Its ampersands are written as references, for the text is decoded after this.
+    Brackets may stand in its fragment; a space or an angle bracket ends it (MediaWiki's cleanUrl and free links).
+    Ampersands are written as references, for the text is decoded after this.
     """
     address = found.group()
     if "&" not in address:
         return address
+    end = _ADDRESS_END.search(address)
+    rest = address[end.start() :] if end else ""
+    address = address[: end.start()] if end else address
     address = _REFERENCE.sub(lambda reference: _character(reference, in_address=True), address)
-    address = _UNSAFE_IN_ADDRESS.sub(lambda unsafe: f"%{ord(unsafe.group()):02X}", address)
-    host = _HOST.match(address)
+    main, mark, fragment = address.partition("#")
+    main = _UNSAFE_BEFORE_FRAGMENT.sub(_percent, main)
+    host = _HOST.match(main)
     if host:
-        address = _IGNORED_IN_HOST.sub("", host.group()) + address[host.end() :]
-    return address.replace("&", "&amp;")
+        main = _IGNORED_IN_HOST.sub("", host.group()) + main[host.end() :]
+    return (main + mark + _UNSAFE.sub(_percent, fragment)).replace("&", "&amp;") + rest
+
+
+def _percent(found: re.Match[str]) -> str:
+    return f"%{ord(found.group()):02X}"
 
 
 def _character(found: re.Match[str], *, in_address: bool = False) -> str:

@@ -22,6 +22,7 @@ _TITLE_END = re.compile(r"[\]\n]")
 _TO_ADDRESS = re.compile(_PROTOCOLS, re.IGNORECASE)
 _NO_LINK = re.compile(r"[\[\]{}\n\x01\x02\x04\x05]|<[A-Za-z/]*+br\b")
 _NO_TITLE = re.compile(r"[<>]|%[0-9A-Fa-f]{2}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LINE_MARK = frozenset("*#:;=|!{- ")
 
 
@@ -76,9 +77,10 @@ def percent_decoded(target: str) -> str:
     if "%" not in target:
         return target
     try:
-        return unquote(target, errors="strict")
+        plain = unquote(target, errors="strict")
     except UnicodeDecodeError:
         return target
+    return target if _CONTROL.search(plain) else plain
 
 
 def shown_label(label: str) -> str:

@@ -41,6 +41,8 @@ _START = re.compile(rf"<!--|<({_NAMES})(?=[\s/>])", re.IGNORECASE)
 _ENDS = {name: re.compile(rf"</{re.escape(name)}\s*+>", re.IGNORECASE) for name in EXTENSIONS}
 _OPEN_REF = re.compile(r"<ref(?:\s(?:[^<>/]|/(?!>))*)?>", re.IGNORECASE)
 _TABLE_TAG = re.compile(r"<(/?)table(?=[\s/>])[^<>]*+>", re.IGNORECASE)
+_CELL_TAG = re.compile(r"<(/?)(?:td|th|caption)(?=[\s/>])[^<>]*+>", re.IGNORECASE)
+_ANY_TAG = re.compile(r"</?(?:table|tr|tbody|thead|tfoot|colgroup|col)(?=[\s/>])[^<>]*+>", re.IGNORECASE)
 _NOWIKI_PAIR = re.compile(r"<nowiki>([^<]*+(?:<(?!/?nowiki>)[^<]*+)*+)</nowiki>", re.IGNORECASE)
 _INLINE_CODE = re.compile(r"\binline\b|\benclose\s*=\s*[\"']?none\b", re.IGNORECASE)
 _STANZA = re.compile(r"\n[ \t]*\n\s*")
@@ -132,7 +134,7 @@ class _Scanner:
             return found.end()
         if name == "table":
             stop = self._find_table_end(found.start())
-            out.append(GAP + "\n\n" if stop else "\n\n")
+            out.append(_outside_cells(text[tag_end:stop]) or GAP + "\n\n" if stop else "\n\n")
             return stop or tag_end
         attributes = text[found.end() : tag_end - 1]
         if attributes.endswith("/"):
@@ -190,6 +192,19 @@ class _Scanner:
                 elif stack:
                     self._tables[stack.pop()] = found.end()
         return self._tables.get(start, 0)
+
+
+def _outside_cells(table: str) -> str:
+    """Plain text of an HTML table that stands in none of its cells, which browsers show before the table."""
+    out: list[str] = []
+    depth = position = 0
+    for found in _CELL_TAG.finditer(table):
+        out += [table[position : found.start()]] if depth == 0 else []
+        depth = max(0, depth + (-1 if found.group(1) else 1))
+        position = found.end()
+    out += [table[position:]] if depth == 0 else []
+    loose = _ANY_TAG.sub("", "".join(out)).strip()
+    return "" if "<" in loose or "{" in loose else loose
 
 
 def _after_ref(text: str, start: int, close: int, after: int) -> int:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from llama_data.stages.wikipedia.inline import strip_inline
 from llama_data.stages.wikipedia.languages import CATEGORY_NAMES, FILE_NAMES, INTERWIKI, without_pointers
-from llama_data.stages.wikipedia.links import guarded, is_address, is_title, shown_label, shown_target
-from llama_data.stages.wikipedia.opaque import GAP, set_aside
+from llama_data.stages.wikipedia.links import guarded, is_address, is_title, percent_decoded, shown_label, shown_target
+from llama_data.stages.wikipedia.opaque import GAP, NOTHING, set_aside
 from llama_data.stages.wikipedia.sections import assemble
 from llama_data.stages.wikipedia.tables import fostered, match_tables, without_open_tables
 from llama_data.stages.wikipedia.tags import without_bracketed_attributes
@@ -30,6 +30,7 @@ _SPLIT = re.compile(r"\{\{|\[\[|\||=|^[ \t:*#;]*\{\|", re.MULTILINE)
 _PARAMETER = re.compile(r"\{\{\{[^{}|]*(?:\|([^{}]*))?\}\}\}")
 _UNCLOSED = re.compile(r"\{\{[^{}\n]*+\}?(?:\n[ \t]*+\|[^\n]*+)*+")  # with the arguments on the lines below
 _LOOSE_ARGUMENTS = re.compile(r"(?:\w?cite \w+ ?)?\|[ ]*[a-z][a-z-]{1,20}[ ]*=")
+_BEFORE_BAR = re.compile(r"[^\[\]{}|<>\n]*+(?=\|)")
 _NAME = re.compile(r"\{\{([^|{}\[\]<>]*)")
 
 
@@ -171,7 +172,9 @@ class _Page:
     def _link(self, at: int, end: int, depth: int, out: list[str]) -> int:
         stop = self.ends.get(at)
         if stop is None or stop > end:
-            return at + 2
+            found = _BEFORE_BAR.match(self.text, at + 2, end)
+            out.append(NOTHING + (percent_decoded(found.group()) if found else ""))
+            return found.end() if found else at + 2
         pieces = self._pieces(at + 2, stop - 2)
         start, target_end, _ = pieces[0]
         target = self.text[start:target_end].strip()
