@@ -43,7 +43,7 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     """
     files = list_inputs(run.input, settings.inputs)
     dumps = label_dumps(files, {split.name: inspect(split) for split in files})
-    splits = [piece for split in files for piece in cut(split, settings.max_task_bytes)]
+    splits = [piece for split in files for piece in cut(split, settings.max_task_bytes, dumps[split.name].encoding)]
     context = StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
     rules = [
         SelectArticles(languages=settings.languages, disambiguation=settings.disambiguation),
