@@ -23,6 +23,10 @@ _TO_ADDRESS = re.compile(_PROTOCOLS, re.IGNORECASE)
 _NO_LINK = re.compile(r"[\[\]{}\n\x01\x02\x04\x05]|<[A-Za-z/]*+br\b")
 _NO_TITLE = re.compile(r"[<>]|%[0-9A-Fa-f]{2}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_FILE = re.compile(
+    r"[^:]++:.*\.(?:jpe?g|png|gif|svg|tiff?|webp|xcf|djvu|pdf|og[gavx]|opus|webm|mp[34g]|mpeg|wav|flac|midi?|stl)$",
+    re.IGNORECASE | re.DOTALL,
+)
 _LINE_MARK = frozenset("*#:;=|!{- ")
 
 
@@ -55,6 +59,11 @@ def without_external(text: str) -> str:
 def is_address(target: str) -> bool:
     """True when the target of a link is an address: MediaWiki reads its inner brackets as an external link."""
     return bool(_TO_ADDRESS.match(target))
+
+
+def is_file(target: str) -> bool:
+    """True when a target has a namespace and ends like a file, whatever this wiki calls its files."""
+    return ":" in target and bool(_FILE.match(target))
 
 
 def is_title(target: str) -> bool:

@@ -13,7 +13,15 @@ from typing import NamedTuple
 
 from llama_data.stages.wikipedia.inline import strip_inline
 from llama_data.stages.wikipedia.languages import CATEGORY_NAMES, FILE_NAMES, INTERWIKI, without_pointers
-from llama_data.stages.wikipedia.links import guarded, is_address, is_title, percent_decoded, shown_label, shown_target
+from llama_data.stages.wikipedia.links import (
+    guarded,
+    is_address,
+    is_file,
+    is_title,
+    percent_decoded,
+    shown_label,
+    shown_target,
+)
 from llama_data.stages.wikipedia.opaque import GAP, NOTHING, set_aside
 from llama_data.stages.wikipedia.sections import assemble
 from llama_data.stages.wikipedia.tables import fostered, match_tables, without_open_tables
@@ -179,7 +187,7 @@ class _Page:
         start, target_end, _ = pieces[0]
         target = self.text[start:target_end].strip()
         prefix = target.split(":", 1)[0].strip().casefold() if ":" in target else ""
-        if prefix and prefix in self.hidden:
+        if (prefix and prefix in self.hidden) or is_file(target):
             out.append(GAP)
             return stop
         if "{{" in target:
