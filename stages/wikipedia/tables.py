@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 
+from llama_data.stages.wikipedia.brackets import match_brackets
 from llama_data.stages.wikipedia.opaque import GAP
 
 _EDGE = re.compile(r"^[ \t:*#;]*\{\||^[ \t]*\|\}(?!\})", re.MULTILINE)
@@ -12,6 +14,7 @@ _AFTER_UNCLOSED = re.compile(r"^=.*=[ \t]*$|\n[ \t]*\n(?=[^\s|!])", re.MULTILINE
 _LOOSE = re.compile(
     r"^(?:[ \t:*#;]*\{\||[ \t]*\|-)[^\n]*+\n\s*+((?:(?![ \t]*(?:[|!]|\{\||\{\{|<))[^\n]++(?:\n|\Z))++)", re.MULTILINE
 )
+_ROW = re.compile(r"[ \t]*\n(?=[ \t]*[|!])")
 _HEADING = re.compile(r"^=.*=[ \t]*$", re.MULTILINE)
 
 
@@ -50,6 +53,7 @@ def without_open_tables(text: str) -> str:
     if "|}" not in text:
         return text
     out: list[str] = []
+    rows: list[int] | None = None
     position = open_tables = since = 0
     for found in _EDGE.finditer(text):
         if found.group().endswith("{|"):
@@ -57,9 +61,26 @@ def without_open_tables(text: str) -> str:
         elif open_tables:
             open_tables -= 1
         else:
-            row = max(text.rfind("}}\n|", since, found.start()), text.rfind("}}\n!", since, found.start()))
-            if row >= 0 and not _HEADING.search(text, row + 2, found.start()):
-                out += [text[position : row + 3], GAP + "\n"]
+            rows = _rows_after_templates(text) if rows is None else rows
+            for heading in _HEADING.finditer(text, since, found.start()):
+                since = heading.end()
+            index = bisect_left(rows, since)
+            if index < len(rows) and rows[index] < found.start():
+                out += [text[position : rows[index]], GAP + "\n"]
                 position = found.end()
         since = found.end()
     return "".join(out) + text[position:]
+
+
+def _rows_after_templates(text: str) -> list[int]:
+    """Where a line that looks like a row follows a template that begins a line and is in no other."""
+    found: list[int] = []
+    position = 0
+    for at, end in sorted(match_brackets(text).items()):
+        if at < position or not text.startswith("{{", at):
+            continue
+        position = end
+        row = _ROW.match(text, end) if text[at - 1 : at] in ("", "\n") else None
+        if row:
+            found.append(row.end())
+    return found

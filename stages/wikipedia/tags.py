@@ -63,6 +63,7 @@ _TAG = re.compile(r"<(/?)([A-Za-z][^\s/<>\0]*+)([^<>]*+)>")
 _BRACKETED_TAG = re.compile(r"<([A-Za-z]++)(?=[\s/])[^<>\[]*+\[\[[^<>]*+>")
 _SOFT_BREAK = re.compile(r"\n(?![\n*#:;={|<])")
 _MAX_HEADING = 250
+_HEADING_END = re.compile(r"=[ \t]*(?:\n|\Z)")
 
 
 def without_bracketed_attributes(text: str) -> str:
@@ -75,6 +76,15 @@ def without_bracketed_attributes(text: str) -> str:
 def without_tags(text: str) -> str:
     """Text without tags: with line breaks, paragraphs, headings and lists in the place of those that make them."""
     return _Layout(text).run() if "<" in text else text
+
+
+def _is_in_heading(text: str, at: int) -> bool:
+    """True when a place is in a line between equals signs."""
+    begin = text.rfind("\n", max(0, at - _MAX_HEADING), at) + 1
+    if not text.startswith("=", begin) or (begin == 0 and at > _MAX_HEADING):
+        return False
+    end = text.find("\n", at, at + _MAX_HEADING)
+    return bool(_HEADING_END.match(text, len(text[begin : end if end >= 0 else None].rstrip(" \t")) + begin - 1))
 
 
 class _Layout:
@@ -94,6 +104,8 @@ class _Layout:
             name = found[2].lower()
             if name not in _KNOWN or (name in _PROPERTIES and "itemprop" not in found[3]):
                 continue
+            if name in _BLOCKS and _is_in_heading(text, found.start()):
+                name = "span"  # what it shows is part of the heading
             before = text[position : found.start()]
             out.append(_SOFT_BREAK.sub(" ", before) if self._lists else before)
             shown = self._shown(name, closing=bool(found[1]))

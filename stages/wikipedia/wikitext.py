@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from llama_data.stages.wikipedia.brackets import match_brackets
 from llama_data.stages.wikipedia.inline import strip_inline
 from llama_data.stages.wikipedia.languages import CATEGORY_NAMES, FILE_NAMES, INTERWIKI, without_pointers
 from llama_data.stages.wikipedia.links import (
@@ -32,7 +33,6 @@ from llama_data.stages.wikipedia.templates.registry import COMMON
 
 MAX_DEPTH = 40
 
-_BRACKETS = re.compile(r"\{\{|\}\}|\[\[|\]\]")
 _MARKS = re.compile(r"\{\{|\[\[|\]\]|\}\}|^[ \t:*#;]*\{\|", re.MULTILINE)
 _SPLIT = re.compile(r"\{\{|\[\[|\||=|^[ \t:*#;]*\{\|", re.MULTILINE)
 _PARAMETER = re.compile(r"\{\{\{[^{}|]*(?:\|([^{}]*))?\}\}\}")
@@ -212,26 +212,3 @@ def _cut_arguments(text: str) -> str:
     start = text.rfind("\n") + 1
     found = _LOOSE_ARGUMENTS.search(text, start)
     return text[: found.start()] if found else text
-
-
-def match_brackets(text: str) -> dict[int, int]:
-    """Offsets of ``{{`` and ``[[`` with the offset after the bracket that closes each; unclosed ones are absent."""
-    ends: dict[int, int] = {}
-    stack: list[tuple[str, int]] = []
-    open_templates = 0
-    for found in _BRACKETS.finditer(text):
-        mark = found.group()
-        if mark == "{{":
-            stack.append((mark, found.start()))
-            open_templates += 1
-        elif mark == "[[":
-            stack.append((mark, found.start()))
-        elif mark == "]]":
-            if stack and stack[-1][0] == "[[":
-                ends[stack.pop()[1]] = found.end()
-        elif open_templates:
-            while stack[-1][0] == "[[":
-                stack.pop()
-            ends[stack.pop()[1]] = found.end()
-            open_templates -= 1
-    return ends

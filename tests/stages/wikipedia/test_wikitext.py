@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llama_data.stages.wikipedia.wikitext import MAX_DEPTH, clean, match_brackets
+from llama_data.stages.wikipedia.brackets import match_brackets
+from llama_data.stages.wikipedia.wikitext import MAX_DEPTH, clean
 
 
 def text(wikitext: str, language: str = "en") -> str:
