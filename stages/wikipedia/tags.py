@@ -63,7 +63,6 @@ _TAG = re.compile(r"<(/?)([A-Za-z][^\s/<>\0]*+)([^<>]*+)>")
 _BRACKETED_TAG = re.compile(r"<([A-Za-z]++)(?=[\s/])[^<>\[]*+\[\[[^<>]*+>")
 _SOFT_BREAK = re.compile(r"\n(?![\n*#:;={|<])")
 _MAX_HEADING = 250
-_HEADING_END = re.compile(r"=[ \t]*(?:\n|\Z)")
 
 
 def without_bracketed_attributes(text: str) -> str:
@@ -81,10 +80,11 @@ def without_tags(text: str) -> str:
 def _is_in_heading(text: str, at: int) -> bool:
     """True when a place is in a line between equals signs."""
     begin = text.rfind("\n", max(0, at - _MAX_HEADING), at) + 1
-    if not text.startswith("=", begin) or (begin == 0 and at > _MAX_HEADING):
+    if begin == 0 and at > _MAX_HEADING:
         return False
     end = text.find("\n", at, at + _MAX_HEADING)
-    return bool(_HEADING_END.match(text, len(text[begin : end if end >= 0 else None].rstrip(" \t")) + begin - 1))
+    line = text[begin : end if end >= 0 else at + _MAX_HEADING].rstrip(" \t")
+    return line.startswith("=") and line.endswith("=")
 
 
 class _Layout:
@@ -159,7 +159,7 @@ class _Layout:
             while self._lists.pop() != mark:
                 pass
             inside = bool(self._lists)
-        return "\n" if inside else "\n\n"
+        return "" if inside else "\n\n"
 
     def _item(self, name: str) -> str:
         self._out[-1] = self._out[-1].rstrip()

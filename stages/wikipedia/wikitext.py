@@ -33,6 +33,8 @@ from llama_data.stages.wikipedia.templates.registry import COMMON
 
 MAX_DEPTH = 40
 
+_NEAR = 1000
+
 _MARKS = re.compile(r"\{\{|\[\[|\]\]|\}\}|^[ \t:*#;]*\{\|", re.MULTILINE)
 _SPLIT = re.compile(r"\{\{|\[\[|\||=|^[ \t:*#;]*\{\|", re.MULTILINE)
 _PARAMETER = re.compile(r"\{\{\{[^{}|]*(?:\|([^{}]*))?\}\}\}")
@@ -44,11 +46,12 @@ _NAME = re.compile(r"\{\{([^|{}\[\]<>]*)")
 
 class Cleaned(NamedTuple):
     """A page's text; how many templates within lines were dropped because they are unknown, and how many brackets
-    because they are nested too deeply."""
+    because they are nested too deeply; how many characters stand behind a comment that is never closed."""
 
     text: str
     unknown_templates: int
     too_deep: int
+    unclosed_comment: int = 0
 
 
 _HIDDEN = FILE_NAMES | CATEGORY_NAMES | INTERWIKI
@@ -69,7 +72,7 @@ def clean(
     text = strip_inline(page.expand(0, len(prepared), 0), language)
     text = assemble(text, language)
     text = stash.restore(text).strip()
-    return Cleaned(text, page.unknown, page.too_deep)
+    return Cleaned(text, page.unknown, page.too_deep, stash.hidden)
 
 
 class _Page:
@@ -106,7 +109,7 @@ class _Page:
                 position = found.end()
                 if mark == "}}":
                     out.append(_cut_arguments(out.pop()) + GAP)
-                elif position in self.literal:
+                elif position in self.literal or self._closes_one(at):
                     out.append(mark)
             else:
                 position = min(self.tables.get(at, found.end()), end)
@@ -115,6 +118,11 @@ class _Page:
                 out.append(GAP + "\n" if position < end else GAP)
         out.append(text[position:end])
         return "".join(out)
+
+    def _closes_one(self, at: int) -> bool:
+        """True when ``]]`` closes a single bracket: ``[http://a.example Title [PDF]]``."""
+        begin = max(self.text.rfind("\n", max(0, at - _NEAR), at) + 1, at - _NEAR)
+        return self.text.rfind("[", begin, at) > self.text.rfind("]", begin, at)
 
     def _template(self, at: int, end: int, depth: int, out: list[str]) -> int:
         stop = self.ends.get(at)
