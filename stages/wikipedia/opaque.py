@@ -93,6 +93,7 @@ class _Scanner:
         self._out: list[str] = []
         self._closes: dict[str, tuple[int, int]] = {}
         self._tag_end = 0
+        self._next_ref = 0
         self._tables: dict[int, int] | None = None
 
     def run(self) -> str:
@@ -143,7 +144,7 @@ class _Scanner:
         close, after = self._find_close(name, tag_end)
         if name == "ref":
             out.append(GAP)
-            return _after_ref(text, tag_end, close, after)
+            return self._after_ref(tag_end, close, after)
         if close < 0:
             out.append("\n\n" if name == "pre" else "" if name in MARKUP_ALONE else text[found.start() : tag_end])
             return tag_end
@@ -182,6 +183,16 @@ class _Scanner:
             known = self._closes[name] = found.span() if found else (-1, -1)
         return known
 
+    def _after_ref(self, start: int, close: int, after: int) -> int:
+        """Where a note ends: at its closing tag, or, if that is missing, at the next note or the end of the line."""
+        if 0 <= self._next_ref < start:
+            found = _OPEN_REF.search(self._text, start)
+            self._next_ref = found.start() if found else -1
+        if self._next_ref >= 0 and (close < 0 or self._next_ref < close):
+            line_end = self._text.find("\n", start, self._next_ref)
+            return self._next_ref if line_end < 0 else line_end
+        return _line_end(self._text, start) if close < 0 else after
+
     def _find_table_end(self, start: int) -> int:
         """Offset after the table that begins here with the tables inside it, 0 when it is never closed."""
         if self._tables is None:
@@ -205,16 +216,6 @@ def _outside_cells(table: str) -> str:
     out += [table[position:]] if depth == 0 else []
     loose = _ANY_TAG.sub("", "".join(out)).strip()
     return "" if "<" in loose or "{" in loose else loose
-
-
-def _after_ref(text: str, start: int, close: int, after: int) -> int:
-    """Where a note ends: at its closing tag, or, if that is missing, at the next note or the end of the line."""
-    limit = len(text) if close < 0 else close
-    again = _OPEN_REF.search(text, start, limit)
-    if again:
-        line_end = text.find("\n", start, again.start())
-        return again.start() if line_end < 0 else line_end
-    return _line_end(text, start) if close < 0 else after
 
 
 def _skip_blanks(text: str, start: int) -> int:

@@ -63,6 +63,7 @@ _TAG = re.compile(r"<(/?)([A-Za-z][^\s/<>\0]*+)([^<>]*+)>")
 _BRACKETED_TAG = re.compile(r"<([A-Za-z]++)(?=[\s/])[^<>\[]*+\[\[[^<>]*+>")
 _SOFT_BREAK = re.compile(r"\n(?![\n*#:;={|<])")
 _MAX_HEADING = 250
+_MAX_LISTS = 16  # lists inside each other; deeper ones are not told apart
 
 
 def without_bracketed_attributes(text: str) -> str:
@@ -154,7 +155,8 @@ class _Layout:
         self._out[-1] = self._out[-1].rstrip()
         inside = bool(self._lists)
         if not closing:
-            self._lists.append(mark)
+            if len(self._lists) < _MAX_LISTS:
+                self._lists.append(mark)
         elif mark in self._lists:
             while self._lists.pop() != mark:
                 pass
