@@ -16,7 +16,10 @@ from llama_data.stages.wikipedia.rules import CleanWikitext, SelectArticles, Tit
 DOMAIN = "wikipedia"
 
 
-COLUMNS = {"page_id": "int64", "title": "string", "templates_unknown": "int64", "too_deep": "int64"}
+COLUMNS = {
+    "page_id": "int64", "title": "string", "templates_unknown": "int64", "too_deep": "int64",
+    "unclosed_comment": "int64",
+}  # fmt: skip
 
 
 class Settings(DomainSettings):

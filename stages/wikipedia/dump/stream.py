@@ -31,9 +31,11 @@ class Block(NamedTuple):
 
     def place(self, offset: int) -> str:
         """Where byte ``offset`` of the block is: ``offset`` in a plain file, ``stream+offset`` in a compressed one."""
-        if self.encoding is not None and offset > 0:
-            before = self.data[:offset].decode("utf-8", "surrogatepass")
-            offset = len(before.encode(self.encoding, "replace"))
+        if self.encoding is not None:
+            # Before the block is at most the beginning of a tag.
+            before = self.data[:offset].decode("utf-8", "surrogatepass") if offset > 0 else "<" * -offset
+            size = len(before.encode(self.encoding, "replace"))
+            offset = size if offset > 0 else -size
         return f"{self.position + offset}" if self.origin is None else f"{self.origin}+{self.position + offset}"
 
 
