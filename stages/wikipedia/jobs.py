@@ -16,7 +16,10 @@ from llama_data.stages.wikipedia.rules import CleanWikitext, SelectArticles, Tit
 DOMAIN = "wikipedia"
 
 
-COLUMNS = {"page_id": "int64", "title": "string", "templates_unknown": "int64", "too_deep": "int64"}
+COLUMNS = {
+    "page_id": "int64", "title": "string", "templates_unknown": "int64", "too_deep": "int64",
+    "unclosed_comment": "int64",
+}  # fmt: skip
 
 
 class Settings(DomainSettings):
@@ -43,7 +46,7 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     """
     files = list_inputs(run.input, settings.inputs)
     dumps = label_dumps(files, {split.name: inspect(split) for split in files})
-    splits = [piece for split in files for piece in cut(split, settings.max_task_bytes)]
+    splits = [piece for split in files for piece in cut(split, settings.max_task_bytes, dumps[split.name].encoding)]
     context = StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
     rules = [
         SelectArticles(languages=settings.languages, disambiguation=settings.disambiguation),

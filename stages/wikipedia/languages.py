@@ -177,6 +177,7 @@ _POINTER_LINE = {
 
 def is_pointer(line: str, language: str) -> bool:
     """True when a line only points to other articles ("Main article: ..."); English counts everywhere."""
+    line = line.lstrip()
     found = _POINTER.get(language, _POINTER["en"])
     return bool(found.match(line) or _POINTER["en"].match(line))
 

@@ -13,6 +13,7 @@ from llama_data.pipeline.core.document import Document, make_document
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.wikipedia.dump.encoding import is_known, to_utf8
 from llama_data.stages.wikipedia.dump.pieces import Dump
 from llama_data.stages.wikipedia.dump.stream import Block, Damage, read_range
 
@@ -164,8 +165,12 @@ class WikipediaReader(Reader):
     def read(self, split: Split) -> Iterator[Document]:
         """Yield a document for every page of the split."""
         dump = self.dumps[split.name]
+        if not is_known(dump.encoding):
+            detail = f"the file says that it is in {dump.encoding!r}, which is no known encoding"
+            yield self.failed(split, key=0, reason=Reason.invalid_encoding, detail=detail)
+            return
         page = None
-        for page in frame_pages(read_range(split.path, split.start, split.end)):
+        for page in frame_pages(to_utf8(read_range(split.path, split.start, split.end), dump.encoding)):
             if page.problem is not None:
                 yield self.failed(split, key=page.place, reason=page.problem, detail=page.detail)
                 continue

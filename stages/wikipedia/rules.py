@@ -50,8 +50,12 @@ class CleanWikitext(Rule):
     """Replace wikitext by its running text (LLaMA: "remove hyperlinks, comments and other formatting boilerplate").
 
     Notes ``templates_unknown`` and ``too_deep``: how many templates inside lines were dropped because nothing here
-    knows them, and how many brackets because they are nested too deeply. Pages longer than
-    ``max_page_chars`` are rejected: no article of the public Wikipedias is (MediaWiki's own limit is 2 MiB).
+    knows them, and how many brackets because they are nested too deeply. ``unclosed_comment``: how many characters
+    stand behind a comment that is never closed; readers of the wiki do not see them either. A sentence that introduces
+    a table or a list of templates stays when these are dropped: it is the article's, and may say more.
+
+    Pages longer than ``max_page_chars`` are rejected: no article of the public Wikipedias is (MediaWiki's own limit
+    is 2 MiB).
     """
 
     name = "clean_wikitext"
@@ -70,6 +74,8 @@ class CleanWikitext(Rule):
         hidden = Page.of(doc).hidden_prefixes
         cleaned = clean(doc.text, title=title, language=doc.metadata["language"], hidden_prefixes=hidden)
         note(doc, templates_unknown=cleaned.unknown_templates, too_deep=cleaned.too_deep)
+        if cleaned.unclosed_comment:
+            note(doc, unclosed_comment=cleaned.unclosed_comment)
         if not cleaned.text:
             return Reason.empty_after_cleaning
         if len(cleaned.text) < self.min_chars:

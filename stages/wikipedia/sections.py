@@ -6,16 +6,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from llama_data.stages.wikipedia.entities import decode
 from llama_data.stages.wikipedia.inline import mend
 from llama_data.stages.wikipedia.languages import is_end_matter, is_pointer
-from llama_data.stages.wikipedia.opaque import BREAK, GAP
+from llama_data.stages.wikipedia.opaque import BREAK, GAP, NOTHING
 
 _HEADING = re.compile(r"(={1,6})(.+?)(={1,6})[ \t\x03]*$")
 _LIST = re.compile(r"[*#:;]+")
-_JUNK = re.compile(r"[|!]|\{\||\|\}")
-_NOTHING = re.compile(r"[\s\x03.,;:·•*#|/–—-]*")
+_NO_TEXT = re.compile(r"[\s\x03\x05.,;:·•*#|/–—-]*")
 _HEADLESS = re.compile(r"\s*\x03[\s\x03]*[.,;:)]")  # an item whose beginning was a citation
 _RULE = re.compile(r"-{4,}")
+_DEFINITION = re.compile(r"[ \t]*:(?!//)[ \t]*")
+_INDENT = "  "
 
 
 @dataclass
@@ -71,7 +73,7 @@ def split_sections(text: str) -> list[Section]:
             if found:
                 block.finish()
                 level = min(len(found.group(1)), len(found.group(3)))
-                heading = mend(found.group(2).replace(BREAK, " ")).strip(" =\t")
+                heading = _line(found.group(2).replace(BREAK, " ")).strip(" =\t")
                 section = Section(level, heading) if heading else Section(0, "")
                 sections.append(section)
                 block = _Blocks(section)
@@ -82,38 +84,50 @@ def split_sections(text: str) -> list[Section]:
 
 
 class _Blocks:
-    """Collects the lines of one section: soft line ends are joined, list items stay apart."""
+    """Collects the lines of one section: soft line ends are joined, list items and indented lines stay apart.
+
+    An item inside another item is indented by two spaces for each level, as in Markdown.
+    """
 
     def __init__(self, section: Section) -> None:
         self._section = section
         self._paragraph: list[str] = []
+        self._indented = False  # the last line of the paragraph began with a space
         self._items: list[str] = []
         self._numbers: list[int] = []
+        self._level = -1  # how deep the last item is
 
     def add(self, line: str) -> None:
         """Add one line of the page."""
         if not line.strip():
             self.finish()
             return
-        if GAP in line and _NOTHING.fullmatch(line.replace(BREAK, " ")):
+        if GAP in line and _NO_TEXT.fullmatch(line.replace(BREAK, " ")):
             return
         marker = _LIST.match(line)
         if marker:
             self._item(marker.group(), line[marker.end() :])
-        elif _RULE.match(line) or _JUNK.match(line.lstrip(" \t" + GAP)):
+            return
+        rule = _RULE.match(line)
+        if rule:
             self.finish()
+            line = line[rule.end() :]
         else:
             self._end_list()
-            indented = line.startswith(" ")
-            self._paragraph.append((BREAK if indented and self._paragraph else "") + line.strip())
+        indented = line.startswith(" ")
+        apart = BREAK if (indented or self._indented) and self._paragraph else ""
+        self._paragraph.append(apart + line.strip())
+        self._indented = indented
 
     def _item(self, marker: str, text: str) -> None:
         self._end_paragraph()
+        kind = marker[-1]
+        if kind == ";":
+            text = _DEFINITION.sub(": ", text, count=1)
         text = "" if _HEADLESS.match(text) else _tidy(text)
         if not text:
             return
         depth = len(marker)
-        kind = marker[-1]
         if kind != "#":
             del self._numbers[depth - 1 :]
         if kind == "*":
@@ -123,7 +137,14 @@ class _Blocks:
             self._numbers += [0] * (depth - len(self._numbers))
             self._numbers[-1] += 1
             text = f"{self._numbers[-1]}. {text}"
-        self._items.append(text)
+        self._items.append(self._indent(marker, text))
+
+    def _indent(self, marker: str, text: str) -> str:
+        """Indent an item by the items that it is in, one level more than the item before at most."""
+        outer = marker[:-1] if marker[-1] in "*#" else marker
+        self._level = min(outer.count("*") + outer.count("#"), self._level + 1)
+        margin = _INDENT * self._level
+        return margin + text.replace("\n", "\n" + margin)
 
     def finish(self) -> None:
         """End the paragraph and the list."""
@@ -135,6 +156,7 @@ class _Blocks:
             self._section.blocks.append("\n".join(self._items))
             self._items = []
         self._numbers = []
+        self._level = -1
 
     def _end_paragraph(self) -> None:
         if self._paragraph:
@@ -142,10 +164,16 @@ class _Blocks:
             if text:
                 self._section.blocks.append(text)
             self._paragraph = []
+        self._indented = False
 
 
 def _tidy(text: str) -> str:
     if BREAK in text:
-        lines = [mend(line).strip() for line in text.split(BREAK)]
+        lines = [_line(line).strip() for line in text.split(BREAK)]
         return "\n".join(line for line in lines if line)
-    return mend(text).strip()
+    return _line(text).strip()
+
+
+def _line(text: str) -> str:
+    """A line with its character references and gaps resolved: from here on nothing in it is markup."""
+    return mend(decode(text.replace(NOTHING, "")).replace("\xa0", " "))

@@ -11,10 +11,22 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from llama_data.stages.wikipedia.brackets import match_brackets
 from llama_data.stages.wikipedia.inline import strip_inline
 from llama_data.stages.wikipedia.languages import CATEGORY_NAMES, FILE_NAMES, INTERWIKI, without_pointers
-from llama_data.stages.wikipedia.opaque import GAP, set_aside
+from llama_data.stages.wikipedia.links import (
+    guarded,
+    is_address,
+    is_file,
+    is_title,
+    percent_decoded,
+    shown_label,
+    shown_target,
+)
+from llama_data.stages.wikipedia.opaque import GAP, NOTHING, set_aside
 from llama_data.stages.wikipedia.sections import assemble
+from llama_data.stages.wikipedia.tables import fostered, match_tables, without_open_tables
+from llama_data.stages.wikipedia.tags import without_bracketed_attributes
 from llama_data.stages.wikipedia.templates.call import Call, render
 from llama_data.stages.wikipedia.templates.local_registry import LOCAL
 from llama_data.stages.wikipedia.templates.numbers import apart
@@ -22,24 +34,25 @@ from llama_data.stages.wikipedia.templates.registry import COMMON
 
 MAX_DEPTH = 40
 
-_BRACKETS = re.compile(r"\{\{|\}\}|\[\[|\]\]")
+_NEAR = 1000
+
 _MARKS = re.compile(r"\{\{|\[\[|\]\]|\}\}|^[ \t:*#;]*\{\|", re.MULTILINE)
-_TABLE_EDGE = re.compile(r"^[ \t:*#;]*\{\||^[ \t]*\|\}(?!\})", re.MULTILINE)
 _SPLIT = re.compile(r"\{\{|\[\[|\||=|^[ \t:*#;]*\{\|", re.MULTILINE)
 _PARAMETER = re.compile(r"\{\{\{[^{}|]*(?:\|([^{}]*))?\}\}\}")
-_HEADING_LINE = re.compile(r"^=.*=[ \t]*$", re.MULTILINE)
-_UNCLOSED = re.compile(r"\{\{[^{}\n]*\}?")
+_UNCLOSED = re.compile(r"\{\{[^{}\n]*+\}?(?:\n[ \t]*+\|[^\n]*+)*+")  # with the arguments on the lines below
 _LOOSE_ARGUMENTS = re.compile(r"(?:\w?cite \w+ ?)?\|[ ]*[a-z][a-z-]{1,20}[ ]*=")
+_BEFORE_BAR = re.compile(r"[^\[\]{}|<>\n]*+(?=\|)")
 _NAME = re.compile(r"\{\{([^|{}\[\]<>]*)")
 
 
 class Cleaned(NamedTuple):
     """A page's text; how many templates within lines were dropped because they are unknown, and how many brackets
-    because they are nested too deeply."""
+    because they are nested too deeply; how many characters stand behind a comment that is never closed."""
 
     text: str
     unknown_templates: int
     too_deep: int
+    unclosed_comment: int = 0
 
 
 _HIDDEN = FILE_NAMES | CATEGORY_NAMES | INTERWIKI
@@ -54,12 +67,13 @@ def clean(
         if "{{{" not in prepared:
             break
         prepared = _PARAMETER.sub(lambda found: found.group(1) or GAP, prepared)
+    prepared = without_open_tables(without_bracketed_attributes(prepared))
     prepared = without_pointers(prepared, language)
     page = _Page(prepared, title, language, _HIDDEN | hidden_prefixes)
     text = strip_inline(page.expand(0, len(prepared), 0), language)
     text = assemble(text, language)
     text = stash.restore(text).strip()
-    return Cleaned(text, page.unknown, page.too_deep)
+    return Cleaned(text, page.unknown, page.too_deep, stash.hidden)
 
 
 class _Page:
@@ -73,6 +87,7 @@ class _Page:
         self.too_deep = 0
         self.ends = match_brackets(text)
         self.tables = match_tables(text)
+        self.literal: set[int] = set()  # where brackets end that are text
 
     def expand(self, start: int, end: int, depth: int) -> str:
         """The text between two offsets with links, templates and tables replaced."""
@@ -92,14 +107,23 @@ class _Page:
             elif mark == "[[":
                 position = self._link(at, end, depth, out)
             elif mark in ("]]", "}}"):
+                position = found.end()
                 if mark == "}}":
                     out.append(_cut_arguments(out.pop()) + GAP)
-                position = found.end()
+                elif position in self.literal or self._closes_one(at):
+                    out.append(mark)
             else:
                 position = min(self.tables.get(at, found.end()), end)
+                for first, last in fostered(text, at, position):
+                    out.append(self.expand(first, last, depth + 1) + "\n")
                 out.append(GAP + "\n" if position < end else GAP)
         out.append(text[position:end])
         return "".join(out)
+
+    def _closes_one(self, at: int) -> bool:
+        """True when ``]]`` closes a single bracket: ``[http://a.example Title [PDF]]``."""
+        begin = max(self.text.rfind("\n", max(0, at - _NEAR), at) + 1, at - _NEAR)
+        return self.text.rfind("[", begin, at) > self.text.rfind("]", begin, at)
 
     def _template(self, at: int, end: int, depth: int, out: list[str]) -> int:
         stop = self.ends.get(at)
@@ -165,20 +189,30 @@ class _Page:
     def _link(self, at: int, end: int, depth: int, out: list[str]) -> int:
         stop = self.ends.get(at)
         if stop is None or stop > end:
-            return at + 2
-        inner = self.text[at + 2 : stop - 2]
-        bar = inner.find("|")
-        target = (inner if bar < 0 else inner[:bar]).strip()
+            found = _BEFORE_BAR.match(self.text, at + 2, end)
+            out.append(NOTHING + (percent_decoded(found.group()) if found else ""))
+            return found.end() if found else at + 2
+        pieces = self._pieces(at + 2, stop - 2)
+        start, target_end, _ = pieces[0]
+        target = self.text[start:target_end].strip()
         prefix = target.split(":", 1)[0].strip().casefold() if ":" in target else ""
-        if prefix and prefix in self.hidden:
+        if (prefix and prefix in self.hidden) or is_file(target):
             out.append(GAP)
-        elif bar < 0:
-            out.append(self.expand(at + 2, stop - 2, depth + 1).lstrip(" :"))
-        else:
-            pieces = self._pieces(at + 2, stop - 2)
-            label_start = pieces[1][0] if len(pieces) > 1 else at + 2
-            label = self.expand(label_start, stop - 2, depth + 1)
-            out.append(label if label.strip() else target.split("#", 1)[0].lstrip(":"))
+            return stop
+        if "{{" in target:
+            target = self.expand(start, target_end, depth + 1).strip()
+        if not is_title(target) or self.text.find("[[", target_end, stop) >= 0:
+            out.append("[[")  # no link, but there may be one inside
+            self.literal.add(stop)
+            return at + 2
+        if is_address(target):
+            out.append(f"[[{self.expand(start, stop - 2, depth + 1)}]]")
+            return stop
+        label = self.expand(pieces[1][0], stop - 2, depth + 1) if len(pieces) > 1 else ""
+        shown = shown_label(label) if label else shown_target(target.lstrip(":").strip())
+        if len(pieces) > 1 and not label:
+            shown = shown.split("#", 1)[0]
+        out.append(guarded(shown, self.text[at - 1 : at]))
         return stop
 
 
@@ -187,49 +221,3 @@ def _cut_arguments(text: str) -> str:
     start = text.rfind("\n") + 1
     found = _LOOSE_ARGUMENTS.search(text, start)
     return text[: found.start()] if found else text
-
-
-def match_brackets(text: str) -> dict[int, int]:
-    """Offsets of ``{{`` and ``[[`` with the offset after the bracket that closes each; unclosed ones are absent."""
-    ends: dict[int, int] = {}
-    stack: list[tuple[str, int]] = []
-    open_templates = 0
-    for found in _BRACKETS.finditer(text):
-        mark = found.group()
-        if mark == "{{":
-            stack.append((mark, found.start()))
-            open_templates += 1
-        elif mark == "[[":
-            stack.append((mark, found.start()))
-        elif mark == "]]":
-            if stack and stack[-1][0] == "[[":
-                ends[stack.pop()[1]] = found.end()
-        elif open_templates:
-            while stack[-1][0] == "[[":
-                stack.pop()
-            ends[stack.pop()[1]] = found.end()
-            open_templates -= 1
-    return ends
-
-
-def match_tables(text: str) -> dict[int, int]:
-    """Offsets at which a table's opening line begins, with the offset after the table.
-
-    An unclosed table ends at the next heading or at the end of the page.
-    """
-    if "{|" not in text:
-        return {}
-    ends: dict[int, int] = {}
-    stack: list[int] = []
-    for found in _TABLE_EDGE.finditer(text):
-        if found.group().endswith("{|"):
-            stack.append(found.start())
-        elif stack:
-            ends[stack.pop()] = found.end()
-    following = len(text)
-    headings = [found.start() for found in _HEADING_LINE.finditer(text)] if stack else []
-    for at in reversed(stack):
-        while headings and headings[-1] > at:
-            following = headings.pop()
-        ends[at] = following
-    return ends

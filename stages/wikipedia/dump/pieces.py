@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import Split, open_binary
+from llama_data.stages.wikipedia.dump.encoding import UTF8, detect, is_known
 from llama_data.stages.wikipedia.dump.stream import Damage, find_stream, read_range
 
 HEAD_BYTES = 1 << 16
@@ -28,11 +29,13 @@ class Dump:
     """One dump file. ``label`` goes into the ids when the language alone does not tell its pages apart.
 
     ``hidden_prefixes``: what links to files and categories begin with on this wiki, in lower case, by ``<siteinfo>``.
+    ``encoding``: Python's name of the file's encoding, or what its declaration says when that is not known.
     """
 
     language: str
     label: str = ""
     hidden_prefixes: frozenset[str] = frozenset()
+    encoding: str = UTF8
 
     def page_id(self, page: str) -> str:
         """The part of a document's id that follows the domain."""
@@ -45,7 +48,7 @@ def inspect(split: Split) -> Dump:
     Raises:
         InputError: neither tells it.
     """
-    head = _head(split)
+    head, encoding = _head(split)
     named = _NAMED.search(split.name.rsplit("/", 1)[-1])
     stored = _DBNAME.search(head)
     if named:
@@ -59,10 +62,11 @@ def inspect(split: Split) -> Dump:
         )
     hidden = [name for key, name in _NAMESPACE.findall(head) if int(key) in HIDDEN_NAMESPACES]
     names = {unescape(name.decode("utf-8", "replace")).strip().casefold() for name in hidden}
-    return Dump(language=language.replace("_", "-"), hidden_prefixes=frozenset(names - {""}))
+    return Dump(language.replace("_", "-"), hidden_prefixes=frozenset(names - {""}), encoding=encoding)
 
 
-def _head(split: Split) -> bytes:
+def _head(split: Split) -> tuple[bytes, str]:
+    """The beginning of a dump in UTF-8, and the encoding that it is stored in."""
     head = b""
     for block in read_range(split.path, 0, None):
         if isinstance(block, Damage):
@@ -70,7 +74,10 @@ def _head(split: Split) -> bytes:
         head += block.data
         if len(head) >= HEAD_BYTES or b"</siteinfo>" in head or b"<page>" in head:
             break
-    return head
+    encoding = detect(head)
+    if encoding != UTF8 and is_known(encoding):
+        head = head.decode(encoding, "replace").encode()
+    return head, encoding
 
 
 def label_dumps(files: Sequence[Split], dumps: dict[str, Dump]) -> dict[str, Dump]:
@@ -107,12 +114,13 @@ def _disjoint_parts(names: Sequence[str]) -> bool:
     return len(stems) == 1 and all(a[1] < b[0] for a, b in pairwise(ranges))
 
 
-def cut(split: Split, max_bytes: int) -> list[Split]:
+def cut(split: Split, max_bytes: int, encoding: str = UTF8) -> list[Split]:
     """Cut a file into pieces of about ``max_bytes``: plain XML anywhere, bzip2 where a stream begins, gzip not.
 
-    A bzip2 file in which no stream begins within 64 MiB of a wanted cut is single-stream and stays whole.
+    A bzip2 file in which no stream begins within 64 MiB of a wanted cut is single-stream and stays whole, and so does
+    a file in another encoding than UTF-8, for its characters cannot be told from any byte on.
     """
-    if split.size <= max_bytes or split.path.endswith(".gz"):
+    if split.size <= max_bytes or split.path.endswith(".gz") or encoding != UTF8:
         return [split]
     starts = [0]
     if split.path.endswith(".bz2"):

@@ -20,15 +20,22 @@ _MAGIC_LENGTH = 10
 
 class Block(NamedTuple):
     """Decompressed bytes. ``origin``: offset in the file of the compressed stream they come from (None when
-    the file is plain); ``position``: offset of the bytes in that stream; ``own``: they belong to the range."""
+    the file is plain); ``position``: offset of the bytes in that stream; ``own``: they belong to the range.
+    ``encoding``: what they were in when they have been turned into UTF-8."""
 
     data: bytes
     origin: int | None
     position: int
     own: bool
+    encoding: str | None = None
 
     def place(self, offset: int) -> str:
         """Where byte ``offset`` of the block is: ``offset`` in a plain file, ``stream+offset`` in a compressed one."""
+        if self.encoding is not None:
+            # Before the block is at most the beginning of a tag.
+            before = self.data[:offset].decode("utf-8", "surrogatepass") if offset > 0 else "<" * -offset
+            size = len(before.encode(self.encoding, "replace"))
+            offset = size if offset > 0 else -size
         return f"{self.position + offset}" if self.origin is None else f"{self.origin}+{self.position + offset}"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from llama_data.pipeline.core.document import make_document, verdict
+from llama_data.pipeline.core.document import make_document, notes_of, verdict
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.wikipedia import jobs
 from llama_data.stages.wikipedia.jobs import DOMAIN, Settings
@@ -55,6 +55,29 @@ def test_disambiguation_pages_can_be_left_out(template: str) -> None:
     rule = SelectArticles(languages=LANGUAGES, disambiguation=False)
     assert rule.judge(document(f"A:\n{template}")) is Reason.disambiguation
     assert rule.judge(document("A {{other}}")) is None
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "{{Infobox person\n| name = A\n}}",
+        "{{nobody knows this}}",
+        "{{Infobox x}}\n{| class=y\n| z\n|}\n[[Category:C]]",
+        "<gallery>\nA.jpg|b\n</gallery>\n== References ==\n* x",
+        "<!-- never closed\n\nText.",
+    ],
+)
+def test_a_page_without_running_text_is_rejected_with_its_reason(page: str) -> None:
+    assert CleanWikitext().judge(document(page)) is Reason.empty_after_cleaning
+
+
+def test_what_an_unclosed_comment_hides_is_in_the_ledger() -> None:
+    doc = document("Text. <!-- never closed")
+    assert CleanWikitext().judge(doc) is None
+    assert (doc.text, notes_of(doc)["unclosed_comment"]) == ("Text.", 17)
+    plain = document("Text. <!-- closed -->")
+    assert CleanWikitext().judge(plain) is None
+    assert "unclosed_comment" not in notes_of(plain)
 
 
 def test_pages_that_are_empty_after_cleaning_or_too_long_go() -> None:

@@ -46,7 +46,7 @@ def test_end_matter_is_told_by_the_whole_heading() -> None:
 
 
 def test_list_numbers_start_again_with_every_list() -> None:
-    assert text("# a\n## b\n## c\n# d\n\ntext\n# e") == "1. a\n1. b\n2. c\n2. d\n\ntext\n\n1. e"
+    assert text("# a\n## b\n## c\n# d\n\ntext\n# e") == "1. a\n  1. b\n  2. c\n2. d\n\ntext\n\n1. e"
 
 
 def test_lines_that_only_point_to_other_articles_go() -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llama_data.stages.wikipedia.wikitext import MAX_DEPTH, clean, match_brackets
+from llama_data.stages.wikipedia.brackets import match_brackets
+from llama_data.stages.wikipedia.wikitext import MAX_DEPTH, clean
 
 
 def text(wikitext: str, language: str = "en") -> str:
@@ -38,7 +39,7 @@ def text(wikitext: str, language: str = "en") -> str:
         ("10<sup>6</sup> and H<sub>2</sub>O and 1<sup>st</sup>", "10⁶ and H₂O and 1st"),
         ("<nowiki>[[not a link]] ''x''</nowiki>", "[[not a link]] ''x''"),
         ("AT&amp;T &ndash; 5&nbsp;km &lt;b&gt;", "AT&T – 5 km <b>"),
-        ("__NOTOC__\ntext __ABSCHNITTE_NICHT_BEARBEITEN__", "text"),
+        ("__NOTOC__\ntext __NOEDITSECTION__", "text"),
         ("one<br>two<br />three", "one\ntwo\nthree"),
         ("<div class=x>in</div><span>side</span>", "in\n\nside"),
         ("a<gallery>\nFile:x.jpg|y\n</gallery>b", "ab"),
@@ -46,8 +47,7 @@ def text(wikitext: str, language: str = "en") -> str:
         ("a\n<table><tr><td>cell</td></tr></table>\nb", "a\n\nb"),
         ("{{Infobox person\n| name = {{small|x}}\n| born = 1900\n}}\nText.", "Text."),
         ("soft\nwrapped\n\nparagraph", "soft wrapped\n\nparagraph"),
-        ("* one\n* two\n** three\n# a\n# b\n: indented\n; term", "- one\n- two\n- three\n1. a\n2. b\nindented\nterm"),
-        ("-{text}- and -{sr-ec:ћ; sr-el:ć}-", "text and ћ"),
+        ("* one\n* two\n** three\n# a\n# b\n: indented\n; term", "- one\n- two\n  - three\n1. a\n2. b\nindented\nterm"),
         ("{{#if: x | yes | no}}{{#if: | yes | no}}", "yesno"),
         ("{{PAGENAME}} is {{lc:LOW}} {{uc:up}} {{ucfirst:first}}", "Title is low UP First"),
         ("{{{1|default}}} and {{{name}}}.", "default and."),
@@ -97,7 +97,7 @@ def test_nesting_beyond_the_limit_is_dropped_and_counted() -> None:
     assert cleaned.text == "a b"
     assert cleaned.too_deep == 1
     shallow = "{{small|" * (MAX_DEPTH - 1) + "x" + "}}" * (MAX_DEPTH - 1)
-    assert clean(f"a {shallow} b") == ("a x b", 0, 0)
+    assert clean(f"a {shallow} b")[:3] == ("a x b", 0, 0)
 
 
 def test_brackets_match_across_unclosed_ones() -> None:
@@ -144,7 +144,7 @@ PIECES = st.sampled_from([*_TOKENS.split(), "\n", " ", "== H =="])
 @given(st.lists(PIECES | st.text(max_size=4), max_size=40).map("".join))
 def test_any_text_is_cleaned_without_an_error_and_leaves_no_marks_of_ours(wikitext: str) -> None:
     cleaned = text(wikitext)
-    assert not set(cleaned) & set("\x01\x02\x03\x04")
+    assert not set(cleaned) & set("\x01\x02\x03\x04\x05")
     assert cleaned == cleaned.strip()
     assert "\n\n\n" not in cleaned or "<" in wikitext
 

@@ -1,0 +1,86 @@
+"""Tables: where they begin and end, and the little in and around them that is text."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from llama_data.stages.wikipedia.brackets import match_brackets
+from llama_data.stages.wikipedia.opaque import GAP
+
+_EDGE = re.compile(r"^[ \t:*#;]*\{\||^[ \t]*\|\}(?!\})", re.MULTILINE)
+_AFTER_UNCLOSED = re.compile(r"^=.*=[ \t]*$|\n[ \t]*\n(?=[^\s|!])", re.MULTILINE)
+_LOOSE = re.compile(
+    r"^(?:[ \t:*#;]*\{\||[ \t]*\|-)[^\n]*+\n\s*+((?:(?![ \t]*(?:[|!]|\{\||\{\{|<))[^\n]++(?:\n|\Z))++)", re.MULTILINE
+)
+_ROW = re.compile(r"[ \t]*\n(?=[ \t]*[|!])")
+_HEADING = re.compile(r"^=.*=[ \t]*$", re.MULTILINE)
+
+
+def match_tables(text: str) -> dict[int, int]:
+    """Offsets at which a table's opening line begins, with the offset after the table.
+
+    An unclosed table ends at the next heading, or before the next line that follows an empty one and is no row of it.
+    """
+    if "{|" not in text:
+        return {}
+    ends: dict[int, int] = {}
+    stack: list[int] = []
+    for found in _EDGE.finditer(text):
+        if found.group().endswith("{|"):
+            stack.append(found.start())
+        elif stack:
+            ends[stack.pop()] = found.end()
+    following = len(text)
+    limits = [found.start() for found in _AFTER_UNCLOSED.finditer(text)] if stack else []
+    for at in reversed(stack):
+        while limits and limits[-1] > at:
+            following = limits.pop()
+        ends[at] = following
+    return ends
+
+
+def fostered(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Lines of a table that stand in none of its cells, which browsers show before the table."""
+    for found in _LOOSE.finditer(text, start, end):
+        if "{{" not in found.group(1):
+            yield found.start(1), found.end(1)
+
+
+def without_open_tables(text: str) -> str:
+    """Text without the rows of tables that a template begins: from the template to a ``|}`` that has no ``{|``."""
+    if "|}" not in text:
+        return text
+    out: list[str] = []
+    rows: list[int] | None = None
+    position = open_tables = since = 0
+    for found in _EDGE.finditer(text):
+        if found.group().endswith("{|"):
+            open_tables += 1
+        elif open_tables:
+            open_tables -= 1
+        else:
+            rows = _rows_after_templates(text) if rows is None else rows
+            for heading in _HEADING.finditer(text, since, found.start()):
+                since = heading.end()
+            index = bisect_left(rows, since)
+            if index < len(rows) and rows[index] < found.start():
+                out += [text[position : rows[index]], GAP + "\n"]
+                position = found.end()
+        since = found.end()
+    return "".join(out) + text[position:]
+
+
+def _rows_after_templates(text: str) -> list[int]:
+    """Where a line that looks like a row follows a template that begins a line and is in no other."""
+    found: list[int] = []
+    position = 0
+    for at, end in sorted(match_brackets(text).items()):
+        if at < position or not text.startswith("{{", at):
+            continue
+        position = end
+        row = _ROW.match(text, end) if text[at - 1 : at] in ("", "\n") else None
+        if row:
+            found.append(row.end())
+    return found
