@@ -151,8 +151,8 @@ def amount(text: str, language: str, *, machine: bool = True) -> str:
 
 FORMATNUM = frozenset({
     "formatnum", "formatnombre", "formátujčíslo", "zahlenformat", "formatonúmero", "formatonumero", "oblikbroja",
-    "formázottszám", "számformázás", "számform", "formatteernum", "numformatteren", "formatnr", "форматировать число",
-    "форматувати число", "formateranum", "formateratal", "número", "nombre",
+    "formázottszám", "számformázás", "számform", "formatteernum", "numformatteren", "formatnr", "форматировать_число",
+    "форматировать число", "форматувати_число", "форматувати число", "formateranum", "formateratal", "número", "nombre",
 })  # fmt: skip
 """The names of MediaWiki's parser function, with those that single wikis give it."""
 

@@ -55,7 +55,6 @@ QUANTITIES: dict[str, Handler] = {
     **_named("coord|coords", c.coordinates),
     "age": c.age,
     **_named("±|+-|plus-minus|plusminus", q.with_sign("±", "")),
-    **_named("deg|degree|degrees|gradus", q.with_sign("", "°")),
     "mach": q.with_sign("Mach ", ""),
     "ra": c.marked("h", "m", "s"),
     "dec": c.marked("°", "′", "″"),

@@ -66,7 +66,7 @@ def text(wikitext: str, language: str = "en") -> str:
         ("at {{coord|51.5|N|0.12|W|type:city|display=inline,title}}", "at 51.5°N 0.12°W"),
         ("a{{coord|51|30|N|0|7|W|display=title}} b{{coord|51|30|N|0|7|W|display=t}}", "a b"),
         ("a{{coord|51|30|N|0|7|W|affichage=titre}} b", "a b"),
-        ("{{RA|05|35|17.3}} 5{{±|0.5}} {{deg|45}}", "05h 35m 17.3s 5±0.5 45°"),
+        ("{{RA|05|35|17.3}} 5{{±|0.5}}", "05h 35m 17.3s 5±0.5"),
         ("{{age|1954|7|17|2000|7|16}} {{age|1954|7|17|2000|7|17}}", "45 46"),
     ],
 )
