@@ -1,0 +1,263 @@
+"""What the people who made a file of a book wrote about that: credits, and notes of transcribers and preparers.
+
+A credit is not told by its first words ("Produced by Nature, ...") but by all of them: names, addresses, and words from
+the small vocabulary that credits have. A note is told by its heading, and by the words of the first lines below it.
+"""
+
+from __future__ import annotations
+
+import re
+
+_LEAST_BODY = 20
+_CREDIT_LINES = 25
+_NOTE_LINES = 40
+_FRONT = 3_000
+"""A note on the title page begins within so many characters of the beginning."""
+
+_LONGEST_NOTE = 20_000
+
+_MADE = (
+    r"(?:produced|prepared|scanned|created|typed|transcribed|digiti[sz]ed|proofed|proof-?read|converted|provided"
+    r"|compiled|contributed|donated|entered|keyed|formatted|submitted|edited|OCR'?e?d)"
+)
+_FILE = r"(?:electronic )?(?:e-?text|e-?book|file|text|book|version|edition|transcription|volume)"
+_CREDIT = re.compile(
+    r"[\[(*_\s]*(?:"
+    rf"(?:this |the |these )?(?:project gutenberg )?{_FILE}s? (?:was |were |is |has been |originally )*{_MADE}\b"
+    rf"|{_MADE}(?:(?:,| and| &|/) ?(?:\w+ )?{_MADE}){{0,3}} (?:by|from|for)\b"
+    r"|(?:html|text|epub|e-?book|e-?text|digital|online) (?:file |version |edition )?(?:\w+ ){0,2}(?:by|prepared)\b"
+    r"|credits?:|(?:additional )?proof-?read(?:ers|ing)?(?: by|:)|(?:many |special )?thanks to\b|updated editions? will\b"
+    r"|note: (?:project gutenberg|images of)|images of the original pages|images generously\b"
+    r"|(?:produit|num\xe9ris\xe9|pr\xe9par\xe9) par\b|(?:erstellt|produziert) (?:von|durch)\b|prodotto da\b"
+    r"|(?:producido|preparado) por\b|(?:produzido|preparado) por\b|geproduceerd door\b|framst\xe4lld av\b|tuottanut\b"
+    r")",
+    re.I,
+)
+# Small words, and those of at least two of 3,200 credits in English, and their like in the languages above.
+_VOCABULARY = frozenset(
+    """a about accelerator acknowledged added additional after all also american an and anonymous another archive are as
+    assistance at author authors available back based been beginning being board book books both but by came canada
+    class collection comments compiled complete computer contributed conversion converted copy correct corrected
+    corrections courtesy cover created credits de del der des die digital digitized digitised distributed do domain
+    donated door du during e early earlier ebook ebooks edited edition editions educational education electronic email
+    entered equipment et etc etext etexts extended extensive facilities family file files first flatbed for formatted found
+    free freely from generously google gracious graciously grateful gratefully group gutenberg had has have help her his helpful
+    html http https i illustrated illustrations image images in internet into is it jpg kindly la later le les
+    liberally libraries library linking loan made many material materials members memory missing more most much my
+    nationale no note noted obtained ocr of on online or original originally other our out page pages par pdf
+    permission photographed por possible post posted posting prepared preparation present previous printed process
+    processed processing produced producing production project proof proofed proofer proofers proofing proofread
+    proofreader proofreaders proofreading proofs provided public published pdf readers release released respectively
+    revised scan scanned scanner scanners scanning scans second see service set several site sites software some source
+    sources special submitted supplied supplying support team text texts thank thanks that the their them these they
+    this those through time to together transcribed transcriber transcribers transcription twenty typed typing university
+    updated use used using van various version versions very volume volumes volunteer volunteers von was we web website wife
+    well were who will with without work works worldwide would www xml you y e-text e-book e-texts e-books proof-read
+    proof-reading zip""".split()
+)
+_ADDRESS = re.compile(
+    r"<?\b(?:https?://|www\.)\S+|<?[\w.+-]+(?:@[\w.-]+| at [\w-]+\.[\w.-]+)>?|\b[\w-]+\.(?:net|org|com)\b\S*", re.I
+)
+_PROOFREADERS = re.compile(r"distributed proof-?read|proof-?reading (?:canada )?team|pgdp", re.I)
+_SOURCE = re.compile(r"project gutenberg|internet archive|\be-?(?:text|book)\b", re.I)
+_LOWER = re.compile(r"(?<![\w'\u2019-])[a-z\xdf-\xff][\w'\u2019-]*")
+_ALONE = re.compile(
+    r"(?:(?<=[,;(&])|\band\b|\bby\b|\bwith\b|^)\s*[a-z\xdf-\xff][\w-]*(?=\s*(?:[,;)&]|\band\b|$))", re.M
+)
+_LEFTOVER = re.compile(
+    r"[\W_]*(?:"
+    r"(?:this is )?(?:the )?project gutenberg(?:['\u2019]s|-tm)? (?:e-?text|e-?book|edition|presentation)\b"
+    r"|portions of this (?:header|e-?book)"
+    r"|this e-?(?:book|text) was one of project gutenberg"
+    r"|(?:note: )?there (?:is|are) (?:\w+ ){0,3}(?:edition|version)s? of this (?:title|e-?book|e-?text|work|book)"
+    r"|this electronic version of the complete works"
+    r"|\[?(?:e-?text|e-?book) #\d+"
+    r"|(?:editor(?:ial|['\u2019]s) )?note\b[^\n]*(?:\n[^\n]+)*?(?:project gutenberg|\be-?text|\be-?book)"
+    r")",
+    re.I,
+)
+_LEFTOVER_LINES = 12
+_FIELDS = re.compile(r"Title: .*(?:\n {2,}.*)*(?:\n[ \t]*)*\n(?:Author|Translator|Editor): .*(?:\n {2,}.*)*\s*\Z")
+
+_WHO = (
+    r"(?:(?:original|e-?text|e-?book|text|html|digital) )?(?:transcri(?:ber|ption|ptionist)|preparer|proofer|proof-?reader"
+    r"|redactor|digiti[sz]er|scanner|producer|compositor|post-?processor)"
+)
+_NOTES = r"(?:end-?)?(?:notes?|comments?|remarks?|errata|corrections?)"
+_HEADING = (
+    r"(?:(?:the )?"
+    rf"(?:{_WHO}s?['\u2019]?s?['\u2019]? {_NOTES}|(?:e-?text|e-?book) editor['\u2019]?s? {_NOTES}"
+    rf"|{_NOTES} (?:by|from|of|on) (?:the )?{_WHO}s?|e-?text transcriber {_NOTES}|production notes?"
+    r"|notes? (?:du|de la|des|sur la) transcri\w+|notas? (?:del?|da|do|sobre la) (?:la )?transcri\w+"
+    r"|nota (?:del|di) trascri\w+|anmerkung(?:en)? (?:zur|des|der) (?:transkri\w+|bearbeiter\w*)"
+    r"|(?:note )?au lecteur|opmerkingen van de (?:bewerker|transcri\w+)|typographical errors corrected by the e-?text transcriber)"
+    r")\b"
+)
+_DECORATION = r"[\[({\s_*|+=~#\u2022\u25cf.\-]*"
+# Every heading has one of these.
+_MAKERS = (
+    "scri",
+    "prepar",
+    "proof",
+    "redactor",
+    "digiti",
+    "scanner",
+    "producer",
+    "production",
+    "composit",
+    "processor",
+)
+_MAKERS += ("text editor", "book editor", "bearbeiter", "bewerker")
+_NOTE = re.compile(rf"{_DECORATION}(?:{_HEADING}|(?<=\[)(?:this|the) {_FILE}\b)", re.I)
+_NOTE_LINE = re.compile(
+    rf"^[\[({{ \t_*|+=~#\u2022\u25cf.\-]*(?:{_HEADING}|(?<=\[)(?:this|the) {_FILE}\b)", re.I | re.M
+)
+_ABOUT_FILE = re.compile(
+    r"\b(?:pages?|pp?|pg|lines?|chang(?:ed?|es)|unchanged|correct(?:ed|ions?)|(?:mis)?spell(?:ings?|ed)|hyphen\w*"
+    r"|punctuat\w+|original\w*|texts?|e-?texts?|e-?books?|typograph\w+|typos?|errors?|errat(?:a|um)|retained|italic\w*"
+    r"|quot(?:es?|ation)|transcri\w+|printed|printer\w*|editions?|footnotes?|illustrations?|inconsisten\w+|obvious"
+    r"|amended|versions?|captions?|capital\w*|accent\w*|unicode|ascii|utf|html|silently|preserved|underscores?|replaced"
+    r"|moved|added|removed|omitted|publication|copyright|renewed|reproduced|modern\w*|proof\w*|scans?|scann\w+|archaic|ligatures?"
+    r"|diacritic\w*|font|bold|symbols?|orthograph\w+|orthographe|corrig\w+|rechtschreib\w+|druckfehler|erreurs?|spelling"
+    r"|series|volumes?|insert\w*|words?|contents|created|letters?|publish\w*|digiti\w+|fout\w*|errores|ortograf\w+|gesperrt\w*)\b",
+    re.I,
+)
+_SAMPLE = 400
+_BRACKET = re.compile(r"[\[\]]")
+_PARAGRAPH_END = re.compile(r"\n[ \t\f]*\n[ \t\f\n]*")
+_WIDE_GAP = re.compile(r"\n[ \t]*\n[ \t]*\n")
+_BREAK = re.compile(r"(?:\A|(?:\n[ \t]*){3}|(?:^|\n)[ \t]*(?:[-_=*+~|][ \t]*){3,}(?:\n[ \t|]*)*)[ \t]*\Z")
+
+
+def is_credit(paragraph: str, *, framed: bool = True) -> bool:
+    """True when a paragraph names who made the file, and does nothing else.
+
+    ``framed``: it follows a header of Gutenberg; elsewhere a credit needs an address or the name of a project too.
+    """
+    paragraph = paragraph.strip()
+    if paragraph.count("\n") >= _CREDIT_LINES:
+        return False
+    named = bool(_PROOFREADERS.search(paragraph) or _ADDRESS.search(paragraph))
+    begins = _CREDIT.match(paragraph) is not None
+    if not (begins and (framed or named or _SOURCE.search(paragraph))) and not named:
+        return False
+    bare = _ADDRESS.sub(" ", paragraph)
+    words = [word.lower() for word in _LOWER.findall(bare)]
+    strange = sum(word not in _VOCABULARY for word in words)
+    strange -= sum(match.group().split()[-1] not in _VOCABULARY for match in _ALONE.finditer(bare))
+    # An address in a sentence does not make it a credit; behind the words that credits begin with it does.
+    return strange <= len(words) * (0.5 if named and begins else 0.2)
+
+
+def without_front_matter(text: str, *, framed: bool) -> str:
+    """The text after leading credits, notes and leftovers of a header, and without notes on its title page.
+
+    The same object when there are none.
+    """
+    rest = text
+    while True:
+        start = rest.lstrip()
+        end = _end_of_production(start, framed)
+        if end == 0 or len(start) - end < _LEAST_BODY:
+            break
+        rest = start[end:].lstrip("\n")
+    return _without_early_notes(rest) if framed else rest
+
+
+def without_end_matter(text: str, *, framed: bool) -> str:
+    """The text before the note and the credits with which it ends; the same object when there are none."""
+    end = _start_of_final_note(text)
+    while framed and end > _LEAST_BODY:
+        start = max((match.end() for match in _PARAGRAPH_END.finditer(text, max(0, end - 2_000), end)), default=0)
+        paragraph = text[start:end].strip()
+        if not start or not (_CREDIT.match(paragraph) and is_credit(paragraph)):
+            break
+        end = len(text[:start].rstrip())
+    return text if end == len(text) else text[:end]
+
+
+def _end_of_production(text: str, framed: bool) -> int:
+    """The end of the credit, note or leftover that the text begins with, or 0."""
+    match = _PARAGRAPH_END.search(text)
+    end = match.end() if match else len(text)
+    paragraph = text[:end]
+    if is_credit(paragraph, framed=framed):
+        return end
+    if framed and paragraph.count("\n") <= _LEFTOVER_LINES and (_LEFTOVER.match(paragraph) or _FIELDS.match(paragraph)):
+        return end
+    return _end_of_note(text, end)
+
+
+def _end_of_note(text: str, end: int) -> int:
+    """The end of the note that the text begins with, or 0; ``end``: of its first paragraph."""
+    note = _NOTE.match(text, 0, end)
+    if note is None:
+        return 0
+    if "[" in note.group():
+        return _end_of_brackets(text, 0, 5_000) or end
+    if not _is_about_file(text, note.end()):
+        return 0
+    if text[note.end() : end].strip(" :.\n_*|+=-"):
+        return end
+    return _end_of_section(text, end)  # the heading stands alone: the note is what follows
+
+
+def _end_of_brackets(text: str, begin: int, longest: int) -> int:
+    """The end of the brackets that are open from a place on; 0 when they are not closed within so many characters."""
+    depth = 0
+    for match in _BRACKET.finditer(text, begin, begin + longest):
+        depth += 1 if match.group() == "[" else -1
+        if depth == 0:
+            return match.end()
+    return 0
+
+
+def _is_about_file(text: str, position: int) -> bool:
+    """True when what follows a heading speaks of texts and their errors: a word in forty. In prose one in 150 does."""
+    sample = text[position : position + _SAMPLE]
+    return len(_ABOUT_FILE.findall(sample)) * 40 >= len(sample.split())
+
+
+def _end_of_section(text: str, position: int) -> int:
+    """The end of the paragraphs up to the next gap of two blank lines, or of one paragraph when that is far."""
+    gap = _WIDE_GAP.search(text, position, position + 10_000)
+    if gap and text.count("\n", position, gap.start()) <= _NOTE_LINES:
+        return gap.end()
+    match = _PARAGRAPH_END.search(text, position)
+    return match.end() if match else position
+
+
+def _without_early_notes(text: str) -> str:
+    """The text without the notes that stand on its first pages: paragraphs of their own that begin as notes do."""
+    for match in _NOTE_LINE.finditer(text, 0, min(_FRONT, len(text) // 3)):
+        if text[: match.start()].rstrip(" \t").endswith("\n\n"):
+            stop = _PARAGRAPH_END.search(text, match.end())
+            end = _end_of_note(
+                text[match.start() : match.start() + 12_000], (stop.end() if stop else len(text)) - match.start()
+            )
+            if end and len(text) - end >= _LEAST_BODY:
+                return text[: match.start()].rstrip() + "\n\n\n" + text[match.start() + end :].lstrip("\n")
+    return text
+
+
+def _start_of_final_note(text: str) -> int:
+    """Where the note begins with which the text ends, or the end of the text.
+
+    A rule or two blank lines precede it; one in brackets has to close at the end.
+    """
+    begin = max(len(text) - _LONGEST_NOTE, len(text) // 2)
+    lowered = text[begin:].lower()
+    if not any(word in lowered for word in _MAKERS):
+        return len(text)
+    for match in _NOTE_LINE.finditer(text, begin):
+        above = _BREAK.search(text, max(0, match.start() - 300), match.start())
+        if above is None:
+            continue
+        if "[" in match.group():
+            close = _end_of_brackets(text, match.start(), _LONGEST_NOTE)
+            if not close or text[close:].strip(" \n|_*=+-"):
+                continue
+        elif not _is_about_file(text, match.end()):
+            continue
+        return above.start()
+    return len(text)
