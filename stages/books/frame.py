@@ -21,6 +21,7 @@ _END_RUN = 1_500
 # Such characters between a mark and the first paragraph that does: a title, an author, a page number.
 _BEFORE_HEADER = 600
 _AFTER_MARK = 200
+_LONGEST_TITLE = 1_000
 
 _OPENING = re.compile(
     r"[ \t]*(?:"
@@ -56,7 +57,8 @@ _CLOSING = re.compile(
     r"|This file should be named\b"
     r"|More information about this book is at the top of this file"
     r"|Information prepared by the Project Gutenberg legal advisor"
-    r"|This site is full of FREE e-?books"
+    r"|This site is full of FREE e-?books|Project Gutenberg (?:of )?Australia\s*$"
+    r"|(?<=\[)(?:the )?end of .{1,150}\bby\b"
     r")",
     re.I,
 )
@@ -79,6 +81,8 @@ _WORDS = (
     "e-book",
     "this file",
     "file should be named",
+    "[end of",
+    "[the end of",
 )
 _STARTS = ("opening", "small_print_end")
 
@@ -99,6 +103,8 @@ _SPEAKING = (
     "transcriber",
 )
 _ELECTRONIC = re.compile(r"\be-?(?:text|book)s?\b")
+_BLANK_BEFORE = re.compile(r"(?:\A|\n[ \t]*\n)[ \t]*\Z")
+_BLANK_AFTER = re.compile(r"[ \t]*(?:\n[ \t]*(?:\n|\Z)|\Z)")
 _TEXT = re.compile(r"\w")
 _BLANK = re.compile(r"\n[ \t\f]*\n")
 _MOST_MARKS = 50  # a header or licence has about ten marks
@@ -128,7 +134,7 @@ class _Reading(NamedTuple):
 
 
 def find_marks(text: str) -> list[Mark]:
-    """The marks in a text, in order: lines that hold one of ``_WORDS``, at either end or not far from Gutenberg's name."""
+    """The marks in a text, in order: lines with one of ``_WORDS``, at either end or not far from Gutenberg's name."""
     lines: set[tuple[int, int]] = set()
     for begin, stop in _neighbourhoods(text):
         lowered = text[begin:stop].lower()
@@ -253,10 +259,12 @@ class _Splitter:
 
     def _end(self, opened: int, index: int) -> int | None:
         """The closing mark before a mark (or the end) that ends the open body: the first behind which no text is."""
-        end, cut = self._limit(index), None
-        for position in range(index - 1, max(opened, index - 1 - _MOST_MARKS), -1):
+        most = _MOST_MARKS if index < len(self.marks) else len(self.marks)  # the end of the file comes once only
+        left, cut = LONGEST, None
+        for position in range(index - 1, max(opened, index - 1 - most), -1):
             mark, reading = self.marks[position], self._reading(position)
-            if reading.most > _END_RUN or end - mark.end > LONGEST:
+            left -= self._limit(position + 1) - mark.end
+            if reading.most > _END_RUN or left < 0:
                 break
             if mark.kind not in _STARTS and reading.first <= (_AFTER_MARK if mark.kind == "end_line" else _END_RUN):
                 cut = position
@@ -272,11 +280,17 @@ class _Splitter:
 def _read(text: str, begin: int, end: int) -> _Reading:
     if end - begin > LONGEST:
         return _Reading(LONGEST, LONGEST)
-    first, most, run, spoke = 0, 0, 0, False
     paragraphs = _BLANK.split(text[begin:end])
-    # A title or its authors may go on below the line of a mark.
-    if begin and paragraphs[0].strip() and len(paragraphs[0]) <= 1_000 and not "".join(paragraphs[1:]).strip():
-        return _Reading(0, 0)
+    # A title, or who wrote it, may go on below the line of a mark.
+    if begin and len(paragraphs[0]) <= _LONGEST_TITLE and paragraphs[0].strip():
+        below = _count(paragraphs[1:])
+        if below.first <= _AFTER_MARK:
+            return below
+    return _count(paragraphs)
+
+
+def _count(paragraphs: list[str]) -> _Reading:
+    first, most, run, spoke = 0, 0, 0, False
     for paragraph in paragraphs:
         if _speaks(paragraph):
             run, spoke = 0, True
@@ -295,8 +309,10 @@ def _speaks(paragraph: str) -> bool:
 
 
 def _stands_alone(text: str, mark: Mark) -> bool:
-    """True when a line has blank lines, or nothing, before and after it."""
+    """True when a line with Gutenberg's name has blank lines, or nothing, before and after it."""
     before, after = text[max(0, mark.start - 200) : mark.start], text[mark.end : mark.end + 200]
-    return bool(re.search(r"(?:^|\n[ \t]*\n)[ \t]*$", before)) and bool(
-        re.match(r"[ \t]*(?:\n[ \t]*(?:\n|$)|$)", after)
+    return (
+        "gutenberg" in text[mark.start : mark.end].lower()
+        and _BLANK_BEFORE.search(before) is not None
+        and _BLANK_AFTER.match(after) is not None
     )

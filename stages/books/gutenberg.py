@@ -16,7 +16,7 @@ _HEADER_LINE = re.compile(
     r"Project Gutenberg|gutenberg\.(?:org|net)|\[?e-?(?:text|book) ?#|release date|character set encoding", re.I
 )
 _PARAGRAPH_END = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
-_FIELD = re.compile(r"^(Title|Author): *(\S[^\n]*(?:\n {4,}\S[^\n]*)*)", re.M)
+_FIELD = re.compile(r"^_?(Title|Author):_? *(\S[^\n]*(?:\n {4,}\S[^\n]*)*)", re.M)
 _NUMBER = re.compile(r"\[?(?:e-?text|e-?book) ?#(\d{1,6})", re.I)
 
 

@@ -10,6 +10,7 @@ import re
 
 _LEAST_BODY = 20
 _CREDIT_LINES = 25
+_LONGEST_PARAGRAPH = 4_000
 _NOTE_LINES = 40
 _FRONT = 3_000
 """A note on the title page begins within so many characters of the beginning."""
@@ -26,7 +27,8 @@ _CREDIT = re.compile(
     rf"(?:this |the |these )?(?:project gutenberg )?{_FILE}s? (?:was |were |is |has been |originally )*{_MADE}\b"
     rf"|{_MADE}(?:(?:,| and| &|/) ?(?:\w+ )?{_MADE}){{0,3}} (?:by|from|for)\b"
     r"|(?:html|text|epub|e-?book|e-?text|digital|online) (?:file |version |edition )?(?:\w+ ){0,2}(?:by|prepared)\b"
-    r"|credits?:|(?:additional )?proof-?read(?:ers|ing)?(?: by|:)|(?:many |special )?thanks to\b|updated editions? will\b"
+    r"|credits?:|(?:additional )?proof-?read(?:ers|ing)?(?: by|:)|(?:many |special )?thanks to\b"
+    r"|updated editions? will\b"
     r"|note: (?:project gutenberg|images of)|images of the original pages|images generously\b"
     r"|(?:produit|num\xe9ris\xe9|pr\xe9par\xe9) par\b|(?:erstellt|produziert) (?:von|durch)\b|prodotto da\b"
     r"|(?:producido|preparado) por\b|(?:produzido|preparado) por\b|geproduceerd door\b|framst\xe4lld av\b|tuottanut\b"
@@ -34,27 +36,27 @@ _CREDIT = re.compile(
     re.I,
 )
 # Small words, and those of at least two of 3,200 credits in English, and their like in the languages above.
-_VOCABULARY = frozenset(
-    """a about accelerator acknowledged added additional after all also american an and anonymous another archive are as
-    assistance at author authors available back based been beginning being board book books both but by came canada
-    class collection comments compiled complete computer contributed conversion converted copy correct corrected
-    corrections courtesy cover created credits de del der des die digital digitized digitised distributed do domain
-    donated door du during e early earlier ebook ebooks edited edition editions educational education electronic email
-    entered equipment et etc etext etexts extended extensive facilities family file files first flatbed for formatted found
-    free freely from generously google gracious graciously grateful gratefully group gutenberg had has have help her his helpful
-    html http https i illustrated illustrations image images in internet into is it jpg kindly la later le les
-    liberally libraries library linking loan made many material materials members memory missing more most much my
-    nationale no note noted obtained ocr of on online or original originally other our out page pages par pdf
-    permission photographed por possible post posted posting prepared preparation present previous printed process
-    processed processing produced producing production project proof proofed proofer proofers proofing proofread
-    proofreader proofreaders proofreading proofs provided public published pdf readers release released respectively
-    revised scan scanned scanner scanners scanning scans second see service set several site sites software some source
-    sources special submitted supplied supplying support team text texts thank thanks that the their them these they
-    this those through time to together transcribed transcriber transcribers transcription twenty typed typing university
-    updated use used using van various version versions very volume volumes volunteer volunteers von was we web website wife
-    well were who will with without work works worldwide would www xml you y e-text e-book e-texts e-books proof-read
-    proof-reading zip""".split()
-)
+_CREDIT_WORDS = """
+a about accelerator acknowledged added additional after all also american an and anonymous another archive are as
+assistance at author authors available back based been beginning being board book books both but by came canada class
+collection comments compiled complete computer contributed conversion converted copy correct corrected corrections
+courtesy cover created credits de del der des die digital digitised digitized distributed do domain donated door du
+during e e-book e-books e-text e-texts earlier early ebook ebooks edited edition editions education educational
+electronic email entered equipment et etc etext etexts extended extensive facilities family file files first flatbed
+for formatted found free freely from generously google gracious graciously grateful gratefully group gutenberg had has
+have help helpful her his html http https i illustrated illustrations image images in internet into is it jpg kindly
+la later le les liberally libraries library linking loan made many material materials members memory missing more most
+much my nationale no note noted obtained ocr of on online or original originally other our out page pages par pdf
+permission photographed por possible post posted posting preparation prepared present previous printed process
+processed processing produced producing production project proof proof-read proof-reading proofed proofer proofers
+proofing proofread proofreader proofreaders proofreading proofs provided public published readers release released
+respectively revised scan scanned scanner scanners scanning scans second see service set several site sites software
+some source sources special submitted supplied supplying support team text texts thank thanks that the their them
+these they this those through time to together transcribed transcriber transcribers transcription twenty typed typing
+university updated use used using van various version versions very volume volumes volunteer volunteers von was we web
+website well were who wife will with without work works worldwide would www xml y you zip
+"""
+_VOCABULARY = frozenset(_CREDIT_WORDS.split())
 _ADDRESS = re.compile(
     r"<?\b(?:https?://|www\.)\S+|<?[\w.+-]+(?:@[\w.-]+| at [\w-]+\.[\w.-]+)>?|\b[\w-]+\.(?:net|org|com)\b\S*", re.I
 )
@@ -80,8 +82,8 @@ _LEFTOVER_LINES = 12
 _FIELDS = re.compile(r"Title: .*(?:\n {2,}.*)*(?:\n[ \t]*)*\n(?:Author|Translator|Editor): .*(?:\n {2,}.*)*\s*\Z")
 
 _WHO = (
-    r"(?:(?:original|e-?text|e-?book|text|html|digital) )?(?:transcri(?:ber|ption|ptionist)|preparer|proofer|proof-?reader"
-    r"|redactor|digiti[sz]er|scanner|producer|compositor|post-?processor)"
+    r"(?:(?:original|e-?text|e-?book|text|html|digital) )?(?:transcri(?:ber|ption|ptionist)|preparer|proofer"
+    r"|proof-?reader|redactor|digiti[sz]er|scanner|producer|compositor|post-?processor)"
 )
 _NOTES = r"(?:end-?)?(?:notes?|comments?|remarks?|errata|corrections?)"
 _HEADING = (
@@ -90,28 +92,30 @@ _HEADING = (
     rf"|{_NOTES} (?:by|from|of|on) (?:the )?{_WHO}s?|e-?text transcriber {_NOTES}|production notes?"
     r"|notes? (?:du|de la|des|sur la) transcri\w+|notas? (?:del?|da|do|sobre la) (?:la )?transcri\w+"
     r"|nota (?:del|di) trascri\w+|anmerkung(?:en)? (?:zur|des|der) (?:transkri\w+|bearbeiter\w*)"
-    r"|(?:note )?au lecteur|opmerkingen van de (?:bewerker|transcri\w+)|typographical errors corrected by the e-?text transcriber)"
+    r"|(?:note )?au lecteur|opmerkingen van de (?:bewerker|transcri\w+)"
+    r"|typographical errors corrected by the e-?text transcriber)"
     r")\b"
 )
 _DECORATION = r"[\[({\s_*|+=~#\u2022\u25cf.\-]*"
 # Every heading has one of these.
 _MAKERS = (
-    "scri",
-    "prepar",
-    "proof",
-    "redactor",
-    "digiti",
-    "scanner",
-    "producer",
-    "production",
-    "composit",
-    "processor",
+    *(
+        "scri",
+        "skri",
+        "prepar",
+        "proof",
+        "redactor",
+        "digiti",
+        "scanner",
+        "producer",
+        "production",
+        "composit",
+        "processor",
+    ),
+    *("text editor", "book editor", "bearbeiter", "bewerker"),
 )
-_MAKERS += ("text editor", "book editor", "bearbeiter", "bewerker")
 _NOTE = re.compile(rf"{_DECORATION}(?:{_HEADING}|(?<=\[)(?:this|the) {_FILE}\b)", re.I)
-_NOTE_LINE = re.compile(
-    rf"^[\[({{ \t_*|+=~#\u2022\u25cf.\-]*(?:{_HEADING}|(?<=\[)(?:this|the) {_FILE}\b)", re.I | re.M
-)
+_NOTE_LINE = re.compile(rf"^[\[({{ \t_*|+=~#\u2022\u25cf.\-]*(?:{_HEADING}|(?<=\[)(?:this|the) {_FILE}\b)", re.I | re.M)
 _ABOUT_FILE = re.compile(
     r"\b(?:pages?|pp?|pg|lines?|chang(?:ed?|es)|unchanged|correct(?:ed|ions?)|(?:mis)?spell(?:ings?|ed)|hyphen\w*"
     r"|punctuat\w+|original\w*|texts?|e-?texts?|e-?books?|typograph\w+|typos?|errors?|errat(?:a|um)|retained|italic\w*"
@@ -125,6 +129,8 @@ _ABOUT_FILE = re.compile(
 _SAMPLE = 400
 _BRACKET = re.compile(r"[\[\]]")
 _PARAGRAPH_END = re.compile(r"\n[ \t\f]*\n[ \t\f\n]*")
+_BLANK_ABOVE = re.compile(r"\n[ \t]*\n(?:[ \t]*[-+=*_|][-+=*_| \t]*\n)*[ \t]*\Z")
+_VISIBLE = re.compile(r"\S")
 _WIDE_GAP = re.compile(r"\n[ \t]*\n[ \t]*\n")
 _BREAK = re.compile(r"(?:\A|(?:\n[ \t]*){3}|(?:^|\n)[ \t]*(?:[-_=*+~|][ \t]*){3,}(?:\n[ \t|]*)*)[ \t]*\Z")
 
@@ -150,18 +156,19 @@ def is_credit(paragraph: str, *, framed: bool = True) -> bool:
 
 
 def without_front_matter(text: str, *, framed: bool) -> str:
-    """The text after leading credits, notes and leftovers of a header, and without notes on its title page.
+    """The text after leading credits, notes and leftovers of a header, and without the note on its title page.
 
     The same object when there are none.
     """
-    rest = text
+    position = 0
     while True:
-        start = rest.lstrip()
-        end = _end_of_production(start, framed)
-        if end == 0 or len(start) - end < _LEAST_BODY:
+        start = _after_space(text, position)
+        end = _end_of_production(text, start, framed)
+        if end == 0 or len(text) - end < _LEAST_BODY:
             break
-        rest = start[end:].lstrip("\n")
-    return _without_early_notes(rest) if framed else rest
+        position = end
+    rest = text[position:].lstrip("\n") if position else text
+    return _without_early_note(rest) if framed else rest
 
 
 def without_end_matter(text: str, *, framed: bool) -> str:
@@ -172,29 +179,42 @@ def without_end_matter(text: str, *, framed: bool) -> str:
         paragraph = text[start:end].strip()
         if not start or not (_CREDIT.match(paragraph) and is_credit(paragraph)):
             break
-        end = len(text[:start].rstrip())
+        while start and text[start - 1].isspace():
+            start -= 1
+        end = start
     return text if end == len(text) else text[:end]
 
 
-def _end_of_production(text: str, framed: bool) -> int:
-    """The end of the credit, note or leftover that the text begins with, or 0."""
-    match = _PARAGRAPH_END.search(text)
-    end = match.end() if match else len(text)
-    paragraph = text[:end]
+def _after_space(text: str, position: int) -> int:
+    """The first place from a position on where no white space is, or the end."""
+    match = _VISIBLE.search(text, position)
+    return match.start() if match else len(text)
+
+
+def _paragraph_end(text: str, position: int) -> int:
+    """Where the paragraph ends, blank lines behind it included."""
+    match = _PARAGRAPH_END.search(text, position)
+    return match.end() if match else len(text)
+
+
+def _end_of_production(text: str, start: int, framed: bool) -> int:
+    """The end of the credit, note or leftover that begins at a place, or 0."""
+    end = _paragraph_end(text, start)
+    paragraph = text[start : min(end, start + _LONGEST_PARAGRAPH)]
     if is_credit(paragraph, framed=framed):
         return end
     if framed and paragraph.count("\n") <= _LEFTOVER_LINES and (_LEFTOVER.match(paragraph) or _FIELDS.match(paragraph)):
         return end
-    return _end_of_note(text, end)
+    return _end_of_note(text, start, end)
 
 
-def _end_of_note(text: str, end: int) -> int:
-    """The end of the note that the text begins with, or 0; ``end``: of its first paragraph."""
-    note = _NOTE.match(text, 0, end)
+def _end_of_note(text: str, start: int, end: int) -> int:
+    """The end of the note that begins at a place, or 0; ``end``: of its first paragraph."""
+    note = _NOTE.match(text, start, end)
     if note is None:
         return 0
     if "[" in note.group():
-        return _end_of_brackets(text, 0, 5_000) or end
+        return _end_of_brackets(text, start, 5_000) or end
     if not _is_about_file(text, note.end()):
         return 0
     if text[note.end() : end].strip(" :.\n_*|+=-"):
@@ -214,7 +234,7 @@ def _end_of_brackets(text: str, begin: int, longest: int) -> int:
 
 def _is_about_file(text: str, position: int) -> bool:
     """True when what follows a heading speaks of texts and their errors: a word in forty. In prose one in 150 does."""
-    sample = text[position : position + _SAMPLE]
+    sample = _WIDE_GAP.split(text[position : position + _SAMPLE].lstrip(" :.\n_*|+=-"), 1)[0]
     return len(_ABOUT_FILE.findall(sample)) * 40 >= len(sample.split())
 
 
@@ -223,20 +243,17 @@ def _end_of_section(text: str, position: int) -> int:
     gap = _WIDE_GAP.search(text, position, position + 10_000)
     if gap and text.count("\n", position, gap.start()) <= _NOTE_LINES:
         return gap.end()
-    match = _PARAGRAPH_END.search(text, position)
-    return match.end() if match else position
+    return _paragraph_end(text, position)
 
 
-def _without_early_notes(text: str) -> str:
-    """The text without the notes that stand on its first pages: paragraphs of their own that begin as notes do."""
+def _without_early_note(text: str) -> str:
+    """The text without the first note that stands on its first pages as a paragraph, or section, of its own."""
     for match in _NOTE_LINE.finditer(text, 0, min(_FRONT, len(text) // 3)):
-        if text[: match.start()].rstrip(" \t").endswith("\n\n"):
-            stop = _PARAGRAPH_END.search(text, match.end())
-            end = _end_of_note(
-                text[match.start() : match.start() + 12_000], (stop.end() if stop else len(text)) - match.start()
-            )
+        above = _BLANK_ABOVE.search(text, max(0, match.start() - 300), match.start())
+        if above:
+            end = _end_of_note(text, match.start(), _paragraph_end(text, match.end()))
             if end and len(text) - end >= _LEAST_BODY:
-                return text[: match.start()].rstrip() + "\n\n\n" + text[match.start() + end :].lstrip("\n")
+                return text[: above.start()].rstrip() + "\n\n\n" + text[end:].lstrip("\n")
     return text
 
 
