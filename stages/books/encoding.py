@@ -24,7 +24,7 @@ _C1 = re.compile(rb"[\x80-\x9f]")
 # What high bytes are in real texts: letters of their neighbours' case, quotes outside of words, dashes, ...
 _SOUND = re.compile(
     r"[\xdf-\xf6\xf8-\xff\u0153](?![A-Z])|(?<![a-z])[\xc0-\xd6\xd8-\xde\u0152](?!\W)"
-    r"|(?<!\w)[\u201c\u2018\xab]|[\u201d\xbb](?!\w)|(?<=\w)\u2019|\u2019(?!\w)|[\u2013\u2014\u2026\xa3\xa7\xa0\xb7]"
+    r"|(?<!\w)[\u201c\u2018\xab]|[\u201d\xbb](?!\w)|(?<=\w)\u2019|\u2019(?!\w)|[\u2013\u2014\u2026\xa3\xa7\xa0]"
     r"|(?<=\d)[\xb0\xbc-\xbe]|(?<![a-z])[\xbf\xa1]"
 )
 _GUESSED = ("mac_roman", "cp850")
