@@ -17,6 +17,7 @@ _BOMS = (
 )
 _DECLARED = re.compile(rb"character set encoding: *([^\r\n]{2,40})", re.I)
 _NUMBERED = re.compile(r"(iso|cp|windows|code ?page|windows ?code ?page)(?: ?8859)? ?(\d{1,4})\b")
+_LATIN = re.compile(r"(?:iso )?latin ?(\d{1,2})\b")
 _HEAD = 20_000
 _SEQUENCE = re.compile(rb"[\xc3-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _HIGH = re.compile(rb"[\x80-\xff]")
@@ -24,12 +25,13 @@ _C1 = re.compile(rb"[\x80-\x9f]")
 # What high bytes are in real texts: letters of their neighbours' case, quotes outside of words, dashes, ...
 _SOUND = re.compile(
     r"[\xdf-\xf6\xf8-\xff\u0153](?![A-Z])|(?<![a-z])[\xc0-\xd6\xd8-\xde\u0152](?!\W)"
-    r"|(?<!\w)[\u201c\u2018\xab]|[\u201d\xbb](?!\w)|(?<=\w)\u2019|\u2019(?!\w)|[\u2013\u2014\u2026\xa3\xa7\xa0]"
+    r"|(?<!\w)[\u201c\u2018\xab]|[\u201d\xbb](?!\w)|(?<=\w)\u2019|\u2019(?!\w)|[\u2013\u2014\u2026\xa3\xa7\xa0\xad]"
     r"|(?<=\d)[\xb0\xbc-\xbe]|(?<![a-z])[\xbf\xa1]"
 )
 _GUESSED = ("mac_roman", "cp850")
 _LEAST, _SAMPLES = 5, 500
 _FEW, _NEARLY_ALL = 0.8, 0.9
+_SOFT_HYPHEN = re.compile(r"(?<![^\W\d_])\xad|\xad(?![^\W\d_])")
 _END_OF_FILE = "\x1a\0"  # what DOS and its programs leave behind the last line
 
 
@@ -39,8 +41,9 @@ def decode(data: bytes) -> tuple[str, str]:
     A byte-order mark decides, or the NULs that UTF-16 without one has; then strict UTF-8; then the file's own
     declaration; then UTF-8 with stray bytes of Windows-1252, when most of the high bytes are UTF-8; then the encoding
     of old Macs or of DOS, when in it the high bytes are letters in their places and in Windows-1252 they are not; then
-    Windows-1252 when it has its quotes, else Latin-1. Nothing else changes: a soft hyphen stays, for in real books it
-    often stands for a hyphen. Raises RecordError: the bytes are no text.
+    Windows-1252 when it has its quotes, else Latin-1. What DOS leaves behind the last line goes; a soft hyphen that
+    does not stand between two letters was typed for a hyphen, and becomes one. Raises RecordError: the bytes are no
+    text.
     """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
@@ -111,8 +114,8 @@ def _declared(data: bytes) -> str | None:
     numbered = _NUMBERED.match(name)
     if numbered:
         name = f"iso8859-{numbered.group(2)}" if numbered.group(1) == "iso" else f"cp{numbered.group(2)}"
-    elif name.startswith(("iso latin 1", "latin 1", "latin1", "iso latin1")):
-        name = "iso8859-1"
+    elif latin := _LATIN.match(name):
+        name = f"latin{latin.group(1)}"
     elif name.startswith("mac"):
         name = "mac_roman"
     try:
@@ -126,7 +129,12 @@ def _declared(data: bytes) -> str | None:
 
 
 def _newlines(text: str) -> str:
-    return text.rstrip(_END_OF_FILE).replace("\r\n", "\n").replace("\r", "\n")
+    bare = text.rstrip()
+    if bare.endswith(tuple(_END_OF_FILE)):
+        text = bare.rstrip(_END_OF_FILE + " \t\r\n") + "\n"
+    if "\xad" in text:
+        text = _SOFT_HYPHEN.sub("-", text)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _as_cp1252(error: UnicodeError) -> tuple[str, int]:

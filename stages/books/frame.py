@@ -44,7 +44,7 @@ _STRONG_CLOSING = re.compile(
 )
 _CLOSING = re.compile(
     r"[\W_]{0,12}(?:"
-    r"(?:(?:this|here) is )?(?:the )?end of (?:(?:the|this) )?Project[ -]Gutenberg"
+    r"(?:(?:this|here) is )?(?:the )?end (?:of )?(?:(?:the|this) )?Project[ -]Gutenb[eu]rg"
     r"|(?:the )?end of (?:this|the) (?:is )?(?:copyrighted )?(?:Project Gutenberg )?e-?(?:text|book)\b"
     r"|(?:the )?end of (?!the gutenberg)[^.!?]{0,80}\bProject Gutenberg(?:['\u2019]s|-tm)?(?: e-?(?:text|book))?\b"
     r"|(?:Ende|Schluss) (?:von|des|dieses?|der|vom)\b.{0,60}Gutenberg"
@@ -62,17 +62,20 @@ _CLOSING = re.compile(
     r")",
     re.I,
 )
+_TITLE = re.compile(r"[\W_]{0,12}(?:the )?Project Gutenberg(?:['\u2019]s)? e-?(?:text|book) of\b", re.I)
 _MARKS = (
     ("opening", _OPENING),
     ("small_print_end", _SMALL_PRINT_END),
     ("small_print", _SMALL_PRINT),
     ("closing", _STRONG_CLOSING),
     ("end_line", _CLOSING),
+    ("title", _TITLE),
 )
 # Every mark has one of these on its line, and this word itself is not far from it.
 _NAME = ("utenberg", "UTENBERG")
 _WORDS = (
     "gutenberg",
+    "gutenburg",
     "small print",
     "full license",
     "etext",
@@ -85,6 +88,7 @@ _WORDS = (
     "[the end of",
 )
 _STARTS = ("opening", "small_print_end")
+_BEHIND = {"small_print": _END_RUN, "closing": _END_RUN}
 
 # What a paragraph of a header or licence holds, and hardly one of a book.
 _SPEAKING = (
@@ -115,7 +119,7 @@ class Mark(NamedTuple):
 
     start: int
     end: int
-    kind: str  # "opening", "small_print_end", "small_print", "closing", "end_line"
+    kind: str  # "opening", "small_print_end", "small_print", "closing", "end_line", "title"
 
 
 class Bodies(NamedTuple):
@@ -266,7 +270,9 @@ class _Splitter:
             left -= self._limit(position + 1) - mark.end
             if reading.most > _END_RUN or left < 0:
                 break
-            if mark.kind not in _STARTS and reading.first <= (_AFTER_MARK if mark.kind == "end_line" else _END_RUN):
+            if mark.kind == "title" and not _TEXT.search(self.text, self._begin(opened), mark.start):
+                continue  # the first line of the file
+            if mark.kind not in _STARTS and reading.first <= _BEHIND.get(mark.kind, _AFTER_MARK):
                 cut = position
         return cut
 

@@ -18,6 +18,8 @@ _HEADER_LINE = re.compile(
 _PARAGRAPH_END = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 _FIELD = re.compile(r"^_?(Title|Author):_? *(\S[^\n]*(?:\n {4,}\S[^\n]*)*)", re.M)
 _NUMBER = re.compile(r"\[?(?:e-?text|e-?book) ?#(\d{1,6})", re.I)
+# World Library's notice stands between the scenes of its Shakespeare too.
+_NOTICE = re.compile(r"<<THIS ELECTRONIC VERSION OF [^<>]{1,1500}>>\s*")
 
 
 class Stripped(NamedTuple):
@@ -35,7 +37,7 @@ def strip_gutenberg(text: str) -> Stripped:
 
     Source: Gutenberg's texts themselves; c-w/gutenberg's list of marks for the generations there are.
     """
-    bodies = find_bodies(text)
+    bodies = find_bodies(_NOTICE.sub("", text) if "<<THIS ELECTRONIC VERSION" in text else text)
     kinds, header = set(bodies.kinds), bodies.header
     pieces = []
     for piece in bodies.pieces:

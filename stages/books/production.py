@@ -69,6 +69,7 @@ _ALONE = re.compile(
 _LEFTOVER = re.compile(
     r"[\W_]*(?:"
     r"(?:this is )?(?:the )?project gutenberg(?:['\u2019]s|-tm)? (?:e-?text|e-?book|edition|presentation)\b"
+    r"|this is the (?:\w+ \d{4} )?project gutenberg (?:[\d.]+ )?(?:release|edition)\b|this e-?(?:text|book) is in \w+"
     r"|portions of this (?:header|e-?book)"
     r"|this e-?(?:book|text) was one of project gutenberg"
     r"|(?:note: )?there (?:is|are) (?:\w+ ){0,3}(?:edition|version)s? of this (?:title|e-?book|e-?text|work|book)"
@@ -90,10 +91,11 @@ _HEADING = (
     r"(?:(?:the )?"
     rf"(?:{_WHO}s?['\u2019]?s?['\u2019]? {_NOTES}|(?:e-?text|e-?book) editor['\u2019]?s? {_NOTES}"
     rf"|{_NOTES} (?:by|from|of|on) (?:the )?{_WHO}s?|e-?text transcriber {_NOTES}|production notes?"
+    rf"|{_NOTES} (?:on|to|about) (?:this|the) e-?(?:text|book)"
     r"|notes? (?:du|de la|des|sur la) transcri\w+|notas? (?:del?|da|do|sobre la) (?:la )?transcri\w+"
     r"|nota (?:del|di) trascri\w+|anmerkung(?:en)? (?:zur|des|der) (?:transkri\w+|bearbeiter\w*)"
     r"|(?:note )?au lecteur|opmerkingen van de (?:bewerker|transcri\w+)"
-    r"|typographical errors corrected by the e-?text transcriber)"
+    r"|typographical errors corrected (?:by the e-?text transcriber|in (?:the )?(?:e-?)?text))"
     r")\b"
 )
 _DECORATION = r"[\[({\s_*|+=~#\u2022\u25cf.\-]*"
@@ -203,7 +205,11 @@ def _end_of_production(text: str, start: int, framed: bool) -> int:
     paragraph = text[start : min(end, start + _LONGEST_PARAGRAPH)]
     if is_credit(paragraph, framed=framed):
         return end
-    if framed and paragraph.count("\n") <= _LEFTOVER_LINES and (_LEFTOVER.match(paragraph) or _FIELDS.match(paragraph)):
+    if (
+        framed
+        and paragraph.strip().count("\n") < _LEFTOVER_LINES
+        and (_LEFTOVER.match(paragraph) or _FIELDS.match(paragraph))
+    ):
         return end
     return _end_of_note(text, start, end)
 

@@ -113,6 +113,8 @@ def test_few_high_bytes_name_no_old_encoding() -> None:
         ("Mac Roman", "mac-roman"),
         ("Big5", "big5"),
         ("KOI8-R", "koi8-r"),
+        ("Latin-4", "iso8859-4"),
+        ("ISO Latin-2", "iso8859-2"),
     ],
 )
 def test_names_that_headers_give(name: str, encoding: str) -> None:
@@ -124,13 +126,24 @@ def test_names_that_say_nothing(name: str) -> None:
     assert decode(f"Character set encoding: {name}\n".encode() + b"caf\xe9")[1] == "latin-1"
 
 
-@pytest.mark.parametrize("end", [b"\x1a", b"\x1a\0\0\0", b"\0" * 100])
+@pytest.mark.parametrize("end", [b"\x1a", b"\x1a\0\0\0", b"\0" * 100, b"\x1a\x1a\r\n\r\n"])
 def test_what_dos_leaves_behind_the_last_line_goes(end: bytes) -> None:
     assert decode(b"The end.\r\n" + end) == ("The end.\n", "utf-8")
 
 
-def test_a_soft_hyphen_stays() -> None:
-    assert decode("brother-in\xadlaw".encode("latin-1"))[0] == "brother-in\xadlaw"
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("brother-in\xadlaw", "brother-in\xadlaw"),
+        ("he said -\xad and went", "he said -- and went"),
+        ("a long\xad\r\nish line", "a long-\nish line"),
+        ("pages 3\xad4", "pages 3-4"),
+    ],
+)
+def test_soft_hyphens_typed_for_hyphens(text: str, expected: str) -> None:
+    for encoding in ("latin-1", "utf-8"):
+        assert decode(text.encode(encoding))[0] == expected
+    assert decode((text + " ").encode("latin-1") * 9)[0] == (expected + " ") * 9
 
 
 @given(st.binary(max_size=200).filter(lambda data: b"\0" not in data and data[:2] not in (b"\xff\xfe", b"\xfe\xff")))
@@ -139,7 +152,7 @@ def test_any_bytes_without_nul_are_text(data: bytes) -> None:
     assert "\r" not in text
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_characters="\r\0\ufeff")))
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\r\0\ufeff\xad\x1a")))
 def test_utf8_is_read_exactly(text: str) -> None:
     assert decode(text.encode()) == (text, "utf-8")
 
