@@ -15,6 +15,15 @@ _LEAST_BODY = 20
 _HEADER_LINE = re.compile(
     r"Project Gutenberg|gutenberg\.(?:org|net)|\[?e-?(?:text|book) ?#|release date|character set encoding", re.I
 )
+# What only a header says: without one of these a text that begins with Gutenberg's name is about Gutenberg.
+_HEADER_ONLY = re.compile(
+    r"\A[\W_]*(?:(?:this is )?the )?Project Gutenberg(?:['\u2019]s)?(?:-tm)? (?:e-?text|e-?book|edition)s?\b"
+    r"|\A[\W_]*Project Gutenberg['\u2019]s [^.]{1,200}, by "
+    r"|no restrictions\s+whatsoever|very few\s+restrictions|release date: |\[(?:e-?text|e-?book) ?#\d"
+    r"|character set encoding:|free plain vanilla|information in this header|this header should be"
+    r"|file should be named|date first posted:",
+    re.I,
+)
 _PARAGRAPH_END = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 _FIELD = re.compile(r"^_?(Title|Author):_? *(\S[^\n]*(?:\n {4,}\S[^\n]*)*)", re.M)
 _NUMBER = re.compile(r"\[?(?:e-?text|e-?book) ?#(\d{1,6})", re.I)
@@ -62,7 +71,7 @@ def strip_gutenberg(text: str) -> Stripped:
 
 
 def _without_header_paragraphs(text: str) -> str | None:
-    """The text after leading paragraphs that speak of Project Gutenberg; None when the first one does not."""
+    """The text after leading paragraphs that speak of Project Gutenberg; None when they are not those of a header."""
     position, seen = 0, False
     text_start = len(text) - len(text.lstrip())
     position = text_start
@@ -73,7 +82,9 @@ def _without_header_paragraphs(text: str) -> str | None:
         if not (_HEADER_LINE.search(paragraph) or (seen and _FIELD.match(paragraph))):
             break
         position, seen = end, True
-    return text[position:] if seen and position < len(text) else None
+    if not seen or position == len(text) or not _HEADER_ONLY.search(text[text_start:position]):
+        return None
+    return text[position:]
 
 
 def _fields(header: str) -> tuple[str | None, str | None, int | None]:

@@ -147,7 +147,7 @@ def is_credit(paragraph: str, *, framed: bool = True) -> bool:
         return False
     named = bool(_PROOFREADERS.search(paragraph) or _ADDRESS.search(paragraph))
     begins = _CREDIT.match(paragraph) is not None
-    if not (begins and (framed or named or _SOURCE.search(paragraph))) and not named:
+    if not (begins and (framed or named or _SOURCE.search(paragraph))) and not (framed and named):
         return False
     bare = _ADDRESS.sub(" ", paragraph)
     words = [word.lower() for word in _LOWER.findall(bare)]
