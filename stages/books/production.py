@@ -16,6 +16,7 @@ _FRONT = 3_000
 """A note on the title page begins within so many characters of the beginning."""
 
 _LONGEST_NOTE = 20_000
+_MOST_BLANK, _WIDEST_RULE = 40, 200
 
 _MADE = (
     r"(?:produced|prepared|scanned|created|typed|transcribed|digiti[sz]ed|proofed|proof-?read|converted|provided"
@@ -91,7 +92,7 @@ _HEADING = (
     r"(?:(?:the )?"
     rf"(?:{_WHO}s?['\u2019]?s?['\u2019]? {_NOTES}|(?:e-?text|e-?book) editor['\u2019]?s? {_NOTES}"
     rf"|{_NOTES} (?:by|from|of|on) (?:the )?{_WHO}s?|e-?text transcriber {_NOTES}|production notes?"
-    rf"|{_NOTES} (?:on|to|about) (?:this|the) e-?(?:text|book)"
+    rf"|{_NOTES} (?:on|to|about) (?:this|the) e-?text"
     r"|notes? (?:du|de la|des|sur la) transcri\w+|notas? (?:del?|da|do|sobre la) (?:la )?transcri\w+"
     r"|nota (?:del|di) trascri\w+|anmerkung(?:en)? (?:zur|des|der) (?:transkri\w+|bearbeiter\w*)"
     r"|(?:note )?au lecteur|opmerkingen van de (?:bewerker|transcri\w+)"
@@ -101,20 +102,9 @@ _HEADING = (
 _DECORATION = r"[\[({\s_*|+=~#\u2022\u25cf.\-]*"
 # Every heading has one of these.
 _MAKERS = (
-    *(
-        "scri",
-        "skri",
-        "prepar",
-        "proof",
-        "redactor",
-        "digiti",
-        "scanner",
-        "producer",
-        "production",
-        "composit",
-        "processor",
-    ),
-    *("text editor", "book editor", "bearbeiter", "bewerker"),
+    *("scri", "skri", "prepar", "proof", "redactor", "digiti", "scanner", "producer", "production", "composit"),
+    *("processor", "typographical errors", "text editor", "book editor", "bearbeiter", "bewerker", "au lecteur"),
+    *(f"{word} {the} e{end}" for word in ("on", "to", "about") for the in ("this", "the") for end in ("text", "-text")),
 )
 _NOTE = re.compile(rf"{_DECORATION}(?:{_HEADING}|(?<=\[)(?:this|the) {_FILE}\b)", re.I)
 _NOTE_LINE = re.compile(rf"^[\[({{ \t_*|+=~#\u2022\u25cf.\-]*(?:{_HEADING}|(?<=\[)(?:this|the) {_FILE}\b)", re.I | re.M)
@@ -134,7 +124,7 @@ _PARAGRAPH_END = re.compile(r"\n[ \t\f]*\n[ \t\f\n]*")
 _BLANK_ABOVE = re.compile(r"\n[ \t]*\n(?:[ \t]*[-+=*_|][-+=*_| \t]*\n)*[ \t]*\Z")
 _VISIBLE = re.compile(r"\S")
 _WIDE_GAP = re.compile(r"\n[ \t]*\n[ \t]*\n")
-_BREAK = re.compile(r"(?:\A|(?:\n[ \t]*){3}|(?:^|\n)[ \t]*(?:[-_=*+~|][ \t]*){3,}(?:\n[ \t|]*)*)[ \t]*\Z")
+_RULE = re.compile(r"[-_=*+~| \t]+\Z")
 
 
 def is_credit(paragraph: str, *, framed: bool = True) -> bool:
@@ -273,7 +263,7 @@ def _start_of_final_note(text: str) -> int:
     if not any(word in lowered for word in _MAKERS):
         return len(text)
     for match in _NOTE_LINE.finditer(text, begin):
-        above = _BREAK.search(text, max(0, match.start() - 300), match.start())
+        above = _break_above(text, match.start())
         if above is None:
             continue
         if "[" in match.group():
@@ -282,5 +272,19 @@ def _start_of_final_note(text: str) -> int:
                 continue
         elif not _is_about_file(text, match.end()):
             continue
-        return above.start()
+        return above
     return len(text)
+
+
+def _break_above(text: str, position: int) -> int | None:
+    """Where the rules and blank lines above a line begin; None when they are neither a rule nor two blank lines."""
+    begin, blank, rules = position, 0, 0
+    while begin > 0 and blank + rules < _MOST_BLANK:
+        start = text.rfind("\n", max(0, begin - 1 - _WIDEST_RULE), begin - 1) + 1
+        line = text[start : begin - 1]
+        if line.strip() and not _RULE.match(line):
+            break
+        rules += bool(line.strip())
+        blank += not line.strip()
+        begin = start
+    return begin if rules or blank >= 2 or begin == 0 else None
