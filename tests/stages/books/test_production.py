@@ -64,7 +64,8 @@ NOTES = [
     "Ebook Editor's Note\n\nThe pages of the original were not numbered.",
     "Notes du transcripteur\n\nL'orthographe de l'original est conserv\xe9e, les erreurs sont corrig\xe9es.",
     "Anmerkungen zur Transkription\n\nDer Text wurde nach der Orthographie des Originals wiedergegeben, gesperrt _so_.",
-    "+-----------------------------+\n|                             |\n| Transcriber's Note:         |\n|                             |\n"
+    "+-----------------------------+\n|                             |\n| Transcriber's Note:         |\n"
+    "|                             |\n"
     "| Inconsistent hyphenation in |\n| the original was preserved. |\n+-----------------------------+",
     "Notes on this etext:\n\nIt is a combination of two etexts, and errors of both were corrected.",
     "+----+\n| Typographical errors corrected in text: |\n|    |\n| Page 9: crows amended to crowns |\n+----+",
