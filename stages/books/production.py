@@ -214,8 +214,21 @@ def _end_of_note(text: str, start: int, end: int) -> int:
     if not _is_about_file(text, note.end()):
         return 0
     if text[note.end() : end].strip(" :.\n_*|+=-"):
-        return end
+        return _end_of_note_paragraphs(text, end)
     return _end_of_section(text, end)  # the heading stands alone: the note is what follows
+
+
+def _end_of_note_paragraphs(text: str, end: int) -> int:
+    """The end of the paragraphs that go on with a note: one blank line before each, and much about the file in it."""
+    for _ in range(_NOTE_LINES):
+        if text.count("\n", max(0, end - 40), end) - text[max(0, end - 40) : end].rstrip().count("\n") > 2:
+            break
+        following = _paragraph_end(text, end)
+        paragraph = text[end:following]
+        if len(_ABOUT_FILE.findall(paragraph)) * 8 < len(paragraph.split()) or not paragraph.strip():
+            break
+        end = following
+    return end
 
 
 def _end_of_brackets(text: str, begin: int, longest: int) -> int:

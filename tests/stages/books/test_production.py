@@ -115,6 +115,16 @@ def test_notes_behind_the_title_go(note: str) -> None:
     assert found == f"RAIN\n\nby A. N. Other\n\n\n{STORY}"
 
 
+def test_a_note_of_several_paragraphs_ends_where_the_book_begins() -> None:
+    note = (
+        "Transcriber's Note: The original spelling is kept.\n\nPunctuation errors were corrected without notice.\n\n"
+        "Italics of the printed edition are shown _so_.\n\n"
+    )
+    assert strip_gutenberg(OPENING + note + STORY + CLOSING).text == STORY
+    letter = "The letter lay upon the page of his book, and he read it twice before he went out.\n\n"
+    assert strip_gutenberg(OPENING + note + letter + STORY + CLOSING).text == letter + STORY
+
+
 @pytest.mark.parametrize("rule", ["\n\n\n", "\n\n       *       *       *\n\n", "\n\n--------------\n\n"])
 @pytest.mark.parametrize("note", NOTES[:-1])
 def test_notes_at_the_end_go(note: str, rule: str) -> None:
