@@ -109,6 +109,7 @@ _SPEAKING = (
 _ELECTRONIC = re.compile(r"\be-?(?:text|book)s?\b")
 _BLANK_BEFORE = re.compile(r"(?:\A|\n[ \t]*\n)[ \t]*\Z")
 _BLANK_AFTER = re.compile(r"[ \t]*(?:\n[ \t]*(?:\n|\Z)|\Z)")
+_STARS = re.compile(r"(?:\n[^\n]+){1,4}?\*\*\*[ \t]*(?=\n|$)")
 _TEXT = re.compile(r"\w")
 _BLANK = re.compile(r"\n[ \t\f]*\n")
 _MOST_MARKS = 50  # a header or licence has about ten marks
@@ -188,9 +189,6 @@ def _closing_stars(text: str, start: int, end: int) -> int:
         return end
     match = _STARS.match(text, end)
     return match.end() if match else end
-
-
-_STARS = re.compile(r"(?:\n[^\n]+){1,4}?\*\*\*[ \t]*(?=\n|$)")
 
 
 def find_bodies(text: str) -> Bodies:
