@@ -18,15 +18,17 @@ _FRONT = 3_000
 _LONGEST_NOTE = 20_000
 _MOST_BLANK, _WIDEST_RULE = 40, 200
 
-_MADE = (
-    r"(?:produced|prepared|scanned|created|typed|transcribed|digiti[sz]ed|proofed|proof-?read|converted|provided"
-    r"|compiled|contributed|donated|entered|keyed|formatted|submitted|edited|OCR'?e?d)"
+_BY_MACHINE = (
+    r"(?:produced|scanned|typed|transcribed|digiti[sz]ed|proofed|proof-?read|converted|keyed|OCR'?e?d|prepared)"
 )
-_FILE = r"(?:electronic )?(?:e-?text|e-?book|file|text|book|version|edition|transcription|volume)"
+_MADE = rf"(?:{_BY_MACHINE}|created|provided|compiled|contributed|donated|entered|formatted|submitted|edited)"
+_FILE = r"(?:electronic )?(?:e-?text|e-?book|file|text|transcription|electronic (?:edition|version))"
+_BOOK = r"(?:electronic )?(?:book|version|edition|volume)"
 _CREDIT = re.compile(
     r"[\[(*_\s]*(?:"
     rf"(?:this |the |these )?(?:project gutenberg )?{_FILE}s? (?:was |were |is |has been |originally )*{_MADE}\b"
-    rf"|{_MADE}(?:(?:,| and| &|/) ?(?:\w+ )?{_MADE}){{0,3}} (?:by|from|for)\b"
+    rf"|(?:this |the |these )?{_BOOK}s? (?:was |were |is |has been |originally )*{_BY_MACHINE}\b"
+    rf"|{_BY_MACHINE}(?:(?:,| and| &|/) ?(?:\w+ )?{_MADE}){{0,3}} (?:by|from)\b"
     r"|(?:html|text|epub|e-?book|e-?text|digital|online) (?:file |version |edition )?(?:\w+ ){0,2}(?:by|prepared)\b"
     r"|credits?:|(?:additional )?proof-?read(?:ers|ing)?(?: by|:)|(?:many |special )?thanks to\b"
     r"|updated editions? will\b"

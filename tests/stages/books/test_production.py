@@ -51,6 +51,11 @@ SENTENCES = [
     "Edited by sorrow, her memories had grown short.",
     "In 2000 Charles Franks began what became Distributed Proofreaders, and a hundred of us came to his door.",
     "The Internet Archive stood in a church whose pews were full of clay statues.",
+    "Edited by John Morley",
+    "Compiled by Jane Doe, M.A.",
+    "Prepared for the Use of Schools",
+    "Contributed by the Rev. John Roe",
+    "This volume was edited by Jane Doe.",
     "Proofread by candlelight, the paper went to press at four.",
 ]
 NOTES = [
