@@ -28,6 +28,7 @@ ZSTD_LEVEL = 3
 
 # How much a decompressor is given at a time: eight kilobytes can be a quarter of a gigabyte in zstd's format.
 _FEED = 8 << 10
+_MOST = 1 << 20
 _CODECS: dict[str, Callable[[], Any]] = {
     ".gz": lambda: zlib.decompressobj(zlib.MAX_WBITS | 16),
     ".bz2": bz2.BZ2Decompressor,
@@ -284,14 +285,22 @@ def _unpack(below: BinaryIO, make: Callable[[], Any]) -> Iterator[bytes]:
                     break
                 stream = make()
             try:
-                piece = stream.decompress(packed)
+                yield from filter(None, _pieces(stream, packed))
             except (OSError, EOFError, lzma.LZMAError, zlib.error, zstandard.ZstdError) as error:
                 raise DamagedStream(str(error)) from None
-            if piece:
-                yield piece
             packed, stream = (stream.unused_data, None) if stream.eof else (b"", stream)
     if stream is not None:
         raise EOFError("the file ends inside a compressed stream")
+
+
+def _pieces(stream: Any, packed: bytes) -> Iterator[bytes]:
+    """What a stream makes of some bytes, in pieces where it can: two kilobytes of bzip2 can be gigabytes."""
+    if not isinstance(stream, (bz2.BZ2Decompressor, lzma.LZMADecompressor)):
+        yield stream.decompress(packed)
+        return
+    yield stream.decompress(packed, _MOST)
+    while not (stream.eof or stream.needs_input):
+        yield stream.decompress(b"", _MOST)
 
 
 class _Unpacked(io.RawIOBase):

@@ -15,25 +15,44 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_DECLARED = re.compile(rb"character set encoding: *([A-Za-z0-9_ .-]{3,30})", re.I)
+_DECLARED = re.compile(rb"character set encoding: *([^\r\n]{2,40})", re.I)
+_NUMBERED = re.compile(r"(iso|cp|windows|code ?page|windows ?code ?page)(?: ?8859)? ?(\d{1,4})\b")
+_LATIN = re.compile(r"(?:iso )?latin ?(\d{1,2})\b")
 _HEAD = 20_000
 _SEQUENCE = re.compile(rb"[\xc3-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _C1 = re.compile(rb"[\x80-\x9f]")
+# What high bytes are in real texts: letters of their neighbours' case, quotes outside of words, dashes, ...
+_SOUND = re.compile(
+    r"[\xdf-\xf6\xf8-\xff\u0153](?![A-Z])|(?<![a-z])[\xc0-\xd6\xd8-\xde\u0152](?!\W)"
+    r"|(?<!\w)[\u201c\u2018\xab]|[\u201d\xbb](?!\w)|(?<=\w)\u2019|\u2019(?!\w)|[\u2013\u2014\u2026\xa3\xa7\xa0\xad]"
+    r"|(?<=\d)[\xb0\xbc-\xbe]|(?<![a-z])[\xbf\xa1]"
+)
+_GUESSED = ("mac_roman", "cp850")
+_LEAST, _SAMPLES = 5, 500
+_FEW, _NEARLY_ALL = 0.8, 0.9
+_SOFT_HYPHEN = re.compile(r"(?<![^\W\d_])\xad|\xad(?![^\W\d_])")
+_END_OF_FILE = "\x1a\0"  # what DOS and its programs leave behind the last line
 
 
 def decode(data: bytes) -> tuple[str, str]:
     """The text with newlines ``\\n``, and the name of the encoding that was used.
 
-    A byte-order mark decides; then strict UTF-8; then the file's own declaration; then UTF-8 with stray bytes of
-    Windows-1252, when most of the high bytes are UTF-8; then Windows-1252 when it has its quotes, else Latin-1.
-    Raises RecordError: the bytes are no text.
+    A byte-order mark decides, or the NULs that UTF-16 without one has; then strict UTF-8; then the file's own
+    declaration; then UTF-8 with stray bytes of Windows-1252, when most of the high bytes are UTF-8; then the encoding
+    of old Macs or of DOS, when in it the high bytes are letters in their places and in Windows-1252 they are not; then
+    Windows-1252 when it has its quotes, else Latin-1. What DOS leaves behind the last line goes; a soft hyphen that
+    does not stand between two letters was typed for a hyphen, and becomes one. Raises RecordError: the bytes are no
+    text.
     """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return _strict(data, encoding)
-    if b"\0" in data[:_HEAD]:
-        raise RecordError(Reason.invalid_encoding, f"a NUL at byte {data.index(0)}: not a text file")
+    if b"\0" in data[:_HEAD].rstrip(b"\0\x1a"):
+        unmarked = _without_mark(data)
+        if unmarked is None:
+            raise RecordError(Reason.wrong_format, f"binary data, no text: a NUL at byte {data.index(0)}")
+        return _strict(data, unmarked)
     try:
         return _newlines(data.decode("utf-8")), "utf-8"
     except UnicodeDecodeError:
@@ -47,9 +66,33 @@ def decode(data: bytes) -> tuple[str, str]:
     sequences = sum(len(match) for match in _SEQUENCE.findall(data))
     if sequences > len(_HIGH.findall(data)) / 2:
         return _newlines(data.decode("utf-8", "llama-data-cp1252")), "utf-8+cp1252"
-    if _C1.search(data):
-        return _newlines(data.decode("cp1252", "llama-data-cp1252")), "cp1252"
-    return _newlines(data.decode("latin-1")), "latin-1"
+    encoding = _likeliest(data, "cp1252" if _C1.search(data) else "latin-1")
+    return _newlines(data.decode(encoding, "llama-data-cp1252")), encoding
+
+
+def _without_mark(data: bytes) -> str | None:
+    """UTF-16 that has no byte-order mark: every other byte is a NUL, nearly, and the others are not."""
+    head = data[:2_000]
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    half = len(head) // 2
+    if len(data) % 2 == 0 and min(even, odd) == 0 and max(even, odd) > half * 0.6:
+        return "utf-16-le" if odd else "utf-16-be"
+    return None
+
+
+def _likeliest(data: bytes, usual: str) -> str:
+    """The usual encoding, or an older one when nearly all high bytes make sense in that and too few in the usual."""
+    places = [match.start() for match, _ in zip(_HIGH.finditer(data), range(_SAMPLES), strict=False)]
+    around = b"\n".join(data[max(0, place - 1) : place + 2] for place in places)
+
+    def sound(encoding: str) -> float:
+        return len(_SOUND.findall(around.decode(encoding, "replace"))) / len(places)
+
+    if len(places) >= _LEAST and sound(usual) < _FEW:
+        best = max(_GUESSED, key=sound)
+        if sound(best) > _NEARLY_ALL:
+            return best
+    return usual
 
 
 def _strict(data: bytes, encoding: str) -> tuple[str, str]:
@@ -67,17 +110,30 @@ def _declared(data: bytes) -> str | None:
     match = _DECLARED.search(data, 0, _HEAD)
     if match is None:
         return None
-    name = match.group(1).decode("ascii").strip().rstrip(".").lower().replace("iso latin", "latin").replace(" ", "-")
-    name = {"iso-8859-1-(latin1)": "latin-1", "windows-codepage-1252": "cp1252", "ascii": "cp1252"}.get(name, name)
+    name = re.sub(r"[-_\s]+", " ", match.group(1).decode("latin-1")).strip(" .").lower()
+    numbered = _NUMBERED.match(name)
+    if numbered:
+        name = f"iso8859-{numbered.group(2)}" if numbered.group(1) == "iso" else f"cp{numbered.group(2)}"
+    elif latin := _LATIN.match(name):
+        name = f"latin{latin.group(1)}"
+    elif name.startswith("mac"):
+        name = "mac_roman"
     try:
-        found = codecs.lookup(name).name
+        found = codecs.lookup(name.replace(" ", "-")).name
     except LookupError:
         return None
-    # Windows-1252 is Latin-1 with printable characters where Latin-1 has control codes
+    # ASCII says nothing about bytes that are not; Windows-1252 is Latin-1 with printable characters for control codes
+    if found == "ascii":
+        return None
     return "cp1252" if found == "iso8859-1" and _C1.search(data) else found
 
 
 def _newlines(text: str) -> str:
+    bare = text.rstrip()
+    if bare.endswith(tuple(_END_OF_FILE)):
+        text = bare.rstrip(_END_OF_FILE + " \t\r\n") + "\n"
+    if "\xad" in text:
+        text = _SOFT_HYPHEN.sub("-", text)
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -34,6 +34,11 @@ COLUMNS = {
 class Settings(DomainSettings):
     """Settings of the books stage.
 
+    Plain text, alone, gzipped, or in zip archives (stored, deflate, bzip2, LZMA, zstd); each file or member is a book.
+    Project Gutenberg's headers, licences and credits go, and the notes of those who made the file, at both ends and on
+    the title page; so do the frames of Project Gutenberg Australia and Canada and of Faded Page. What is no plain text
+    (WARC and WET, XML dumps, HTML, JSON, PDF, EPUB, ...) is a failed row `wrong_format` that says what it is.
+
     ``measure``: what "content overlap" means, on sets of ``shingle_words`` words in a row. ``containment``: the share
     of the smaller book's set that the larger one holds (an excerpt goes, its omnibus stays); ``jaccard``: the share of
     the two sets' union that both hold (it never finds an excerpt). ``max_overlap``: a book with more than this is

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import IO
 
-from llama_data.pipeline.core.block import Reader
+from llama_data.pipeline.core.block import Reader, describe
 from llama_data.pipeline.core.document import Document, new_document, reject
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import DamagedStream, Split, open_binary, open_decompressed
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.books.archive import DAMAGED, open_archive, read_member
 from llama_data.stages.books.encoding import decode
+from llama_data.stages.books.formats import HEAD, foreign_archive, foreign_format
 
-_ENCRYPTED = 0x1
-_DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, EOFError, IndexError)
+_LEAST = 4 << 10  # stored bytes from which on a ratio is taken
 
 
 class BookReader(Reader):
@@ -36,7 +36,7 @@ class BookReader(Reader):
             return
         try:
             with open_decompressed(split.path) as stream:
-                yield self._book(split.name, self._limited(stream, split.size))
+                yield self._book(split.name, self._data(stream, split.size))
         except RecordError as error:
             yield self.failed(split, key=0, reason=error.reason, detail=error.detail)
         except EOFError:
@@ -47,43 +47,55 @@ class BookReader(Reader):
     def _archive(self, split: Split) -> Iterator[Document]:
         """The text members of a zip archive, by name; nothing is written anywhere."""
         try:
-            with open_binary(split.path) as raw, zipfile.ZipFile(raw) as archive:
+            with open_binary(split.path) as raw, open_archive(raw) as archive:
                 members = [item for item in archive.infolist() if _is_text(item)]
+                foreign = foreign_archive(archive.NameToInfo.keys())
+                if foreign is not None:
+                    raise RecordError(Reason.wrong_format, foreign)
                 if len(members) > self.max_members:
                     detail = f"{len(members)} text files, more than the limit of {self.max_members}"
                     raise RecordError(Reason.unsafe_archive, detail)
+                if sum(item.compress_size for item in members if item.header_offset >= 0) > split.size:
+                    raise RecordError(Reason.unsafe_archive, "its members are together larger than the file")
                 if not members:
                     doc = self._record(split.name, "")
                     reject(doc, Reason.no_text_file, self.name)
                     yield doc
                 for item in sorted(members, key=lambda item: item.filename):
-                    yield self._member(split, archive, item)
+                    yield self._member(split, raw, item)
         except RecordError as error:
             yield self.failed(split, key=0, reason=error.reason, detail=error.detail)
-        except _DAMAGED_ZIP as error:
-            yield self.failed(split, key=0, reason=Reason.damaged_archive, detail=f"{type(error).__name__}: {error}")
+        except DAMAGED as error:
+            yield self.failed(split, key=0, reason=Reason.damaged_archive, detail=describe(error))
 
-    def _member(self, split: Split, archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> Document:
+    def _member(self, split: Split, raw: IO[bytes], item: zipfile.ZipInfo) -> Document:
         name = item.filename
         try:
-            if item.flag_bits & _ENCRYPTED:
-                raise RecordError(Reason.damaged_archive, "the member is encrypted")
-            with archive.open(item) as stream:
-                return self._book(f"{split.name}#{name}", self._limited(stream, item.compress_size))
+            data = read_member(raw, item, self._most(item.compress_size) + 1)
+            return self._book(f"{split.name}#{name}", self._checked(data, item.compress_size))
         except RecordError as error:
             return self.failed(split, key=name, reason=error.reason, detail=error.detail)
-        except _DAMAGED_ZIP as error:
-            detail = f"{type(error).__name__}: {error}"
-            return self.failed(split, key=name, reason=Reason.damaged_archive, detail=detail)
+        except DAMAGED as error:
+            return self.failed(split, key=name, reason=Reason.damaged_archive, detail=describe(error))
 
-    def _limited(self, stream: IO[bytes], stored: int) -> bytes:
-        """All bytes of a file, unless they are more than a book can have."""
-        unpacked = max(stored, 1 << 12) * self.max_ratio
-        data = stream.read(min(self.max_book_bytes, unpacked) + 1)
-        if len(data) > unpacked:
-            raise RecordError(Reason.unsafe_archive, f"unpacks to more than {self.max_ratio} times its size")
+    def _most(self, stored: int) -> int:
+        """How many bytes a file of so many stored ones may have."""
+        return min(self.max_book_bytes, max(stored, _LEAST) * self.max_ratio)
+
+    def _data(self, stream: IO[bytes], stored: int) -> bytes:
+        """All bytes of a file; what it is is seen from its head, before it may be too long."""
+        most = self._most(stored) + 1
+        head = stream.read(min(HEAD, most))
+        _refuse(head)
+        return self._checked(head + stream.read(most - len(head)), stored)
+
+    def _checked(self, data: bytes, stored: int) -> bytes:
+        """The bytes of a file, unless they are no text, or more than a book can have."""
+        _refuse(data[:HEAD])
         if len(data) > self.max_book_bytes:
             raise RecordError(Reason.too_long, f"more than {self.max_book_bytes} bytes")
+        if len(data) > self._most(stored):
+            raise RecordError(Reason.unsafe_archive, f"unpacks to more than {self.max_ratio} times its size")
         return data
 
     def _book(self, source: str, data: bytes) -> Document:
@@ -98,3 +110,10 @@ class BookReader(Reader):
 
 def _is_text(item: zipfile.ZipInfo) -> bool:
     return not item.is_dir() and item.filename.lower().endswith(".txt") and not item.filename.startswith("__MACOSX/")
+
+
+def _refuse(head: bytes) -> None:
+    """Raise RecordError when a file begins as other formats than text do."""
+    foreign = foreign_format(head)
+    if foreign is not None:
+        raise RecordError(Reason.wrong_format, foreign)

@@ -7,8 +7,10 @@ from contextlib import ExitStack
 
 from llama_data.pipeline.core.block import Rule, Step
 from llama_data.pipeline.core.document import Document, is_open
+from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.kernels.minhash import shingle_hashes
+from llama_data.stages.books.formats import HEAD, foreign_format
 from llama_data.stages.books.gutenberg import strip_gutenberg
 from llama_data.stages.books.overlap import (
     Measure,
@@ -28,12 +30,15 @@ class StripGutenberg(Rule):
     name = "gutenberg"
 
     def judge(self, doc: Document) -> Reason | None:
-        """Edit the text; reject a file that holds nothing else."""
+        """Edit the text; reject a file that holds nothing else. Raises RecordError: what it holds is no plain text."""
         if not doc.text.strip():
             return Reason.empty_text
         found = strip_gutenberg(doc.text)
         if not found.text.strip():
             return Reason.empty_after_cleaning
+        foreign = foreign_format(found.text[:HEAD].encode())
+        if foreign is not None:
+            raise RecordError(Reason.wrong_format, foreign)
         doc.text = found.text
         doc.metadata["stripped"] = found.method
         for key, value in (("title", found.title), ("author", found.author), ("gutenberg_id", found.number)):

@@ -221,3 +221,35 @@ def test_a_body_longer_than_any_header_is_never_lost() -> None:
     for case, _ in CASES.values():
         text = case.replace("Call me Ishmael.", words)
         assert len(strip_gutenberg(text).text) >= len(words)
+
+
+NEWS = (
+    "The Project Gutenberg Weekly Newsletter for the first of June\n\n"
+    "Subject: eBook #15,000 is here!\nFrom: A. Volunteer <volunteer@example.org>\n\n"
+    "Project Gutenberg has posted its eBook #15,000, and the readers of gutenberg.org chose it.\n\n"
+    "Nobody at Project Gutenberg thought in 1971 that there would be so many.\n\n" + BODY
+)
+
+
+@pytest.mark.parametrize("text", [NEWS, NEWS[NEWS.index("Subject") :], NEWS[NEWS.index("Nobody") :]])
+def test_a_text_about_gutenberg_stays_whole(text: str) -> None:
+    assert strip_gutenberg(text) == (text, "none", None, None, None)
+    assert (
+        strip_gutenberg(NEW_HEADER + "*** START OF THE PROJECT GUTENBERG EBOOK NEWS ***\n\n" + NEWS + "\n\n" + END).text
+        == NEWS
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Project Gutenberg's Moby Dick, by Herman Melville",
+        "**The Project Gutenberg Etext of Moby Dick**",
+        "Project Gutenberg Etext of Moby Dick",
+        "The whale, a Project Gutenberg eBook at no cost and with almost no restrictions\nwhatsoever.",
+        "June, 2001 [Etext #2701]",
+    ],
+)
+def test_a_header_without_a_mark(line: str) -> None:
+    found = strip_gutenberg(f"{line}\n\nTitle: Moby Dick\n\n{BODY}")
+    assert (found.text, found.method, found.title) == (BODY, "phrases", "Moby Dick")

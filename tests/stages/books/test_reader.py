@@ -55,11 +55,95 @@ def test_decode(data: bytes, text: str, encoding: str) -> None:
     assert decode(data) == (text, encoding)
 
 
-@pytest.mark.parametrize("data", [b"PNG\0\1\2", b"\xff\xfea", b"\xff\xfe\x00\xd8"])
-def test_what_is_no_text_is_refused(data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"PNG\0\1\2", Reason.wrong_format),
+        (b"\xff\xfea", Reason.invalid_encoding),
+        (b"\xff\xfe\x00\xd8", Reason.invalid_encoding),
+    ],
+)
+def test_what_is_no_text_is_refused(data: bytes, reason: Reason) -> None:
     with pytest.raises(RecordError) as caught:
         decode(data)
-    assert caught.value.reason is Reason.invalid_encoding
+    assert caught.value.reason is reason
+
+
+ACCENTS = "“Où est le café?” said the girl—naïve, très âgée.\rL\u2019été, où le père dîna; «c\u2019était là».\r" * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "found"),
+    [
+        (ACCENTS, "mac_roman", "mac_roman"),
+        (ACCENTS.replace("“", '"').replace("”", '"').replace("\u2019", "'").replace("—", "--"), "cp850", "cp850"),
+        (ACCENTS, "cp1252", "cp1252"),
+        (ACCENTS.translate(dict.fromkeys(map(ord, "“”\u2019—"), "'")), "latin-1", "latin-1"),
+        ("“Yes,” he said—“no.” It\u2019s late. " * 3, "mac_roman", "mac_roman"),
+        ("“Yes,” he said—“no.” It\u2019s late. " * 3, "cp1252", "cp1252"),
+        ("Größe über Äpfel, Öl und Übermut; ÄÖÜ. " * 3, "latin-1", "latin-1"),
+        ("Größe über Äpfel, Öl und Übermut. " * 3, "cp850", "cp850"),
+        ("Łódź i żółw, gęś. " * 9, "iso8859-2", "latin-1"),  # not told: what is said of such files is in the header
+        (ACCENTS, "utf-16-le", "utf-16-le"),
+        (ACCENTS, "utf-16-be", "utf-16-be"),
+    ],
+)
+def test_encodings_that_a_file_does_not_name(text: str, encoding: str, found: str) -> None:
+    expected = text.encode(encoding).decode(found).replace("\r", "\n")
+    assert decode(text.encode(encoding)) == (expected, found)
+
+
+def test_few_high_bytes_name_no_old_encoding() -> None:
+    for count, encoding in ((4, "cp1252"), (5, "cp850")):
+        assert decode(("caf\xe9 " * count).encode("cp850"))[1] == encoding
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [
+        ("ISO-8859-1", "iso8859-1"),
+        ("ISO 8859_15", "iso8859-15"),
+        ("ISO-Latin-1", "iso8859-1"),
+        ("Latin1", "iso8859-1"),
+        ("CP-1252", "cp1252"),
+        ("Windows Code-Page 1252", "cp1252"),
+        ("Windows-1251", "cp1251"),
+        ("Codepage 437", "cp437"),
+        ("MacRoman", "mac-roman"),
+        ("Mac Roman", "mac-roman"),
+        ("Big5", "big5"),
+        ("KOI8-R", "koi8-r"),
+        ("Latin-4", "iso8859-4"),
+        ("ISO Latin-2", "iso8859-2"),
+    ],
+)
+def test_names_that_headers_give(name: str, encoding: str) -> None:
+    assert decode(f"Character set encoding: {name}\r\n".encode() + b"\xa4\x40 ")[1] == encoding
+
+
+@pytest.mark.parametrize("name", ["ASCII", "ISO-646-US (US-ASCII)", "Unicode UTF-8", "UTF-9", "none"])
+def test_names_that_say_nothing(name: str) -> None:
+    assert decode(f"Character set encoding: {name}\n".encode() + b"caf\xe9")[1] == "latin-1"
+
+
+@pytest.mark.parametrize("end", [b"\x1a", b"\x1a\0\0\0", b"\0" * 100, b"\x1a\x1a\r\n\r\n"])
+def test_what_dos_leaves_behind_the_last_line_goes(end: bytes) -> None:
+    assert decode(b"The end.\r\n" + end) == ("The end.\n", "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("brother-in\xadlaw", "brother-in\xadlaw"),
+        ("he said -\xad and went", "he said -- and went"),
+        ("a long\xad\r\nish line", "a long-\nish line"),
+        ("pages 3\xad4", "pages 3-4"),
+    ],
+)
+def test_soft_hyphens_typed_for_hyphens(text: str, expected: str) -> None:
+    for encoding in ("latin-1", "utf-8"):
+        assert decode(text.encode(encoding))[0] == expected
+    assert decode((text + " ").encode("latin-1") * 9)[0] == (expected + " ") * 9
 
 
 @given(st.binary(max_size=200).filter(lambda data: b"\0" not in data and data[:2] not in (b"\xff\xfe", b"\xfe\xff")))
@@ -68,7 +152,7 @@ def test_any_bytes_without_nul_are_text(data: bytes) -> None:
     assert "\r" not in text
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_characters="\r\0\ufeff")))
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\r\0\ufeff\xad\x1a")))
 def test_utf8_is_read_exactly(text: str) -> None:
     assert decode(text.encode()) == (text, "utf-8")
 
@@ -121,7 +205,7 @@ def test_damaged_and_hostile_files_cost_themselves_only(run_stage: Any, prose: A
         "damaged.zip#m.txt": ("failed", "damaged_archive"),
         "damaged.zip#n.txt": ("kept", None),
         "long.txt#0": ("failed", "too_long"),
-        "binary.txt#0": ("failed", "invalid_encoding"),
+        "binary.txt#0": ("failed", "wrong_format"),
         "empty.txt": ("rejected", "empty_text"),
         "spaces.txt": ("rejected", "empty_text"),
         "up.zip#../../up.txt": ("kept", None),
@@ -141,3 +225,22 @@ def test_titles_come_from_the_header(run_stage: Any, prose: Any) -> None:
     assert (metadata["title"], metadata["author"], metadata["gutenberg_id"]) == ("A Book", "Someone", 42)
     assert (metadata["stripped"], metadata["encoding"]) == ("opening", "utf-8")
     assert out.ledger[0]["chars_in"] == len(text) + len(prose("x", 50))
+
+
+@pytest.mark.parametrize("inner", ["<!DOCTYPE html>\n<html><body>", '<?xml version="1.0"?>\n<html>'])
+def test_a_page_in_gutenbergs_frame_is_no_text(run_stage: Any, prose: Any, inner: str) -> None:
+    text = f"*** START OF THE PROJECT GUTENBERG EBOOK X ***\n\n{inner}{prose('x', 100)}"
+    assert run_stage({"a.txt": text, "b.txt": prose("b", 50)}).outcomes()["a.txt"] == ("failed", "wrong_format")
+
+
+def test_twins_of_a_book_in_other_encodings_are_one_book(run_stage: Any) -> None:
+    text = "\n".join(f"Le café numéro {number} était fermé, où l\u2019été finit." for number in range(300))
+    files = {
+        "1-0.txt": text.encode(),
+        "1-8.txt": text.encode("cp1252"),
+        "1-mac.txt": text.replace("\n", "\r").encode("mac_roman"),
+        "1-16.txt": text.encode("utf-16"),
+    }
+    out = run_stage(files)
+    assert len(out.kept()) == 1
+    assert len(out.duplicates()) == 3
