@@ -15,8 +15,9 @@ from llama_data.pipeline.core.document import Document, verdict
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.wikipedia.dump import stream
-from llama_data.stages.wikipedia.dump.encoding import detect, is_known
+from llama_data.stages.wikipedia.dump.encoding import detect, is_known, to_utf8
 from llama_data.stages.wikipedia.dump.pieces import cut, inspect
+from llama_data.stages.wikipedia.dump.stream import Block, Damage
 from llama_data.stages.wikipedia.reader import WikipediaReader
 
 DECLARATION = '<?xml version="1.0" encoding="%s"?>\n'
@@ -135,6 +136,14 @@ def test_a_cut_off_dump_costs_its_last_page(tmp_path: Path) -> None:
     docs = read(path)
     assert [doc.text for doc in docs if verdict(doc) is None] == ["one"]
     assert [found.reason for doc in docs if (found := verdict(doc))] == [Reason.truncated_file]
+
+
+def test_half_a_character_before_damage_does_not_shift_what_follows() -> None:
+    damage = Damage(9, False, "broken", True)
+    blocks = [Block(b"a\0b", 0, 0, True), damage, Block(b"c\0", 50, 0, True)]
+    found = list(to_utf8(iter(blocks), "utf-16-le"))
+    assert found[1] is damage
+    assert [block.data for block in found if isinstance(block, Block)] == [b"a", b"c"]
 
 
 def test_an_encoding_that_is_not_known_is_one_failed_row(tmp_path: Path) -> None:
