@@ -14,6 +14,9 @@ _AFTER_UNCLOSED = re.compile(r"^=.*=[ \t]*$|\n[ \t]*\n(?=[^\s|!])", re.MULTILINE
 _LOOSE = re.compile(
     r"^(?:[ \t:*#;]*\{\||[ \t]*\|-)[^\n]*+\n\s*+((?:(?![ \t]*(?:[|!]|\{\||\{\{|<))[^\n]++(?:\n|\Z))++)", re.MULTILINE
 )
+_EDGE_OR_ROW = re.compile(_EDGE.pattern + r"|\}\}[ \t]*\n(?=[ \t]*\|-)", re.MULTILINE)
+_RUN = re.compile(r"(?:(?![ \t]*(?:\{\{|\|\}|=|\n))[^\n]++(?:\n|\Z))++")
+_CLOSE = re.compile(r"[ \t]*\|\}(?!\})")
 _ROW = re.compile(r"[ \t]*\n(?=[ \t]*[|!])")
 _HEADING = re.compile(r"^=.*=[ \t]*$", re.MULTILINE)
 
@@ -49,27 +52,42 @@ def fostered(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def without_open_tables(text: str) -> str:
-    """Text without the rows of tables that a template begins: from the template to a ``|}`` that has no ``{|``."""
-    if "|}" not in text:
+    """Text without the rows of tables that a template begins: from the template to a ``|}`` that has no ``{|``, or,
+    when another template ends the table, as far as the lines that begin with ``|-`` go on."""
+    if "}}" not in text or "\n|" not in text:
         return text
     out: list[str] = []
     rows: list[int] | None = None
     position = open_tables = since = 0
-    for found in _EDGE.finditer(text):
-        if found.group().endswith("{|"):
+    for found in _EDGE_OR_ROW.finditer(text):
+        mark = found.group()
+        if mark.endswith("{|"):
             open_tables += 1
         elif open_tables:
-            open_tables -= 1
-        else:
+            open_tables -= mark.endswith("|}")
+        elif found.start() >= position:
             rows = _rows_after_templates(text) if rows is None else rows
-            for heading in _HEADING.finditer(text, since, found.start()):
-                since = heading.end()
-            index = bisect_left(rows, since)
-            if index < len(rows) and rows[index] < found.start():
-                out += [text[position : rows[index]], GAP + "\n"]
-                position = found.end()
-        since = found.end()
+            first, last = _open_table(text, found, rows, since)
+            if first < last:
+                out += [text[position:first], GAP + "\n"]
+                position = last
+        since = found.end() if mark.endswith(("{|", "|}")) else since
     return "".join(out) + text[position:]
+
+
+def _open_table(text: str, found: re.Match[str], rows: list[int], since: int) -> tuple[int, int]:
+    """Where the rows begin and end that ``found`` ends (``|}``) or begins (a row after a template)."""
+    if not found.group().endswith("|}"):
+        index = bisect_left(rows, found.end())
+        if index == len(rows) or rows[index] != found.end():
+            return 0, 0
+        # Where such a run meets the next template that begins a line it ends, so no line is looked at twice.
+        run = _RUN.match(text, found.end())
+        return (found.end(), run.end()) if run and not _CLOSE.match(text, run.end()) else (0, 0)
+    for heading in _HEADING.finditer(text, since, found.start()):
+        since = heading.end()
+    index = bisect_left(rows, since)
+    return (rows[index], found.end()) if index < len(rows) and rows[index] < found.start() else (0, 0)
 
 
 def _rows_after_templates(text: str) -> list[int]:

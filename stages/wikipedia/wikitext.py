@@ -41,6 +41,8 @@ _SPLIT = re.compile(r"\{\{|\[\[|\||=|^[ \t:*#;]*\{\|", re.MULTILINE)
 _PARAMETER = re.compile(r"\{\{\{[^{}|]*(?:\|([^{}]*))?\}\}\}")
 _UNCLOSED = re.compile(r"\{\{[^{}\n]*+\}?(?:\n[ \t]*+\|[^\n]*+)*+")  # with the arguments on the lines below
 _LOOSE_ARGUMENTS = re.compile(r"(?:\w?cite \w+ ?)?\|[ ]*[a-z][a-z-]{1,20}[ ]*=")
+# What most links are: nothing in the target or the label needs a second look.
+_PLAIN_LINK = re.compile(r"([^\[\]{}|<>\n%:'/\s\x01-\x05][^\[\]{}|<>\n%:'\x01-\x05]*+)(?:\|([^\[\]{}<>'\x01-\x05]++))?")
 _BEFORE_BAR = re.compile(r"[^\[\]{}|<>\n]*+(?=\|)")
 _NAME = re.compile(r"\{\{([^|{}\[\]<>]*)")
 
@@ -192,6 +194,11 @@ class _Page:
             found = _BEFORE_BAR.match(self.text, at + 2, end)
             out.append(NOTHING + (percent_decoded(found.group()) if found else ""))
             return found.end() if found else at + 2
+        plain = _PLAIN_LINK.fullmatch(self.text, at + 2, stop - 2)
+        if plain:
+            target, label = plain.groups()
+            out.append(guarded(target.strip() if label is None else label, self.text[at - 1 : at]))
+            return stop
         pieces = self._pieces(at + 2, stop - 2)
         start, target_end, _ = pieces[0]
         target = self.text[start:target_end].strip()

@@ -20,7 +20,7 @@ HIDDEN_NAMESPACES = (6, -2, 14)  # files, media, categories
 _NAMED = re.compile(r"(?:^|[^a-z_])([a-z][a-z_]*?)wiki(?=[-.])")
 _DBNAME = re.compile(rb"<dbname>\s*([a-z_]+?)wiki\s*</dbname>")
 _NAMESPACE = re.compile(rb'<namespace key="(-?\d{1,6})"[^>]*>([^<]*)</namespace>')
-_LABEL = re.compile(r"-pages-(?:articles|meta).*|\.xml.*|\.(?:bz2|gz)$")
+_LABEL = re.compile(r"-pages-(?:articles|meta).*|\.xml.*|\.(?:bz2|gz|xz)$")
 _PAGE_RANGE = re.compile(r"-p(\d+)p(\d+)")
 
 
@@ -115,12 +115,12 @@ def _disjoint_parts(names: Sequence[str]) -> bool:
 
 
 def cut(split: Split, max_bytes: int, encoding: str = UTF8) -> list[Split]:
-    """Cut a file into pieces of about ``max_bytes``: plain XML anywhere, bzip2 where a stream begins, gzip not.
+    """Cut a file into pieces of about ``max_bytes``: plain XML anywhere, bzip2 where a stream begins, gzip and xz not.
 
     A bzip2 file in which no stream begins within 64 MiB of a wanted cut is single-stream and stays whole, and so does
     a file in another encoding than UTF-8, for its characters cannot be told from any byte on.
     """
-    if split.size <= max_bytes or split.path.endswith(".gz") or encoding != UTF8:
+    if split.size <= max_bytes or split.path.endswith((".gz", ".xz")) or encoding != UTF8:
         return [split]
     starts = [0]
     if split.path.endswith(".bz2"):

@@ -1,8 +1,9 @@
-"""The bytes of a dump: plain, bzip2 (single and multistream) or gzip, from any byte range, past damage."""
+"""The bytes of a dump: plain, bzip2 (single and multistream), gzip or xz, from any byte range, past damage."""
 
 from __future__ import annotations
 
 import bz2
+import lzma
 import re
 import zlib
 from collections.abc import Iterator
@@ -15,7 +16,10 @@ MAX_OUTPUT = 1 << 20
 
 BZ2_MAGIC = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 GZIP_MAGIC = re.compile(rb"\x1f\x8b\x08[\x00-\x1f]")
+XZ_MAGIC = re.compile(rb"\xfd7zXZ\x00\x00[\x00-\x0f]")
 _MAGIC_LENGTH = 10
+
+XZ_MEMORY = 256 << 20  # the strongest preset of xz needs 65 MiB
 
 
 class Block(NamedTuple):
@@ -49,7 +53,7 @@ class Damage(NamedTuple):
 
 
 class Decompressor(Protocol):
-    """What bz2 offers, and gzip below in the same form."""
+    """What bz2 offers, and gzip and xz below in the same form."""
 
     @property
     def eof(self) -> bool: ...
@@ -89,6 +93,35 @@ class GzipDecompressor:
             raise OSError(str(error)) from None
 
 
+class XzDecompressor:
+    """One xz stream, with the interface of ``bz2.BZ2Decompressor``."""
+
+    def __init__(self) -> None:
+        self._inner = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+
+    @property
+    def eof(self) -> bool:
+        """True at the end of the stream."""
+        return self._inner.eof
+
+    @property
+    def needs_input(self) -> bool:
+        """True when there is nothing left to decompress."""
+        return self._inner.needs_input
+
+    @property
+    def unused_data(self) -> bytes:
+        """The bytes after the stream."""
+        return self._inner.unused_data
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        """Decompress at most ``max_length`` bytes; the rest waits. Raises OSError on damage."""
+        try:
+            return self._inner.decompress(data, max_length)
+        except lzma.LZMAError as error:
+            raise OSError(str(error)) from None
+
+
 def read_range(path: str, start: int, end: int | None) -> Iterator[Block | Damage]:
     """Yield the decompressed bytes from ``start`` on, and on past ``end`` (not ``own``) as long as they are asked
     for: the page that begins before the end of a range may reach over it. ``start`` must begin a stream."""
@@ -97,6 +130,8 @@ def read_range(path: str, start: int, end: int | None) -> Iterator[Block | Damag
             yield from _decompress(file, start, end, BZ2_MAGIC, bz2.BZ2Decompressor)
         elif path.endswith(".gz"):
             yield from _decompress(file, start, end, GZIP_MAGIC, GzipDecompressor)
+        elif path.endswith(".xz"):
+            yield from _decompress(file, start, end, XZ_MAGIC, XzDecompressor)
         else:
             yield from _plain(file, start, end)
 

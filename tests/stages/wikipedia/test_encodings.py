@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import codecs
 import gzip
+import lzma
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from llama_data.pipeline.core.document import Document, verdict
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.wikipedia.dump import stream
-from llama_data.stages.wikipedia.dump.encoding import detect, is_known
+from llama_data.stages.wikipedia.dump.encoding import detect, is_known, to_utf8
 from llama_data.stages.wikipedia.dump.pieces import cut, inspect
+from llama_data.stages.wikipedia.dump.stream import Block, Damage
 from llama_data.stages.wikipedia.reader import WikipediaReader
 
 DECLARATION = '<?xml version="1.0" encoding="%s"?>\n'
@@ -30,7 +32,12 @@ FORMS = {
     "UTF-32 big": (b"", "utf-32-be"),
     "UTF-8, mark": (codecs.BOM_UTF8, "utf-8"),
 }
-CONTAINERS: dict[str, Callable[[bytes], bytes]] = {"": bytes, ".bz2": bz2.compress, ".gz": gzip.compress}
+CONTAINERS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".bz2": bz2.compress,
+    ".gz": gzip.compress,
+    ".xz": lzma.compress,
+}
 
 
 def dump(texts: list[str], declared: str = "", language: str = "bg") -> str:
@@ -64,7 +71,7 @@ def test_every_form_gives_the_same_pages(
     path.write_bytes(CONTAINERS[suffix](mark + dump(TEXTS, "utf-8").encode(encoding)))
     whole = Split(path=str(path), name=path.name, size=path.stat().st_size)
     found = inspect(whole)
-    assert (found.language, found.encoding, found.hidden_prefixes) == ("bg", encoding, {"файл"})
+    assert (found.language, found.encoding, found.hidden_prefixes) == ("bg", encoding, frozenset({"файл"}))
     docs = read(path)
     assert [verdict(doc) for doc in docs] == [None] * 3
     assert [doc.text for doc in docs] == TEXTS
@@ -135,6 +142,14 @@ def test_a_cut_off_dump_costs_its_last_page(tmp_path: Path) -> None:
     docs = read(path)
     assert [doc.text for doc in docs if verdict(doc) is None] == ["one"]
     assert [found.reason for doc in docs if (found := verdict(doc))] == [Reason.truncated_file]
+
+
+def test_half_a_character_before_damage_does_not_shift_what_follows() -> None:
+    damage = Damage(9, False, "broken", True)
+    blocks: list[Block | Damage] = [Block(b"a\0b", 0, 0, True), damage, Block(b"c\0", 50, 0, True)]
+    found = list(to_utf8(iter(blocks), "utf-16-le"))
+    assert found[1] is damage
+    assert [block.data for block in found if isinstance(block, Block)] == [b"a", b"c"]
 
 
 def test_an_encoding_that_is_not_known_is_one_failed_row(tmp_path: Path) -> None:

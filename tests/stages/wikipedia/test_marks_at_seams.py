@@ -5,17 +5,27 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import lzma
 from pathlib import Path
 
 import pytest
 
 from llama_data.stages.wikipedia.dump import stream
-from llama_data.stages.wikipedia.dump.stream import BZ2_MAGIC, GZIP_MAGIC, Block, Damage, find_stream, read_range
+from llama_data.stages.wikipedia.dump.stream import (
+    BZ2_MAGIC,
+    GZIP_MAGIC,
+    XZ_MAGIC,
+    Block,
+    Damage,
+    find_stream,
+    read_range,
+)
 
 MARKS = {
     "bzip2": (b"BZh91AY&SY", BZ2_MAGIC),
     "empty bzip2": (b"BZh1\x17rE8P\x90", BZ2_MAGIC),
     "gzip": (b"\x1f\x8b\x08\x08", GZIP_MAGIC),
+    "xz": (b"\xfd7zXZ\x00\x00\x04", XZ_MAGIC),
 }
 
 
@@ -36,7 +46,7 @@ def test_a_mark_is_found_at_every_place_of_a_read(monkeypatch: pytest.MonkeyPatc
         assert find_stream(io.BytesIO(data[: place + len(mark) - 1]), 0, None, magic) is None
 
 
-@pytest.mark.parametrize(("suffix", "pack"), [(".bz2", bz2.compress), (".gz", gzip.compress)])
+@pytest.mark.parametrize(("suffix", "pack"), [(".bz2", bz2.compress), (".gz", gzip.compress), (".xz", lzma.compress)])
 @pytest.mark.parametrize("chunk", [1, 7, 64, 1 << 18])
 def test_reading_goes_on_at_the_next_stream_for_any_size_of_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, pack: object, chunk: int

@@ -41,6 +41,11 @@ def test_rows_of_a_table_that_a_template_begins_are_rows() -> None:
     assert text(f"Before.\n{{{{table head}}}}\n{rows}\nAfter.") == "Before.\n\nAfter."
     box = "{{box\n| a = {{x}}\n| b = 1\n}}\n"
     assert text(f"{box}Before.\n{{{{head}}}}\n{rows}\nAfter.") == "Before.\n\nAfter."
+    # Another template may end the table.
+    assert text("Before.\n{{head}}\n|-\n| 1999 || 3\nmore\n|- class=x\n! b\n{{foot}}\nAfter.") == "Before. After."
+    assert text("Before.\n{{head}}\n|-\n| 1999 || 3\n\nAfter.") == "Before.\n\nAfter."
+    assert text("Before. {{head}}\n|- not a row") == "Before. |- not a row"
+    assert text("{|\n| {{x}}\n|-\n| b\n|}\n{{head}}\n|-\n| c\n|}\nAfter.") == "After."
     # Not from a template before a heading on, nor from one with text after it.
     assert text("{{head}}\n|x\n== H ==\n| y\n|}").endswith("| y |}")
     assert text("{{head}} text\n| y\n|}") == "text | y |}"
@@ -287,7 +292,7 @@ OPENERS = (
     "\n{|", "\n|}", "\n|-", "\n|", "}}\n|", "{{a}}\n|}\n", "\n!", "''", "'''", "\n''", "&", "&#", "&#0", "&amp", "__",
     "__TOC", "__TOC__", "_", "-{", "}-", "\n*", "\n;", "\n;:", "\n=", "=", "\n==a", "\n ", " ", "\n", "\n----", "%",
     "[[%41", "[[a%41|", "<a [[", "<b [[", "<b title='[[a]]'>", "<syntaxhighlight>", "</syntaxhighlight>", "<sup>",
-    "<sup>1", "(", "({{x}}",
+    "<sup>1", "(", "({{x}}", "{{a}}\n|-", "\n* {{a}}\n|-", "\n{{a}}\n|-\nx",
 )  # fmt: skip
 
 

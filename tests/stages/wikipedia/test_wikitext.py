@@ -135,7 +135,8 @@ def test_hostile_markup_comes_to_an_end(name: str) -> None:
 
 _TOKENS = (
     "{{ }} [[ ]] | = '' ''' <ref> </ref> <ref/> {| |} <!-- --> ( ) , ; word lang|de| convert|5|km * <nowiki> </nowiki>"
-    " <br> File: {{{"
+    " <br> File: {{{ <h2> </h2> <ul> <li> </ul> <table> </table> <td> <pre> </pre> <poem> </poem> <b> <x> -{ }- "
+    " __TOC__ [http://a.example %01 %02 &#1; &lt; &#10; |- ! # : ; 1 0"
 )
 PIECES = st.sampled_from([*_TOKENS.split(), "\n", " ", "== H =="])
 
