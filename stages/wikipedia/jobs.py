@@ -1,4 +1,4 @@
-"""The Wikipedia domain: its settings and its one job."""
+"""The Wikipedia domain: its settings; a first look at the dumps' templates, then the articles."""
 
 from __future__ import annotations
 
@@ -12,18 +12,29 @@ from llama_data.stages.wikipedia.dump.pieces import cut, inspect, label_dumps
 from llama_data.stages.wikipedia.languages import LANGUAGES
 from llama_data.stages.wikipedia.reader import WikipediaReader
 from llama_data.stages.wikipedia.rules import CleanWikitext, SelectArticles, TitlePlace
+from llama_data.stages.wikipedia.template_pages import passes
 
 DOMAIN = "wikipedia"
+FROM_DUMP = "dump"
 
 
-COLUMNS = {"page_id": "int64", "title": "string", "templates_unknown": "int64", "too_deep": "int64"}
+COLUMNS = {
+    "page_id": "int64",
+    "title": "string",
+    "templates_unknown": "int64",
+    "templates_unknown_names": "string",
+    "templates_lost_names": "string",
+    "too_deep": "int64",
+}
 
 
 class Settings(DomainSettings):
     """``languages``: codes of the Wikipedias that are kept. ``title``: whether the title becomes the first line.
 
     ``disambiguation``: keep disambiguation pages. ``min_chars``: shortest text that is kept.
-    ``max_page_chars``: longest wikitext that is cleaned.
+    ``max_page_chars``: longest wikitext that is cleaned. ``template_definitions``: whose definitions show the templates
+    that the built-in tables do not know: ``dump`` those of the dumps themselves (one more pass over them), a folder
+    those that ``models train-templates`` has written there, None nobody's.
     """
 
     inputs: tuple[str, ...] = ("*wiki*.xml*", "*wiki*.bz2", "*wiki*.gz")
@@ -33,10 +44,12 @@ class Settings(DomainSettings):
     disambiguation: bool = True
     min_chars: int = Field(default=1, ge=1)
     max_page_chars: int = Field(default=4 << 20, gt=0)
+    template_definitions: str | None = FROM_DUMP
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
-    """Read, select, clean, write: one task for each piece of a dump.
+    """Definitions of templates, if the dumps' own are wanted; then read, select, clean, write: one task for each piece
+    of a dump.
 
     Raises:
         InputError: there is no dump, or one whose language cannot be told.
@@ -45,9 +58,14 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     dumps = label_dumps(files, {split.name: inspect(split) for split in files})
     splits = [piece for split in files for piece in cut(split, settings.max_task_bytes)]
     context = StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
-    rules = [
-        SelectArticles(languages=settings.languages, disambiguation=settings.disambiguation),
-        CleanWikitext(title=settings.title, min_chars=settings.min_chars, max_page_chars=settings.max_page_chars),
-    ]
+    from_dump = settings.template_definitions == FROM_DUMP
+    first = passes(splits, dumps, settings.languages, context.work) if from_dump else []
+    cleaning = CleanWikitext(
+        title=settings.title,
+        min_chars=settings.min_chars,
+        max_page_chars=settings.max_page_chars,
+        definitions=(context.work if first else None) if from_dump else settings.template_definitions,
+    )
+    selection = SelectArticles(languages=settings.languages, disambiguation=settings.disambiguation)
     reader = WikipediaReader(splits=splits, domain=DOMAIN, dumps=dumps)
-    return chain(context, [reader], [Built(rules=rules)], columns=COLUMNS)
+    return chain(context, [reader], [Built(rules=[selection, cleaning], passes=first)], columns=COLUMNS)

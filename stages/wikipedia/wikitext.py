@@ -8,16 +8,16 @@ page's time grows with its length only.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, Self
 
 from llama_data.stages.wikipedia.inline import strip_inline
 from llama_data.stages.wikipedia.languages import CATEGORY_NAMES, FILE_NAMES, INTERWIKI, without_pointers
-from llama_data.stages.wikipedia.opaque import GAP, set_aside
+from llama_data.stages.wikipedia.opaque import GAP, Stash, set_aside
 from llama_data.stages.wikipedia.sections import assemble
-from llama_data.stages.wikipedia.templates.call import Call, render
-from llama_data.stages.wikipedia.templates.local_registry import LOCAL
-from llama_data.stages.wikipedia.templates.registry import COMMON
+from llama_data.stages.wikipedia.templates.call import Part
+from llama_data.stages.wikipedia.templates.definitions import Definitions
+from llama_data.stages.wikipedia.templates.expander import Renderer
 
 MAX_DEPTH = 40
 
@@ -33,45 +33,71 @@ _NAME = re.compile(r"\{\{([^|{}\[\]<>]*)")
 
 
 class Cleaned(NamedTuple):
-    """A page's text; how many templates within lines were dropped because they are unknown, and how many brackets
-    because they are nested too deeply."""
+    """A page's text; how many templates within lines are unknown, and how many brackets were dropped because they are
+    nested too deeply; the unknown ones by name, and those of them in whose place nothing stands."""
 
     text: str
     unknown_templates: int
     too_deep: int
+    unknown_names: Mapping[str, int]
+    lost_names: Mapping[str, int]
 
 
 _HIDDEN = FILE_NAMES | CATEGORY_NAMES | INTERWIKI
 
 
 def clean(
-    wikitext: str, *, title: str = "", language: str = "en", hidden_prefixes: frozenset[str] = frozenset()
+    wikitext: str,
+    *,
+    title: str = "",
+    language: str = "en",
+    hidden_prefixes: frozenset[str] = frozenset(),
+    definitions: Definitions | None = None,
 ) -> Cleaned:
-    """The running text of a page. ``hidden_prefixes``: further prefixes of links that show nothing, in lower case."""
+    """The running text of a page. ``hidden_prefixes``: further prefixes of links that show nothing, in lower case.
+
+    ``definitions``: what the wiki's own templates show, for those that the built-in tables do not know.
+    """
     prepared, stash = set_aside(wikitext)
     for _ in range(3):
         if "{{{" not in prepared:
             break
         prepared = _PARAMETER.sub(lambda found: found.group(1) or GAP, prepared)
     prepared = without_pointers(prepared, language)
-    page = _Page(prepared, title, language, _HIDDEN | hidden_prefixes)
+    page = _Page.of(prepared, stash, title, language, _HIDDEN | hidden_prefixes, definitions)
     text = strip_inline(page.expand(0, len(prepared), 0))
     text = assemble(text, language)
     text = stash.restore(text).strip()
-    return Cleaned(text, page.unknown, page.too_deep)
+    shown = page.templates
+    return Cleaned(text, shown.unknown.total(), page.too_deep, dict(shown.unknown), dict(shown.lost))
 
 
 class _Page:
-    def __init__(self, text: str, title: str, language: str, hidden: frozenset[str]) -> None:
+    def __init__(self, text: str, hidden: frozenset[str], templates: Renderer) -> None:
         self.text = text
-        self.title = title
-        self.language = language
         self.hidden = hidden
-        self.local = LOCAL.get(language, {})
-        self.unknown = 0
+        self.templates = templates
         self.too_deep = 0
         self.ends = match_brackets(text)
         self.tables = match_tables(text)
+
+    @classmethod
+    def of(
+        cls,
+        text: str,
+        stash: Stash,
+        title: str,
+        language: str,
+        hidden: frozenset[str],
+        definitions: Definitions | None,
+    ) -> Self:
+        """The page itself. What its templates show are pages of their own, without templates."""
+
+        def resolve(shown: str) -> str:
+            return cls(shown, hidden, templates).expand(0, len(shown), 0)
+
+        templates = Renderer(language=language, title=title, definitions=definitions, keep=stash.keep, resolve=resolve)
+        return cls(text, hidden, templates)
 
     def expand(self, start: int, end: int, depth: int) -> str:
         """The text between two offsets with links, templates and tables replaced."""
@@ -106,19 +132,17 @@ class _Page:
             found = _UNCLOSED.match(self.text, at, end)
             out.append(GAP)
             return found.end() if found else at + 2
-        named = _NAME.match(self.text, at, stop - 2)
-        name_end = named.end() if named else at + 2
-        call = Call(
-            name=self.text[at + 2 : name_end],
-            language=self.language,
-            title=self.title,
-            load=lambda: self._arguments(at + 2, stop - 2, depth + 1),
-        )
-        value = render(call, self.local, COMMON)
-        if value is None and self._in_a_line(at, stop):
-            self.unknown += 1
-        out.append(value or GAP)
+        call = self.templates.call(self._name(at, stop, depth), lambda: self._parts(at + 2, stop - 2, depth + 1))
+        out.append(self.templates.show(call, in_line=self._in_a_line(at, stop)) or GAP)
         return stop
+
+    def _name(self, at: int, stop: int, depth: int) -> str:
+        """What stands before the first bar; expanded when another template is part of it."""
+        named = _NAME.match(self.text, at, stop - 2)
+        end = named.end() if named else at + 2
+        if self.text.startswith("{{", end) and ":" not in self.text[at:end]:
+            return self._parts(at + 2, stop - 2, depth + 1)[0].whole()
+        return self.text[at + 2 : end]
 
     def _in_a_line(self, at: int, stop: int) -> bool:
         """True when there is text beside the template, so that something may be missing from a sentence."""
@@ -147,19 +171,10 @@ class _Page:
         pieces.append((begin, end, equals))
         return pieces
 
-    def _arguments(self, start: int, end: int, depth: int) -> list[tuple[str, Callable[[], str]]]:
-        pieces = self._pieces(start, end)
-        head = pieces[0]
-        arguments: list[tuple[str, Callable[[], str]]] = [("0", lambda: self.expand(head[0], head[1], depth))]
-        number = 0
-        for begin, stop, equals in pieces[1:]:
-            if equals < 0:
-                number += 1
-                name, begin_value = str(number), begin
-            else:
-                name, begin_value = self.expand(begin, equals, depth).strip().replace(GAP, ""), equals + 1
-            arguments.append((name, lambda a=begin_value, b=stop: self.expand(a, b, depth)))  # type: ignore[misc]
-        return arguments
+    def _parts(self, start: int, end: int, depth: int) -> list[Part]:
+        """The parts of a call, with that of its name."""
+        first, *others = self._pieces(start, end)
+        return [_Part(self, first[0], first[1], -1, depth), *[_Part(self, *piece, depth) for piece in others]]
 
     def _link(self, at: int, end: int, depth: int, out: list[str]) -> int:
         stop = self.ends.get(at)
@@ -179,6 +194,31 @@ class _Page:
             label = self.expand(label_start, stop - 2, depth + 1)
             out.append(label if label.strip() else target.split("#", 1)[0].lstrip(":"))
         return stop
+
+
+class _Part:
+    """A part of a call on the page: the text between two offsets, with that of its first ``=`` or -1."""
+
+    __slots__ = ("_depth", "_end", "_equals", "_page", "_start")
+
+    def __init__(self, page: _Page, start: int, end: int, equals: int, depth: int) -> None:
+        self._page = page
+        self._start = start
+        self._end = end
+        self._equals = equals
+        self._depth = depth
+
+    def name(self) -> str | None:
+        if self._equals < 0:
+            return None
+        return self._page.expand(self._start, self._equals, self._depth).strip().replace(GAP, "")
+
+    def value(self) -> str:
+        start = self._start if self._equals < 0 else self._equals + 1
+        return self._page.expand(start, self._end, self._depth)
+
+    def whole(self) -> str:
+        return self._page.expand(self._start, self._end, self._depth)
 
 
 def _cut_arguments(text: str) -> str:

@@ -97,7 +97,7 @@ def test_nesting_beyond_the_limit_is_dropped_and_counted() -> None:
     assert cleaned.text == "a b"
     assert cleaned.too_deep == 1
     shallow = "{{small|" * (MAX_DEPTH - 1) + "x" + "}}" * (MAX_DEPTH - 1)
-    assert clean(f"a {shallow} b") == ("a x b", 0, 0)
+    assert clean(f"a {shallow} b")[:3] == ("a x b", 0, 0)
 
 
 def test_brackets_match_across_unclosed_ones() -> None:
