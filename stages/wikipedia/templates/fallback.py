@@ -16,16 +16,17 @@ MAX_LOOKED_AT = 3
 
 # Parts of names; a hyphen behind one stands for the end of a word.
 _BOX_WORDS = """
-box- boks infobo stub- cite- citation citace citar- ref notes- note- nota- notas- notelist fußnote needed required source
-fact- clarif cleanup icon- flag- map- image imagem- bild- fichier file- gallery galerie portal portail commons wikt wiki-
-categor kategor coord isbn issn doi- oclc archiv anchor ancre anker toc- clear audio listen video main- see- also- article-
-artikel- nav bar- menu palette ébauche succession sort- sortkey cell- table- row- chart graph end- start- begin- bottom-
-top- redirect disamb hatnote authority external dead mort- url- web- doc- warning stop- protect quality featured tracklist
-schedule result score- bracket medal squad player standing fixture election poll census weather climate roster
-источник прим карточка картка флаг прапор навигац файл изображ категор координат статья шаблон сноск нет- портал ссылк
-якорь подст заготовк przyp źródł fakt- fonte fuente referencia verificar bandera bandiera drapeau vlag- vlajka zászló steag
-zastava застава знаме flagge hlavní viz- osobny galer imatge kilde- källa bron- forrás jegyzet notă- bilješk opomb белешк
-бележк извор източник
+box- boks infobo stub- cite- citation citace citar- ref notes- note- nota- notas- notelist fußnote needed
+required source fact- clarif cleanup icon- flag- map- image imagem- bild- fichier file- gallery galerie portal
+portail commons wikt wiki- categor kategor coord isbn issn doi- oclc archiv anchor ancre anker toc- clear
+audio listen video main- see- also- article- artikel- nav bar- menu palette ébauche succession sort- sortkey
+cell- table- row- chart graph end- start- begin- bottom- top- redirect disamb hatnote authority external dead
+mort- url- web- doc- warning stop- protect quality featured tracklist schedule result score- bracket medal
+squad player standing fixture election poll census weather climate roster источник прим карточка картка флаг
+прапор навигац файл изображ категор координат статья шаблон сноск нет- портал ссылк якорь подст заготовк przyp
+źródł fakt- fonte fuente referencia verificar bandera bandiera drapeau vlag- vlajka zászló steag zastava
+застава знаме flagge hlavní viz- osobny galer imatge kilde- källa bron- forrás jegyzet notă- bilješk opomb
+белешк бележк извор източник
 """
 _BOX = re.compile(
     "|".join(re.escape(w.removesuffix("-")) + (r"\b" if w[-1] == "-" else "") for w in _BOX_WORDS.split())
