@@ -187,7 +187,8 @@ class _Page:
         if prefix and prefix in self.hidden:
             out.append(GAP)
         elif bar < 0:
-            out.append(self.expand(at + 2, stop - 2, depth + 1).lstrip(" :"))
+            shown = self.expand(at + 2, stop - 2, depth + 1).lstrip(" :")
+            out.append(shown.partition("|")[2] or shown if "{{" in inner else shown)
         else:
             pieces = self._pieces(at + 2, stop - 2)
             label_start = pieces[1][0] if len(pieces) > 1 else at + 2

@@ -7,6 +7,7 @@ an unknown template can be guessed to show (``fallback``).
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -125,6 +126,9 @@ def title_of(name: str) -> str:
     for prefix in _PREFIXES:
         if name[: len(prefix)].casefold() == prefix:
             name = name[len(prefix) :].lstrip()
+    if "&" in name or "#" in name[1:]:
+        name = html.unescape(name)
+        name = name[:1] + name[1:].partition("#")[0].rstrip()
     return name[:1].upper() + name[1:]
 
 

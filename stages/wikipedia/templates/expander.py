@@ -124,7 +124,7 @@ class Renderer:
     def _finish(self, text: str, call: Call, *, in_line: bool) -> str:
         """Expanded wikitext to text; nothing where it stands alone and holds nothing of the call's own words."""
         text = _LEFT.sub(GAP, without_hidden(text))
-        if _NOTHING.fullmatch(text):
+        if _NOTHING.fullmatch(text) or _is_part_of_a_table(text):
             return ""
         if text.startswith(_STARTS_A_BLOCK):
             text = "\n" + text
@@ -266,16 +266,21 @@ def label_of(name: str) -> str:
 MAX_LABEL = 80
 
 
+def _is_part_of_a_table(text: str) -> bool:
+    """True when a table begins in the text and ends elsewhere, or the other way round."""
+    lines = [line.lstrip(" \t:*#;" + GAP) for line in text.split("\n")]
+    opened = sum(line.startswith("{|") for line in lines)
+    closed = sum(line.startswith("|}") for line in lines)
+    return opened != closed or (not opened and any(line.startswith(("|-", "|+")) for line in lines))
+
+
 def _holds_an_argument(text: str, call: Call) -> bool:
     """True when the text holds words that the call was given, so that it is more than a standing notice."""
     plain = text.replace(BREAK, "\n")
     for part in call.parts[1:]:
         value = part.value().strip()
-        if (
-            len(value) > 1
-            and not value.isdigit()
-            and value.split("[[")[0].strip() in plain
-            and (part.name() or "") != "date"
-        ):
+        if not value or part.name() == "date":
+            continue
+        if value in plain and (value == plain.strip() or (len(value) > 1 and not value.isdigit())):
             return True
     return False

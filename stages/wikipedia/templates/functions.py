@@ -188,13 +188,25 @@ def _invoke(first: str, call: Call) -> str:
     return _PASSED_ON[module](call)
 
 
+_DROPPED_TAGS = frozenset(
+    "ref references gallery templatestyles indicator imagemap timeline score graph mapframe maplink categorytree section "
+    "inputbox hiero charinsert dynamicpagelist rss style script".split()
+)
+
+
 def _tag(first: str, call: Call) -> str:
     """``{{#tag:ref|text}}``: nothing; of tags around text the text."""
-    if _bare(first).lower() in ("nowiki", "poem", "pre", "syntaxhighlight", "source"):
-        return _at(call, 1)
-    if _bare(first).lower() in ("math", "chem", "ce"):
+    tag = _bare(first).lower()
+    if tag in ("math", "chem", "ce"):
         raise NotSimple("#tag")
-    return GAP
+    return GAP if tag in _DROPPED_TAGS else _at(call, 1)
+
+
+def _urlencode(first: str, call: Call) -> str:
+    kind, text = _at(call, 1).upper(), first.strip()
+    if kind == "WIKI":
+        return quote(text.replace(" ", "_"), safe="/:@!$*(),;~-._")
+    return quote(text) if kind == "PATH" else quote_plus(text)
 
 
 def _nothing(first: str, call: Call) -> str:
@@ -227,7 +239,7 @@ _FUNCTIONS: dict[str, Function] = {
     "plural": _plural,
     "grammar": lambda first, call: _at(call, 1),
     "gender": lambda first, call: _at(call, 3) or _at(call, 1),
-    "urlencode": lambda first, call: quote_plus(first.strip()),
+    "urlencode": _urlencode,
     "anchorencode": lambda first, call: first.strip().replace(" ", "_"),
     "fullurl": lambda first, call: f"//{call.language}.wikipedia.org/wiki/{quote(first.strip().replace(' ', '_'))}",
     "localurl": lambda first, call: f"/wiki/{quote(first.strip().replace(' ', '_'))}",
