@@ -29,6 +29,8 @@ _PARAMETER = re.compile(r"\{\{\{[^{}|]*(?:\|([^{}]*))?\}\}\}")
 _HEADING_LINE = re.compile(r"^=.*=[ \t]*$", re.MULTILINE)
 _UNCLOSED = re.compile(r"\{\{[^{}\n]*\}?")
 _LOOSE_ARGUMENTS = re.compile(r"(?:\w?cite \w+ ?)?\|[ ]*[a-z][a-z-]{1,20}[ ]*=")
+_ITEM_START = re.compile(r"(?:\A|\n)[*#:; ]{1,8}\Z")
+_ITEM_END = re.compile(r"[ .,;]{0,4}(?:\n|\Z|\{\{)")
 _NAME = re.compile(r"\{\{([^|{}\[\]<>]*)")
 
 
@@ -133,7 +135,9 @@ class _Page:
             out.append(GAP)
             return found.end() if found else at + 2
         call = self.templates.call(self._name(at, stop, depth), lambda: self._parts(at + 2, stop - 2, depth + 1))
-        out.append(self.templates.show(call, in_line=self._in_a_line(at, stop)) or GAP)
+        in_line = self._in_a_line(at, stop)
+        shown = self.templates.show(call, in_line=in_line, alone=in_line and self._alone_in_an_item(at, stop))
+        out.append(shown or GAP)
         return stop
 
     def _name(self, at: int, stop: int, depth: int) -> str:
@@ -148,6 +152,10 @@ class _Page:
         """True when there is text beside the template, so that something may be missing from a sentence."""
         before, after = self.text[at - 1 : at], self.text[stop : stop + 1]
         return before not in ("", "\n", "*", "}") or after not in ("", "\n", "{")
+
+    def _alone_in_an_item(self, at: int, stop: int) -> bool:
+        """True when the template is all that its list item holds: a source, a link, a name."""
+        return bool(_ITEM_START.search(self.text, max(0, at - 8), at) and _ITEM_END.match(self.text, stop))
 
     def _pieces(self, start: int, end: int) -> list[tuple[int, int, int]]:
         """Split at the top-level bars: (start, end, offset of the first top-level ``=`` or -1)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -32,15 +32,16 @@ class Part(Protocol):
 class Call:
     """One use of a template. Arguments are expanded when they are asked for, and once only.
 
-    ``load``: the parts of the call, that of the name first.
+    ``load``: the parts of the call, that of the name first. ``in_line``: text stands beside it.
     """
 
-    __slots__ = ("_arguments", "_load", "_parts", "_values", "language", "name", "title")
+    __slots__ = ("_arguments", "_load", "_parts", "_values", "in_line", "language", "name", "title")
 
     def __init__(self, *, name: str, language: str, title: str, load: Callable[[], Sequence[Part]]) -> None:
         self.name = name
         self.language = language
         self.title = title
+        self.in_line = True
         self._load = load
         self._parts: Sequence[Part] | None = None
         self._arguments: dict[str, tuple[Part, bool]] | None = None
@@ -98,6 +99,11 @@ class Call:
         return values
 
 
+def named(names: str, handler: Handler) -> dict[str, Handler]:
+    """The handler under each of the names, which are set apart by bars or line ends."""
+    return {name.strip(): handler for name in re.split(r"[|\n]", names) if name.strip()}
+
+
 _CLEAN_NAME = re.compile(r"[\s_\u200e\u200f]+")
 
 
@@ -132,28 +138,11 @@ def title_of(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def from_table(call: Call, local: Mapping[str, Handler], common: Mapping[str, Handler]) -> str | None:
-    """What the template shows by the built-in tables; None when its name is in neither."""
-    name = normal_name(call.name)
-    handler = local.get(name) or common.get(name)
-    if handler is None:
-        stem = _stem(name)
-        handler = common[stem] if stem else None
-    return handler(call) if handler is not None else None
-
-
-_STEMS = (("lang-", "lang-"), ("ipa-", "ipa-"), ("ipac-", "ipac-"))
-
-
-def _stem(name: str) -> str:
-    return next((key for prefix, key in _STEMS if name.startswith(prefix)), "")
-
-
 _DROPPED_START = (
     "cite", "citation", "citar", "citace", "cita ", "cytuj", "infobox", "info/", "infotaula", "ficha", "taxobox",
     "geobox", "navbox", "sfn", "harv", "efn", "ref", "notelist", "pp-", "use ", "r from", "r to", "flag", "portal",
     "wiki", "wikt", "commons", "coord", "authority", "main", "see also", "further", "about", "other uses", "expand ",
-    "unreferenced", "infobox ", "s-", "col-", "imdb", "isbn", "issn", "oclc", "campaignbox", "multiple i", "legend",
+    "unreferenced", "infobox ", "s-", "col-", "imdb", "isbn", "issn", "oclc", "campaignbox", "multiple i",
     "флаг ", "картка", "картка:", "литература", "книга", "webarchiv", "wayback", "positionskarte",
     "metadaten", "прапор", "bandera",
 )  # fmt: skip

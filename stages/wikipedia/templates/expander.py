@@ -12,14 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from llama_data.stages.wikipedia.opaque import BREAK, GAP
-from llama_data.stages.wikipedia.templates.call import Call, Part, from_table, is_dropped, normal_name, title_of
+from llama_data.stages.wikipedia.templates.call import Call, Part, is_dropped, normal_name, title_of
 from llama_data.stages.wikipedia.templates.definitions import MAX_REDIRECTS, Definition, Definitions
 from llama_data.stages.wikipedia.templates.fallback import is_box, shown_anyway
 from llama_data.stages.wikipedia.templates.functions import NotSimple, call_function, function_of
 from llama_data.stages.wikipedia.templates.hidden import without_hidden
-from llama_data.stages.wikipedia.templates.local_registry import LOCAL
 from llama_data.stages.wikipedia.templates.preprocessor import Kept, Node, Parameter, TreeCall, TreePart
-from llama_data.stages.wikipedia.templates.registry import COMMON
+from llama_data.stages.wikipedia.templates.tables import from_table
 
 MAX_LEVEL = 60
 """Calls and parameters inside one another, within definitions."""
@@ -59,7 +58,6 @@ class Renderer:
         self._definitions = definitions
         self._keep = keep
         self._resolve = resolve
-        self._local = LOCAL.get(language, {})
         self._level = 0
         self._nodes = 0
         self._output = 0
@@ -70,22 +68,26 @@ class Renderer:
         """One use of a template on this page."""
         return Call(name=name, language=self.language, title=self.title, load=load)
 
-    def show(self, call: Call, *, in_line: bool) -> str:
-        """What a call on the page shows. ``in_line``: text stands beside it, so that its value may be missed."""
+    def show(self, call: Call, *, in_line: bool, alone: bool = False) -> str:
+        """What a call on the page shows. ``in_line``: text stands beside it, so that its value may be missed.
+
+        ``alone``: it is all that a list item holds; then there is no sentence to mend, and nothing is guessed.
+        """
+        call.in_line = in_line
         missed, opened = len(self._missed), self.opened
         self.opened = ()  # what stands in an argument is outside the definition that asks for it
         value = self._render(call, in_line=in_line)
         self.opened = opened
         inner, self._missed[missed:] = self._missed[missed:], []
         if value is None:
-            value = self._unknown(call, inner) if in_line else ""
+            value = self._unknown(call, inner, guess=not alone) if in_line else ""
         if in_line and value:
             self._count(inner)
         return value
 
-    def _unknown(self, call: Call, inner: list[tuple[str, bool]]) -> str:
+    def _unknown(self, call: Call, inner: list[tuple[str, bool]], *, guess: bool) -> str:
         inner.clear()
-        value = shown_anyway(call)
+        value = shown_anyway(call) if guess else ""
         self._count([(label_of(call.name), not value)])
         return value
 
@@ -101,7 +103,7 @@ class Renderer:
             found = function_of(call.head())
             if found is not None:
                 return self._function(*found, call)
-        value = from_table(call, self._local, COMMON)
+        value = from_table(call)
         if value is not None:
             return value
         if is_dropped(name) or (not in_line and is_box(name)):
@@ -144,7 +146,7 @@ class Renderer:
                 break
             title = definition.redirect
             call.name = title
-            value = from_table(call, self._local, COMMON)
+            value = from_table(call)
             if value is not None or is_dropped(normal_name(title)):
                 return value or ""
             definition = self._definitions.get(title)
@@ -206,7 +208,7 @@ class Renderer:
         found = function_of(head)
         if found is not None:
             return call_function(*found, call)
-        value = from_table(call, self._local, COMMON)
+        value = from_table(call)
         if value is None and not is_dropped(normal_name(call.name)):
             try:
                 value = self._defined(call)

@@ -189,8 +189,19 @@ def _invoke(first: str, call: Call) -> str:
 
 
 _DROPPED_TAGS = frozenset(
-    "ref references gallery templatestyles indicator imagemap timeline score graph mapframe maplink categorytree section "
-    "inputbox hiero charinsert dynamicpagelist rss style script".split()
+    {
+        "ref",
+        "references",
+        "gallery",
+        "templatestyles",
+        "indicator",
+        "imagemap",
+        "timeline",
+        "score",
+        "graph",
+        "mapframe",
+    }
+    | {"maplink", "categorytree", "section", "inputbox", "hiero", "charinsert", "dynamicpagelist", "rss", "style"}
 )
 
 

@@ -6,8 +6,7 @@ from __future__ import annotations
 import re
 
 from llama_data.stages.wikipedia.opaque import BREAK
-from llama_data.stages.wikipedia.templates.call import Call, Handler, normal_name
-from llama_data.stages.wikipedia.templates.names import language_name
+from llama_data.stages.wikipedia.templates.call import Call, Handler
 from llama_data.stages.wikipedia.templates.numbers import format_number, superscript
 from llama_data.stages.wikipedia.templates.units import show
 
@@ -55,20 +54,6 @@ def wrapped(before: str, after: str) -> Handler:
 def lang(call: Call) -> str:
     """``{{lang|grc|ἀναρχία}}``: the text in the other language."""
     return call.get(2, "text", "texte", "texto")
-
-
-def lang_prefixed(call: Call) -> str:
-    """``{{lang-de|Wort}}`` → "German: Wort"; without the language's name on wikis other than the English."""
-    code = normal_name(call.name).split("-", 1)[1]
-    text = call.get(1, "text")
-    if not text:
-        return ""
-    script = call.get(2, "translit", "lat")
-    meaning = call.get("lit", "translation", 3)
-    label = language_name(code) if call.language == "en" and call.get("label", "lead") not in ("none", "no") else ""
-    shown = f"{label}: {text}" if label else text
-    shown += f", {script}" if script and script != text else ""
-    return shown + (f", lit. '{meaning}'" if meaning else "")
 
 
 def lang_rus(call: Call) -> str:

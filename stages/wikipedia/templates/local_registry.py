@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from llama_data.stages.wikipedia.templates import handlers as h
 from llama_data.stages.wikipedia.templates import local_handlers as own
-from llama_data.stages.wikipedia.templates.call import Handler
-from llama_data.stages.wikipedia.templates.registry import named
+from llama_data.stages.wikipedia.templates.call import Handler, named
+from llama_data.stages.wikipedia.templates.words_registry import LOCAL_WORDS
 
 _GERMAN_LANGUAGES = {
     "ens": "englisch", "frs": "französisch", "las": "lateinisch", "grcs": "altgriechisch", "els": "griechisch",
@@ -204,9 +204,10 @@ _SOUTH_SLAVIC: dict[str, Handler] = {
     **named("nts|broj", h.number),
 }
 
-LOCAL: dict[str, dict[str, Handler]] = {
+_LOCAL: dict[str, dict[str, Handler]] = {
     "bg": _BG, "ca": _CA, "cs": _CS, "da": _DA, "de": _DE, "es": _ES, "fr": _FR, "hr": _SOUTH_SLAVIC, "hu": _HU,
     "it": _IT, "nl": _NL, "pl": _PL, "pt": _PT, "ro": _RO, "ru": _RU, "sl": _SOUTH_SLAVIC, "sr": _SOUTH_SLAVIC,
     "sv": _SV, "uk": _UK,
 }  # fmt: skip
+LOCAL = {code: _LOCAL.get(code, {}) | LOCAL_WORDS.get(code, {}) for code in sorted(_LOCAL.keys() | LOCAL_WORDS.keys())}
 """Handlers by language and normal name."""

@@ -1,0 +1,24 @@
+"""The built-in tables together: by language, by pattern, by name, by the beginning of a name."""
+
+from __future__ import annotations
+
+from llama_data.stages.wikipedia.templates.call import Call, normal_name, title_of
+from llama_data.stages.wikipedia.templates.local_registry import LOCAL
+from llama_data.stages.wikipedia.templates.registry import COMMON
+from llama_data.stages.wikipedia.templates.words_registry import by_pattern
+
+_STEMS = ("lang-", "ipa-", "ipac-", "јез-", "jez-")
+
+
+def from_table(call: Call) -> str | None:
+    """What the template shows by the built-in tables; None when its name is in none of them.
+
+    Names are found whatever their case, but those of a pattern (``{{XIXe siècle}}``, ``{{USA}}``) in their own.
+    """
+    name = normal_name(call.name)
+    handler = LOCAL.get(call.language, {}).get(name) or by_pattern(title_of(call.name), call.language)
+    if handler is None:
+        handler = COMMON.get(name)
+    if handler is None and "-" in name:
+        handler = next((COMMON[stem] for stem in _STEMS if name.startswith(stem)), None)
+    return handler(call) if handler is not None else None

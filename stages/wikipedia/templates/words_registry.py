@@ -1,0 +1,188 @@
+"""Which handler shows which word, sign, quotation or list: names of the English Wikipedia, and of single others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from llama_data.stages.wikipedia.templates import handlers as h
+from llama_data.stages.wikipedia.templates import words as w
+from llama_data.stages.wikipedia.templates.call import Handler, named
+from llama_data.stages.wikipedia.templates.countries import COUNTRIES, country, named_country
+
+
+def _themselves(names: str) -> dict[str, Handler]:
+    """Names that are their own values."""
+    return {name.strip().casefold(): h.constant(name.strip()) for name in re.split(r"[|\n]", names) if name.strip()}
+
+
+COMMON_WORDS: dict[str, Handler] = {
+    **named("langx|lang-x|langnf", w.named_language),
+    "lang-": w.lang_prefixed,
+    "јез-": w.abbreviated("јез-"),
+    "jez-": w.abbreviated("jez-"),
+    **named("cquote|rquote|quote box|centered pull quote|pull quote|pquote|quote frame|quotebox", w.quotation),
+    **named("quote|blockquote|quotation|bquote|poemquote|poem quote|long quote|block quote|poem|verse", w.quotation),
+    **named("quoteblock|imagequote|longquote|rquotation|epigraph", w.quotation),
+    **named("verse translation|verse-translation", w.translated_verse),
+    **named("resize|font size|fontsize|size|midsize", w.behind_layout),
+    **named("legend|legend0|legend2|legend inline|legend-line|legend line|color box|colour box", w.legend),
+    **named("font color|fontcolor|font colour|color|colour|textcolor|coloured text|bgcolor|highlight", w.behind_colour),
+    "font": lambda call: call.get("text", 2, 1),
+    **named("key|keypress|key press|kbd|keyboard|keyb|button press", w.keys),
+    "music": w.music,
+    **named("sic|as is", w.sic),
+    **named("not a typo|notatypo|not typo|proper name|as written|typo", w.together),
+    **named("nee|née", w.born_as("née")),
+    **named("né", w.born_as("né")),
+    **named("lit|literal translation|literally|lit.|literaltrans", w.literally),
+    **named("gloss|gls", h.wrapped("'", "'")),
+    **named("korean|ko-hhrm|korean/auto", w.korean),
+    **named("no break|nobreak|nowraplinks|nwr|nbr|nobreakspace|nobold|no bold|no italic|noitalic|nobr", h.first),
+    **named(
+        "startplainlist|endplainlist|start plainlist|end plainlist|endflatlist|startflatlist|nowrap begin", h.nothing
+    ),
+    **named("nowrap end|wrap|no wrap end|plainlist end|flatlist end|poem end|quote end|end quote", h.nothing),
+    **named("indented plainlist|unordered list|bulletedlist|unbulleted", h.bulleted),
+    **named("flag|flagu|flagcountry|flag country|flaglink|flagathlete|flaggbild", country),
+    **named("quotetext|inline quote|talk quote inline|tqi", h.first),
+    **named("vr|overset|underset|ruby|ruby-ja|rubi", h.first),
+}
+"""Handlers by normal name, which go before those of the registry."""
+
+_ENGLISH: dict[str, Handler] = {
+    **named("fb|fbw|fb-rt|fbw-rt|nft|cr|cr-rt|ru|ru-rt|bk|vb|hb|ih|flagteam|nation", country),
+    **named("fbicon|cricon|ruicon|flagicon image|fbaicon", h.nothing),
+}
+
+_FRENCH: dict[str, Handler] = {
+    **_themselves("Ier|Ire|1er|1re|er|re|nd|nde|IIe|IIIe|IVe|Ve|VIe|XIXe|XXe|XXIe|Ph.D.|km/h|etc.|op. cit.|ibid."),
+    **named("e|ème", lambda call: call.get(1) + "e"),
+    **named("m2|m²", h.constant("m²")),
+    **named("km2|km²", h.constant("km²")),
+    "m3": h.constant("m³"),
+    **named("etc", h.constant("etc.")),
+    "cad": h.constant("c'est-à-dire"),
+    "mme": w.titled("Mme"),
+    "mmes": w.titled("Mmes"),
+    "mlle": w.titled("Mlle"),
+    **named("m.|mr", w.titled("M.")),
+    "mm.": w.titled("MM."),
+    **named("dr|docteur", w.titled("Dr")),
+    **named("pr|professeur", w.titled("Pr")),
+    "mgr": w.titled("Mgr"),
+    "me": w.titled("Me"),
+    **named("st|saint", w.titled("Saint")),
+    **named("ste|sainte", w.titled("Sainte")),
+    **named("n°|nº|numéro|no|n", lambda call: f"no {call.get(1)}".rstrip() + ("" if call.get(1) else " ")),
+    **named("nos|n°s", lambda call: f"nos {call.get(1)}".rstrip() + ("" if call.get(1) else " ")),
+    **named("p.|page", h.wrapped("p. ", "")),
+    **named("latin|la|grec ancien|grec|anglais|allemand", h.first),
+    **named("en langue|langue trad", w.french_named),
+    **named("-s|-s-|-s mini", w.century("siècle", " av. J.-C.")),
+    **named("millénaire|millénaire-", w.century("millénaire")),
+    **named("-millénaire|-millénaire-", w.century("millénaire", " av. J.-C.")),
+    **named("jumelage|ville jumelée|jumelages", w.twin_town),
+    **named("souverain|souverain-|souverain2|souverain3|nobr romains|rom|rom-maj|roi|pape|dynastie", h.first),
+    **named("guillemets|guil", h.wrapped("« ", " »")),
+    **named("fchim|formule chimique", w.together),
+    **named("nobr|insécable|espaces|surligner|texte|citation nécessaire|pertinence passage|quoi", h.first),
+    **named("touche|touches|clavier", w.keys),
+    **named("légende/ligne|légende|legende|légende simple", w.legend),
+    **named("début citation|fin citation|fin citation bloc|début de citation|fin de citation", h.nothing),
+    **named("ébauche|portail|palette|voir homonymes|homonymie|autres projets|bases|liens", h.nothing),
+}
+_GERMAN: dict[str, Handler] = {
+    **named("taste|tasten|tastatur", w.keys),
+    **named("farblegende|legende|farbe|farbindex", w.legend),
+    **named("sortkey|sortdate|ss", h.second),
+    **named(
+        "abkürzung|abk|polytonisch|iast|unicode|hebr|arab|kyrillisch|zh-v|ungeschützt|nbsp|kapitälchen|rot", h.first
+    ),
+    **named("0|00|000", h.constant("")),
+}
+_SPANISH: dict[str, Handler] = {
+    **named("a. c.|ac|a.c.", h.constant("a. C.")),
+    **named("d. c.|dc|d.c.", h.constant("d. C.")),
+    **named("bandera2|geodatos|país|bandera país", h.first),
+    **named("tecla|teclas", w.keys),
+    **named("leyenda", w.legend),
+    **named("nobold|no negrita|sin negrita|color texto", h.first),
+}
+_PORTUGUESE: dict[str, Handler] = {
+    **named("ac|a.c.", h.constant("a.C.")),
+    **named("dc|d.c.", h.constant("d.C.")),
+    **named("tecla|teclas", w.keys),
+    **named("legenda", w.legend),
+    **named("flag|bandeira2|flagbr", h.first),
+}
+_ITALIAN: dict[str, Handler] = {
+    **named("gemellaggio", w.twin_town),
+    **named("tasto|tasti", w.keys),
+    **named("legenda", w.legend),
+    **named("cita|sf|cn|senza fonte|bandiera|simboli|lingue|interprogetto|portale", h.nothing),
+    **named("a.c.", h.constant("a.C.")),
+    **named("d.c.", h.constant("d.C.")),
+    **named("latino|inglese|francese|greco|tedesco|spagnolo|nihongo|cirillico", h.first),
+}
+_POLISH: dict[str, Handler] = {
+    **named("kolor|kolor tekstu", w.behind_colour),
+    **named("klawisz|klawisze", w.keys),
+    **named("państwo|kraj|małe|duże|nobr", h.first),
+}
+_RUSSIAN: dict[str, Handler] = {
+    **named("флагификация|флаг и название|страна|nowrap|nobr|s|мн|нобр|неразрывный текст|bgcolor", h.first),
+    **named("конец цитаты|конец кода|начало скрытого блока|конец скрытого блока|rq|нет источников", h.nothing),
+    **named("клавиша|клавиши|key", w.keys),
+    **named("цветная ссылка|цвет текста", w.behind_colour),
+    "ударение": h.constant("\u0301"),
+    **_themselves("млн|млрд|тыс.|до н. э.|н. э."),
+    "тыс": h.constant("тыс."),
+    "№": h.constant("№ "),
+}
+_SERBIAN: dict[str, Handler] = {
+    **named("застава|zastava|flag", h.first),
+    **named("јез|jez", w.named_language),
+}
+_CZECH: dict[str, Handler] = {
+    **named("vjazyce2|lang-", w.named_language),
+    **named("vlajka a název|flag|malé kapitálky|nobr", h.first),
+    **named("klávesa|klávesy", w.keys),
+    **named("legenda", w.legend),
+}
+_CATALAN: dict[str, Handler] = {
+    **named("ac", h.constant("aC")),
+    **named("dc", h.constant("dC")),
+    **named("tecla", w.keys),
+    **named("llegenda", w.legend),
+}
+_DUTCH: dict[str, Handler] = {
+    **named("vlag&land|vlagland|land|nobr|klein|sorteer", h.last),
+    **named("toets|toetsen", w.keys),
+    **named("legenda", w.legend),
+}
+_SWEDISH: dict[str, Handler] = {
+    **named("flagg|land|mindre|större|nobr", h.last),
+    **named("tangent|tangenter", w.keys),
+    **named("förklaring|legend", w.legend),
+}
+LOCAL_WORDS: dict[str, dict[str, Handler]] = {
+    "en": _ENGLISH, "fr": _FRENCH, "de": _GERMAN, "es": _SPANISH, "pt": _PORTUGUESE, "it": _ITALIAN, "pl": _POLISH,
+    "ru": _RUSSIAN, "uk": _RUSSIAN, "sr": _SERBIAN, "hr": _SERBIAN, "cs": _CZECH, "ca": _CATALAN, "nl": _DUTCH,
+    "sv": _SWEDISH,
+}  # fmt: skip
+"""Handlers by language and normal name, which go before those of the local registry."""
+
+_PATTERNS: dict[str, tuple[tuple[re.Pattern[str], Callable[..., str]], ...]] = {
+    "en": ((re.compile("|".join(COUNTRIES).upper()), named_country),),
+    "fr": (
+        (re.compile(r"\d{1,4}(?:er|re|e|ère|ème|nd|nde|d)s?"), w.itself),
+        (re.compile(r"(?:[IVXLCDM]+e|Ier) (?:siècle|millénaire|République)(?: av\. J\.-C\.)?"), w.itself),
+        (re.compile(r"[IVXLCDM]{1,8}(?:e|er|re)"), w.itself),
+    ),
+}
+
+
+def by_pattern(name: str, language: str) -> Handler | None:
+    """The handler of names that follow a pattern: ordinal numbers and centuries; ``name`` in its own case."""
+    return next((handler for pattern, handler in _PATTERNS.get(language, ()) if pattern.fullmatch(name)), None)
