@@ -41,7 +41,11 @@ TLS East Timor|TGO Togo|TOG Togo|TON Tonga|TGA Tonga|TTO Trinidad and Tobago|TRI
 TUR Turkey|TKM Turkmenistan|TUV Tuvalu|UGA Uganda|UKR Ukraine|ARE United Arab Emirates|UAE United Arab Emirates
 GBR United Kingdom|USA United States|URY Uruguay|URU Uruguay|UZB Uzbekistan|VUT Vanuatu|VAN Vanuatu|VAT Vatican City
 VEN Venezuela|VNM Vietnam|VIE Vietnam|WAL Wales|YEM Yemen|YUG Yugoslavia|ZMB Zambia|ZAM Zambia|ZWE Zimbabwe
-ZIM Zimbabwe
+ZIM Zimbabwe|ABW Aruba|AIA Anguilla|ASM American Samoa|BVT Bouvet Island|COK Cook Islands|CUW Curaçao|CUR Curaçao
+CYM Cayman Islands|ESH Western Sahara|FLK Falkland Islands|GGY Guernsey|GLP Guadeloupe|GUF French Guiana|GUM Guam
+IOM Isle of Man|IMN Isle of Man|JEY Jersey|MAF Saint Martin|MSR Montserrat|MTQ Martinique|NCL New Caledonia
+PYF French Polynesia|REU Réunion|SGS South Georgia and the South Sandwich Islands|SHN Saint Helena|SXM Sint Maarten
+TCA Turks and Caicos Islands|VGB British Virgin Islands|VIR United States Virgin Islands|UK United Kingdom
 """
 COUNTRIES = {
     code.lower(): name

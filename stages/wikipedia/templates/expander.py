@@ -15,7 +15,7 @@ from llama_data.stages.wikipedia.opaque import BREAK, GAP
 from llama_data.stages.wikipedia.templates.call import Call, Part, is_dropped, normal_name, title_of
 from llama_data.stages.wikipedia.templates.definitions import MAX_REDIRECTS, Definition, Definitions
 from llama_data.stages.wikipedia.templates.fallback import is_box, shown_anyway
-from llama_data.stages.wikipedia.templates.functions import NotSimple, call_function, function_of
+from llama_data.stages.wikipedia.templates.functions import VARIABLES, NotSimple, call_function, function_of
 from llama_data.stages.wikipedia.templates.hidden import without_hidden
 from llama_data.stages.wikipedia.templates.preprocessor import Kept, Node, Parameter, TreeCall, TreePart
 from llama_data.stages.wikipedia.templates.tables import from_table
@@ -74,21 +74,21 @@ class Renderer:
         ``alone``: it is all that a list item holds; then there is no sentence to mend, and nothing is guessed.
         """
         call.in_line = in_line
+        label = label_of(call.name)
         missed, opened = len(self._missed), self.opened
         self.opened = ()  # what stands in an argument is outside the definition that asks for it
         value = self._render(call, in_line=in_line)
         self.opened = opened
         inner, self._missed[missed:] = self._missed[missed:], []
         if value is None:
-            value = self._unknown(call, inner, guess=not alone) if in_line else ""
-        if in_line and value:
+            value = self._unknown(call, label, guess=not alone) if in_line else ""
+        elif in_line and value:
             self._count(inner)
         return value
 
-    def _unknown(self, call: Call, inner: list[tuple[str, bool]], *, guess: bool) -> str:
-        inner.clear()
+    def _unknown(self, call: Call, label: str, *, guess: bool) -> str:
         value = shown_anyway(call) if guess else ""
-        self._count([(label_of(call.name), not value)])
+        self._count([(label, not value)])
         return value
 
     def _count(self, names: list[tuple[str, bool]]) -> None:
@@ -99,7 +99,7 @@ class Renderer:
     def _render(self, call: Call, *, in_line: bool) -> str | None:
         """The value as text whose links and tables are resolved; None: unknown."""
         name = normal_name(call.name)
-        if ":" in name:
+        if ":" in name or name in VARIABLES:
             found = function_of(call.head())
             if found is not None:
                 return self._function(*found, call)
@@ -109,11 +109,12 @@ class Renderer:
         if is_dropped(name) or (not in_line and is_box(name)):
             return ""
         if self._definitions is not None:
+            missed = len(self._missed)
             try:
                 text = self._defined(call)
             except NotSimple:
                 text = None
-            if text is not None:
+            if text is not None and not (len(self._missed) > missed and _NOTHING.fullmatch(text)):
                 return self._finish(text, call, in_line=in_line)
         return "" if ":" in name and not name.startswith("#") else None
 

@@ -38,13 +38,13 @@ def function_of(head: str) -> tuple[str, str] | None:
         name = name.strip().lower()
     if colon and (name in _FUNCTIONS or name.startswith("#")):
         return name, rest
-    return (name, "") if not colon and name in _VARIABLES else None
+    return (name, "") if not colon and name in VARIABLES else None
 
 
 def call_function(name: str, first: str, call: Call) -> str:
     """What the function shows. Raises NotSimple: it cannot be told."""
-    if name in _VARIABLES and not first:
-        return _VARIABLES[name](call.title)
+    if name in VARIABLES and not first:
+        return VARIABLES[name](call.title)
     function = _FUNCTIONS.get(name)
     if function is None:
         raise NotSimple(name)
@@ -265,7 +265,7 @@ _FUNCTIONS: dict[str, Function] = {
     ),
 }
 
-_VARIABLES: dict[str, Callable[[str], str]] = {
+VARIABLES: dict[str, Callable[[str], str]] = {
     **dict.fromkeys(
         ("pagename", "fullpagename", "subjectpagename", "articlepagename", "rootpagename"), lambda title: title
     ),
@@ -278,3 +278,4 @@ _VARIABLES: dict[str, Callable[[str], str]] = {
     "!": lambda title: "|",
     "=": lambda title: "=",
 }
+"""Magic words without an argument, by their names in lower case."""

@@ -13,7 +13,7 @@ from llama_data.stages.wikipedia.opaque import set_aside
 
 _TOKEN = re.compile(r"\{\{+|\}\}+|\[\[|\]\]|[|=]|\x01\d+\x02")
 _INCLUSION = re.compile(
-    r"<!--|<(/?)(noinclude|includeonly|onlyinclude)(?:\s[^<>]*)?(/?)>|<(nowiki|pre|syntaxhighlight|source)\b[^<>]*>",
+    r"<!--|<(/?)(noinclude|includeonly|onlyinclude)(?:\s[^<>]*|/)?>|<(nowiki|pre|syntaxhighlight|source)\b[^<>]*>",
     re.IGNORECASE,
 )
 
@@ -192,13 +192,15 @@ def transcluded(page: str) -> str:
         put(page[position : found.start()])
         position = found.end()
         tag = (found.group(2) or "").lower()
-        if tag == "noinclude" and not found.group(3):
+        if tag and found.group().endswith("/>"):
+            continue
+        if tag == "noinclude":
             hidden = max(0, hidden - 1) if found.group(1) else hidden + 1
-        elif tag == "onlyinclude" and not found.group(3):
+        elif tag == "onlyinclude":
             inside = not found.group(1)
             has_only = True
         elif not tag:
-            close = "-->" if found.group() == "<!--" else f"</{found.group(4)}"
+            close = "-->" if found.group() == "<!--" else f"</{found.group(3)}"
             end = page.find(close, found.end())
             if end < 0 and close != "-->":
                 put(found.group())
