@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 from llama_data.pipeline.core.block import Rule
@@ -13,7 +13,7 @@ from llama_data.stages.wikipedia.languages import REDIRECT, is_disambiguation
 from llama_data.stages.wikipedia.reader import Page
 from llama_data.stages.wikipedia.template_pages import definitions_path
 from llama_data.stages.wikipedia.templates.definitions import Cached, Definitions
-from llama_data.stages.wikipedia.templates.store import open_records
+from llama_data.stages.wikipedia.templates.store import StoredRecords, open_records
 from llama_data.stages.wikipedia.wikitext import clean
 
 MAX_NAMES = 100
@@ -78,9 +78,17 @@ class CleanWikitext(Rule):
         super().__init__()
         self.definitions = definitions
         self._opened: dict[str, Definitions | None] = {}
+        self._files: list[StoredRecords] = []
         self.title = title
         self.min_chars = min_chars
         self.max_page_chars = max_page_chars
+
+    def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Clean the documents that are still open, and close the files of definitions at the end."""
+        yield from super().run(data, rank, world_size)
+        for file in self._files:
+            file.close()
+        self._files, self._opened = [], {}
 
     def judge(self, doc: Document) -> Reason | None:
         """Clean the text; the reason to reject it when nothing or too little is left."""
@@ -117,6 +125,7 @@ class CleanWikitext(Rule):
         if language not in self._opened:
             records = open_records(definitions_path(self.definitions, language))
             self._opened[language] = Cached(records) if records is not None else None
+            self._files += [records] if records is not None else []
         return self._opened[language]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,16 @@ class StoredRecords:
         self._index = index
         self._hashes = np.ascontiguousarray(index["hash"])
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+
     def __len__(self) -> int:
         return len(self._index)
 
@@ -106,4 +116,7 @@ def open_records(path: str) -> StoredRecords | None:
     if not exists(path):
         return None
     records = StoredRecords(path)
-    return records if len(records) else None
+    if len(records):
+        return records
+    records.close()
+    return None
