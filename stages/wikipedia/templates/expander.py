@@ -126,8 +126,10 @@ class Renderer:
 
     def _finish(self, text: str, call: Call, *, in_line: bool) -> str:
         """Expanded wikitext to text; nothing where it stands alone and holds nothing of the call's own words."""
+        if _is_part_of_a_table(text):
+            return ""
         text = _LEFT.sub(GAP, without_hidden(text))
-        if _NOTHING.fullmatch(text) or _is_part_of_a_table(text):
+        if _NOTHING.fullmatch(text):
             return ""
         if text.startswith(_STARTS_A_BLOCK):
             text = "\n" + text
@@ -274,7 +276,8 @@ def _is_part_of_a_table(text: str) -> bool:
     lines = [line.lstrip(" \t:*#;" + GAP) for line in text.split("\n")]
     opened = sum(line.startswith("{|") for line in lines)
     closed = sum(line.startswith("|}") for line in lines)
-    return opened != closed or (not opened and any(line.startswith(("|-", "|+")) for line in lines))
+    tags = text.lower().count("<table") - text.lower().count("</table")
+    return opened != closed or tags != 0 or (not opened and any(line.startswith(("|-", "|+")) for line in lines))
 
 
 def _holds_an_argument(text: str, call: Call) -> bool:

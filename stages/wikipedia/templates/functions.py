@@ -15,6 +15,7 @@ from llama_data.stages.wikipedia.templates.call import Call, Part
 from llama_data.stages.wikipedia.templates.expressions import ExpressionError, evaluate, number_of
 from llama_data.stages.wikipedia.templates.names import language_name
 from llama_data.stages.wikipedia.templates.numbers import format_number
+from llama_data.stages.wikipedia.templates.titles import TITLE_PARTS, namespace_name
 
 MAX_PADDING = 500
 
@@ -44,7 +45,7 @@ def function_of(head: str) -> tuple[str, str] | None:
 def call_function(name: str, first: str, call: Call) -> str:
     """What the function shows. Raises NotSimple: it cannot be told."""
     if name in VARIABLES and not first:
-        return VARIABLES[name](call.title)
+        return VARIABLES[name](call)
     function = _FUNCTIONS.get(name)
     if function is None:
         raise NotSimple(name)
@@ -220,6 +221,14 @@ def _urlencode(first: str, call: Call) -> str:
     return quote(text) if kind == "PATH" else quote_plus(text)
 
 
+def _of_title(part: Callable[[str], str]) -> Function:
+    return lambda first, call: part(first.strip())
+
+
+def _of_page(part: Callable[[str], str]) -> Callable[[Call], str]:
+    return lambda call: part(call.title)
+
+
 def _nothing(first: str, call: Call) -> str:
     return ""
 
@@ -255,27 +264,20 @@ _FUNCTIONS: dict[str, Function] = {
     "fullurl": lambda first, call: f"//{call.language}.wikipedia.org/wiki/{quote(first.strip().replace(' ', '_'))}",
     "localurl": lambda first, call: f"/wiki/{quote(first.strip().replace(' ', '_'))}",
     "canonicalurl": lambda first, call: f"https://{call.language}.wikipedia.org/wiki/{quote(first.strip())}",
-    "pagename": lambda first, call: first.strip(),
-    "fullpagename": lambda first, call: first.strip(),
-    "basepagename": lambda first, call: first.strip().rpartition("/")[0] or first.strip(),
-    "subpagename": lambda first, call: first.strip().rpartition("/")[2],
-    "ns": lambda first, call: "" if _bare(first) in ("", "0") else _bare(first),
+    **{name: _of_title(part) for name, part in TITLE_PARTS.items()},
+    "ns": lambda first, call: namespace_name(_bare(first)),
+    "nse": lambda first, call: namespace_name(_bare(first)).replace(" ", "_"),
     **dict.fromkeys(
         ("defaultsort", "defaultsortkey", "defaultcategorysort", "displaytitle", "noexternallanglinks"), _nothing
     ),
 }
 
-VARIABLES: dict[str, Callable[[str], str]] = {
-    **dict.fromkeys(
-        ("pagename", "fullpagename", "subjectpagename", "articlepagename", "rootpagename"), lambda title: title
-    ),
-    "basepagename": lambda title: title.rpartition("/")[0] or title,
-    "subpagename": lambda title: title.rpartition("/")[2],
-    **dict.fromkeys(("pagenamee", "fullpagenamee"), lambda title: title.replace(" ", "_")),
-    **dict.fromkeys(("namespace", "namespacee", "subjectspace", "articlespace"), lambda title: ""),
-    "namespacenumber": lambda title: "0",
-    "talkpagename": lambda title: f"Talk:{title}",
-    "!": lambda title: "|",
-    "=": lambda title: "=",
+VARIABLES: dict[str, Callable[[Call], str]] = {
+    **{name: _of_page(part) for name, part in TITLE_PARTS.items()},
+    "namespacenumber": lambda call: "0",
+    "sitename": lambda call: "Wikipedia",
+    **dict.fromkeys(("contentlanguage", "contentlang", "pagelanguage"), lambda call: call.language),
+    "!": lambda call: "|",
+    "=": lambda call: "=",
 }
 """Magic words without an argument, by their names in lower case."""

@@ -31,7 +31,8 @@ def without_hidden(text: str) -> str:
         name = found.group(2).lower()
         if not found.group(1):
             if not found.group(3).endswith("/"):
-                stack.append((name, found.start(), bool(_UNSEEN.search(found.group(3)))))
+                unseen = name == "table" or _UNSEEN.search(found.group(3)) is not None
+                stack.append((name, found.start(), unseen))
             continue
         if not any(opened == name for opened, _, _ in stack[-8:]):
             continue

@@ -18,6 +18,10 @@ _INCLUSION = re.compile(
 )
 
 
+_TABLE = re.compile(r"<(?=table\b)", re.IGNORECASE)
+_VEIL = "\ue000"  # a table may begin in one branch of a definition and end in another: it is left for the output
+
+
 class Kept(NamedTuple):
     """Literal text in which nothing is markup."""
 
@@ -50,8 +54,8 @@ Node = str | Kept | Parameter | TreeCall
 
 def parse(body: str) -> tuple[Node, ...]:
     """The tree of a definition's transcluded text; notes and comments are out, literal text is kept."""
-    text, stash = set_aside(body)
-    return _Parser(text, stash.texts).parse()
+    text, stash = set_aside(_TABLE.sub(f"<{_VEIL}", body))
+    return _Parser(text.replace(_VEIL, ""), stash.texts).parse()
 
 
 @dataclass

@@ -47,6 +47,8 @@ PAGES = {
     "Category": "[[Category:{{{1}}}]]",
     "Table start": "{|\n|-",
     "Table end": "|}",
+    "Cells": "{{#if:{{{1|}}}|<table class='x'><tr><td>}}{{{1}}}{{#if:{{{1|}}}|</td></tr></table>}}",
+    "Opened": "{{#if:{{{1|}}}|<table>}}<tr><td>{{{1}}}</td></tr>",
 }
 DEFINITIONS = from_pages(PAGES)
 
@@ -100,6 +102,8 @@ def test_a_definition_is_expanded_as_mediawiki_does(wikitext: str, expected: str
         "a {{Category|x}} b",
         "a {{Table start}} b",
         "a {{Table end}} b",
+        "a {{Cells|x}} b",
+        "a {{Opened|x}} b",
     ],
 )
 def test_boxes_and_the_like_show_nothing_and_are_known(wikitext: str) -> None:
