@@ -17,6 +17,7 @@ from llama_data.stages.wikipedia.templates.definitions import MAX_REDIRECTS, Def
 from llama_data.stages.wikipedia.templates.fallback import is_box, shown_anyway
 from llama_data.stages.wikipedia.templates.functions import VARIABLES, NotSimple, call_function, function_of
 from llama_data.stages.wikipedia.templates.hidden import without_hidden
+from llama_data.stages.wikipedia.templates.names import language_name
 from llama_data.stages.wikipedia.templates.preprocessor import Kept, Node, Parameter, TreeCall, TreePart
 from llama_data.stages.wikipedia.templates.tables import from_table
 
@@ -116,6 +117,8 @@ class Renderer:
                 text = None
             if text is not None and not (len(self._missed) > missed and _NOTHING.fullmatch(text)):
                 return self._finish(text, call, in_line=in_line)
+        if len(call.parts) == 1 and language_name(name):  # ``{{en}}``: a sign that a source is in English
+            return ""
         return "" if ":" in name and not name.startswith("#") else None
 
     def _function(self, name: str, first: str, call: Call) -> str | None:

@@ -40,7 +40,7 @@ _STYLE = re.compile(
     |[-+]?[\d.,]+\s*(?:px|em|ex|rem|pt|%|pc|vw|vh)                                # sizes
     |x\d{1,4}px|\d{1,4}x\d{1,4}(?:px)?
     |(?:[a-z-]{2,30}\s*:\s*[^:;|]{1,60};?\s*)*[a-z-]{3,30}\s*:\s*[\w\#%.,() -]{1,60};\s*  # CSS
-    |[a-z]{2,3}(?:-[a-zA-Z]{2,8}){0,2}|[A-Z]{2,3}                                 # codes of languages and countries
+    |[a-z]{2,3}(?:-[a-zA-Z]{2,8}){0,2}|[A-Z]{1,3}                                 # codes of languages and countries
     |left|right|center|centre|none|yes|no|on|off|y|n|true|false|auto|small|big|thumb|nowrap|top|bottom|inline|left;right
     |black|white|red|green|blue|yellow|gray|grey|silver|orange|purple|lightgr[ae]y|pink|gold|navy|teal|maroon|lime|aqua""",
     re.VERBOSE,

@@ -6,9 +6,10 @@ modules is not evaluated: ``NotSimple``.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote_plus
 
 from llama_data.stages.wikipedia.opaque import GAP
 from llama_data.stages.wikipedia.templates.call import Call, Part
@@ -18,6 +19,7 @@ from llama_data.stages.wikipedia.templates.numbers import format_number
 from llama_data.stages.wikipedia.templates.titles import TITLE_PARTS, namespace_name
 
 MAX_PADDING = 500
+MAX_REPLACED = 1 << 16
 
 ERROR = '<strong class="error"></strong>'
 _ERROR = re.compile(r"<(?:strong|span|p|div)\b[^<>]*\bclass=\"[^\"<>]*\berror\b", re.IGNORECASE)
@@ -66,7 +68,8 @@ def _if(first: str, call: Call) -> str:
 
 
 def _same(left: str, right: str) -> bool:
-    if left == right:
+    """Equal as numbers when both are, else as texts, in which entities are the characters they stand for."""
+    if left == right or ("&" in left + right and html.unescape(left) == html.unescape(right)):
         return True
     one, other = number_of(left), number_of(right)
     return one is not None and one == other
@@ -225,6 +228,26 @@ def _of_title(part: Callable[[str], str]) -> Function:
     return lambda first, call: part(first.strip())
 
 
+def _explode(first: str, call: Call) -> str:
+    """``{{#explode:a/b|/|1}}``: the part of this number, from the end when it is negative."""
+    parts = first.split(_at(call, 1) or " ")
+    place = int(_at(call, 2)) if re.fullmatch(r"-?\d{1,3}", _at(call, 2)) else 0
+    return parts[place] if -len(parts) <= place < len(parts) else ""
+
+
+def _replace(first: str, call: Call) -> str:
+    text, old, new = first.strip(), _at(call, 1) or " ", _at(call, 2)
+    if len(text) + text.count(old) * len(new) > MAX_REPLACED:
+        raise NotSimple("#replace")
+    return text.replace(old, new)
+
+
+def _substring(first: str, call: Call) -> str:
+    start, size = (int(n) if re.fullmatch(r"-?\d{1,4}", n := _at(call, place)) else 0 for place in (1, 2))
+    text = first.strip()[start:]
+    return text[:size] if size else text
+
+
 def _of_page(part: Callable[[str], str]) -> Callable[[Call], str]:
     return lambda call: part(call.title)
 
@@ -238,12 +261,17 @@ _FUNCTIONS: dict[str, Function] = {
     "#ifeq": _ifeq,
     "#iferror": _iferror,
     "#ifexpr": _ifexpr,
-    "#ifexist": lambda first, call: _at(call, 1),
+    "#ifexist": lambda first, call: _at(call, 1 if _bare(first) else 2),
     "#switch": _switch,
     "#expr": _expr,
     "#titleparts": _titleparts,
     "#invoke": _invoke,
     "#tag": _tag,
+    "#len": lambda first, call: str(len(first.strip())),
+    "#sub": _substring,
+    "#replace": _replace,
+    "#explode": _explode,
+    "#urldecode": lambda first, call: unquote_plus(first.strip()),
     "#language": _language,
     "#dateformat": lambda first, call: first.strip(),
     "#formatdate": lambda first, call: first.strip(),

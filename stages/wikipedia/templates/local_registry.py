@@ -134,7 +134,7 @@ _RU: dict[str, Handler] = {
     **named("век|вв", h.last),
     **named("евро|€", h.wrapped("", " €")),
     **named("китайский|кит|иероглиф", h.first),
-    **named("япон|нихонго", h.joined(", ")),
+    **named("япон|нихонго", h.nihongo),
     **named("нет аи|источник|уточнить|audio|кто|когда|где|переход|якорь|скрытый", h.nothing),
 }
 _UK: dict[str, Handler] = {

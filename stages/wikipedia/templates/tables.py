@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from llama_data.stages.wikipedia.templates.call import Call, normal_name, title_of
+from llama_data.stages.wikipedia.languages import LANGUAGES
+from llama_data.stages.wikipedia.templates.aliases import aliases_of
+from llama_data.stages.wikipedia.templates.call import Call, Handler, normal_name, title_of
 from llama_data.stages.wikipedia.templates.local_registry import LOCAL
 from llama_data.stages.wikipedia.templates.registry import COMMON
 from llama_data.stages.wikipedia.templates.words_registry import by_pattern
 
+
+def _with_aliases(language: str) -> dict[str, Handler]:
+    own = dict(LOCAL.get(language, {}))
+    for alias, name in aliases_of(language).items():
+        handler = own.get(name) or COMMON.get(name)
+        if handler is None:
+            raise AssertionError(f"aliases: {language} has no template {name!r}")
+        own.setdefault(alias, handler)
+    return own
+
+
+_LOCAL = {language: _with_aliases(language) for language in LANGUAGES}
 _STEMS = ("lang-", "ipa-", "ipac-", "јез-", "jez-")
 
 
@@ -16,7 +30,7 @@ def from_table(call: Call) -> str | None:
     Names are found whatever their case, but those of a pattern (``{{XIXe siècle}}``, ``{{USA}}``) in their own.
     """
     name = normal_name(call.name)
-    handler = LOCAL.get(call.language, {}).get(name) or by_pattern(title_of(call.name), call.language)
+    handler = _LOCAL.get(call.language, {}).get(name) or by_pattern(title_of(call.name), call.language)
     if handler is None:
         handler = COMMON.get(name)
     if handler is None and "-" in name:

@@ -100,11 +100,23 @@ def test_any_text_has_a_value_or_is_an_error(expression: str) -> None:
         ("{{DEFAULTSORT:Sort}}shown", "shown"),
         ("{{#invoke:If empty|main||b}} {{#invoke:Check for unknown parameters|check|a}}end", "b end"),
         ("{{#if:{{#if:a}}|x|{{#if:b|nested}}}}", "nested"),
+        ("{{#ifexist:|there|not}} {{#ifeq:a&b|a&amp;b|same|other}}", "not same"),
+        (
+            "{{#len:four}} {{#sub:abcd|1|2}} {{#replace:a-b|-|+}} {{#explode:a/b/c|/|-1}} {{#urldecode:a%20b}}",
+            "4 bc a+b c a b",
+        ),
         ("{{subst:#if:a|b}} {{safesubst:lc:AB}}", "b ab"),
     ],
 )
 def test_functions_on_a_page(wikitext: str, expected: str) -> None:
     assert text(wikitext) == expected
+
+
+def test_replacing_does_not_multiply_without_end() -> None:
+    text = "a" * 100
+    for _ in range(6):
+        text = "{{#replace:" + text + "|a|" + "a" * 100 + "}}"
+    assert len(clean("x " + text).text) < 1 << 17
 
 
 @pytest.mark.parametrize("wikitext", ["a {{#invoke:Convert|x|1}} b", "a {{#time:Y}} b", "a {{#property:P1}} b"])

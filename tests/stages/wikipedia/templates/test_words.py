@@ -1,11 +1,12 @@
 """Words, quotations, keys, notes and names of languages and countries that the built-in tables show."""
-# ruff: noqa: E501 - one case a line; the signs that templates stand for
+# ruff: noqa: E501, RUF001 - one case a line; the signs that templates stand for
 
 from __future__ import annotations
 
 import pytest
 
 from llama_data.stages.wikipedia.languages import LANGUAGES
+from llama_data.stages.wikipedia.templates.aliases import aliases_of
 from llama_data.stages.wikipedia.templates.countries import COUNTRIES
 from llama_data.stages.wikipedia.wikitext import clean
 
@@ -45,6 +46,11 @@ def text(wikitext: str, language: str = "en") -> str:
         ("en", "{{nee|Kasner}} {{né|Smith}} {{lit|a|b}} {{gloss|x}}", "née Kasner né Smith lit. 'a' or 'b' 'x'"),
         ("en", "{{sic}} {{sic|wrnog}} {{sic|te|h|hide=y}} {{not a typo|a|b}}", "[sic] wrnog [sic] teh ab"),
         ("en", "{{GER}} and {{flag|FRA}}, {{flag|Spain}}; {{per|x}}", "Germany and France, Spain; x"),
+        ("it", "a 400 {{m s.l.m.}}, {{colore|red|9}}, {{Citazione necessaria|forse}}, {{en}}", "a 400 m s.l.m., 9, forse,"),
+        ("ru", "{{Нихонго|Мессер|メッサー|мэсса}}, {{капитель|Имя}}, {{дробь|1|2}}", "Мессер (メッサー, мэсса), Имя, 1⁄2"),
+        ("pt", "{{Japonês|Gundam|機動|Kidō}} {{sqrt|2}}, {{pequeno|a}}", "Gundam (機動, Kidō) √2, a"),
+        ("fr", "{{smcp|Hugo}} {{info|mot|note}} {{monsieur|X}}", "Hugo mot M. X"),
+        ("en", "in {{TeX}} and {{LaTeX}}", "in TeX and LaTeX"),
         ("en", "{{korean|hangul=한국|rr=hanguk}}", "Korean: 한국; RR: hanguk"),
     ],
 )  # fmt: skip
@@ -68,6 +74,13 @@ def test_words_of_the_wikis(language: str, wikitext: str, expected: str) -> None
 )
 def test_quotations_know_their_own_order(wikitext: str, expected: str) -> None:
     assert text(wikitext) == expected
+
+
+def test_aliases_name_what_the_tables_know() -> None:
+    for language in LANGUAGES:
+        for alias, name in aliases_of(language).items():
+            assert alias == alias.casefold(), (language, alias)
+            assert name not in aliases_of(language), (language, name)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
