@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from llama_data.pipeline.core.files import list_inputs
+from llama_data.pipeline.core.errors import ModelError
+from llama_data.pipeline.core.files import exists, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.steps.contract import Built, StepContext, chain
@@ -12,7 +13,7 @@ from llama_data.stages.wikipedia.dump.pieces import cut, inspect, label_dumps
 from llama_data.stages.wikipedia.languages import LANGUAGES
 from llama_data.stages.wikipedia.reader import WikipediaReader
 from llama_data.stages.wikipedia.rules import CleanWikitext, SelectArticles, TitlePlace
-from llama_data.stages.wikipedia.template_pages import passes
+from llama_data.stages.wikipedia.template_pages import definitions_path, passes
 
 DOMAIN = "wikipedia"
 FROM_DUMP = "dump"
@@ -53,6 +54,7 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
 
     Raises:
         InputError: there is no dump, or one whose language cannot be told.
+        ModelError: the folder of ``template_definitions`` has no file for any language of the dumps.
     """
     files = list_inputs(run.input, settings.inputs)
     dumps = label_dumps(files, {split.name: inspect(split) for split in files})
@@ -60,6 +62,8 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     context = StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
     from_dump = settings.template_definitions == FROM_DUMP
     first = passes(splits, dumps, settings.languages, context.work) if from_dump else []
+    if not from_dump and settings.template_definitions is not None:
+        _expect_definitions(settings.template_definitions, {dump.language for dump in dumps.values()})
     cleaning = CleanWikitext(
         title=settings.title,
         min_chars=settings.min_chars,
@@ -69,3 +73,12 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     selection = SelectArticles(languages=settings.languages, disambiguation=settings.disambiguation)
     reader = WikipediaReader(splits=splits, domain=DOMAIN, dumps=dumps)
     return chain(context, [reader], [Built(rules=[selection, cleaning], passes=first)], columns=COLUMNS)
+
+
+def _expect_definitions(folder: str, languages: set[str]) -> None:
+    if not any(exists(definitions_path(folder, language)) for language in languages):
+        wanted = ", ".join(f"{language}.templates" for language in sorted(languages))
+        raise ModelError(
+            f"template_definitions: {folder} has none of {wanted}; "
+            "write them with `llama-data models train-templates DUMP... --out FOLDER`, or say `dump` or null"
+        )
