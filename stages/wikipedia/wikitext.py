@@ -134,19 +134,21 @@ class _Page:
             found = _UNCLOSED.match(self.text, at, end)
             out.append(GAP)
             return found.end() if found else at + 2
-        call = self.templates.call(self._name(at, stop, depth), lambda: self._parts(at + 2, stop - 2, depth + 1))
+        name, parts = self._name(at, stop, depth)
+        call = self.templates.call(name, lambda: parts or self._parts(at + 2, stop - 2, depth + 1))
         in_line = self._in_a_line(at, stop)
         shown = self.templates.show(call, in_line=in_line, alone=in_line and self._alone_in_an_item(at, stop))
         out.append(shown or GAP)
         return stop
 
-    def _name(self, at: int, stop: int, depth: int) -> str:
-        """What stands before the first bar; expanded when another template is part of it."""
-        named = _NAME.match(self.text, at, stop - 2)
-        end = named.end() if named else at + 2
+    def _name(self, at: int, stop: int, depth: int) -> tuple[str, list[Part]]:
+        """What stands before the first bar, expanded when another template is part of it; then the parts, too."""
+        found = _NAME.match(self.text, at, stop - 2)
+        end = found.end() if found else at + 2
         if self.text.startswith("{{", end) and ":" not in self.text[at:end]:
-            return self._parts(at + 2, stop - 2, depth + 1)[0].whole()
-        return self.text[at + 2 : end]
+            parts = self._parts(at + 2, stop - 2, depth + 1)
+            return parts[0].whole(), parts
+        return self.text[at + 2 : end], []
 
     def _in_a_line(self, at: int, stop: int) -> bool:
         """True when there is text beside the template, so that something may be missing from a sentence."""
@@ -205,28 +207,27 @@ class _Page:
         return stop
 
 
-class _Part:
+class _Part(Part):
     """A part of a call on the page: the text between two offsets, with that of its first ``=`` or -1."""
 
-    __slots__ = ("_depth", "_end", "_equals", "_page", "_start")
+    __slots__ = ("_depth", "_end", "_equals", "_page", "_start", "named")
 
     def __init__(self, page: _Page, start: int, end: int, equals: int, depth: int) -> None:
+        super().__init__()
         self._page = page
         self._start = start
         self._end = end
         self._equals = equals
         self._depth = depth
+        self.named = equals >= 0
 
-    def name(self) -> str | None:
-        if self._equals < 0:
-            return None
-        return self._page.expand(self._start, self._equals, self._depth).strip().replace(GAP, "")
+    def read_name(self) -> str:
+        return self._page.expand(self._start, self._equals, self._depth)
 
-    def value(self) -> str:
-        start = self._start if self._equals < 0 else self._equals + 1
-        return self._page.expand(start, self._end, self._depth)
+    def read_value(self) -> str:
+        return self._page.expand(self._equals + 1 if self.named else self._start, self._end, self._depth)
 
-    def whole(self) -> str:
+    def read_whole(self) -> str:
         return self._page.expand(self._start, self._end, self._depth)
 
 

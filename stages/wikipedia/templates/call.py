@@ -9,24 +9,59 @@ from __future__ import annotations
 
 import html
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Protocol
+
+from llama_data.stages.wikipedia.opaque import GAP
 
 Handler = Callable[["Call"], str | None]
 
 
-class Part(Protocol):
-    """What stands between two bars of a call. It is expanded when it is asked for."""
+class Part(ABC):
+    """What stands between two bars of a call. It is expanded when it is asked for, and once only.
+
+    Once, because a part may hold calls whose parts hold calls: what is expanded twice on every level is expanded
+    2^40 times at the deepest.
+    """
+
+    __slots__ = ("_name", "_value", "_whole")
+    named: bool
+
+    def __init__(self) -> None:
+        self._name: str | None = None
+        self._value: str | None = None
+        self._whole: str | None = None
 
     def name(self) -> str | None:
         """What stands before the first ``=``, stripped; None when there is none."""
+        if self._name is None and self.named:
+            self._name = self.read_name().strip().replace(GAP, "")
+        return self._name
 
     def value(self) -> str:
         """What stands after the first ``=``, or all of it."""
+        if self._value is None:
+            self._value = self.read_value()
+        return self._value
 
     def whole(self) -> str:
         """All of it, ``=`` or not."""
+        if self._whole is None:
+            self._whole = self.read_whole() if self.named else self.value()
+        return self._whole
+
+    @abstractmethod
+    def read_name(self) -> str:
+        """Expand what stands before the ``=``; only asked of a part that is ``named``."""
+
+    @abstractmethod
+    def read_value(self) -> str:
+        """Expand what stands after the ``=``, or all of a part that is not ``named``."""
+
+    @abstractmethod
+    def read_whole(self) -> str:
+        """Expand all of a part that is ``named``."""
 
 
 class Call:
@@ -81,6 +116,10 @@ class Call:
             if value and (value := value.strip()):
                 return value
         return ""
+
+    def names(self) -> list[str]:
+        """The names of all arguments, positional ones by their number."""
+        return [name for name in self._loaded() if name != "0"]
 
     def head(self) -> str:
         """What stands before the first bar."""

@@ -36,7 +36,7 @@ _BOX = re.compile(
     re.IGNORECASE,
 )
 _INVOKE = re.compile(
-    r"\s*\{\{\s*(?:\{\{\{\|?\s*(?:safesubst:?)?\|?\s*\}\}\})?(?:safesubst:|<[^<>]*>)*\s*#invoke:([^|{}]*)",
+    r"\s*\{\{\s*(?:\{\{\{[^{}|]{0,8}\|?\s*(?:safe)?(?:subst:)?\s*\}\}\}|safesubst:|<[^<>]*>)*\s*#invoke:([^|{}]*)",
     re.IGNORECASE,
 )
 

@@ -15,7 +15,7 @@ from llama_data.stages.wikipedia.opaque import BREAK, GAP
 from llama_data.stages.wikipedia.templates.call import Call, Part, is_dropped, normal_name, title_of
 from llama_data.stages.wikipedia.templates.definitions import MAX_REDIRECTS, Definition, Definitions
 from llama_data.stages.wikipedia.templates.fallback import is_box, shown_anyway
-from llama_data.stages.wikipedia.templates.functions import VARIABLES, NotSimple, call_function, function_of
+from llama_data.stages.wikipedia.templates.functions import ERROR, VARIABLES, NotSimple, call_function, function_of
 from llama_data.stages.wikipedia.templates.hidden import without_hidden
 from llama_data.stages.wikipedia.templates.names import language_name
 from llama_data.stages.wikipedia.templates.preprocessor import Kept, Node, Parameter, TreeCall, TreePart
@@ -29,6 +29,9 @@ MAX_NODES = 250_000
 
 MAX_OUTPUT = 2 << 20
 """Characters that the definitions of one page may give, as in MediaWiki."""
+
+MAX_SEARCHED, MAX_ARGUMENTS = 1 << 15, 50
+"""Characters and arguments among which the words of a call are looked for in what it shows."""
 
 _LEFT = re.compile(r"\{\{\{[^{}|]*(?:\|[^{}]*)?\}\}\}|\{\{+|\}\}+")
 _STARTS_A_BLOCK = ("{|", "*", "#", ":", ";")
@@ -115,7 +118,8 @@ class Renderer:
                 text = self._defined(call)
             except NotSimple:
                 text = None
-            if text is not None and not (len(self._missed) > missed and _NOTHING.fullmatch(text)):
+            nothing_known = len(self._missed) > missed and text is not None and _NOTHING.fullmatch(text)
+            if text is not None and ERROR not in text and not nothing_known:
                 return self._finish(text, call, in_line=in_line)
         if len(call.parts) == 1 and language_name(name):  # ``{{en}}``: a sign that a source is in English
             return ""
@@ -226,43 +230,43 @@ class Renderer:
         return value or GAP
 
 
-class _Text:
+class _Text(Part):
     """A part that is expanded already."""
 
+    __slots__ = ()
+    named = False
+
     def __init__(self, text: str) -> None:
-        self._text = text
+        super().__init__()
+        self._value = text
 
-    def name(self) -> None:
-        return None
+    def read_value(self) -> str:
+        return self._value or ""
 
-    def value(self) -> str:
-        return self._text
-
-    whole = value
+    read_name = read_whole = read_value
 
 
-class _Branch:
+class _Branch(Part):
     """A part of a call within a definition."""
 
-    __slots__ = ("_frame", "_open", "_part", "_renderer")
+    __slots__ = ("_frame", "_open", "_part", "_renderer", "named")
 
     def __init__(self, renderer: Renderer, part: TreePart, frame: Call) -> None:
+        super().__init__()
         self._renderer = renderer
         self._part = part
         self._frame = frame
         self._open = renderer.opened
+        self.named = part.name is not None
 
-    def name(self) -> str | None:
-        name = self._part.name
-        return None if name is None else self._renderer.argument(name, self._frame, self._open).strip()
+    def read_name(self) -> str:
+        return self._renderer.argument(self._part.name or (), self._frame, self._open)
 
-    def value(self) -> str:
+    def read_value(self) -> str:
         return self._renderer.argument(self._part.value, self._frame, self._open)
 
-    def whole(self) -> str:
-        name = self._part.name
-        before = "" if name is None else self._renderer.argument(name, self._frame, self._open) + "="
-        return before + self.value()
+    def read_whole(self) -> str:
+        return f"{self.read_name()}={self.value()}"
 
 
 def label_of(name: str) -> str:
@@ -285,10 +289,10 @@ def _is_part_of_a_table(text: str) -> bool:
 
 def _holds_an_argument(text: str, call: Call) -> bool:
     """True when the text holds words that the call was given, so that it is more than a standing notice."""
-    plain = text.replace(BREAK, "\n")
-    for part in call.parts[1:]:
-        value = part.value().strip()
-        if not value or part.name() == "date":
+    plain = text[:MAX_SEARCHED].replace(BREAK, "\n")
+    for name in call.names()[:MAX_ARGUMENTS]:
+        value = (call.raw(name) or "").strip()
+        if not value or name == "date":
             continue
         if value in plain and (value == plain.strip() or (len(value) > 1 and not value.isdigit())):
             return True

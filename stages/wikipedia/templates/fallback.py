@@ -36,7 +36,7 @@ _FILE = re.compile(
     r"[^\n]{1,200}\.(?:jpe?g|png|svg|gif|tiff?|webp|og[gav]|wav|mp[34]|webm|pdf|djvu|mid|flac)$", re.IGNORECASE
 )
 _STYLE = re.compile(
-    r"""\#?[0-9a-f]{3}|\#?[0-9a-f]{6}|\#[0-9a-f]{8}|(?:rgb|hsl)a?\([\d\s.,%]*\)   # colours
+    r"""\#[0-9a-f]{3,8}|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{6}|ffffff|(?:rgb|hsl)a?\([\d\s.,%]*\)   # colours
     |[-+]?[\d.,]+\s*(?:px|em|ex|rem|pt|%|pc|vw|vh)                                # sizes
     |x\d{1,4}px|\d{1,4}x\d{1,4}(?:px)?
     |(?:[a-z-]{2,30}\s*:\s*[^:;|]{1,60};?\s*)*[a-z-]{3,30}\s*:\s*[\w\#%.,() -]{1,60};\s*  # CSS
@@ -62,7 +62,7 @@ def shown_anyway(call: Call) -> str:
     """
     if is_box(normal_name(call.name)) or call.name.startswith("#"):
         return ""
-    positional = [part for part in call.parts[1:] if part.name() is None]
+    positional = [part for part in call.parts[1:] if not part.named]
     if 2 * len(positional) < len(call.parts) - 1:
         return ""
     for number in range(1, MAX_LOOKED_AT + 1):

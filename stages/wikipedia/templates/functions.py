@@ -300,11 +300,27 @@ _FUNCTIONS: dict[str, Function] = {
     ),
 }
 
+
+def _of_the_day(call: Call) -> str:
+    raise NotSimple(call.name)
+
+
+_CLOCK = [
+    f"{when}{what}"
+    for when in ("current", "local", "revision")
+    for what in (
+        *("year", "month", "month1", "monthname", "monthnamegen", "monthabbrev", "day", "day2", "dow", "dayname"),
+        *("time", "hour", "week", "timestamp", "version", "id", "user", "size"),
+    )
+]
+_COUNTS = [f"numberof{what}" for what in ("articles", "pages", "users", "activeusers", "admins", "files", "edits")]
+
 VARIABLES: dict[str, Callable[[Call], str]] = {
     **{name: _of_page(part) for name, part in TITLE_PARTS.items()},
     "namespacenumber": lambda call: "0",
     "sitename": lambda call: "Wikipedia",
     **dict.fromkeys(("contentlanguage", "contentlang", "pagelanguage"), lambda call: call.language),
+    **dict.fromkeys((*_CLOCK, *_COUNTS), _of_the_day),
     "!": lambda call: "|",
     "=": lambda call: "=",
 }

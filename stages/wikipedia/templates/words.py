@@ -190,3 +190,31 @@ def century(word: str, after: str = "") -> Handler:
 def itself(call: Call) -> str:
     """A name that is its own value: ``{{84e}}`` → "84e"."""
     return " ".join(call.name.replace("_", " ").split())
+
+
+def doubted(call: Call) -> str:
+    """``{{clarify|text=the words}}``: the words that a remark is about, where they stand inside it."""
+    return call.get("text", "content", "quote-text")
+
+
+_GENITIVES = {
+    "ru": "января|февраля|марта|апреля|мая|июня|июля|августа|сентября|октября|ноября|декабря",
+    "uk": "січня|лютого|березня|квітня|травня|червня|липня|серпня|вересня|жовтня|листопада|грудня",
+    "bg": "януари|февруари|март|април|май|юни|юли|август|септември|октомври|ноември|декември",
+    "fr": "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre",
+    "pl": "stycznia|lutego|marca|kwietnia|maja|czerwca|lipca|sierpnia|września|października|listopada|grudnia",
+    "cs": "ledna|února|března|dubna|května|června|července|srpna|září|října|listopadu|prosince",
+    "it": "gennaio|febbraio|marzo|aprile|maggio|giugno|luglio|agosto|settembre|ottobre|novembre|dicembre",
+    "nl": "januari|februari|maart|april|mei|juni|juli|augustus|september|oktober|november|december",
+    "sv": "januari|februari|mars|april|maj|juni|juli|augusti|september|oktober|november|december",
+    "ro": "ianuarie|februarie|martie|aprilie|mai|iunie|iulie|august|septembrie|octombrie|noiembrie|decembrie",
+}
+
+
+def day_month_year(call: Call) -> str:
+    """``{{ДР|1|2|1931}}`` → "1 февраля 1931": day, month by number or name, year."""
+    months = _GENITIVES.get(call.language, "").split("|")
+    day, month, year = call.get(1), call.get(2), call.get(3)
+    if month.isdecimal() and len(month) < 3 and 0 < int(month) <= len(months):
+        month = months[int(month) - 1]
+    return " ".join(part for part in (day.lstrip("0") or day, month, year) if part)

@@ -1,4 +1,5 @@
 """Which handler shows which word, sign, quotation or list: names of the English Wikipedia, and of single others."""
+# ruff: noqa: RUF001 - Cyrillic names and typographic signs are the subject
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ COMMON_WORDS: dict[str, Handler] = {
     **named("latex", h.constant("LaTeX")),
     **named("cas|casrn|cas number", h.first),
     **named("airport codes|iata|icao", h.joined(" / ")),
-    **named("citation needed span|cn span|bigmath|big math|disputed inline text", h.first),
+    **named("cn span|bigmath|big math|disputed inline text", h.first),
     **named("sic|as is", w.sic),
     **named("not a typo|notatypo|not typo|proper name|as written|typo", w.together),
     **named("nee|née", w.born_as("née")),
@@ -51,6 +52,15 @@ COMMON_WORDS: dict[str, Handler] = {
     **named("indented plainlist|unordered list|bulletedlist|unbulleted", h.bulleted),
     **named("flag|flagu|flagcountry|flag country|flaglink|flagathlete|flaggbild", country),
     **named("quotetext|inline quote|talk quote inline|tqi", h.first),
+    **named("clarify|cn|fact|citation needed|who|when|where|which|by whom|vague|dubious|page needed", w.doubted),
+    **named(
+        "better source|verify source|failed verification|clarify span|disputed inline|according to whom", w.doubted
+    ),
+    **named("clarification needed|dubious span|when?|who?|why|how|by whom?|disputed-inline|weasel inline", w.doubted),
+    **named("better source needed|unreliable source?|original research inline", w.doubted),
+    "citation needed span": lambda call: call.get(1, "text"),
+    **named("delink|nolink|unlinked", h.first),
+    **named("void|nop|empty template", h.nothing),
     **named("vr|overset|underset|ruby|ruby-ja|rubi", h.first),
 }
 """Handlers by normal name, which go before those of the registry."""
@@ -91,6 +101,9 @@ _FRENCH: dict[str, Handler] = {
     **named("souverain|souverain-|souverain2|souverain3|nobr romains|rom|rom-maj|roi|pape|dynastie", h.first),
     **named("guillemets|guil", h.wrapped("« ", " »")),
     **named("fchim|formule chimique", w.together),
+    **named(",|ouvrage|article|chapitre|bibliographie|autorité|dictionnaires|bases recherche|bnf|plume", h.nothing),
+    **named("référence insuffisante|source insuffisante|référence à confirmer", h.first),
+    "msapi": h.ipa,
     **named("nobr|insécable|espaces|surligner|texte|citation nécessaire|pertinence passage|quoi", h.first),
     **named("touche|touches|clavier", w.keys),
     **named("légende/ligne|légende|legende|légende simple", w.legend),
@@ -142,12 +155,20 @@ _RUSSIAN: dict[str, Handler] = {
     **named("конец цитаты|конец кода|начало скрытого блока|конец скрытого блока|rq|нет источников", h.nothing),
     **named("клавиша|клавиши|key", w.keys),
     **named("цветная ссылка|цвет текста", w.behind_colour),
+    **named("др|дс|дата рождения|дата смерти|дата-|date|дата", w.day_month_year),
+    **named("год в кино|год в музыке|год в литературе|год в науке|год в спорте|год в театре|нет аи 2|нет аи2", h.first),
+    **named("не аи|сколько?|где?|когда?|кто?|почему?|источник?|из бсэ|вт-лп", h.nothing),
     "ударение": h.constant("\u0301"),
     **_themselves("млн|млрд|тыс.|до н. э.|н. э."),
     "тыс": h.constant("тыс."),
     "№": h.constant("№ "),
 }
+_BULGARIAN: dict[str, Handler] = {
+    **named("флагче|флаг|знаменце|икона", h.nothing),
+    **named("флаг и име|държава", h.first),
+}
 _SERBIAN: dict[str, Handler] = {
+    **named("чињеница|мртва веза|činjenica|mrtva veza|извор|нема извора", h.nothing),
     **named("застава|zastava|flag", h.first),
     **named("јез|jez", w.named_language),
 }
@@ -164,6 +185,7 @@ _CATALAN: dict[str, Handler] = {
     **named("llegenda", w.legend),
 }
 _DUTCH: dict[str, Handler] = {
+    **named("bron?|feit|wie?|wanneer?|waar?", h.nothing),
     **named("vlag&land|vlagland|land|nobr|klein|sorteer", h.last),
     **named("toets|toetsen", w.keys),
     **named("legenda", w.legend),
@@ -175,7 +197,8 @@ _SWEDISH: dict[str, Handler] = {
 }
 LOCAL_WORDS: dict[str, dict[str, Handler]] = {
     "en": _ENGLISH, "fr": _FRENCH, "de": _GERMAN, "es": _SPANISH, "pt": _PORTUGUESE, "it": _ITALIAN, "pl": _POLISH,
-    "ru": _RUSSIAN, "uk": _RUSSIAN, "sr": _SERBIAN, "hr": _SERBIAN, "cs": _CZECH, "ca": _CATALAN, "nl": _DUTCH,
+    "bg": _BULGARIAN, "ru": _RUSSIAN,
+    "uk": _RUSSIAN, "sr": _SERBIAN, "hr": _SERBIAN, "cs": _CZECH, "ca": _CATALAN, "nl": _DUTCH,
     "sv": _SWEDISH,
 }  # fmt: skip
 """Handlers by language and normal name, which go before those of the local registry."""

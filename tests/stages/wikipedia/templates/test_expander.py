@@ -47,6 +47,9 @@ PAGES = {
     "Category": "[[Category:{{{1}}}]]",
     "Table start": "{|\n|-",
     "Table end": "|}",
+    "Years since": "{{#expr:{{CURRENTYEAR}}-{{{1}}}}}",
+    "Sum": "{{#expr:{{{1}}}+1}}",
+    "Sum or word": "{{#iferror:{{#expr:{{{1}}}+1}}|no number}}",
     "Cells": "{{#if:{{{1|}}}|<table class='x'><tr><td>}}{{{1}}}{{#if:{{{1|}}}|</td></tr></table>}}",
     "Opened": "{{#if:{{{1|}}}|<table>}}<tr><td>{{{1}}}</td></tr>",
 }
@@ -88,6 +91,7 @@ def cleaned(wikitext: str, language: str = "en") -> Cleaned:
         ("{{Same|text of a paragraph}}", "text of a paragraph"),
         ("x {{Same#part|a}} {{Same|a&amp;b}}", "x a a&b"),
         ("x {{nowrap|built in}}", "x built in"),
+        ("x {{Sum|2}} {{Sum or word|a}}", "x 3 no number"),
     ],
 )
 def test_a_definition_is_expanded_as_mediawiki_does(wikitext: str, expected: str) -> None:
@@ -120,7 +124,7 @@ def test_what_stands_around_a_loop_is_shown() -> None:
     assert cleaned("x {{Loop}} y")[:2] == ("x ab y", 1)
 
 
-@pytest.mark.parametrize("name", ["Ping", "Round 1", "Lua", "Maybe Lua"])
+@pytest.mark.parametrize("name", ["Ping", "Round 1", "Lua", "Maybe Lua", "Years since", "Sum"])
 def test_loops_and_modules_leave_a_template_unknown(name: str) -> None:
     assert cleaned(f"a {{{{{name}}}}} b")[:2] == ("a b", 1)
     assert cleaned(f"a {{{{{name}}}}} b").lost_names == {name: 1}
@@ -176,6 +180,8 @@ def test_the_deepest_page_over_the_deepest_definitions_does_not_overflow() -> No
         ("A", "<!-- note -->{| class=x\n|}", "N"),
         ("A", "{{#invoke:Convert|convert}}", None),
         ("A", "{{ {{{|safesubst:}}}#invoke:Convert|convert}}", None),
+        ("A", "{{{{{♥|safesubst:}}}#invoke:Convert|convert}}", None),
+        ("A", "{{<includeonly>safesubst:</includeonly>#invoke:Convert|convert}}", None),
         ("A", "{{#invoke:If empty|main|{{{1}}}}}", "T{{#invoke:If empty|main|{{{1}}}}}"),
         ("A/doc", "text", None),
         ("A/Testcases", "text", None),
@@ -195,6 +201,11 @@ HOSTILE = {
     "arguments": "{{Same" + "|a=b" * 50_000 + "}}",
     "switch": "{{#switch:z" + "|a=b" * 50_000 + "}}",
     "spans": "{{Same|1=" + "<span style='display:none'>" * 30_000 + "}} x",
+    "names of arguments": "{{odd|" * 39 + "a" + "=x}}" * 39,
+    "heads": "{{x" * 39 + "{{lc:a:b}}" + "}}" * 39,
+    "positions": "{{#explode:a/b|/|" * 39 + "1" + "}}" * 39,
+    "arguments of definitions": "{{Items|" * 39 + "a" + "=x|b}}" * 39,
+    "words of a long call": "{{Same|" + "a b " * 50_000 + "".join(f"|{n}.x" for n in range(20_000)) + "}}",
     "loops": "{{Loop}} " * 20_000,
 }
 
@@ -203,3 +214,4 @@ HOSTILE = {
 def test_hostile_calls_come_to_an_end(name: str) -> None:
     """At these lengths anything quadratic would run for minutes and stop the suite."""
     assert len(cleaned("x " + HOSTILE[name]).text) <= expander.MAX_OUTPUT
+    assert len(cleaned(HOSTILE[name]).text) <= expander.MAX_OUTPUT
