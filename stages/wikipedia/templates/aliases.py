@@ -113,7 +113,6 @@ _ALIASES = {
         ·<,
     """,
     "fr": """
-        1re<1e|1ere|1ère
         abrd<abréviation discrète
         ap jc<apjc
         api<phonétique|prononciation api
@@ -131,7 +130,6 @@ _ALIASES = {
         grec ancien<polytonique
         ibid.<ibid|ibidem
         inr<roupie indienne
-        ire<ière
         m.<monsieur
         math<formule
         me<me.

@@ -55,8 +55,10 @@ COUNTRIES = {
 
 
 def country(call: Call) -> str:
-    """``{{flag|GER}}`` → "Germany", ``{{flag|Spain}}`` → "Spain"."""
+    """``{{flag|GER}}`` → "Germany", ``{{flag|Spain}}`` → "Spain"; on other wikis than the English what is given."""
     value = call.get("name", 1)
+    if call.language != "en":
+        return value
     return COUNTRIES.get(value.lower(), value)
 
 

@@ -30,7 +30,7 @@ def from_table(call: Call) -> str | None:
     Names are found whatever their case, but those of a pattern (``{{XIXe siècle}}``, ``{{USA}}``) in their own.
     """
     name = normal_name(call.name)
-    handler = _LOCAL.get(call.language, {}).get(name) or by_pattern(title_of(call.name), call.language)
+    handler = by_pattern(title_of(call.name), call.language) or _LOCAL.get(call.language, {}).get(name)
     if handler is None:
         handler = COMMON.get(name)
     if handler is None and "-" in name:

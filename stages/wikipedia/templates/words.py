@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from llama_data.stages.wikipedia.opaque import BREAK
-from llama_data.stages.wikipedia.templates.call import Call, Handler, normal_name
+from llama_data.stages.wikipedia.templates.call import Call, Handler, normal_name, title_of
 from llama_data.stages.wikipedia.templates.labels import label_before
 
 _SIZE = re.compile(
@@ -188,8 +188,13 @@ def century(word: str, after: str = "") -> Handler:
 
 
 def itself(call: Call) -> str:
-    """A name that is its own value: ``{{84e}}`` → "84e"."""
-    return " ".join(call.name.replace("_", " ").split())
+    """A name that is its own value: ``{{84e}}`` → "84e", ``{{84ème}}`` → "84e", ``{{ier}}`` → "Ier"."""
+    return re.sub("ème$", "e", re.sub("ère$", "re", title_of(call.name)))
+
+
+def lower_itself(call: Call) -> str:
+    """A name that is its own value in small letters: ``{{er}}`` → "er"; before it what it is put behind."""
+    return call.get(1) + normal_name(call.name)
 
 
 def doubted(call: Call) -> str:

@@ -50,7 +50,7 @@ COMMON_WORDS: dict[str, Handler] = {
     ),
     **named("nowrap end|wrap|no wrap end|plainlist end|flatlist end|poem end|quote end|end quote", h.nothing),
     **named("indented plainlist|unordered list|bulletedlist|unbulleted", h.bulleted),
-    **named("flag|flagu|flagcountry|flag country|flaglink|flagathlete|flaggbild", country),
+    **named("flag|flagu|flagcountry|flag country|flaglink|flagathlete", country),
     **named("quotetext|inline quote|talk quote inline|tqi", h.first),
     **named("clarify|cn|fact|citation needed|who|when|where|which|by whom|vague|dubious|page needed", w.doubted),
     **named(
@@ -71,7 +71,7 @@ _ENGLISH: dict[str, Handler] = {
 }
 
 _FRENCH: dict[str, Handler] = {
-    **_themselves("Ier|Ire|1er|1re|er|re|nd|nde|IIe|IIIe|IVe|Ve|VIe|XIXe|XXe|XXIe|Ph.D.|km/h|etc.|op. cit.|ibid."),
+    **_themselves("Ph.D.|km/h|etc.|op. cit.|ibid."),
     **named("e|ème", lambda call: call.get(1) + "e"),
     **named("m2|m²", h.constant("m²")),
     **named("km2|km²", h.constant("km²")),
@@ -89,7 +89,7 @@ _FRENCH: dict[str, Handler] = {
     "me": w.titled("Me"),
     **named("st|saint", w.titled("Saint")),
     **named("ste|sainte", w.titled("Sainte")),
-    **named("n°|nº|numéro|no|n", lambda call: f"no {call.get(1)}".rstrip() + ("" if call.get(1) else " ")),
+    **named("n°|nº|numéro", lambda call: f"no {call.get(1)}".rstrip() + ("" if call.get(1) else " ")),
     **named("nos|n°s", lambda call: f"nos {call.get(1)}".rstrip() + ("" if call.get(1) else " ")),
     **named("p.|page", h.wrapped("p. ", "")),
     **named("latin|la|grec ancien|grec|anglais|allemand", h.first),
@@ -208,7 +208,8 @@ _PATTERNS: dict[str, tuple[tuple[re.Pattern[str], Callable[..., str]], ...]] = {
     "fr": (
         (re.compile(r"\d{1,4}(?:er|re|e|ère|ème|nd|nde|d)s?"), w.itself),
         (re.compile(r"(?:[IVXLCDM]+e|Ier) (?:siècle|millénaire|République)(?: av\. J\.-C\.)?"), w.itself),
-        (re.compile(r"[IVXLCDM]{1,8}(?:e|er|re)"), w.itself),
+        (re.compile(r"(?:[IVXLCDM]{1,8})(?:e|er|re|ème)"), w.itself),
+        (re.compile(r"Er|Re|Nd|Nde"), w.lower_itself),  # not ``{{ER}}``, the flag of Eritrea
     ),
 }
 

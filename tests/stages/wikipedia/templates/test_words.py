@@ -32,6 +32,8 @@ def text(wikitext: str, language: str = "en") -> str:
         ("fr", "XIX{{e}} et 2{{e}}, XI{{ème}}", "XIXe et 2e, XIe"),
         ("fr", "le {{35e}}, la {{1re}}, le {{21e}}", "le 35e, la 1re, le 21e"),
         ("fr", "Napoléon {{Ier}}, {{1er}} mai", "Napoléon Ier, 1er mai"),
+        ("fr", "1{{er}} et {{re}}, {{ier}}, {{IVème}}, {{1ère}} {{ER}}", "1er et re, Ier, IVe, 1re"),
+        ("ro", "{{flag|GER}}", "GER"),
         ("fr", "au {{XVIIIe siècle}}, au {{-s|V|e}}, sous la {{IIIe République}}", "au XVIIIe siècle, au Ve siècle av. J.-C., sous la IIIe République"),
         ("fr", "{{Mme|Curie}}, {{Mgr|X}}, {{Dr}} Y, {{p.|12}}", "Mme Curie, Mgr X, Dr Y, p. 12"),
         ("fr", "jumelée avec {{Jumelage|Osaka|Japon|année=1985}}", "jumelée avec Osaka (Japon), 1985"),
