@@ -85,7 +85,7 @@ _ALIASES = {
         uks<lang-uk
     """,
     "es": """
-        abbr<abreviación|abreviatura|h:title
+        abbr<abreviación|abreviatura
         audio-afi<ipaudio
         bibleref2<biblia
         center<centrar
@@ -143,7 +143,6 @@ _ALIASES = {
         p.<pages
         passage évasif<imprecis|imprécis|évasif
         petites capitales<smcp
-        poem<vers
         pr<pr.
         rom<nombre en romain|roman
         référence nécessaire<cit|réf nécessaire|réfnéc|références nécessaires

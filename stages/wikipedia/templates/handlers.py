@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 
-from llama_data.stages.wikipedia.opaque import BREAK
 from llama_data.stages.wikipedia.templates.call import Call, Handler
 from llama_data.stages.wikipedia.templates.numbers import format_number, superscript
 from llama_data.stages.wikipedia.templates.units import show
@@ -239,15 +238,6 @@ def currency(call: Call) -> str:
     symbols = {"USD": "US$", "GBP": "£", "EUR": "€", "JPY": "¥", "AUD": "A$", "CAD": "C$", "": "US$"}
     code = call.get(2, "type").upper()
     return f"{symbols[code]}{call.get(1)}" if code in symbols else f"{call.get(1)} {code}"
-
-
-def quotation(call: Call) -> str:
-    """Block quotations: the text on lines of its own, then who said it."""
-    text = call.get(1, "text", "quote", "quotetext", "content", "texte", "zitat", "tekst")
-    author = call.get(2, "author", "sign", "by", "autor", "auteur")
-    source = call.get(3, "source", "quelle", "title")
-    who = ", ".join(part for part in (author, source) if part)
-    return f"\n\n{text}{BREAK + '— ' + who if who else ''}\n\n" if text else ""
 
 
 def block(call: Call) -> str:

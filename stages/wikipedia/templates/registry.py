@@ -71,11 +71,6 @@ _DATES = {
 }
 
 _BLOCKS = {
-    **named(
-        """quote|blockquote|cquote|quotation|rquote|quote box|centered pull quote|bquote|quote frame|poemquote
-        poem quote|verse translation|long quote|block quote""",
-        h.quotation,
-    ),
     **named("columns-list|div col content|plainlist|flatlist|columns|cols|colwidth|multicol|column", h.block),
     **named(
         "ubl|unbulleted list|ublist|vunblist|bulleted list|ordered list|blist|bullet list",

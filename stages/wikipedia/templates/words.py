@@ -72,8 +72,15 @@ def quotation(call: Call) -> str:
         text = values.pop(0)
     named = [call.get("author", "sign", "by", "autor", "auteur", "автор", "cite"), call.get("title", "work")]
     named.append(call.get("source", "quelle", "источник", "fuente", "fonte"))
-    who = ", ".join(dict.fromkeys(part for part in (*named, *values) if part))
+    language_at = next((at for at, value in enumerate(values) if re.fullmatch(r"[a-zA-Z]{2}", value)), len(values))
+    who = ", ".join(dict.fromkeys(part for part in (*named, *values[:language_at]) if part))
     return f"\n\n{text}{BREAK + '— ' + who if who else ''}\n\n" if text else ""
+
+
+def verse(call: Call) -> str:
+    """Quotations of verse: as ``quotation``, and every line stays a line."""
+    lines = [line.strip() for line in quotation(call).strip("\n").split("\n")]
+    return "\n\n" + BREAK.join(lines) + "\n\n" if any(lines) else ""
 
 
 def behind_layout(call: Call) -> str:
@@ -111,6 +118,27 @@ def together(call: Call) -> str:
 def born_as(word: str) -> Handler:
     """``{{nee|Kasner}}`` → "née Kasner"."""
     return lambda call: f"{word} {call.get(1)}".strip()
+
+
+def numbered(call: Call) -> str:
+    """``{{ordered list|a|b}}``: one numbered line for each."""
+    return "\n" + "\n".join(f"# {value}" for value in call.positional() if value) + "\n"
+
+
+def lines(call: Call) -> str:
+    """``{{br separated entries|a|b}}``: one line for each."""
+    return BREAK.join(value for value in call.positional() if value)
+
+
+def listed(word: str) -> Handler:
+    """``{{enum|a|b|c}}`` → "a, b, and c"."""
+
+    def show(call: Call) -> str:
+        values = [value for value in call.positional() if value]
+        last = f", {word} " if len(values) > 2 else f" {word} "
+        return ", ".join(values[:-1]) + last + values[-1] if len(values) > 1 else "".join(values)
+
+    return show
 
 
 def literally(call: Call) -> str:
@@ -171,7 +199,7 @@ def titled(title: str) -> Handler:
 def translated_verse(call: Call) -> str:
     """Verse and its translation: one after the other, each on lines of its own."""
     texts = [value for value in (call.get(1, "lang1"), call.get(2, "lang2")) if value]
-    return "".join(f"\n\n{text}\n\n" for text in texts)
+    return "".join("\n\n" + BREAK.join(text.split("\n")) + "\n\n" for text in texts)
 
 
 def century(word: str, after: str = "") -> Handler:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from llama_data.stages.wikipedia.opaque import BREAK
 from llama_data.stages.wikipedia.templates import handlers as h
 from llama_data.stages.wikipedia.templates import words as w
 from llama_data.stages.wikipedia.templates.call import Handler, named
@@ -23,12 +24,24 @@ COMMON_WORDS: dict[str, Handler] = {
     "јез-": w.abbreviated("јез-"),
     "jez-": w.abbreviated("jez-"),
     **named("cquote|rquote|quote box|centered pull quote|pull quote|pquote|quote frame|quotebox", w.quotation),
-    **named("quote|blockquote|quotation|bquote|poemquote|poem quote|long quote|block quote|poem|verse", w.quotation),
+    **named("quote|blockquote|quotation|bquote|long quote|block quote", w.quotation),
+    **named("poemquote|poem quote|poem|verse|verse quote|verses", w.verse),
+    **named("native name|native phrase|nativename|hover title|h:title|htitle", h.second),
+    **named("ordered list|olist|numbered list", w.numbered),
+    **named("br separated entries|brlist|br list", w.lines),
+    **named("enum|and list|andlist|enumeration", w.listed("and")),
+    **named("or list|orlist", w.listed("or")),
+    **named("cslist|comma list|unbulleted comma list|clist", h.joined(", ")),
+    **named("pipelist|pipe list|pipe separated list", h.joined(" | ")),
+    **named("chem name|chemname|hyphenation", w.together),
+    **named("br|break|crlf|line break|lb", lambda call: BREAK),
+    **named("pb|paragraph break|paragraph|parabr|para break", lambda call: "\n\n"),
     **named("quoteblock|imagequote|longquote|rquotation|epigraph", w.quotation),
     **named("verse translation|verse-translation", w.translated_verse),
     **named("resize|font size|fontsize|size|midsize", w.behind_layout),
     **named("legend|legend0|legend2|legend inline|legend-line|legend line|color box|colour box", w.legend),
-    **named("font color|fontcolor|font colour|color|colour|textcolor|coloured text|bgcolor|highlight", w.behind_colour),
+    **named("color|colour|textcolor|coloured text|colored text|bgcolor|highlight", w.behind_colour),
+    **named("font color|fontcolor|font colour", lambda call: call.get(3, 2, "text")),
     "font": lambda call: call.get("text", 2, 1),
     **named("key|keypress|key press|kbd|keyboard|keyb|button press", w.keys),
     "music": w.music,
@@ -71,6 +84,8 @@ _ENGLISH: dict[str, Handler] = {
 }
 
 _FRENCH: dict[str, Handler] = {
+    **named("date|date-|date de naissance|date de décès|naissance|décès", w.day_month_year),
+    **named("vers|poème", w.verse),
     **_themselves("Ph.D.|km/h|etc.|op. cit.|ibid."),
     **named("e|ème", lambda call: call.get(1) + "e"),
     **named("m2|m²", h.constant("m²")),
