@@ -187,8 +187,14 @@ def twin_town(call: Call) -> str:
     if normal_name(call.name).startswith("gemellaggio"):
         town, country = country or town, town if country else ""
     year = call.get("année", "annee", "anno", "data", "date") or (values[2] if len(values) > 2 else "")
+    town, country = town.rpartition("|")[2], country.rpartition("|")[2]  # ``Chili (New York){{!}}Chili``
     shown = f"{town} ({country})" if country else town
     return f"{shown}, {year}" if year else shown
+
+
+def without_brackets(call: Call) -> str:
+    """``{{souverain|Joseph II (empereur)}}`` → "Joseph II": a title without what tells it from others."""
+    return re.sub(r" \([^()]*\)$", "", call.get("texte", 1))
 
 
 def titled(title: str) -> Handler:
