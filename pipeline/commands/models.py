@@ -177,6 +177,19 @@ def train_references(
     _show(out, card)
 
 
+@app.command("train-templates")
+def train_templates(
+    dumps: Annotated[list[str], typer.Argument(help="Wikipedia dumps with template pages, or folders of them.")],
+    out: Annotated[str, typer.Option("--out", "-o", help="Folder for <language>.templates and the cards.")],
+    licence: Licence = NOT_STATED,
+) -> None:
+    """Gather the definitions of templates from dumps, for dumps that have none (template_definitions: FOLDER)."""
+    from llama_data.pipeline.models.templates import train_templates as train
+
+    for card in train(dumps, out, licence=licence):
+        _show(f"{out}/{card['name']}", card)
+
+
 @app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model: a name, or a path (a folder and --language: perplexity).")],

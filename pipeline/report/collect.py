@@ -16,12 +16,14 @@ from llama_data.pipeline.core.files import exists, join, list_files, read_bytes,
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.ledger import read_table
 from llama_data.pipeline.core.reasons import sentence_of
+from llama_data.pipeline.report.templates import UnknownTemplate, unknown_templates
 from llama_data.pipeline.summary import DomainSummary, summarise
 from llama_data.train_handoff.shards.file import Footer, read_footer
 
 SCORES = ("language_score", "perplexity", "reference_score")
 EXAMPLES = 3
 EXAMPLE_CHARS = 700
+UNKNOWN_TEMPLATES = 100
 
 
 @dataclass
@@ -44,6 +46,8 @@ class DomainReport:
     languages: list[tuple[str, int]] = field(default_factory=list)
     kept: list[dict[str, str]] = field(default_factory=list)
     rejected: list[dict[str, str]] = field(default_factory=list)
+    templates: list[UnknownTemplate] = field(default_factory=list)
+    templates_in_all: int = 0
 
     @property
     def reasons(self) -> list[tuple[str, str, int]]:
@@ -109,6 +113,8 @@ def _domain(context: RunContext, domain: str) -> DomainReport:
         counted = pa.chunked_array(column).drop_null().value_counts().to_pylist()
         languages.update({item["values"]: item["counts"] for item in counted})
     report.languages = languages.most_common(12)
+    found = unknown_templates(list_files(context.ledger(domain), ".parquet"))
+    report.templates, report.templates_in_all = found[:UNKNOWN_TEMPLATES], len(found)
     report.kept = _examples(context.documents(domain), EXAMPLES, None)
     report.rejected = _examples(context.rejected(domain), 12, "reason")
     return report

@@ -1,10 +1,11 @@
-"""The Wikipedia domain: its settings and its one job."""
+"""The Wikipedia domain: its settings; a first look at the dumps' templates, then the articles."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from llama_data.pipeline.core.files import list_inputs
+from llama_data.pipeline.core.errors import ModelError
+from llama_data.pipeline.core.files import exists, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.steps.contract import Built, StepContext, chain
@@ -12,21 +13,30 @@ from llama_data.stages.wikipedia.dump.pieces import cut, inspect, label_dumps
 from llama_data.stages.wikipedia.languages import LANGUAGES
 from llama_data.stages.wikipedia.reader import WikipediaReader
 from llama_data.stages.wikipedia.rules import CleanWikitext, SelectArticles, TitlePlace
+from llama_data.stages.wikipedia.template_pages import definitions_path, passes
 
 DOMAIN = "wikipedia"
+FROM_DUMP = "dump"
 
 
 COLUMNS = {
-    "page_id": "int64", "title": "string", "templates_unknown": "int64", "too_deep": "int64",
+    "page_id": "int64",
+    "title": "string",
+    "templates_unknown": "int64",
+    "templates_unknown_names": "string",
+    "templates_lost_names": "string",
+    "too_deep": "int64",
     "unclosed_comment": "int64",
-}  # fmt: skip
+}
 
 
 class Settings(DomainSettings):
     """``languages``: codes of the Wikipedias that are kept. ``title``: whether the title becomes the first line.
 
     ``disambiguation``: keep disambiguation pages. ``min_chars``: shortest text that is kept.
-    ``max_page_chars``: longest wikitext that is cleaned.
+    ``max_page_chars``: longest wikitext that is cleaned. ``template_definitions``: whose definitions show the templates
+    that the built-in tables do not know: ``dump`` those of the dumps themselves (one more pass over them), a folder
+    those that ``models train-templates`` has written there, None nobody's.
     """
 
     inputs: tuple[str, ...] = ("*wiki*.xml*", "*wiki*.bz2", "*wiki*.gz")
@@ -36,21 +46,40 @@ class Settings(DomainSettings):
     disambiguation: bool = True
     min_chars: int = Field(default=1, ge=1)
     max_page_chars: int = Field(default=4 << 20, gt=0)
+    template_definitions: str | None = FROM_DUMP
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
-    """Read, select, clean, write: one task for each piece of a dump.
+    """Definitions of templates, if the dumps' own are wanted; then read, select, clean, write: one task for each piece
+    of a dump.
 
     Raises:
         InputError: there is no dump, or one whose language cannot be told.
+        ModelError: the folder of ``template_definitions`` has no file for any language of the dumps.
     """
     files = list_inputs(run.input, settings.inputs)
     dumps = label_dumps(files, {split.name: inspect(split) for split in files})
     splits = [piece for split in files for piece in cut(split, settings.max_task_bytes, dumps[split.name].encoding)]
     context = StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
-    rules = [
-        SelectArticles(languages=settings.languages, disambiguation=settings.disambiguation),
-        CleanWikitext(title=settings.title, min_chars=settings.min_chars, max_page_chars=settings.max_page_chars),
-    ]
+    from_dump = settings.template_definitions == FROM_DUMP
+    first = passes(splits, dumps, settings.languages, context.work) if from_dump else []
+    if not from_dump and settings.template_definitions is not None:
+        _expect_definitions(settings.template_definitions, {dump.language for dump in dumps.values()})
+    cleaning = CleanWikitext(
+        title=settings.title,
+        min_chars=settings.min_chars,
+        max_page_chars=settings.max_page_chars,
+        definitions=(context.work if first else None) if from_dump else settings.template_definitions,
+    )
+    selection = SelectArticles(languages=settings.languages, disambiguation=settings.disambiguation)
     reader = WikipediaReader(splits=splits, domain=DOMAIN, dumps=dumps)
-    return chain(context, [reader], [Built(rules=rules)], columns=COLUMNS)
+    return chain(context, [reader], [Built(rules=[selection, cleaning], passes=first)], columns=COLUMNS)
+
+
+def _expect_definitions(folder: str, languages: set[str]) -> None:
+    if not any(exists(definitions_path(folder, language)) for language in languages):
+        wanted = ", ".join(f"{language}.templates" for language in sorted(languages))
+        raise ModelError(
+            f"template_definitions: {folder} has none of {wanted}; "
+            "write them with `llama-data models train-templates DUMP... --out FOLDER`, or say `dump` or null"
+        )

@@ -59,17 +59,17 @@ class Stash:
     """
 
     def __init__(self) -> None:
-        self._texts: list[str] = []
+        self.texts: list[str] = []
         self.hidden = 0
 
     def keep(self, text: str) -> str:
         """Set a text aside; returns the mark that stands for it."""
-        self._texts.append(text)
-        return f"{_OPEN}{len(self._texts) - 1}{_CLOSE}"
+        self.texts.append(text)
+        return f"{_OPEN}{len(self.texts) - 1}{_CLOSE}"
 
     def restore(self, text: str) -> str:
         """Put the texts back."""
-        return _MARK.sub(lambda found: self._texts[int(found.group(1))], text) if self._texts else text
+        return _MARK.sub(lambda found: self.texts[int(found.group(1))], text) if self.texts else text
 
 
 def set_aside(text: str) -> tuple[str, Stash]:

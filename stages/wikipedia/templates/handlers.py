@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import re
 
-from llama_data.stages.wikipedia.opaque import BREAK
-from llama_data.stages.wikipedia.templates.call import Call, Handler, normal_name
-from llama_data.stages.wikipedia.templates.names import language_name
+from llama_data.stages.wikipedia.templates.call import Call, Handler
 
 MONTHS = [
     "January", "February", "March", "April", "May", "June",
@@ -53,20 +51,6 @@ def wrapped(before: str, after: str) -> Handler:
 def lang(call: Call) -> str:
     """``{{lang|grc|ἀναρχία}}``: the text in the other language."""
     return call.get(2, "text", "texte", "texto")
-
-
-def lang_prefixed(call: Call) -> str:
-    """``{{lang-de|Wort}}`` → "German: Wort"; without the language's name on wikis other than the English."""
-    code = normal_name(call.name).split("-", 1)[1]
-    text = call.get(1, "text")
-    if not text:
-        return ""
-    script = call.get(2, "translit", "lat")
-    meaning = call.get("lit", "translation", 3)
-    label = language_name(code) if call.language == "en" and call.get("label", "lead") not in ("none", "no") else ""
-    shown = f"{label}: {text}" if label else text
-    shown += f", {script}" if script and script != text else ""
-    return shown + (f", lit. '{meaning}'" if meaning else "")
 
 
 def lang_rus(call: Call) -> str:
@@ -194,15 +178,6 @@ def marriage(call: Call) -> str:
     """``{{marriage|Name|1990|2000}}`` → "Name (m. 1990–2000)"."""
     when = "–".join(value for value in (call.get(2), call.get(3, "end")) if value)
     return f"{call.get(1)} (m. {when})" if when else call.get(1)
-
-
-def quotation(call: Call) -> str:
-    """Block quotations: the text on lines of its own, then who said it."""
-    text = call.get(1, "text", "quote", "quotetext", "content", "texte", "zitat", "tekst")
-    author = call.get(2, "author", "sign", "by", "autor", "auteur")
-    source = call.get(3, "source", "quelle", "title")
-    who = ", ".join(part for part in (author, source) if part)
-    return f"\n\n{text}{BREAK + '— ' + who if who else ''}\n\n" if text else ""
 
 
 def block(call: Call) -> str:

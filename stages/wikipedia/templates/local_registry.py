@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from llama_data.stages.wikipedia.templates import handlers as h
 from llama_data.stages.wikipedia.templates import local_handlers as own
-from llama_data.stages.wikipedia.templates.call import Handler
+from llama_data.stages.wikipedia.templates import words as w
+from llama_data.stages.wikipedia.templates.call import Handler, named
 from llama_data.stages.wikipedia.templates.quantity_registry import LOCAL_QUANTITIES
-from llama_data.stages.wikipedia.templates.registry import named
+from llama_data.stages.wikipedia.templates.words_registry import LOCAL_WORDS
 
 _GERMAN_LANGUAGES = {
     "ens": "englisch", "frs": "französisch", "las": "lateinisch", "grcs": "altgriechisch", "els": "griechisch",
@@ -36,18 +37,10 @@ _FR: dict[str, Handler] = {
     **named("s|s-|siècle|s2|s2-|sp|sp-|s mini|s-mini", own.french_century),
     **named("nobr|souligner|petites capitales|pc|abréviation|abrd|abr|incise-|romain|cr|ind|indice", h.first),
     **named("lang|langue", h.lang),
-    **named("citation bloc|citation étrangère|début citation bloc", h.quotation),
+    **named("citation bloc|citation étrangère|début citation bloc", w.quotation),
     **named("citation|«", h.wrapped("« ", " »")),
     **named("référence nécessaire|référence souhaitée|refnec|passage évasif|refsou|citation nécessaire", h.first),
     "incise": h.wrapped("— ", " —"),
-    **named("1er|ier", h.constant("1er")),
-    **named("1re|1ère|ire", h.constant("1re")),
-    "2e": h.constant("2e"),
-    "3e": h.constant("3e"),
-    **named("e|ème", h.wrapped("", "e")),
-    "er": h.wrapped("", "er"),
-    "re": h.wrapped("", "re"),
-    **named("n°|numéro|no", h.constant("no ")),
     "mlle": h.constant("Mlle"),
     "mme": h.constant("Mme"),
     **named("m.|mr", h.constant("M.")),
@@ -68,7 +61,7 @@ _ES: dict[str, Handler] = {
     **named("esd|nowrap|nobr|cursiva|versalita|sigla|mayúsculas|subrayar|caja|ortografía", h.first),
     **named("siglo|siglos", own.spanish_century),
     **named("fecha|fecha inicio|fecha de inicio", own.iberian_date),
-    **named("cita|cita textual|bquote|cita larga", h.quotation),
+    **named("cita|cita textual|bquote|cita larga", w.quotation),
     **named("enlace|sustituir|enlace interlingüístico", h.first),
     **named("afi|audio-afi", h.ipa),
     **named("lang|idioma", h.lang),
@@ -77,7 +70,7 @@ _ES: dict[str, Handler] = {
 _PT: dict[str, Handler] = {
     **named("séc|século|sec", own.centuries("século")),
     **named("dtlink|dtext|data", own.iberian_date),
-    **named("citação|quote|cquote|citar texto", h.quotation),
+    **named("citação|quote|cquote|citar texto", w.quotation),
     **named("ling|lang|língua", h.lang),
     **named("ilc|link-interwiki|ligação interlíngua", h.interlanguage_link),
     **named("afi|ipa", h.ipa),
@@ -85,7 +78,7 @@ _PT: dict[str, Handler] = {
     **named("link|en|de|fr|es|carece de fontes|panorama|imagem múltipla|artigo principal", h.nothing),
 }
 _IT: dict[str, Handler] = {
-    **named("citazione|quote|cit", h.quotation),
+    **named("citazione|quote|cit", w.quotation),
     **named("lang|testo originale", h.lang),
     **named("ta|nobr|nowrap|maiuscoletto|tutto attaccato|senza fonte|chiarire|nsf", h.first),
     "sp": h.constant(" "),
@@ -93,14 +86,14 @@ _IT: dict[str, Handler] = {
 }
 _PL: dict[str, Handler] = {
     **named("jęz|język", h.lang),
-    **named("cytat|cytatd|cytat d", h.quotation),
+    **named("cytat|cytatd|cytat d", w.quotation),
     **named("nowrap|sk|skrót|nobr|u|tooltip", h.first),
     **{name: h.constant(name) for name in ("ang.", "łac.", "niem.", "fr.", "ros.", "wł.", "hiszp.", "gr.")},
     **named("ipa3|ipa|ipa2|ipa4", h.ipa),
     **named("w języku|j|r|odn|osobny artykuł|fakt|zobacz też", h.nothing),
 }
 _NL: dict[str, Handler] = {
-    **named("citaat|citaat2|quote", h.quotation),
+    **named("citaat|citaat2|quote", w.quotation),
     **named("nowrap|nobr|tooltip|klein|kleinkapitaal|aut|auteur", h.first),
     **named("lang|taal", h.lang),
     "ipa": h.ipa,
@@ -111,7 +104,7 @@ _RU: dict[str, Handler] = {
         "нп|нп1|нп2|нп3|нп4|нп5|не переведено|не переведено 2|не переведено 3|не переведено 5|iw|iw3|iw5|нпт",
         own.translated,
     ),
-    **named("цитата|quote|начало цитаты|врезка цитата", h.quotation),
+    **named("цитата|quote|начало цитаты|врезка цитата", w.quotation),
     **named("мфа|ipa|мфа2|фонетика", h.ipa),
     **named("lang|lang2|язык", h.lang),
     **named("тс|—|тире", h.constant(" — ")),
@@ -121,7 +114,7 @@ _RU: dict[str, Handler] = {
     **named("date|дата|датаконстр", own.word_date),
     **named("век|вв", h.last),
     **named("китайский|кит|иероглиф", h.first),
-    **named("япон|нихонго", h.joined(", ")),
+    **named("япон|нихонго", h.nihongo),
     **named("нет аи|источник|уточнить|audio|кто|когда|где|переход|якорь|скрытый", h.nothing),
 }
 _UK: dict[str, Handler] = {
@@ -132,25 +125,25 @@ _UK: dict[str, Handler] = {
 }
 _BG: dict[str, Handler] = {
     **named("lang|ез", h.lang),
-    **named("цитат|quote", h.quotation),
+    **named("цитат|quote", w.quotation),
     **named("s|nowrap|nobr|hint", h.first),
     **named("мфа|ipa", h.ipa),
 }
 _SV: dict[str, Handler] = {
-    **named("citat|blockcitat|citat2", h.quotation),
+    **named("citat|blockcitat|citat2", w.quotation),
     **named("nowrap|nobr|mindre|abbr", h.first),
     **named("lång|lang|språk", h.lang),
     "ipa": h.ipa,
     **named("ö|flaggbild|huvudartikel|se även", h.nothing),
 }
 _DA: dict[str, Handler] = {
-    **named("citat|citat2|quote", h.quotation),
+    **named("citat|citat2|quote", w.quotation),
     **named("nowrap|nobr", h.first),
     **named("lang|sprog", h.lang),
     "ipa": h.ipa,
 }
 _CS: dict[str, Handler] = {
-    **named("citát|citace textu", h.quotation),
+    **named("citát|citace textu", w.quotation),
     **named("nowrap|malé|zkratka|klávesa", h.first),
     **named("cizojazyčně|vjazyce2|lang|jazyk|cj|překlad|překlad2", h.second),
     "km2": h.constant("km²"),
@@ -159,27 +152,27 @@ _CS: dict[str, Handler] = {
 }
 _CA: dict[str, Handler] = {
     "segle": own.centuries("segle"),
-    **named("citació|cita", h.quotation),
+    **named("citació|cita", w.quotation),
     **named("lang|llengua", h.lang),
     **named("nowrap|nobr|versaleta|enllaç interlingüístic|enllaç no traduït|romanes", h.first),
     **named("afi|ipa", h.ipa),
     **named("data|fecha", own.iberian_date),
 }
 _HU: dict[str, Handler] = {
-    **named("idézet|idézet2|idézet 2|quote", h.quotation),
+    **named("idézet|idézet2|idézet 2|quote", w.quotation),
     "lang": h.lang,
     **named("nowrap|nemtörik|kiskapitális", h.first),
     "ipa": h.ipa,
 }
 _RO: dict[str, Handler] = {
-    **named("citat|quote", h.quotation),
+    **named("citat|quote", w.quotation),
     **named("lang|limbă", h.lang),
     **named("nowrap|nobr|ill-wd|legătură interlingvistică", h.first),
     **named("ipa|afi", h.ipa),
     **named("dată|data", own.word_date),
 }
 _SOUTH_SLAVIC: dict[str, Handler] = {
-    **named("citat|citat2|цитат|цитат2|navod|quote", h.quotation),
+    **named("citat|citat2|цитат|цитат2|navod|quote", w.quotation),
     **named("lang|jezik|jezikk|језик", h.lang),
     **named("nowrap|nobr|мали", h.first),
     **named("ipa|ипа", h.ipa),
@@ -191,5 +184,8 @@ _LOCAL: dict[str, dict[str, Handler]] = {
     "sv": _SV, "uk": _UK,
 }  # fmt: skip
 
-LOCAL = {language: {**table, **LOCAL_QUANTITIES.get(language, {})} for language, table in _LOCAL.items()}
+LOCAL = {
+    code: _LOCAL.get(code, {}) | LOCAL_WORDS.get(code, {}) | LOCAL_QUANTITIES.get(code, {})
+    for code in sorted(_LOCAL.keys() | LOCAL_WORDS.keys() | LOCAL_QUANTITIES.keys())
+}
 """Handlers by language and normal name."""

@@ -3,18 +3,11 @@
 
 from __future__ import annotations
 
-import re
-
 from llama_data.stages.wikipedia.templates import chemistry
 from llama_data.stages.wikipedia.templates import handlers as h
-from llama_data.stages.wikipedia.templates.call import Handler
+from llama_data.stages.wikipedia.templates.call import Handler, named
 from llama_data.stages.wikipedia.templates.quantity_registry import QUANTITIES
-
-
-def named(names: str, handler: Handler) -> dict[str, Handler]:
-    """The handler under each of the names, which are set apart by bars or line ends."""
-    return {name.strip(): handler for name in re.split(r"[|\n]", names) if name.strip()}
-
+from llama_data.stages.wikipedia.templates.words_registry import COMMON_WORDS
 
 _NUMBERS = {
     **named("chem|chemf", chemistry.chem),
@@ -29,7 +22,6 @@ _NUMBERS = {
 
 _LANGUAGES = {
     **named("lang|lang2|langue|lang-xx|wikt-lang|rtl-lang", h.lang),
-    "lang-": h.lang_prefixed,
     "lang-rus": h.lang_rus,
     **named("transl|transliteration|translit", h.last),
     **named("script|script/hebrew|script/arabic|script/cuneiform", h.last),
@@ -67,11 +59,6 @@ _DATES = {
 }
 
 _BLOCKS = {
-    **named(
-        """quote|blockquote|cquote|quotation|rquote|quote box|centered pull quote|bquote|quote frame|poemquote
-        poem quote|verse translation|long quote|block quote""",
-        h.quotation,
-    ),
     **named("columns-list|div col content|plainlist|flatlist|columns|cols|colwidth|multicol|column", h.block),
     **named(
         "ubl|unbulleted list|ublist|vunblist|bulleted list|ordered list|blist|bullet list",
@@ -171,5 +158,6 @@ COMMON: dict[str, Handler] = {
     **_BLOCKS,
     **_WORDS,
     **{name: h.constant(sign) for sign, names in _SIGNS.items() for name in names.split("|")},
+    **COMMON_WORDS,
 }
 """Handlers by normal name; a name that ends in a hyphen stands for all templates that begin with it."""
