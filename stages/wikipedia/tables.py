@@ -14,7 +14,8 @@ _AFTER_UNCLOSED = re.compile(r"^=.*=[ \t]*$|\n[ \t]*\n(?=[^\s|!])", re.MULTILINE
 _LOOSE = re.compile(
     r"^(?:[ \t:*#;]*\{\||[ \t]*\|-)[^\n]*+\n\s*+((?:(?![ \t]*(?:[|!]|\{\||\{\{|<))[^\n]++(?:\n|\Z))++)", re.MULTILINE
 )
-_EDGE_OR_ROW = re.compile(_EDGE.pattern + r"|\}\}[ \t]*\n(?=[ \t]*\|-)", re.MULTILINE)
+_ROW_AFTER = re.compile(r"\}\}[ \t]*\n(?=[ \t]*\|-)")
+_EDGE_OR_ROW = re.compile(f"{_EDGE.pattern}|{_ROW_AFTER.pattern}", re.MULTILINE)
 _RUN = re.compile(r"(?:(?![ \t]*(?:\{\{|\|\}|=|\n))[^\n]++(?:\n|\Z))++")
 _CLOSE = re.compile(r"[ \t]*\|\}(?!\})")
 _ROW = re.compile(r"[ \t]*\n(?=[ \t]*[|!])")
@@ -54,7 +55,8 @@ def fostered(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 def without_open_tables(text: str) -> str:
     """Text without the rows of tables that a template begins: from the template to a ``|}`` that has no ``{|``, or,
     when another template ends the table, as far as the lines that begin with ``|-`` go on."""
-    if "}}" not in text or "\n|" not in text:
+    closes = text.count("|}") - text.count("|}}")
+    if closes <= text.count("{|") and not _ROW_AFTER.search(text):
         return text
     out: list[str] = []
     rows: list[int] | None = None
