@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from llama_data.stages.arxiv.macros import closing_brace, read_group, read_option, skip_space
+from llama_data.stages.arxiv.reading import closing_brace, read_group, read_option, skip_space
 
 _SECTION = re.compile(r"\\(?:part|chapter|section)\s*\*?\s*(?=[\[{])")
 _FRONT_END = re.compile(

@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping
 
 from llama_data.stages.arxiv.encoding import declared, decode
-from llama_data.stages.arxiv.latex import Cleaner, Masks
+from llama_data.stages.arxiv.latex import Cleaner
+from llama_data.stages.arxiv.masks import Masks
 
 _TEX = (".tex", ".ltx", ".latex")
 _CLASS = re.compile(r"\\document(?:class|style)\s*(?:\[[^\]]*\])?\s*\{([^{}]*)\}")
@@ -68,12 +69,27 @@ class Project:
 
     def clean(self, name: str) -> str:
         """The text of a file without comments, its verbatim pieces behind marks."""
+        if name not in self._clean:
+            self._clean[name] = self._whole().clean(self.raw(name))
+        return self._clean[name]
+
+    def settled_flags(self) -> frozenset[str]:
+        """The paper's own flags (``ifdraft``) of which every test has been settled by ``clean``."""
+        return self._whole().settled
+
+    def write(self, name: str, text: str) -> None:
+        """Add a file that the paper writes; one that is there stays, as LaTeX keeps it."""
+        name = posixpath.normpath(name.strip())
+        if name not in self._files and not name.startswith(("/", "../")):
+            self._files[name] = b""
+            self._lower.setdefault(name.lower(), name)
+            self._raw[name], self.encodings[name] = text, "utf-8"
+
+    def _whole(self) -> Cleaner:
         if self._cleaner is None:
             sources = [self.raw(other) for other in sorted(self._files) if _is_source(other)]
-            self._cleaner = Cleaner(masks=self.masks, sources=sources)
-        if name not in self._clean:
-            self._clean[name] = self._cleaner.clean(self.raw(name))
-        return self._clean[name]
+            self._cleaner = Cleaner(masks=self.masks, sources=sources, write=self.write)
+        return self._cleaner
 
     def find(self, name: str, folders: tuple[str, ...], suffixes: tuple[str, ...] = ("", ".tex")) -> str | None:
         """The file that TeX would read for ``name``, looked for in the folders; case is ignored last."""

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llama_data.stages.arxiv.latex import Cleaner, Masks
+from llama_data.stages.arxiv.latex import Cleaner
+from llama_data.stages.arxiv.masks import Masks
 
 
 def clean(text: str, *sources: str) -> str:
