@@ -25,10 +25,36 @@ _COMMAND = re.compile(
     r"\\(?:bibliography|bibliographystyle|nobibliography|nocite|addbibresource|printbibliography|printbibheading"
     r"|listrefs|bibdata)(?![A-Za-z@])\*?"
 )
+# titles that a list of references has, in the languages of arXiv
+_TITLES = (
+    r"(?:list\s+of\s+)?references?(?:\s+(?:and|\\&)\s+notes)?|notes\s+(?:and|\\&)\s+references|references\s+cited"
+    r"|bibliography|literature(?:\s+cited)?|cited\s+literature|works\s+cited|r(?:é|\\'e|\\'\{e\})f(?:é|\\'e|\\'\{e\})rences"
+    r"|bibliographie|literatur(?:verzeichnis)?|bibliograf(?:í|i|\\'i|\\'\{\\i\})a|referencias|referências"
+)
 _HEADING_BEFORE = re.compile(
-    r"\\(?:chapter|section|subsection)\s*\*?\s*\{\s*(?:\\[a-z]+\s+)?(?:references?|bibliography|literature(?: cited)?)"
+    rf"\\(?:chapter|section|subsection)\s*\*?\s*\{{\s*(?:\\[a-z]+\s+)?(?:{_TITLES})"
     r"[.:]?\s*\}\s*(?:\\label\s*\{[^{}]*\}\s*)?\Z",
     re.I,
+)
+# the heading of a list that is written by hand: LaTeX's, and plain TeX's on a line of its own
+_HAND_HEADING = re.compile(
+    r"\\(?:chapter|section|(?P<sub>subsection))\s*\*?\s*\{\s*(?:\{?\\[a-z]+\s*\{?\s*)*"
+    rf"(?:{_TITLES})\s*[.:]?\s*\}}+"
+    r"|^[ \t]*(?:\\(?:bigskip|medskip|smallskip|noindent|newpage|vfill|eject|clearpage|par)(?![A-Za-z@])[ \t]*)*"
+    r"(?:\\(?:centerline|leftline|beginsection|heading|subheading|head)(?![A-Za-z@])\s*\{?|\\(?:textbf|textsc)\s*\{|\{(?=\s*\\))"
+    rf"\s*(?:\{{?\\[a-z]+\s*\{{?\s*)*(?:{_TITLES})\s*[.:]?\s*\}}*(?:\\(?:endheading|par|endsubheading))?[ \t]*$",
+    re.I | re.M,
+)
+_HAND_END = re.compile(
+    r"\\(?:part|chapter|section)\s*\*?\s*[\[{]|\\appendix(?![A-Za-z@])"
+    r"|\\begin\s*\{(?:appendix|appendices|figure\*?|table\*?|acknowledg\w*)\}"
+    r"|^[ \t]*(?:\\(?:bigskip|medskip|vfill|eject|newpage)[ \t]*)*\\(?:centerline|beginsection|heading|subheading)(?![A-Za-z@])",
+    re.M,
+)
+_HAND_SUB_END = re.compile(r"\\subsection\s*\*?\s*[\[{]")
+_ENTRY = re.compile(
+    r"\\(?:bibitem|item|itemitem|ref|refno|reference|noindent|hangindent|par)(?![A-Za-z@])|^[ \t]*\[[^\]\n]{1,20}\]|\b(?:19|20)\d\d\b",
+    re.M,
 )
 _APPENDIX = re.compile(
     r"\\appendix(?![A-Za-z@])|\\begin\s*\{append(?:ix|ices)\}|\\section\s*\*?\s*\{\s*(?:supplementary|appendi(?:x|ces)\b)",
@@ -57,7 +83,7 @@ def find_body(text: str) -> Front:
     """
     for found in _SECTION.finditer(text):
         pos = found.end()
-        option = read_option(text, pos)
+        option = read_option(text, pos, limit=_MAX_ARGUMENT)
         title = read_group(text, option[1] if option else pos)
         if title is None or not _BACK_MATTER.search(title[0][:200]):
             return Front(found.start(), "section")
@@ -93,7 +119,29 @@ def remove_bibliography(text: str) -> str:
         end = text.find(closing, found.end())
         pos = len(text) if end < 0 else end + len(closing)
     pieces.append(text[pos:])
-    return _remove_commands("".join(pieces), _COMMAND)
+    return _remove_hand_lists(_remove_commands("".join(pieces), _COMMAND))
+
+
+def _remove_hand_lists(text: str) -> str:
+    """Leave out what stands under a heading such as "References", up to the next heading or float."""
+    pieces: list[str] = []
+    pos = 0
+    for found in _HAND_HEADING.finditer(text):
+        if found.start() < pos:
+            continue
+        end = _hand_list_end(text, found)
+        if _ENTRY.search(text, found.end(), end) is not None or not text[found.end() : end].strip():
+            pieces.append(text[pos : found.start()])
+            pos = end
+    pieces.append(text[pos:])
+    return "".join(pieces)
+
+
+def _hand_list_end(text: str, heading: re.Match[str]) -> int:
+    found = _HAND_END.search(text, heading.end())
+    end = len(text) if found is None else found.start()
+    sub = _HAND_SUB_END.search(text, heading.end(), end) if heading["sub"] else None
+    return end if sub is None else sub.start()
 
 
 def _remove_commands(text: str, commands: re.Pattern[str]) -> str:
@@ -114,7 +162,7 @@ def _remove_commands(text: str, commands: re.Pattern[str]) -> str:
 
 def _after_arguments(text: str, pos: int) -> int:
     """The place after an optional and a mandatory argument, if they are there."""
-    option = read_option(text, pos)
+    option = read_option(text, pos, limit=_MAX_ARGUMENT)
     pos = option[1] if option else pos
     place = skip_space(text, pos)
     if text[place : place + 1] == "{":
@@ -135,6 +183,7 @@ def cut_at_bibliography(text: str) -> str:
         found.start()
         for found in (
             _LIST.search(text),
+            _HAND_HEADING.search(text),
             re.search(r"\\(?:bibliography|printbibliography|listrefs)(?![A-Za-z@])", text),
         )
         if found is not None

@@ -3,6 +3,7 @@ r"""Reading definitions: ``\newcommand``, ``\def``, ``\let``, ``\NewDocumentComm
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from llama_data.stages.arxiv.macros import FALSE, MANDATORY, Macro, Parameter, is_low_level, make_macro
 from llama_data.stages.arxiv.masks import Masks
@@ -35,8 +36,10 @@ def parse_definition(text: str, pos: int, command: str, masks: Masks, name: str 
         return _parse_document_command(text, pos, masks)
     if command == "DeclareMathOperator":
         return _parse_operator(text, pos, masks)
-    if command in ("DeclarePairedDelimiter", "DeclarePairedDelimiters"):
+    if command == "DeclarePairedDelimiter":
         return _parse_delimiter(text, pos)
+    if command in ("DeclarePairedDelimiterX", "DeclarePairedDelimiterXPP"):
+        return _parse_wide_delimiter(text, pos, 5 if command.endswith("XPP") else 3, masks)
     return None
 
 
@@ -164,6 +167,27 @@ def _parse_delimiter(text: str, pos: int) -> tuple[Macro, int] | None:
         return None
     opaque = is_low_level(left[0] + right[0])
     return Macro(named[0], (MANDATORY,), (left[0], 0, right[0]), opaque=opaque, paired=True), right[1]
+
+
+def _parse_wide_delimiter(text: str, pos: int, parts: int, masks: Masks) -> tuple[Macro, int] | None:
+    r"""``\DeclarePairedDelimiterX``: its delimiters and its body, with what stands around them for ``XPP``."""
+    named = _name(text, pos)
+    count = _COUNT.match(text, named[1]) if named else None
+    if named is None or count is None:
+        return None
+    pos = count.end()
+    found: list[str] = []
+    for _ in range(parts):
+        part = read_token(text, pos)
+        if part is None:
+            return None
+        found.append(part[0])
+        pos = part[1]
+    *around, body = found
+    written = "".join([*around[: (parts - 1) // 2], body, *around[(parts - 1) // 2 :]])
+    written = re.sub(r"\\delimsize(?![A-Za-z@])[ \t]*", "", written)
+    macro = make_macro(named[0], (MANDATORY,) * int(count[1]), written, masks=masks)
+    return replace(macro, paired=True, defines=False), pos
 
 
 def parse_let(text: str, pos: int) -> tuple[str, str | None, str, int] | None:

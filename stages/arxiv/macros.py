@@ -95,7 +95,9 @@ def make_macro(
         prefix=prefix,
         conditional=not words.isdisjoint(DECIDABLE),
         defines=defines,
-        internals=tuple(word for word in _WORDS.findall(body) if "@" in word and word not in _SUPPORTED),
+        internals=tuple(
+            word for word in _WORDS.findall(body) if "@" in word and word != "@" and word not in _SUPPORTED
+        ),
     )
 
 

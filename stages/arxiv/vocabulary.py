@@ -67,7 +67,7 @@ LOW_LEVEL = names(
     "mathchardef chardef setbox newbox box copy unhbox unhcopy unvbox halign valign noalign mathchoice vcenter "
     "offinterlineskip else fi or loop repeat read write openin immediate string meaning jobname lowercase "
     "uppercase IfNoValueTF IfNoValueT IfNoValueF IfValueTF IfValueT IfValueF IfBooleanTF IfBooleanT IfBooleanF "
-    "IfStrEq ifthenelse equal newif advance multiply divide dimexpr numexpr hsize vsize wd ht dp count dimen skip "
+    "IfStrEq ifthenelse equal newif advance multiply divide dimexpr numexpr wd ht dp count dimen skip "
     "toks ExplSyntaxOn everymath everypar makeatletter makeatother mathpalette ooalign"
 )
 
@@ -97,7 +97,12 @@ DOCUMENT_COMMAND = frozenset(
     for verb in ("New", "Renew", "Provide", "Declare")
     for kind in ("Document", "ExpandableDocument")
 )
-DEFINERS = NEWCOMMAND | DEF | DOCUMENT_COMMAND | {"let", "DeclareMathOperator", "DeclarePairedDelimiter"}
+DEFINERS = (
+    NEWCOMMAND
+    | DEF
+    | DOCUMENT_COMMAND
+    | {"let", "DeclareMathOperator", "DeclarePairedDelimiter", "DeclarePairedDelimiterX", "DeclarePairedDelimiterXPP"}
+)
 PROVIDERS = names("providecommand providerobustcmd ProvideDocumentCommand ProvideExpandableDocumentCommand")
 ENVIRONMENTS = names("newenvironment renewenvironment provideenvironment")
 DOCUMENT_ENVIRONMENTS = frozenset(f"{verb}DocumentEnvironment" for verb in ("New", "Renew", "Provide", "Declare"))
