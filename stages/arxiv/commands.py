@@ -200,7 +200,7 @@ class Commands(Engine):
         return found is not None and self._call_named(built, start, found.end())
 
     def _named(self, name: str, start: int, end: int) -> bool:
-        group = self._read_group(self._stack[-1].text, end)
+        group = self._read_group(self._stack[-1], end)
         built = self._built_name(group[0]) if group else None
         if group is None or built is None:
             return False
@@ -218,7 +218,7 @@ class Commands(Engine):
         """Copy a command with the tokens that it reads as they are."""
         text, place = self._stack[-1].text, end
         for _ in range(UNEXPANDED[name]):
-            token = self._read_token(text, place)
+            token = self._read_token(self._stack[-1], place)
             if token is None:
                 break
             place = token[1]
@@ -231,7 +231,7 @@ class Commands(Engine):
         wanted, place = "*", end
         parts: list[str] = []
         for _ in range(2 if name == "@ifstar" else 3):
-            token = self._read_token(self._stack[-1].text, place)
+            token = self._read_token(self._stack[-1], place)
             if token is None:
                 return False
             parts.append(token[0])

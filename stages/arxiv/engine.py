@@ -17,6 +17,8 @@ from llama_data.stages.arxiv.scopes import Scopes
 
 MAX_LEVEL = 100
 
+_LONG = 2_000  # characters
+
 TOKEN = re.compile(r"\\(begin\s*\{document\}|end\s*\{document\}|[A-Za-z]+|[\s\S])")
 TOKEN_AT = re.compile(r"\\(begin\s*\{document\}|end\s*\{document\}|[A-Za-z@]+|[\s\S])")
 _LINE_REST = re.compile(r"[ \t]*\n")
@@ -46,6 +48,7 @@ class Frame:
 
     __slots__ = (
         "at_letter",
+        "closings",
         "level",
         "name",
         "package",
@@ -69,18 +72,29 @@ class Frame:
         self.level: int = 0 if parent is None or path is not None else parent.level + 1
         self.package = package
         self.at_letter = package or (path is None and "@" in text)
+        self.closings: dict[int, int] | None = None
         self.scopes: Scopes | None = None
         self.restores: list[tuple[int, str, Macro | None]] = []
         self.restored: set[tuple[int, str]] = set()
+
+    def closing(self, pos: int) -> int:
+        """The place of the brace that closes the one at ``pos``, or -1; in a long text all are matched once."""
+        if len(self.text) < _LONG:
+            return reading.closing_brace(self.text, pos)
+        if self.closings is None:
+            self.closings = reading.matched_braces(self.text)
+        return self.closings.get(pos, -1)
 
 
 class Engine:
     """Copies text to the output and acts on the commands in its table: handlers, and the paper's macros.
 
+    ``active``: macros are expanded, within limits; what only inlines files is linear in them and has none.
     ``inert`` are macros that stay as they are; ``growth`` bounds the output in units of the source's length.
     """
 
-    def __init__(self, *, inert: frozenset[str], growth: float, in_body: bool, masks: Masks) -> None:
+    def __init__(self, *, active: bool, inert: frozenset[str], growth: float, in_body: bool, masks: Masks) -> None:
+        self._active = active
         self.in_body = in_body
         self._masks = masks
         self._inert = inert
@@ -146,7 +160,7 @@ class Engine:
             return  # a preamble prints nothing
         self._out.append(piece)
         self._written += len(piece)
-        if self._written > self._growth * self._source + 20_000:
+        if self._active and self._written > self._growth * self._source + 20_000:
             raise LimitReached("growth_limit")
 
     def _close(self, frame: Frame) -> None:
@@ -248,10 +262,10 @@ class Engine:
     def _push(self, body: str, name: str) -> None:
         """Put an expansion on top."""
         self._pushed += len(body)
-        if self._pushed > 4 * self._growth * self._source + 200_000:
+        if self._active and self._pushed > 4 * self._growth * self._source + 200_000:
             raise LimitReached("growth_limit")
         frame = Frame(body, name, self._stack[-1])
-        if frame.level > MAX_LEVEL:
+        if self._active and frame.level > MAX_LEVEL:
             raise Recursion(repeated(frame))
         self._stack.append(frame)
 
@@ -273,17 +287,17 @@ class Engine:
             while depth > 0 and pos >= len(self._stack[depth].text) and self._stack[depth].path is None:
                 depth -= 1
                 pos = self._stack[depth].pos
-            read = self._read_parameter(parameter, self._stack[depth].text, pos)
+            read = self._read_parameter(parameter, self._stack[depth], pos)
             if read is None:
                 return None
             found.append(read[0])
             pos = read[1]
         return found[len(parameters) - len(macro.parameters) :], (depth, pos)
 
-    def _read_parameter(self, parameter: Parameter, text: str, pos: int) -> tuple[str, int] | None:
-        kind, marks = parameter.kind, parameter.marks
+    def _read_parameter(self, parameter: Parameter, frame: Frame, pos: int) -> tuple[str, int] | None:
+        kind, marks, text = parameter.kind, parameter.marks, frame.text
         if kind == "m":
-            return self._read_token(text, pos)
+            return self._read_token(frame, pos)
         if kind == "t":
             place = reading.skip_space(text, pos)
             return (
@@ -299,24 +313,25 @@ class Engine:
         place = reading.skip_space(text, pos)
         if text[place : place + 1] != (marks[0] if kind != "g" else "{"):
             return None if kind == "r" else (parameter.default, pos)
-        option = reading.read_option(text, place, marks=marks) if kind != "g" else reading.read_group(text, place)
+        option = reading.read_option(text, place, marks=marks) if kind != "g" else self._read_group(frame, place)
         self._count_scan((len(text) if option is None else option[1]) - pos)
         return option if option is not None or kind == "r" else (parameter.default, pos)
 
-    def _read_token(self, text: str, pos: int) -> tuple[str, int] | None:
-        token = reading.read_token(text, pos)
-        self._count_scan((len(text) if token is None else token[1]) - pos)
-        return token
+    def _read_token(self, frame: Frame, pos: int) -> tuple[str, int] | None:
+        group = self._read_group(frame, pos)
+        return group if group is not None else reading.read_single(frame.text, pos)
 
-    def _read_group(self, text: str, pos: int) -> tuple[str, int] | None:
-        group = reading.read_group(text, pos)
-        if group is not None or text[reading.skip_space(text, pos) :][:1] == "{":
-            self._count_scan((len(text) if group is None else group[1]) - pos)
-        return group
+    def _read_group(self, frame: Frame, pos: int) -> tuple[str, int] | None:
+        pos = reading.skip_space(frame.text, pos)
+        if frame.text[pos : pos + 1] != "{":
+            return None
+        end = frame.closing(pos)
+        self._count_scan(end - pos)
+        return None if end < 0 else (frame.text[pos + 1 : end], end + 1)
 
     def _count_scan(self, characters: int) -> None:
         self._scanned += characters
-        if self._scanned > 30 * self._source + 1_000_000:
+        if self._active and self._scanned > 30 * self._source + 1_000_000:
             raise LimitReached("step_limit")
 
     def _assign(self, name: str, macro: Macro | None) -> None:

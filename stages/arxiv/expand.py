@@ -69,7 +69,7 @@ class _Reader(Inputs):
     def __init__(
         self, project: Project, main: str, *, active: bool, inert: frozenset[str], growth: float, body: bool
     ) -> None:
-        super().__init__(inert=inert, growth=growth, in_body=body, masks=project.masks)
+        super().__init__(active=active, inert=inert, growth=growth, in_body=body, masks=project.masks)
         self._start(project, plain=body)
         fixed = self._file_handlers()
         self._handlers = fixed

@@ -9,7 +9,7 @@ from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.arxiv import kernel, reading
 from llama_data.stages.arxiv.commands import Commands
-from llama_data.stages.arxiv.engine import Frame, Handler
+from llama_data.stages.arxiv.engine import MAX_LEVEL, Frame, Handler
 from llama_data.stages.arxiv.project import Project
 
 MAX_FILES = 5_000
@@ -121,7 +121,7 @@ class Inputs(Commands):
 
     def _input(self, name: str, start: int, end: int) -> bool:
         frame = self._stack[-1]
-        group = self._read_group(frame.text, end)
+        group = self._read_group(frame, end)
         if group is None:
             plain = _PLAIN_INPUT.match(frame.text, end) or _MACRO_INPUT.match(frame.text, end)
             if plain is None or name not in ("input", "@@input"):
@@ -136,8 +136,8 @@ class Inputs(Commands):
     def _import(self, name: str, start: int, end: int) -> bool:
         text = self._stack[-1].text
         star = end + text.startswith("*", end)
-        folder = self._read_group(text, star)
-        file = self._read_group(text, folder[1]) if folder else None
+        folder = self._read_group(self._stack[-1], star)
+        file = self._read_group(self._stack[-1], folder[1]) if folder else None
         if folder is None or file is None:
             return False
         below = tuple(posixpath.join(base, folder[0].strip()) for base in self._folders())
@@ -145,7 +145,7 @@ class Inputs(Commands):
         return True
 
     def _include_only(self, name: str, start: int, end: int) -> bool:
-        group = self._read_group(self._stack[-1].text, end)
+        group = self._read_group(self._stack[-1], end)
         if group is None:
             return False
         self._only = {self._plain_name(part) for part in group[0].split(",")}
@@ -155,8 +155,10 @@ class Inputs(Commands):
     def _if_file(self, name: str, start: int, end: int) -> bool:
         r"""``\IfFileExists``: one of its branches, when the paper brings the file or it is TeX that it would bring."""
         parts: list[str] = []
+        if self._stack[-1].level >= MAX_LEVEL:
+            return False
         for _ in range(3):
-            group = self._read_group(self._stack[-1].text, end)
+            group = self._read_group(self._stack[-1], end)
             if group is None:
                 return False
             parts.append(group[0])

@@ -35,6 +35,18 @@ def closing_brace(text: str, pos: int, limit: int | None = None) -> int:
     return -1
 
 
+def matched_braces(text: str) -> dict[int, int]:
+    """For each brace that is closed the place of the one that closes it."""
+    found: dict[int, int] = {}
+    waiting: list[int] = []
+    for brace in _BRACES.finditer(text):
+        if brace[0] == "{":
+            waiting.append(brace.start())
+        elif brace[0] == "}" and waiting:
+            found[waiting.pop()] = brace.start()
+    return found
+
+
 def read_group(text: str, pos: int) -> tuple[str, int] | None:
     """The content of the brace group at ``pos`` (spaces before it skipped) and the place after it."""
     pos = skip_space(text, pos)
@@ -46,11 +58,15 @@ def read_group(text: str, pos: int) -> tuple[str, int] | None:
 
 def read_token(text: str, pos: int) -> tuple[str, int] | None:
     """An undelimited argument: a brace group's content, a command, a mark, or one character."""
+    place = skip_space(text, pos)
+    return read_group(text, place) if text[place : place + 1] == "{" else read_single(text, place)
+
+
+def read_single(text: str, pos: int) -> tuple[str, int] | None:
+    """An undelimited argument that is no group: a command, a mark, or one character."""
     pos = skip_space(text, pos)
     first = text[pos : pos + 1]
-    if first == "{":
-        return read_group(text, pos)
-    if first in ("", "}", "\n"):
+    if first in ("", "{", "}", "\n"):
         return None
     if first == "\\":
         found = _WORDS.match(text, pos)

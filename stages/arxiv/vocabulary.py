@@ -65,8 +65,8 @@ PROTECTED = names(
 LOW_LEVEL = names(
     "csname endcsname expandafter noexpand futurelet afterassignment aftergroup catcode lccode uccode mathcode "
     "mathchardef chardef setbox newbox box copy unhbox unhcopy unvbox halign valign noalign mathchoice vcenter "
-    "offinterlineskip else fi or loop repeat read write openin immediate string meaning jobname lowercase "
-    "uppercase IfNoValueTF IfNoValueT IfNoValueF IfValueTF IfValueT IfValueF IfBooleanTF IfBooleanT IfBooleanF "
+    "offinterlineskip else fi or loop repeat read write openin immediate string meaning jobname "
+    "IfNoValueTF IfNoValueT IfNoValueF IfValueTF IfValueT IfValueF IfBooleanTF IfBooleanT IfBooleanF "
     "IfStrEq ifthenelse equal newif advance multiply divide dimexpr numexpr wd ht dp count dimen skip "
     "toks ExplSyntaxOn everymath everypar makeatletter makeatother mathpalette ooalign"
 )
