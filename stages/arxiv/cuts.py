@@ -38,22 +38,25 @@ _HEADING_BEFORE = re.compile(
 )
 # the heading of a list that is written by hand: LaTeX's, and plain TeX's on a line of its own
 _HAND_HEADING = re.compile(
-    r"\\(?:chapter|section|(?P<sub>subsection))\s*\*?\s*\{\s*(?:\{?\\[a-z]+\s*\{?\s*)*"
+    r"\\(?:chapter|section|(?P<sub>subsection))\s*\*?\s*[{\s]+(?:\\[a-z]+[{\s]*){0,4}"
     rf"(?:{_TITLES})\s*[.:]?\s*\}}+"
     r"|^[ \t]*(?:\\(?:bigskip|medskip|smallskip|noindent|newpage|vfill|eject|clearpage|par)(?![A-Za-z@])[ \t]*)*"
-    r"(?:\\(?:centerline|leftline|beginsection|heading|subheading|head)(?![A-Za-z@])\s*\{?|\\(?:textbf|textsc)\s*\{|\{(?=\s*\\))"
-    rf"\s*(?:\{{?\\[a-z]+\s*\{{?\s*)*(?:{_TITLES})\s*[.:]?\s*\}}*(?:\\(?:endheading|par|endsubheading))?[ \t]*$",
+    r"(?:\\(?:centerline|leftline|beginsection|heading|subheading|head)(?![A-Za-z@])\s*\{?"
+    r"|\\(?:textbf|textsc)\s*\{|\{(?=\s*\\))"
+    rf"[{{\s]*(?:\\[a-z]+[{{\s]*){{0,4}}(?:{_TITLES})\s*[.:]?\s*\}}*(?:\\(?:endheading|par|endsubheading))?[ \t]*$",
     re.I | re.M,
 )
 _HAND_END = re.compile(
     r"\\(?:part|chapter|section)\s*\*?\s*[\[{]|\\appendix(?![A-Za-z@])"
     r"|\\begin\s*\{(?:appendix|appendices|figure\*?|table\*?|acknowledg\w*)\}"
-    r"|^[ \t]*(?:\\(?:bigskip|medskip|vfill|eject|newpage)[ \t]*)*\\(?:centerline|beginsection|heading|subheading)(?![A-Za-z@])",
+    r"|^[ \t]*(?:\\(?:bigskip|medskip|vfill|eject|newpage)[ \t]*)*"
+    r"\\(?:centerline|beginsection|heading|subheading)(?![A-Za-z@])",
     re.M,
 )
 _HAND_SUB_END = re.compile(r"\\subsection\s*\*?\s*[\[{]")
 _ENTRY = re.compile(
-    r"\\(?:bibitem|item|itemitem|ref|refno|reference|noindent|hangindent|par)(?![A-Za-z@])|^[ \t]*\[[^\]\n]{1,20}\]|\b(?:19|20)\d\d\b",
+    r"\\(?:bibitem|item|itemitem|ref|refno|reference|noindent|hangindent|par)(?![A-Za-z@])"
+    r"|^[ \t]*\[[^\]\n]{1,20}\]|\b(?:19|20)\d\d\b",
     re.M,
 )
 _APPENDIX = re.compile(

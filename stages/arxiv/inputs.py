@@ -17,7 +17,7 @@ MAX_INLINED = 64 << 20
 
 _PLAIN_INPUT = re.compile(r"[ \t]*(?:\"([^\"\n]*)\"|([^\s{}\\\[\]\"]+)) ?")
 _MACRO_INPUT = re.compile(r"[ \t]*(\\[A-Za-z@]+)(?=[ \t\n%])")
-_PACKAGE = re.compile(r"\s*(?:\[([^\]]*)\])?\s*\{([^{}]*)\}")
+_PACKAGE = re.compile(r"\s*(?:\[([^\]]{0,4000})\])?\s*\{([^{}]*)\}")
 _DOCUMENT = re.compile(r"\\begin\s*\{document\}")
 _EXPL = re.compile(r"\\ExplSyntaxOn(?![A-Za-z]).*?(?:\\ExplSyntaxOff(?![A-Za-z])|\Z)", re.S)
 _MACRO = re.compile(r"\\([A-Za-z@]+)\s*(?:\{\})?")

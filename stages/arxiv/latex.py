@@ -21,8 +21,8 @@ _BLANK_LINE = re.compile(r"[ \t]*(?:\n|\Z)")
 _INDENT = re.compile(r"[ \t]*")
 _COMMENT_LINE = re.compile(r"[ \t]*%[^\n]*")
 _IF_ZERO = re.compile(r"\s*(?:0(?![0-9])|false(?![A-Za-z]))")
-_COMMAND_CHARACTERS = re.compile(r"\s*\[[^\]]*commandchars")
-_WRITTEN_FILE = re.compile(r"\s*(?:\[[^\]]*\])?\s*\{([^{}\n]*)\}[ \t]*\n?")
+_COMMAND_CHARACTERS = re.compile(r"\s*\[[^\]]{0,1000}commandchars")
+_WRITTEN_FILE = re.compile(r"\s*(?:\[[^\]]{0,1000}\])?\s*\{([^{}\n]*)\}[ \t]*\n?")
 _PERCENT = re.compile(r"\\%|%")
 
 
@@ -194,9 +194,12 @@ class _Pass:
         if opening is None or not delimiter or delimiter.isspace() or delimiter.isalpha() or delimiter in "\\%*":
             self._out.append(self._text[start:end])
             return end
-        if delimiter == "{" and name not in ("verb", "lstinline"):
-            stop = reading.closing_brace(self._text, place, limit=self._line_end(place) - place)
-            if stop >= 0:
+        if delimiter == "{" and name not in ("verb", "lstinline") and self._dead_end.get("balanced", -1) <= place:
+            line_end = self._line_end(place)
+            stop = reading.closing_brace(self._text, place, limit=line_end - place)
+            if stop < 0:
+                self._dead_end["balanced"] = line_end
+            else:
                 self._out.append(self._cleaner.masks.put(self._text[start : stop + 1]))
                 return stop + 1
         return self._delimited(start, place, "}" if delimiter == "{" and name != "verb" else delimiter, end)

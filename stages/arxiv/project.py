@@ -12,7 +12,7 @@ from llama_data.stages.arxiv.latex import Cleaner
 from llama_data.stages.arxiv.masks import Masks
 
 _TEX = (".tex", ".ltx", ".latex")
-_CLASS = re.compile(r"\\document(?:class|style)\s*(?:\[[^\]]*\])?\s*\{([^{}]*)\}")
+_CLASS = re.compile(r"\\document(?:class|style)\s*(?:\[[^\]]{0,4000}\])?\s*\{([^{}]*)\}")
 _BEGIN = re.compile(r"\\begin\s*\{document\}")
 _SECTION = re.compile(r"\\(?:part|chapter|section)\*?\s*[\[{]")
 _PLAIN_END = re.compile(r"\\(?:bye|end)(?![A-Za-z])\s*(?!\{)")

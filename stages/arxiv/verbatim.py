@@ -46,7 +46,7 @@ _EXCLUDE = re.compile(r"\\exclude(?:comment|version)\s*\{\s*([A-Za-z@]+)\s*\}")
 _SHORT = re.compile(
     r"\\(?:Make|lstMake|Define)Short(?:Verb|Inline)\*?\s*" + _OPTIONAL + r"\s*(?:\{\s*\\?(.)\s*\}|\\?(.))"
 )
-_PACKAGES = re.compile(r"\\(?:usepackage|RequirePackage|documentclass)\s*(?:\[[^\]]*\])?\s*\{([^{}]*)\}")
+_PACKAGES = re.compile(r"\\(?:usepackage|RequirePackage|documentclass)\s*(?:\[[^\]]{0,4000}\])?\s*\{([^{}]*)\}")
 _WORDS_BEFORE = re.compile(r"^[^%\n]*", re.M)
 
 
