@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from llama_data.stages.arxiv import definitions, kernel, reading
 from llama_data.stages.arxiv.engine import TOKEN, TOKEN_AT, Engine, Handler
-from llama_data.stages.arxiv.macros import Macro
+from llama_data.stages.arxiv.macros import Macro, make_macro
 from llama_data.stages.arxiv.vocabulary import (
     DEFINERS,
     DOCUMENT_ENVIRONMENTS,
@@ -83,12 +83,12 @@ class Commands(Engine):
 
     def _frozen(self, macro: Macro) -> Macro:
         r"""An ``\edef``: what its body says at this time."""
-        if not macro.takes_nothing or macro.opaque:
+        if not macro.takes_nothing:
             return macro
         body = self._expand_now(macro.body, 0)
         if body is None or f"\\{macro.name}" in body:
             return replace(macro, opaque=True)
-        return replace(macro, pieces=(body,))
+        return make_macro(macro.name, (), body, masks=self._masks)
 
     def _expand_now(self, body: str, depth: int) -> str | None:
         parts: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from llama_data.stages.arxiv.reading import read_group, read_token
+from llama_data.stages.arxiv.reading import read_group, read_token, skip_space
 from llama_data.stages.arxiv.vocabulary import NOT_CONDITIONAL, names
 
 # conditionals of which the outcome may be known; a body with another one stays as it is
@@ -24,6 +24,7 @@ _INTEGER = re.compile(r"\s*([-+]?\d+)(?:\s|\\relax(?![A-Za-z@]))?")
 _LEFT = re.compile(r"\\(?:else|fi|or|if[A-Za-z@]*)(?![A-Za-z@])")
 _TEST = re.compile(r"\s*\\equal(?![A-Za-z@])")
 _EXPANDAFTER_END = re.compile(r"\\expandafter\s*(\\[A-Za-z@]+|[^\\{}\s])\s*\Z")
+_WORD_END = re.compile(r"\\[A-Za-z@]+\Z")
 _MAX_STEPS = 200
 _UNDEFINED = frozenset(["undefined", "@undefined"])
 _EMPTY = frozenset(["empty", "@empty"])
@@ -50,9 +51,9 @@ def resolve(text: str, meaning: Meaning) -> str | None:
 
 
 def _together(head: str, branch: str, rest: str) -> str:
-    if branch[:1].isalpha() and re.search(r"\\[A-Za-z@]+\Z", head[-60:]):
+    if branch[:1].isalpha() and _WORD_END.search(head[-60:]):
         head += " "
-    if (rest[:1].isalpha() or rest[:1] == "@") and re.search(r"\\[A-Za-z@]+\Z", branch[-60:] or head[-60:]):
+    if (rest[:1].isalpha() or rest[:1] == "@") and _WORD_END.search(branch[-60:] or head[-60:]):
         branch += " "
     return head + branch + rest
 
@@ -138,6 +139,7 @@ def _plain(text: str, found: re.Match[str], meaning: Meaning) -> tuple[str, int]
     if tested is None:
         return None
     outcome, start = tested
+    start = _after_word(text, start)
     parts = _branches(text, start)
     if parts is None:
         return None
@@ -145,9 +147,14 @@ def _plain(text: str, found: re.Match[str], meaning: Meaning) -> tuple[str, int]
     if outcome:
         branch = text[start : else_start if else_start >= 0 else fi_start]
     else:
-        branch = text[else_end:fi_start] if else_start >= 0 else ""
+        branch = text[_after_word(text, else_end) : fi_start] if else_start >= 0 else ""
     # an \expandafter before the \fi takes the \fi away before the next command reads on
-    return _EXPANDAFTER_END.sub(lambda last: last[1], branch), fi_end
+    return _EXPANDAFTER_END.sub(lambda last: last[1], branch), _after_word(text, fi_end)
+
+
+def _after_word(text: str, pos: int) -> int:
+    """The place after the spaces that TeX skips behind a command made of letters."""
+    return skip_space(text, pos) if _WORD_END.search(text, max(0, pos - 40), pos) else pos
 
 
 def _branches(text: str, pos: int) -> tuple[int, int, int, int] | None:

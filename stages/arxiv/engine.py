@@ -340,8 +340,12 @@ class Engine:
             self._macros.pop(name, None)
         else:
             self._macros[name] = macro
-        if self.in_body or (macro is not None and self._defines(macro)):
+        if self.in_body:
             self._activate(name)
+        elif macro is not None and self._defines(macro):
+            self._activate(name)
+            for other in [known for known in self._macros.values() if f"\\{name}" in known.body]:
+                self._activate(other.name)  # it calls one that defines
 
     def _defines(self, macro: Macro) -> bool:
         """True for a macro that defines others, itself or by those that it calls: it acts in the preamble, too."""

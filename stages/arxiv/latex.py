@@ -15,6 +15,8 @@ _BRANCH = re.compile(
 _FLAG = re.compile(r"\\newif\s*\\(if[A-Za-z@]+)")
 _SETTER_LINE = re.compile(r"(?m)^[^%\n]*(?:true|false)(?![A-Za-z@])")
 _LET_FLAG = re.compile(r"(?m)^[ \t]*\\let\s*\\(if[A-Za-z@]+)\s*=?\s*\\if(true|false)(?![A-Za-z@])")
+_NEW_FLAG = re.compile(r"\\newif\s*\\if[A-Za-z@]+")
+_UNSURE = re.compile(r"\\(?:if|else|or(?![A-Za-z@])|[gex]?def(?![A-Za-z@])|let|\w*command|Declare|Exec)")
 _SETTER = re.compile(r"\\([A-Za-z@]+?)(true|false)(?![A-Za-z@])")
 _WORD_END = re.compile(r"\\[A-Za-z@]+\Z")
 _BLANK_LINE = re.compile(r"[ \t]*(?:\n|\Z)")
@@ -83,9 +85,10 @@ class Cleaner:
 def _switches(text: str) -> Iterator[tuple[str, str]]:
     """The flags that a file switches; one switched on inside something else may depend on an option of the class."""
     for line in _SETTER_LINE.findall(text):
-        for name, value in _SETTER.findall(line):
-            sure = value == "false" or line.lstrip().startswith(f"\\{name}true")
-            yield f"if{name}", value if sure else "unsure"
+        for found in _SETTER.finditer(line):
+            before = _NEW_FLAG.sub("", line[: found.start()])
+            sure = found[2] == "false" or (before.count("{") == before.count("}") and not _UNSURE.search(before))
+            yield f"if{found[1]}", found[2] if sure else "unsure"
 
 
 class _Pass:

@@ -16,6 +16,7 @@ NO_VALUE, TRUE, FALSE = "-NoValue-", r"\BooleanTrue", r"\BooleanFalse"
 _WORDS = re.compile(r"\\(?:([A-Za-z@]+)|[\s\S])")
 _PARAMETER = re.compile(r"(?:\\[^#]|[^\\#])+|\\#|#[1-9]|##|[\s\S]")
 _IFMMODE = re.compile(r"\s*\\ifmmode(?![A-Za-z@])\s*(.*?)\\else(?![A-Za-z@])(.*?)\\fi\s*\Z", re.S)
+_BRANCH_END = re.compile(r"\\expandafter\s*(\\[A-Za-z@]+)\s*(\\(?:fi|else)(?![A-Za-z@]))")
 _XSPACE = re.compile(r"\\xspace(?![A-Za-z@])")
 _SUPPORTED = frozenset(["@ifstar", "@ifnextchar", "@testopt", "@empty", "@firstofone", "@namedef", "@nameuse"])
 _BUILDS_NAMES = frozenset(["csname", "endcsname", "expandafter"])
@@ -83,7 +84,8 @@ def make_macro(
     body = _XSPACE.sub("", body)
     pieces = _pieces(body)
     used = max((piece for piece in pieces if isinstance(piece, int)), default=-1)
-    words = frozenset(found for found in _WORDS.findall(body) if found)
+    # \expandafter before a command that ends a branch only takes the \fi away, as taking the branch does
+    words = frozenset(found for found in _WORDS.findall(_BRANCH_END.sub(r"\1\2", body)) if found)
     defines = not words.isdisjoint(DEFINERS) or "@namedef" in words
     allowed = DECIDABLE | _BUILDS_NAMES if defines else DECIDABLE
     low = any(word not in allowed and (word in LOW_LEVEL or _is_conditional(word)) for word in words)
