@@ -131,11 +131,11 @@ class _Outer:
         if not follows:
             return start + BLOCK, f"{header.size} bytes are more than the archive holds"
         block = follows[1:]
-        if not block.strip(b"\0") or _header(block) is not None or (data and _is_whole(data)):
+        if member is None or not block.strip(b"\0") or _header(block) is not None:
             return None
-        if member is not None and member.problem is Reason.unsafe_archive:
+        if member.problem is Reason.unsafe_archive:
             return start + BLOCK, f"no header follows after the {header.size} bytes of its size"
-        return (self._offset, "it ends too early, and no header follows") if data else None
+        return None if _is_whole(data) else (self._offset, "it ends too early, and no header follows")
 
     def _member(self, header: tarfile.TarInfo, start: int) -> Member | None:
         name, self._name = self._name or header.name, ""
@@ -189,6 +189,8 @@ def _is_paper(block: bytes) -> bool:
 
 def _is_whole(data: bytes) -> bool:
     """True unless the data is a gzip or PDF file that is cut off."""
+    if len(data) < 2:
+        return False
     if data.startswith(b"%PDF"):
         return b"%%EOF" in data[-2048:]
     if not data.startswith(b"\x1f\x8b"):
