@@ -8,6 +8,15 @@ from typing import NamedTuple
 from llama_data.stages.arxiv.reading import closing_brace, read_group, read_option, skip_space
 
 _SECTION = re.compile(r"\\(?:part|chapter|section)\s*\*?\s*(?=[\[{])")
+# plain TeX and AMS-TeX: a heading on a line of its own that introduces, or has the first number
+_PLAIN_SECTION = re.compile(
+    r"^[ \t]*(?:\\(?:bigskip|medskip|smallskip|noindent|par|goodbreak)(?![A-Za-z@])[ \t]*)*"
+    r"(?:\\(?:beginsection|heading|head)(?![A-Za-z@])|(?:\\(?:centerline|leftline)(?![A-Za-z@])[ \t]*)?"
+    r"\{[{ \t]*\\(?:[a-z]*bf|sc|it|sl|large|Large)(?![A-Za-z@])[ \t{]*"
+    r"(?:(?:\\S[ ~]*)?(?:1|I)[.):]?(?:[ \t~]|\\[ ,;]|\\quad)+(?=[A-Z\\])"
+    r"|(?=introduction\b|INTRODUCTION\b|Introduction\b)))",
+    re.M,
+)
 _FRONT_END = re.compile(
     r"\\maketitle(?![A-Za-z@])|\\end\s*\{(?:abstract|frontmatter|titlepage|keywords?|IEEEkeywords)\}"
 )
@@ -82,7 +91,8 @@ class Front(NamedTuple):
 def find_body(text: str) -> Front:
     """The place of the first part, chapter or section; without one, that after the title page and the abstract.
 
-    A heading of back matter ("Acknowledgements" in a letter without sections) is no first section.
+    A heading of back matter ("Acknowledgements" in a letter without sections) is no first section. In plain TeX a
+    heading is a line in bold type.
     """
     for found in _SECTION.finditer(text):
         pos = found.end()
@@ -90,6 +100,9 @@ def find_body(text: str) -> Front:
         title = read_group(text, option[1] if option else pos)
         if title is None or not _BACK_MATTER.search(title[0][:200]):
             return Front(found.start(), "section")
+    plain = _PLAIN_SECTION.search(text)
+    if plain is not None:
+        return Front(plain.start(), "section")
     ends = [found.end() for found in _FRONT_END.finditer(text)]
     return Front(max(ends), "front_matter") if ends else Front(0, "document")
 

@@ -292,7 +292,8 @@ class Engine:
                 return None
             found.append(read[0])
             pos = read[1]
-        return found[len(parameters) - len(macro.parameters) :], (depth, pos)
+        found = found[len(parameters) - len(macro.parameters) :]
+        return macros.with_defaults(macro, found), (depth, pos)
 
     def _read_parameter(self, parameter: Parameter, frame: Frame, pos: int) -> tuple[str, int] | None:
         kind, marks, text = parameter.kind, parameter.marks, frame.text

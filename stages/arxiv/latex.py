@@ -12,6 +12,8 @@ from llama_data.stages.arxiv.vocabulary import CONDITIONAL
 _BRANCH = re.compile(
     r"\\\\|\\%|%[^\n]*|\\(newif\s*\\|let\s*\\[A-Za-z@]+\s*=?\s*\\)?(if[A-Za-z@]*|else(?![A-Za-z@])|fi(?![A-Za-z@]))"
 )
+_TWO_TOKENS = re.compile(r"(?:\s*(?:\\[A-Za-z@]+|\\[\s\S]|[^\s\\])){2}")
+_DEEP = 20  # conditionals inside each other that are looked at
 _FLAG = re.compile(r"\\newif\s*\\(if[A-Za-z@]+)")
 _SETTER_LINE = re.compile(r"(?m)^[^%\n]*(?:true|false)(?![A-Za-z@])")
 _LET_FLAG = re.compile(r"(?m)^[ \t]*\\let\s*\\(if[A-Za-z@]+)\s*=?\s*\\if(true|false)(?![A-Za-z@])")
@@ -242,11 +244,15 @@ def _dead_branches(text: str, flags: set[str], outcomes: dict[str, int]) -> dict
     r"""Where to jump from each ``\iffalse``, ``\iftrue``, ``\else`` and ``\fi`` whose outcome is known."""
     jumps: dict[int, int] = {}
     open_ifs: list[list[int]] = []  # start, end, start of \else, end of \else, known outcome (-1 unknown)
+    tested = 0  # \ifx compares two tokens, none of which is a conditional, unless TeX skips it
     for found in _BRANCH.finditer(text):
         name = found[2]
-        if name is None or found[1]:
+        if name is None or found[1] or found.start() < tested:
             continue
         start, end = found.span()
+        if name == "ifx" and not any(_is_skipped(opening) for opening in open_ifs[-_DEEP:]):
+            operands = _TWO_TOKENS.match(text, end)
+            tested = operands.end() if operands else end
         if name == "else":
             if open_ifs and open_ifs[-1][2] < 0:
                 open_ifs[-1][2:4] = start, end
@@ -258,6 +264,11 @@ def _dead_branches(text: str, flags: set[str], outcomes: dict[str, int]) -> dict
             outcome = 0 if zero else outcomes.get(name, -1)
             open_ifs.append([start, zero.end() if zero else end, -1, -1, outcome])
     return jumps
+
+
+def _is_skipped(opening: list[int]) -> bool:
+    """True inside of a branch that is known not to be taken."""
+    return opening[4] == 0 if opening[2] < 0 else opening[4] == 1
 
 
 def _settle(jumps: dict[int, int], opening: list[int], fi_start: int, fi_end: int) -> None:

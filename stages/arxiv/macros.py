@@ -17,6 +17,7 @@ _WORDS = re.compile(r"\\(?:([A-Za-z@]+)|[\s\S])")
 _PARAMETER = re.compile(r"(?:\\[^#]|[^\\#])+|\\#|#[1-9]|##|[\s\S]")
 _IFMMODE = re.compile(r"\s*\\ifmmode(?![A-Za-z@])\s*(.*?)\\else(?![A-Za-z@])(.*?)\\fi\s*\Z", re.S)
 _BRANCH_END = re.compile(r"\\expandafter\s*(\\[A-Za-z@]+)\s*(\\(?:fi|else)(?![A-Za-z@]))")
+_ARGUMENT = re.compile(r"#([1-9])")
 _XSPACE = re.compile(r"\\xspace(?![A-Za-z@])")
 _SUPPORTED = frozenset(["@ifstar", "@ifnextchar", "@testopt", "@empty", "@firstofone", "@namedef", "@nameuse"])
 _BUILDS_NAMES = frozenset(["csname", "endcsname", "expandafter"])
@@ -134,6 +135,17 @@ def _is_conditional(word: str) -> bool:
 def is_low_level(body: str) -> bool:
     """True when a command of the body depends on TeX's state."""
     return any(word and (word in LOW_LEVEL or _is_conditional(word)) for word in _WORDS.findall(body))
+
+
+def with_defaults(macro: Macro, arguments: list[str]) -> list[str]:
+    """The arguments, those in place of which a default stands that names other arguments with these in it."""
+    for index, parameter in enumerate(macro.parameters):
+        if "#" in parameter.default and arguments[index] == parameter.default:
+            arguments[index] = _ARGUMENT.sub(
+                lambda found: arguments[int(found[1]) - 1] if int(found[1]) <= len(arguments) else found[0],
+                parameter.default,
+            )
+    return arguments
 
 
 def substitute(macro: Macro, arguments: list[str]) -> str:

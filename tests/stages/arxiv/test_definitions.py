@@ -29,6 +29,7 @@ Body = Callable[..., str]
             "-xeoyfp",
         ),
         (r"\NewDocumentCommand\d{r<> t+ m}{#1\IfBooleanF{#2}{!}#3}", r"\d<a>{x}\d<b>+{y}", "a!xby"),
+        (r"\NewDocumentCommand\d{m O{#1s} O{#2!}}{#1,#2,#3}", r"\d{a} \d{a}[b]", "a,as,as! a,b,b!"),
         (r"\newcommand{\d}{\@ifstar{S}{N}}", r"\d* \d", "S N"),
         (r"\makeatletter\def\d{\@ifnextchar[{\d@}{\d@[z]}}\def\d@[#1]{(#1)}\makeatother", r"\d[x] \d y", "(x) (z) y"),
         (r"\newcommand{\d}[2][k]{#1:#2}", r"\d[" + "x" * 9000 + "]{y}", "x" * 9000 + ":y"),

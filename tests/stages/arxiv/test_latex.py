@@ -49,6 +49,7 @@ def clean(text: str, *sources: str) -> str:
         ("\\iffalse gone\\else kept\\fi.", " kept."),
         ("\\iftrue kept\\else gone\\fi.", " kept."),
         ("\\if0 gone\\fi kept", " kept"),
+        ("\\ifx\\iftrue\\x a\\else b\\fi c", "\\ifx\\iftrue\\x a\\else b\\fi c"),
         ("\\iffalse no end", "\\iffalse no end"),
         ("$a \\iff b$ \\fi", "$a \\iff b$ \\fi"),
         ("\\iffalse a % \\fi\n b \\fi c", " c"),
