@@ -114,9 +114,10 @@ class Project:
         """The files that TeX is run on, in arXiv's order: those that the README names, else all complete ones.
 
         arXiv runs every complete file of the main file's folder that no other reads, in alphabetical order, and puts
-        the pages together. A paper without a complete file has its best one; the list is empty without TeX.
+        the pages together (its help pages, "supplemental material"); a file that begins with ``%auto-ignore`` is none
+        of them. A paper without a complete file has its best one; the list is empty without TeX.
         """
-        told = self._told()
+        told = self._told("toplevel")
         if told:
             return told
         names = self.tex_names
@@ -126,6 +127,7 @@ class Project:
             return [] if best is None else [best]
         folder = posixpath.dirname(best)
         found: list[str] = []
+        read |= set(self._told("ignore")) | {name for name in names if self.raw(name).startswith("%auto-ignore")}
         for name in sorted(names):
             same = posixpath.dirname(name) == folder and (name == best or self._stands_alone(name, read))
             if same and (name == best or self.clean(name) not in (self.clean(best), *map(self.clean, found))):
@@ -138,29 +140,21 @@ class Project:
     def main(self) -> str | None:
         """The file that TeX is run on, or None when the paper holds no TeX."""
         names = self.tex_names
-        told = self._told()
+        told = self._told("toplevel")
         if told:
             return told[0]
         read = self._read_by_others(names)
         return min(names, key=lambda name: self._rank(name, read), default=None)
 
-    def _told(self) -> list[str]:
-        """What arXiv's 00README says are the top level files."""
+    def _told(self, usage: str) -> list[str]:
+        """The files that arXiv's 00README lists for a usage: ``toplevel`` or ``ignore``."""
+        found: list[str] = []
         for name in sorted(self._files):
-            if posixpath.basename(name).lower() == "00readme.json":
-                told = [path for path in _toplevel_json(self.raw(name)) if path in self._files]
-            elif posixpath.basename(name).lower().startswith("00readme"):
-                lines = [line.split() for line in self.raw(name).splitlines()]
-                told = [
-                    words[0]
-                    for words in lines
-                    if len(words) == 2 and words[1].lower() == "toplevelfile" and words[0] in self._files
-                ]
-            else:
-                continue
-            if told:
-                return told
-        return []
+            readme = posixpath.basename(name).lower()
+            if readme.startswith("00readme") and not found:
+                listed = _listed_json(self.raw(name)) if readme.endswith(".json") else _listed_lines(self.raw(name))
+                found = [path for path, use in listed if use == usage and path in self._files]
+        return [name for name in found if usage != "toplevel" or is_tex_name(name) or "." not in name]
 
     def _read_by_others(self, names: list[str]) -> set[str]:
         return {target for name in names for target in self._reads(name) if target != name}
@@ -213,9 +207,15 @@ def _is_readme(name: str) -> bool:
     return "readme" in posixpath.basename(name).lower()
 
 
-def _toplevel_json(text: str) -> list[str]:
+def _listed_json(text: str) -> list[tuple[str, str]]:
+    """The files that a ``00README.json`` lists, each with its usage; that of a TeX file is to be run."""
     try:
         sources = json.loads(text)["sources"]
-        return [str(item["filename"]) for item in sources if item.get("usage") == "toplevel"]
+        return [(str(item["filename"]), str(item.get("usage", "toplevel"))) for item in sources]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []  # a broken README only means that the main file is chosen by its content
+
+
+def _listed_lines(text: str) -> list[tuple[str, str]]:
+    words = (line.split() for line in text.splitlines())
+    return [(pair[0], pair[1].lower().replace("toplevelfile", "toplevel")) for pair in words if len(pair) == 2]

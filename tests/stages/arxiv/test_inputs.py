@@ -92,6 +92,9 @@ def test_bye_is_a_name_like_others_in_latex(body: Body) -> None:
             },
             ["ms.tex", "x.tex"],
         ),
+        ({"a.tex": full("m"), "b.tex": "%auto-ignore\n" + full("s")}, ["a.tex"]),
+        ({"a.tex": full("m"), "b.tex": full("s"), "00README.XXX": "b.tex ignore"}, ["a.tex"]),
+        ({"a.tex": full("m"), "b.tex": full("s"), "00README.json": '{"sources": [{"filename": "b.tex"}]}'}, ["b.tex"]),
         ({"x.sty": "x"}, []),
     ],
 )
