@@ -55,6 +55,10 @@ _HAND_HEADING = re.compile(
     rf"[{{\s]*(?:\\[a-z]+[{{\s]*){{0,4}}(?:{_TITLES})\s*[.:]?\s*\}}*(?:\\(?:endheading|par|endsubheading))?[ \t]*$",
     re.I | re.M,
 )
+_TITLE_WORD = re.compile(
+    r"\b(?:[Rr]e|RE|[Rr](?:é|\\'\{?e\}?))(?:f(?:é|\\'\{?e\}?|e|ê)r[eê]n(?:ces?|cias)|FERENCES?)\b"
+    r"|\b(?:[Bb]ibliogra|BIBLIOGRA|[Ll]iteratur|LITERATUR|[Ww]orks\s+[Cc]ited|WORKS\s+CITED)"
+)
 _HAND_END = re.compile(
     r"\\(?:part|chapter|section)\s*\*?\s*[\[{]|\\appendix(?![A-Za-z@])"
     r"|\\begin\s*\{(?:appendix|appendices|figure\*?|table\*?|acknowledg\w*)\}"
@@ -142,8 +146,11 @@ def _remove_hand_lists(text: str) -> str:
     """Leave out what stands under a heading such as "References", up to the next heading or float."""
     pieces: list[str] = []
     pos = 0
-    for found in _HAND_HEADING.finditer(text):
-        if found.start() < pos:
+    for word in _TITLE_WORD.finditer(text):
+        line = text.rfind("\n", pos, text.rfind("\n", pos, word.start()) + 1 or pos) + 1
+        end = text.find("\n", word.end())
+        found = _HAND_HEADING.search(text, max(pos, line), len(text) if end < 0 else end)
+        if found is None or found.start() < pos or not found.start() <= word.start() < found.end():
             continue
         end = _hand_list_end(text, found)
         if _ENTRY.search(text, found.end(), end) is not None or not text[found.end() : end].strip():

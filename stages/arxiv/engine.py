@@ -17,7 +17,7 @@ from llama_data.stages.arxiv.scopes import Scopes
 
 MAX_LEVEL = 100
 
-_LONG = 2_000  # characters
+_NEAR = 2_000  # characters in which a group is expected to end
 
 TOKEN = re.compile(r"\\(begin\s*\{document\}|end\s*\{document\}|[A-Za-z]+|[\s\S])")
 TOKEN_AT = re.compile(r"\\(begin\s*\{document\}|end\s*\{document\}|[A-Za-z@]+|[\s\S])")
@@ -78,10 +78,11 @@ class Frame:
         self.restored: set[tuple[int, str]] = set()
 
     def closing(self, pos: int) -> int:
-        """The place of the brace that closes the one at ``pos``, or -1; in a long text all are matched once."""
-        if len(self.text) < _LONG:
-            return reading.closing_brace(self.text, pos)
+        """The place of the brace that closes the one at ``pos``, or -1; all are matched once when it is far away."""
         if self.closings is None:
+            near = reading.closing_brace(self.text, pos, limit=_NEAR)
+            if near >= 0 or len(self.text) <= pos + _NEAR:
+                return near
             self.closings = reading.matched_braces(self.text)
         return self.closings.get(pos, -1)
 
@@ -101,6 +102,7 @@ class Engine:
         self._growth = growth
         self._macros: dict[str, Macro] = {}
         self._packages: frozenset[str] = frozenset()
+        self._callers: dict[str, set[str]] = {}
         self._flat: dict[str, tuple[int, str | None]] = {}
         self._version = 0
         self._out: list[str] = []
@@ -343,17 +345,21 @@ class Engine:
             self._macros[name] = macro
         if self.in_body:
             self._activate(name)
-        elif macro is not None and self._defines(macro):
-            self._activate(name)
-            for other in [known for known in self._macros.values() if f"\\{name}" in known.body]:
-                self._activate(other.name)  # it calls one that defines
+        elif macro is not None:
+            for called in macro.calls:
+                self._callers.setdefault(called, set()).add(name)
+            if macro.defines or any(isinstance(self._table.get(called), Macro) for called in macro.calls):
+                self._activate_definer(name)
 
-    def _defines(self, macro: Macro) -> bool:
-        """True for a macro that defines others, itself or by those that it calls: it acts in the preamble, too."""
-        if macro.defines:
-            return True
-        calls = (self._table.get(found[1]) for found in TOKEN_AT.finditer(macro.body[:2000]))
-        return any(isinstance(called, Macro) for called in calls)
+    def _activate_definer(self, name: str) -> None:
+        """In the preamble only those macros act that define others, themselves or by what they call."""
+        waiting = [name]
+        while waiting:
+            name = waiting.pop()
+            known = name in self._table
+            self._activate(name)
+            if not known and name in self._table:
+                waiting += self._callers.get(name, ())
 
     def _activate(self, name: str) -> None:
         macro = self._macros.get(name)

@@ -75,8 +75,8 @@ class Cleaner:
             rf"|(?P<inline>{inline})(?![A-Za-z@])(?!(?<=url|ath)\s*\{{)"
             r"|(?:url|path|href|nolinkurl)\s*\{(?P<url>[^{}\n]*%[^{}\n]*)\}"
             r"|catcode\s*`\\%\s*=?\s*1[0-3](?P<percent>[^\n]*)"
-            rf"|(?P<branch>{known}|if(?=\s*(?:0(?![0-9])|false))|else|fi)(?![A-Za-z@]))"
-            + (rf"|(?P<short>[{short}])" if short else "|(?P<short>(?!))")
+            rf"|(?P<branch>{known}|if(?=\s*(?:0(?![0-9])|false))|else|fi)(?![A-Za-z@])"
+            + (rf")|(?P<short>[{short}])" if short else "|(?P<short>(?!)))")
         )
 
     def clean(self, text: str) -> str:

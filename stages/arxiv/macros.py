@@ -46,8 +46,8 @@ class Macro:
     ``pieces`` is the body cut at its parameters (an int is an argument's index); ``alias`` is the command that a
     ``\\let`` froze; ``opaque`` marks one that is known but not expanded, ``paired`` one of mathtools' delimiters.
     ``conditional``: the body has branches, one of which is taken when it is expanded. ``defines``: the body defines
-    something. ``internals`` are the commands with an ``@`` in the body: the macro is only expanded when all of them
-    are the paper's own.
+    something. ``calls`` are the commands in the body, ``internals`` those with an ``@``: the macro is only expanded
+    when all of them are the paper's own.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Macro:
     prefix: str = ""
     conditional: bool = False
     defines: bool = False
+    calls: frozenset[str] = frozenset()
     internals: tuple[str, ...] = ()
 
     @property
@@ -98,6 +99,7 @@ def make_macro(
         prefix=prefix,
         conditional=not words.isdisjoint(DECIDABLE),
         defines=defines,
+        calls=words,
         internals=tuple(
             word for word in _WORDS.findall(body) if "@" in word and word != "@" and word not in _SUPPORTED
         ),
