@@ -55,9 +55,10 @@ _HAND_HEADING = re.compile(
     rf"[{{\s]*(?:\\[a-z]+[{{\s]*){{0,4}}(?:{_TITLES})\s*[.:]?\s*\}}*(?:\\(?:endheading|par|endsubheading))?[ \t]*$",
     re.I | re.M,
 )
-_TITLE_WORD = re.compile(
-    r"\b(?:[Rr]e|RE|[Rr](?:é|\\'\{?e\}?))(?:f(?:é|\\'\{?e\}?|e|ê)r[eê]n(?:ces?|cias)|FERENCES?)\b"
-    r"|\b(?:[Bb]ibliogra|BIBLIOGRA|[Ll]iteratur|LITERATUR|[Ww]orks\s+[Cc]ited|WORKS\s+CITED)"
+# what each of the titles holds: found as plain text before the heading around it is read
+_TITLE_PARTS = (
+    *("eference", "EFERENCE", "ibliogra", "IBLIOGRA", "iteratur", "ITERATUR", "orks cited", "orks Cited", "ORKS CITED"),
+    *("férences", "\\'erences", "\\'{e}rences", "erencias", "ERENCIAS", "erências"),
 )
 _HAND_END = re.compile(
     r"\\(?:part|chapter|section)\s*\*?\s*[\[{]|\\appendix(?![A-Za-z@])"
@@ -146,11 +147,13 @@ def _remove_hand_lists(text: str) -> str:
     """Leave out what stands under a heading such as "References", up to the next heading or float."""
     pieces: list[str] = []
     pos = 0
-    for word in _TITLE_WORD.finditer(text):
-        line = text.rfind("\n", pos, text.rfind("\n", pos, word.start()) + 1 or pos) + 1
-        end = text.find("\n", word.end())
-        found = _HAND_HEADING.search(text, max(pos, line), len(text) if end < 0 else end)
-        if found is None or found.start() < pos or not found.start() <= word.start() < found.end():
+    for place in _title_places(text):
+        if place < pos:
+            continue
+        line = text.rfind("\n", pos, max(pos, text.rfind("\n", pos, place)))  # a heading may begin a line before
+        end = text.find("\n", place)
+        found = _HAND_HEADING.search(text, max(pos, line + 1), len(text) if end < 0 else end)
+        if found is None or not found.start() <= place < found.end():
             continue
         end = _hand_list_end(text, found)
         if _ENTRY.search(text, found.end(), end) is not None or not text[found.end() : end].strip():
@@ -158,6 +161,16 @@ def _remove_hand_lists(text: str) -> str:
             pos = end
     pieces.append(text[pos:])
     return "".join(pieces)
+
+
+def _title_places(text: str) -> list[int]:
+    places: list[int] = []
+    for part in _TITLE_PARTS:
+        place = text.find(part)
+        while place >= 0:
+            places.append(place)
+            place = text.find(part, place + 1)
+    return sorted(places)
 
 
 def _hand_list_end(text: str, heading: re.Match[str]) -> int:

@@ -78,16 +78,18 @@ def make_macro(
 ) -> Macro:
     """A macro from its body, opaque when the body is low-level or names a parameter that there is not."""
     body = _unmasked_parameters(body, masks)
-    modes = _IFMMODE.match(body) if len(body) < 1000 else None
+    modes = _IFMMODE.match(body) if len(body) < 1000 and "\\ifmmode" in body else None
     if modes is not None and "\\if" not in modes[1] + modes[2]:
         body = f"\\ensuremath{{{modes[1]}}}"
     if name == "onedot" and "futurelet" in body:
         body = "."  # the conference styles' full stop for \eg and \ie
-    body = _XSPACE.sub("", body)
+    if "\\xspace" in body:
+        body = _XSPACE.sub("", body)
     pieces = _pieces(body)
     used = max((piece for piece in pieces if isinstance(piece, int)), default=-1)
     # \expandafter before a command that ends a branch only takes the \fi away, as taking the branch does
-    words = frozenset(found for found in _WORDS.findall(_BRANCH_END.sub(r"\1\2", body)) if found)
+    code = _BRANCH_END.sub(r"\1\2", body) if "\\expandafter" in body else body
+    words = frozenset(_WORDS.findall(code)) - {""} if "\\" in code else frozenset()
     defines = not words.isdisjoint(DEFINERS) or "@namedef" in words
     allowed = DECIDABLE | _BUILDS_NAMES if defines else DECIDABLE
     low = any(word not in allowed and (word in LOW_LEVEL or _is_conditional(word)) for word in words)

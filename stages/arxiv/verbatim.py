@@ -76,9 +76,9 @@ def declared(sources: Iterable[str]) -> Verbatim:
             _add_declared(found, text)
         if "\\exclude" in text:
             found.excluded.update(_EXCLUDE.findall(text))
-        for listed in _PACKAGES.findall(text):
-            for package in listed.split(","):
-                found.whole |= PACKAGE_VERBATIM.get(package.strip(), frozenset())
+        for package, environments in PACKAGE_VERBATIM.items():
+            if package in text and any(package in map(str.strip, part.split(",")) for part in _PACKAGES.findall(text)):
+                found.whole |= environments
         if "newenvironment" in text:
             for name, _, kind in _WRAPPED.findall(text):
                 into = {"alltt": found.half, "comment": found.excluded}.get(kind, found.whole)
