@@ -11,7 +11,7 @@ import re
 import tarfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO, NamedTuple, cast
 
 from llama_data.pipeline.core.errors import RecordError
@@ -102,10 +102,40 @@ class _Outer:
                 continue
             self._offset = start + BLOCK + -(-header.size // BLOCK) * BLOCK
             member = self._member(header, start)
-            if member is not None:
+            damage = self._damage(header, start, member)
+            if damage is not None:
+                where, what = damage
+                cut_off = member is not None and member.problem is Reason.truncated_file
+                reason = Reason.truncated_file if cut_off else Reason.damaged_archive
+                yield Member(start, header.name, b"", reason, f"{header.name}: {what}")
+                if not self._resume(where):
+                    return
+            elif member is not None:
                 yield member
-                if member.problem is Reason.truncated_file and self._resume(start + BLOCK):
-                    continue
+
+    def _damage(self, header: tarfile.TarInfo, start: int, member: Member | None) -> tuple[int, str] | None:
+        """Where to look for the next header, and what is wrong, when the member's size cannot be right.
+
+        A size is right when the next header, the end's zeros or the file's end follow what it spans, and no header of
+        a paper stands inside. Data behind a gzip file that is whole is no part of it.
+        """
+        data = member.data if member is not None and member.problem is None else b""
+        inside = next((place for place in _magics(data) if _is_paper(data[place : place + BLOCK])), None)
+        if inside is not None:
+            return (
+                start + BLOCK + inside,
+                f"its size is not {header.size}, the next member begins after {inside} bytes",
+            )
+        self._stream.seek(self._offset - 1)
+        follows = self._stream.read(1 + BLOCK)
+        if not follows:
+            return start + BLOCK, f"{header.size} bytes are more than the archive holds"
+        block = follows[1:]
+        if member is None or not block.strip(b"\0") or _header(block) is not None:
+            return None
+        if member.problem is Reason.unsafe_archive:
+            return start + BLOCK, f"no header follows after the {header.size} bytes of its size"
+        return None if _is_whole(data) else (self._offset, "it ends too early, and no header follows")
 
     def _member(self, header: tarfile.TarInfo, start: int) -> Member | None:
         name, self._name = self._name or header.name, ""
@@ -122,7 +152,7 @@ class _Outer:
             detail = f"{name}: {header.size} bytes, the limit is {self._limits.paper_bytes}"
             return Member(start, name, b"", Reason.unsafe_archive, detail)
         data = self._stream.read(header.size)
-        if len(data) < header.size:
+        if len(data) < header.size and not any(_is_paper(data[place : place + BLOCK]) for place in _magics(data)):
             return Member(start, name, b"", Reason.truncated_file, f"{name}: {len(data)} of {header.size} bytes")
         return Member(start, name, data)
 
@@ -133,8 +163,7 @@ class _Outer:
             self._stream.seek(at)
             data = self._stream.read(_SEARCH)
             for found in _magics(data):
-                header = _header(data[found : found + BLOCK])
-                if header is not None and (header.name.endswith(_PAPER) or header.type in b"Lxg"):
+                if _is_paper(data[found : found + BLOCK]):
                     self._offset = at + found
                     return self._end is None or self._offset < self._end
             if len(data) < _SEARCH:
@@ -150,6 +179,30 @@ def _magics(data: bytes) -> Iterator[int]:
         if (place - 257) % BLOCK == 0 and place >= 257:
             yield place - 257
         place = data.find(_MAGIC, place + 1)
+
+
+def _is_paper(block: bytes) -> bool:
+    """True for a sound header of a paper, or of what belongs to the next header."""
+    header = _header(block)
+    return header is not None and (header.name.endswith(_PAPER) or header.type in b"Lxg")
+
+
+def _is_whole(data: bytes) -> bool:
+    """True unless the data is a gzip or PDF file that is cut off."""
+    if len(data) < 2:
+        return False
+    if data.startswith(b"%PDF"):
+        return b"%%EOF" in data[-2048:]
+    if not data.startswith(b"\x1f\x8b"):
+        return True
+    engine = zlib.decompressobj(31)
+    try:
+        while data and not engine.eof:
+            engine.decompress(data, 1 << 20)
+            data = engine.unconsumed_tail
+    except zlib.error:
+        return True
+    return engine.eof
 
 
 def _header(block: bytes) -> tarfile.TarInfo | None:
@@ -213,17 +266,22 @@ def unpack(data: bytes, limits: Limits) -> Source:
     Raises:
         RecordError: broken gzip or tar data, or past the limits.
     """
+    return _unpack(data, limits, nested=False)
+
+
+def _unpack(data: bytes, limits: Limits, *, nested: bool) -> Source:
     stream = io.BufferedReader(_Gunzip(data, limits), 1 << 16)
     if _header(stream.peek(BLOCK)[:BLOCK]) is None:
         content = stream.read(limits.text_bytes + 1)
         if len(content) > limits.text_bytes and not content.startswith((b"%PDF", b"%!PS")):
             raise RecordError(Reason.unsafe_archive, f"a single file of more than {limits.text_bytes} bytes")
         return Source(files={"": content}, single=True)
-    return _untar(stream, limits)
+    return _untar(stream, limits, nested=nested)
 
 
-def _untar(stream: io.BufferedIOBase, limits: Limits) -> Source:
+def _untar(stream: io.BufferedIOBase, limits: Limits, *, nested: bool) -> Source:
     source = Source()
+    packed: dict[str, bytes] = {}
     text = count = 0
     try:
         with tarfile.open(fileobj=cast("BinaryIO", stream), mode="r|") as archive:
@@ -236,15 +294,41 @@ def _untar(stream: io.BufferedIOBase, limits: Limits) -> Source:
                     source.skipped += not info.isdir()
                 elif name is None:
                     source.skipped += 1
-                elif _may_be_text(name):
+                elif _may_be_text(name) or (_is_packed(name) and not nested):
                     text += info.size
                     if text > limits.text_bytes:
                         raise RecordError(Reason.unsafe_archive, f"more than {limits.text_bytes} bytes of text")
                     member = archive.extractfile(info)
-                    source.files[name] = member.read() if member is not None else b""
+                    into = source.files if _may_be_text(name) else packed
+                    into[name] = member.read() if member is not None else b""
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise RecordError(Reason.damaged_archive, f"broken tar inside the paper: {error}") from None
+    for name, data in packed.items():
+        text += _add_packed(source, name, data, replace(limits, text_bytes=max(0, limits.text_bytes - text)))
     return source
+
+
+def _add_packed(source: Source, name: str, data: bytes, limits: Limits) -> int:
+    """Add what a gzip file inside of a paper holds, as arXiv unpacks it; returns its size."""
+    try:
+        inner = _unpack(data, limits, nested=True)
+    except RecordError as error:
+        if error.reason is Reason.unsafe_archive:
+            raise
+        source.skipped += 1
+        return 0
+    folder = posixpath.dirname(name)
+    stem = name[: name.rfind(".")]
+    added = {stem: inner.files[""]} if inner.single else {posixpath.join(folder, k): v for k, v in inner.files.items()}
+    for path, content in added.items():
+        source.files.setdefault(path, content)
+    return sum(map(len, added.values()))
+
+
+def _is_packed(name: str) -> bool:
+    """True for a gzip file of what may be text, or of a tar."""
+    stem, suffix = posixpath.splitext(name.lower())
+    return suffix == ".tgz" or (suffix == ".gz" and (_may_be_text(stem) or stem.endswith(".tar")))
 
 
 def _safe_name(name: str) -> str | None:

@@ -16,6 +16,7 @@ DOMAIN = "arxiv"
 COLUMNS = {
     "arxiv_id": "string",
     "main_file": "string",
+    "further_main_files": "string",
     "encoding": "string",
     "body_from": "string",
     "macros_expanded": "int64",

@@ -8,15 +8,16 @@ import re
 from collections.abc import Mapping
 
 from llama_data.stages.arxiv.encoding import declared, decode
-from llama_data.stages.arxiv.latex import Cleaner, Masks
+from llama_data.stages.arxiv.latex import Cleaner
+from llama_data.stages.arxiv.masks import Masks
 
 _TEX = (".tex", ".ltx", ".latex")
-_CLASS = re.compile(r"\\document(?:class|style)\s*(?:\[[^\]]*\])?\s*\{([^{}]*)\}")
+_CLASS = re.compile(r"\\document(?:class|style)\s*(?:\[[^\]]{0,4000}\])?\s*\{([^{}]*)\}")
 _BEGIN = re.compile(r"\\begin\s*\{document\}")
 _SECTION = re.compile(r"\\(?:part|chapter|section)\*?\s*[\[{]")
 _PLAIN_END = re.compile(r"\\(?:bye|end)(?![A-Za-z])\s*(?!\{)")
 _READS = re.compile(
-    r"\\(?:input|include|subfile|subfileinclude|InputIfFileExists)(?![A-Za-z@])\s*(?:\{([^{}]*)\}|([^\s{}\\]+))"
+    r"\\(?:input|include|subfile|subfileinclude|InputIfFileExists|includestandalone)(?![A-Za-z@])\s*(?:\{([^{}]*)\}|([^\s{}\\]+))"
     r"|\\(?:sub)?(?:import|includefrom|inputfrom)\s*\{([^{}]*)\}\s*\{([^{}]*)\}"
 )
 _NAMES = ("main", "ms", "paper", "article", "manuscript", "arxiv", "root", "thesis")
@@ -47,6 +48,7 @@ class Project:
         self._hint = declared(data for name, data in sorted(files.items()) if _is_source(name))
         self._raw: dict[str, str] = {}
         self._clean: dict[str, str] = {}
+        self._targets: dict[str, list[str]] = {}
         self._cleaner: Cleaner | None = None
         self.encodings: dict[str, str] = {}
         self.masks = Masks()
@@ -68,12 +70,27 @@ class Project:
 
     def clean(self, name: str) -> str:
         """The text of a file without comments, its verbatim pieces behind marks."""
+        if name not in self._clean:
+            self._clean[name] = self._whole().clean(self.raw(name))
+        return self._clean[name]
+
+    def settled_flags(self) -> frozenset[str]:
+        """The paper's own flags (``ifdraft``) of which every test has been settled by ``clean``."""
+        return self._whole().settled
+
+    def write(self, name: str, text: str) -> None:
+        """Add a file that the paper writes; one that is there stays, as LaTeX keeps it."""
+        name = posixpath.normpath(name.strip())
+        if name not in self._files and not name.startswith(("/", "../")):
+            self._files[name] = b""
+            self._lower.setdefault(name.lower(), name)
+            self._raw[name], self.encodings[name] = text, "utf-8"
+
+    def _whole(self) -> Cleaner:
         if self._cleaner is None:
             sources = [self.raw(other) for other in sorted(self._files) if _is_source(other)]
-            self._cleaner = Cleaner(masks=self.masks, sources=sources)
-        if name not in self._clean:
-            self._clean[name] = self._cleaner.clean(self.raw(name))
-        return self._clean[name]
+            self._cleaner = Cleaner(masks=self.masks, sources=sources, write=self.write)
+        return self._cleaner
 
     def find(self, name: str, folders: tuple[str, ...], suffixes: tuple[str, ...] = ("", ".tex")) -> str | None:
         """The file that TeX would read for ``name``, looked for in the folders; case is ignored last."""
@@ -93,52 +110,84 @@ class Project:
                 return self._lower[path.lower()]
         return None
 
+    def mains(self) -> list[str]:
+        """The files that TeX is run on, in arXiv's order: those that the README names, else all complete ones.
+
+        arXiv runs every complete file of the main file's folder that no other reads, in alphabetical order, and puts
+        the pages together (its help pages, "supplemental material"); a file that begins with ``%auto-ignore`` is none
+        of them. A paper without a complete file has its best one; the list is empty without TeX.
+        """
+        told = self._told("toplevel")
+        if told:
+            return told
+        names = self.tex_names
+        read = self._read_by_others(names)
+        best = min(names, key=lambda name: self._rank(name, read), default=None)
+        if best is None or not self._stands_alone(best, read):
+            return [] if best is None else [best]
+        folder = posixpath.dirname(best)
+        found: list[str] = []
+        read |= set(self._told("ignore")) | {name for name in names if self.raw(name).startswith("%auto-ignore")}
+        for name in sorted(names):
+            same = posixpath.dirname(name) == folder and (name == best or self._stands_alone(name, read))
+            if same and (name == best or self.clean(name) not in (self.clean(best), *map(self.clean, found))):
+                found.append(name)
+        return found
+
+    def _stands_alone(self, name: str, read: set[str]) -> bool:
+        return self._rank(name, read)[:2] == (0, 0) and name not in read
+
     def main(self) -> str | None:
         """The file that TeX is run on, or None when the paper holds no TeX."""
         names = self.tex_names
-        if not names:
-            return None
-        told = self._told()
-        if told is not None:
-            return told
+        told = self._told("toplevel")
+        if told:
+            return told[0]
         read = self._read_by_others(names)
-        return min(names, key=lambda name: self._rank(name, read))
+        return min(names, key=lambda name: self._rank(name, read), default=None)
 
-    def _told(self) -> str | None:
-        """What arXiv's 00README says is the top level file."""
+    def _told(self, usage: str) -> list[str]:
+        """The files that arXiv's 00README lists for a usage: ``toplevel`` or ``ignore``."""
+        found: list[str] = []
         for name in sorted(self._files):
-            if posixpath.basename(name).lower() == "00readme.json":
-                for path in _toplevel_json(self.raw(name)):
-                    if path in self._files:
-                        return path
-            elif posixpath.basename(name).lower().startswith("00readme"):
-                for line in self.raw(name).splitlines():
-                    words = line.split()
-                    if len(words) == 2 and words[1].lower() == "toplevelfile" and words[0] in self._files:
-                        return words[0]
-        return None
+            readme = posixpath.basename(name).lower()
+            if readme.startswith("00readme") and not found:
+                listed = _listed_json(self.raw(name)) if readme.endswith(".json") else _listed_lines(self.raw(name))
+                found = [path for path, use in listed if use == usage and path in self._files]
+        return [name for name in found if usage != "toplevel" or is_tex_name(name) or "." not in name]
 
     def _read_by_others(self, names: list[str]) -> set[str]:
-        found: set[str] = set()
-        for name in names:
+        return {target for name in names for target in self._reads(name) if target != name}
+
+    def _reads(self, name: str) -> list[str]:
+        """The paper's files that a file names as those that it reads."""
+        if name not in self._targets:
             folder = posixpath.dirname(name)
+            found: list[str] = []
             for hit in _READS.finditer(self.clean(name)):
                 below = (hit[3] or "").strip()
                 target = self.find(hit[1] or hit[2] or hit[4] or "", (posixpath.join(folder, below), below))
-                if target is not None and target != name:
-                    found.add(target)
-        return found
+                if target is not None:
+                    found.append(target)
+            self._targets[name] = found
+        return self._targets[name]
+
+    def _begins(self, name: str, depth: int) -> bool:
+        r"""True when a file holds ``\begin{document}``, or reads one that does."""
+        if _BEGIN.search(self.clean(name)) is not None:
+            return True
+        return depth < 3 and any(self._begins(other, depth + 1) for other in self._reads(name) if other != name)
 
     def _rank(self, name: str, read: set[str]) -> tuple[int | str, ...]:
         """Smaller is more likely the main file."""
         text = self.clean(name)
         kind = _CLASS.search(text)
-        begin = _BEGIN.search(text)
-        complete = kind is not None and begin is not None
+        begin = self._begins(name, 0)
+        complete = kind is not None and begin
         helper = kind is not None and kind[1].strip() in ("subfiles", "standalone")
         stem = posixpath.splitext(posixpath.basename(name))[0].lower()
         return (
-            0 if complete else 1 if kind is not None or begin is not None else 2 if _PLAIN_END.search(text) else 3,
+            0 if complete else 1 if kind is not None or begin else 2 if _PLAIN_END.search(text) else 3,
             int(helper),
             int(name in read),
             int(any(word in stem for word in _NOT_MAIN)),
@@ -158,9 +207,15 @@ def _is_readme(name: str) -> bool:
     return "readme" in posixpath.basename(name).lower()
 
 
-def _toplevel_json(text: str) -> list[str]:
+def _listed_json(text: str) -> list[tuple[str, str]]:
+    """The files that a ``00README.json`` lists, each with its usage; that of a TeX file is to be run."""
     try:
         sources = json.loads(text)["sources"]
-        return [str(item["filename"]) for item in sources if item.get("usage") == "toplevel"]
+        return [(str(item["filename"]), str(item.get("usage", "toplevel"))) for item in sources]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []  # a broken README only means that the main file is chosen by its content
+
+
+def _listed_lines(text: str) -> list[tuple[str, str]]:
+    words = (line.split() for line in text.splitlines())
+    return [(pair[0], pair[1].lower().replace("toplevelfile", "toplevel")) for pair in words if len(pair) == 2]

@@ -71,6 +71,46 @@ def test_bibliography(text: str, wanted: str) -> None:
     assert cuts.remove_bibliography(text) == wanted
 
 
+LIST = "\n\\item{[1]} A. Writer, 1999.\n\\item{[2]} B. Writer.\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("a\n\\section*{References}\n[1] A. Writer, 1999.\n\\section{More}b", "a\n\\section{More}b"),
+        ("a\n\\section*{\\bf Bibliography}" + LIST, "a\n"),
+        ("a\n\\subsection*{References}" + LIST + "\\subsection{More}b", "a\n\\subsection{More}b"),
+        ("a\n\\section*{References}" + LIST + "\\begin{figure}f\\end{figure}", "a\n\\begin{figure}f\\end{figure}"),
+        ("a\n\\section*{References}" + LIST + "\\appendix b", "a\n\\appendix b"),
+        ("a\n\\bigskip\\centerline{\\bf REFERENCES}\n\\medskip" + LIST, "a\n"),
+        ("a\n{\\bf References}" + LIST + "\\centerline{\\bf Figures}\nb", "a\n\\centerline{\\bf Figures}\nb"),
+        ("a\n\\beginsection References\n" + LIST, "a\n"),
+        ("a\n\\section{References}\nnothing like a list", "a\n\\section{References}\nnothing like a list"),
+        ("a\n\\section{References to art}" + LIST, "a\n\\section{References to art}" + LIST),
+        ("see {\\bf References} in 1999", "see {\\bf References} in 1999"),
+    ],
+)
+def test_a_list_of_references_by_hand(text: str, wanted: str) -> None:
+    assert cuts.remove_bibliography(text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("heading", "found"),
+    [
+        ("\\centerline{\\bf 1. Introduction}", True),
+        ("\\beginsection 1. Aims", True),
+        ("\\medskip\\noindent{\\bf I. The mill}", True),
+        ("\\heading Introduction \\endheading", True),
+        ("\\centerline{\\bf A Mill by the River}", False),
+        ("\\centerline{1. Introduction}", False),
+        ("\\noindent{\\bf 2. Methods}", False),
+    ],
+)
+def test_the_first_heading_in_plain_tex(heading: str, found: bool) -> None:
+    text = f"\\centerline{{\\bf Title}}\n{heading}\ntext"
+    assert (cuts.find_body(text) == (text.index(heading), "section")) is found
+
+
 @given(st.text(max_size=200))
 def test_text_without_commands_is_left_alone(text: str) -> None:
     text = text.replace("\\", "")

@@ -85,11 +85,9 @@ def test_expansion(body: Body, preamble: str, text: str, wanted: str) -> None:
 @pytest.mark.parametrize(
     ("preamble", "text"),
     [
-        (r"\def\a#1.{(#1)}", r"\a x."),
         (r"\newcommand{\a}{\csname x\endcsname}", r"\a"),
         (r"\newcommand{\a}{\internal@thing}", r"\a"),
         (r"\newcommand{\a}{\ifx\b\c x\fi}", r"\a"),
-        (r"\NewDocumentCommand{\a}{s m}{\IfBooleanTF{#1}{x}{#2}}", r"\a{y}"),
         (r"\ExplSyntaxOn\cs_new:Npn \my_f:n #1 {x}\ExplSyntaxOff", r"\myf{x}"),
         (r"\newcommand{\n}[1]{|#1|}", r"\n"),
         (r"\renewcommand{\section}[1]{\LARGE #1}", r"\section{x}"),

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llama_data.stages.arxiv.latex import Cleaner, Masks
+from llama_data.stages.arxiv.latex import Cleaner
+from llama_data.stages.arxiv.masks import Masks
 
 
 def clean(text: str, *sources: str) -> str:
@@ -48,6 +49,7 @@ def clean(text: str, *sources: str) -> str:
         ("\\iffalse gone\\else kept\\fi.", " kept."),
         ("\\iftrue kept\\else gone\\fi.", " kept."),
         ("\\if0 gone\\fi kept", " kept"),
+        ("\\ifx\\iftrue\\x a\\else b\\fi c", "\\ifx\\iftrue\\x a\\else b\\fi c"),
         ("\\iffalse no end", "\\iffalse no end"),
         ("$a \\iff b$ \\fi", "$a \\iff b$ \\fi"),
         ("\\iffalse a % \\fi\n b \\fi c", " c"),
