@@ -70,12 +70,15 @@ class Reason(StrEnum):
     not_a_file = "not_a_file", "The entry is a link or another repository, not a file of this one."
     empty_repository = "empty_repository", "The repository holds no commit, or its commit no file."
     extension_not_chosen = "extension_not_chosen", "The file's extension is not one that the recipe keeps."
-    excluded_path = "excluded_path", "The file's path is excluded (a licence text or a certificate)."
+    excluded_path = (
+        "excluded_path",
+        "The file's path is excluded (a licence text, a certificate, others' code).",
+    )
     long_line = "long_line", "The longest line is over the limit."
     long_lines_on_average = "long_lines_on_average", "Lines are too long on average."
     few_alphanumerics = "few_alphanumerics", "Too few of the characters are letters or digits."
     few_letters_per_token = "few_letters_per_token", "There are too few letters for each token."
-    generated_file = "generated_file", "The file says that it was generated."
+    generated_file = "generated_file", "A program wrote the file: it says so, or its path or form shows it."
     duplicate_file = "duplicate_file", "Another file with the same cleaned content is kept."
 
     # wikipedia

@@ -1,7 +1,8 @@
 """Removes licence headers: the "boilerplate, such as headers" of LLaMA's section on GitHub.
 
-``llama``: of the comments before the first line of code, the paragraphs from the first that speaks of licence or
-copyright to the last. Everything else stays: shebang, encoding line, includes, pragmas, headings, other comments.
+``llama``: of the comments before the first line of code, the sentences of licence and copyright go, with the authors,
+headings and addresses beside them. Everything else stays: shebang, encoding line, includes, pragmas, headings, other
+comments, and what stands before or between the comments (``preludes``).
 ``redpajama``: RedPajama's documented rule, with what it loses.
 """
 
@@ -10,72 +11,21 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_LICENCE = re.compile(
-    r"copyright|\(c\)\s*(?:19|20)\d\d|©|licen[cs]e|spdx-|all rights reserved|permission is hereby granted"
-    r"|redistribution and use|warrant(?:y|ies)|free software|public domain",
-    re.IGNORECASE,
-)
-# What belongs to a licence when it stands before one.
-_ATTRIBUTION = re.compile(r"\(c\)|this file is part of|\bauthors?\b|@\w+\.", re.IGNORECASE)
-_PREAMBLE = re.compile(
-    r"#!|<\?xml|<\?php|<\?\s*$|<!doctype|@charset|(?:#|//|--|;|%|\"|/\*)\s*-\*-.*-\*-|.*\b(?:vim?|ex):\s*set?\b"
-    r"|#.*\bcoding[:=]|# *frozen_string_literal|[\"']use strict[\"'];?\s*$",
-    re.IGNORECASE,
-)
-# What may stand before the header of a C file: include guards, includes and pragmas.
-_DIRECTIVE = re.compile(r"#\s*(?:include|ifndef|define|pragma|import)\b")
-_C_NAMES = "c h cpp hpp c++ h++ cc hh C H m mm cu cuh"
-_C_FAMILY = frozenset(_C_NAMES.split())
-_WORD = re.compile(r"\w")
-_FEW_LINES, _MAX_LINES = 50, 400
-_C_LIKE = "c h cs cpp hpp c++ h++ cc hh C H css scss go java js jsx ts tsx rs scala php php3 php4 php5 phps phpt m mm"
-_C_LIKE += " kt kts swift dart proto groovy cu cuh sql vue sass less"
-_HASH = "py pyx pxd rb sh bash command zsh pl pm pod perl ps1 psd1 psm1 jl cmake dockerfile Dockerfile Makefile r R"
-_HASH += " tcl ex exs php php3 php4 php5 phps phpt yaml yml toml conf in mk asm elixir"
+from llama_data.stages.github.comments import RST, Comment, begins_block, comment_at
+from llama_data.stages.github.preludes import prelude_end
+from llama_data.stages.github.trimming import without_licence
 
-
-class _Style(NamedTuple):
-    """How comments are written: markers of whole lines, and pairs of marks around blocks."""
-
-    lines: tuple[str, ...]
-    blocks: tuple[tuple[str, str], ...]
-
-
-def _styles() -> dict[str, _Style]:
-    lines: dict[str, list[str]] = {}
-    blocks: dict[str, list[tuple[str, str]]] = {}
-    # .h.cmake is a C header to be filled in
-    for marker, extensions in (
-        ("//", _C_LIKE.replace(" css", "") + " asm cmake"),
-        ("#", _HASH),
-        ("--", "sql lua hs vhd"),
-        ("%", "tex m erl hrl cls sty"),
-        (";", "asm lisp el clj cljs ini"),
-        ("'", "vb"),
-        ("!", "f90 f f03 f08 f77 f95 for fpp"),
-        ("rem ", "bat cmd"),
-        ("::", "bat cmd"),
-        ("dnl", "m4 ac"),
-    ):
-        for extension in extensions.split():
-            lines.setdefault(extension, []).append(marker)
-    for pair, extensions in (
-        (("/*", "*/"), _C_LIKE + " asm s S cmake"),
-        (("<!--", "-->"), "html xml md markdown vue xsd xsl svg"),
-        (("{-", "-}"), "hs"),
-        (("--[[", "]]"), "lua"),
-        (("<#", "#>"), "ps1 psd1 psm1"),
-        (("(*", "*)"), "ml mli"),
-        (("=begin", "=end"), "rb"),
-    ):
-        for extension in extensions.split():
-            blocks.setdefault(extension, []).append(pair)
-    names = lines.keys() | blocks.keys()
-    return {name: _Style(tuple(lines.get(name, ())), tuple(blocks.get(name, ()))) for name in names}
-
-
-_STYLES = _styles()
-_NO_COMMENTS = _Style((), ())
+# Without one of these in a comment, none of its sentences is one of a licence.
+_CUES = (
+    "copy", "licen", "(c)", "©", "spdx", "rights", "permi", "warrant", "public domain", "redistrib", "gpl", "as is",
+    "as-is", "free software", "unencumbered", "copr.", "propriet", "confident", "liable", "mpl", "cddl", "mit", "bsd",
+    "apache", "reserv", "vorbehalten", "derechos", "diritti", "legal", "property of",
+)  # fmt: skip
+_FEW_LINES, _MAX_LINES = 50, 800
+_PHP = frozenset(["php", "php3", "php4", "php5", "phps", "phpt", "phtml", "inc"])
+_PHP_OPENING = re.compile(r"(\s*<\?(?:php)?)[ \t]+(?=/\*|//|#)", re.IGNORECASE)
+_REGION = re.compile(r"\s*#\s*region\b", re.IGNORECASE)
+_END_REGION = re.compile(r"\s*#\s*end\s?region\b", re.IGNORECASE)
 
 
 class Stripped(NamedTuple):
@@ -90,151 +40,102 @@ def strip_header(text: str, extension: str) -> Stripped:
     if "\n" not in text and "\r" in text:
         stripped = strip_header(text.replace("\r", "\n"), extension)
         return stripped._replace(text=stripped.text.replace("\n", "\r"))
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
     for limit in (_FEW_LINES, _MAX_LINES):
-        lines = text.split("\n", limit)
+        lines = text[len(mark) :].split("\n", limit)
         rest = lines[limit:]
         del lines[limit:]
-        kept, at, decided = _leading(lines, extension)
+        if extension in _PHP and (opening := _PHP_OPENING.match(lines[0])) is not None:
+            lines[:1] = [opening[1], lines[0][opening.end() :]]
+        walk = _Walk(lines, extension)
+        decided = walk.run()
         if decided or not rest:
             break
-    if at == len(kept):
+    if not walk.changed:
         return Stripped(text, 0)
-    while kept and not kept[0].strip():
-        kept.pop(0)
-    while kept and not kept[-1].strip() and at < len(lines) and not lines[at].strip():
-        kept.pop()
-    if not kept:
-        while at < len(lines) and not lines[at].strip():
-            at += 1
-    left = [*kept, *lines[at:]]
-    return Stripped("\n".join([*left, *rest]), len(lines) - len(left))
+    left = "\n".join([*walk.kept, *lines[walk.at :], *rest])
+    return Stripped(("" if walk.began else mark) + left, text.count("\n") - left.count("\n"))
 
 
-def _leading(lines: list[str], extension: str) -> tuple[list[str], int, bool]:
-    """The lines that stay of the leading comments, where these end, and whether more lines would change nothing."""
-    style = _STYLES.get(extension, _NO_COMMENTS)
-    kept: list[str] = []
-    at = 0
-    settled = 0
-    while at < len(lines):
-        line = lines[at].strip().lstrip("\ufeff")
-        if not line or _PREAMBLE.match(line) or (extension in _C_FAMILY and _DIRECTIVE.match(line)):
-            kept.append(lines[at])
-            at += 1
-            continue
-        end = _comment_end(lines, at, style, extension)
-        if end is None or end == at:
-            return kept[: len(kept) - (at - settled)], settled, end is not None
-        comment = lines[at:end]
-        closing = _closing(comment[0], style)
-        left = _without_licence(comment, closing)
-        if left is not comment and at == 0 and comment[0].startswith("\ufeff") and left:
-            left[0] = "\ufeff" + left[0].lstrip("\ufeff")
-        kept.extend(left)
-        at = end
-        settled = at
-    return kept[: len(kept) - (at - settled)], settled, False
+class _Walk:
+    """Goes over preludes and comments to the first line of code. ``began``: the file's first comment went whole."""
 
+    def __init__(self, lines: list[str], extension: str) -> None:
+        self.lines = lines
+        self.extension = extension
+        self.kept: list[str] = []
+        self.at = 0
+        self.changed = False
+        self.began = False
+        self.regions: list[tuple[int, bool]] = []
 
-def _closing(line: str, style: _Style) -> str | None:
-    stripped = line.lstrip(" \t\ufeff")
-    for begin, end in style.blocks:
-        if stripped.startswith(begin):
-            return end
-    return None
+    def run(self) -> bool:
+        """Fill ``kept`` and move ``at``; true when more lines would change nothing."""
+        lines = self.lines
+        while self.at < len(lines):
+            if not lines[self.at].strip():
+                self._keep(self.at + 1)
+                continue
+            comment = comment_at(lines, self.at, self.extension)
+            if comment is None:
+                end = prelude_end(lines, self.at, self.extension)
+                if end == self.at:
+                    return not begins_block(lines[self.at], self.extension)
+                self._keep(end)
+                continue
+            if comment.end == len(lines) and not comment.tail:
+                # It may go on behind the lines that are looked at.
+                self._cut(comment)
+                return False
+            self._cut(comment)
+            if comment.tail:
+                return True
+        return False
 
+    def _keep(self, end: int) -> None:
+        line = self.lines[self.at]
+        if _REGION.match(line):
+            self.regions.append((len(self.kept), self.changed))
+        self.kept.extend(self.lines[self.at : end])
+        self.at = end
+        if _END_REGION.match(line) and self.regions:
+            start, changed = self.regions.pop()
+            if changed != self.changed and not any(inner.strip() for inner in self.kept[start + 1 : -1]):
+                del self.kept[start:]
+                self._close_gap()
 
-def _comment_end(lines: list[str], at: int, style: _Style, extension: str) -> int | None:
-    """Where the comment that begins at line ``at`` ends; ``at`` itself when none begins there, None when none ends."""
-    first = lines[at].lstrip(" \t\ufeff")
-    if extension == "rst":
-        return _rst_comment_end(lines, at)
-    for begin, end in style.blocks:
-        if first.startswith(begin):
-            return _block_end(lines, at, begin, end)
-    end_at = at
-    while end_at < len(lines) and _is_line_comment(lines[end_at], style, extension):
-        end_at += 1
-    return end_at
+    def _cut(self, comment: Comment) -> None:
+        lines = self.lines[comment.start : comment.end]
+        left = None
+        said = "\n".join(lines).lower()
+        if any(cue in said for cue in _CUES):
+            left = without_licence(lines, comment, self.extension)
+        if left is None:
+            self.kept.extend(lines)
+            self.at = comment.end
+            return
+        if left and self.extension in RST and comment.marks and not left[0].startswith(".."):
+            left.insert(0, "..")
+        if comment.marks == ("", "=cut") and left and not left[0].startswith("="):
+            left[:0] = ["=pod", ""]
+        self.began = self.began or (comment.start == 0 and not left)
+        self.changed = True
+        self.at = comment.end
+        if left == ["?>"] and self.kept and self.kept[-1].strip().lower() in ("<?php", "<?"):
+            self.kept.pop()
+            left = []
+        self.kept.extend(left)
+        if not left:
+            self._close_gap()
 
-
-def _block_end(lines: list[str], at: int, begin: str, end: str) -> int | None:
-    first = lines[at].lstrip(" \t\ufeff")
-    tail = first[len(begin) :]
-    here = at
-    while end not in tail:
-        here += 1
-        if here == len(lines):
-            return None
-        tail = lines[here]
-    # Code after the comment on its last line: not a header of its own.
-    return at if tail.split(end, 1)[1].strip() else here + 1
-
-
-def _is_line_comment(line: str, style: _Style, extension: str) -> bool:
-    stripped = line.lstrip(" \t\ufeff").lower()
-    if extension in ("f", "for", "f77") and line[:1] in ("c", "C", "*") and not line[1:2].isalnum():
-        return True
-    return stripped.startswith(style.lines) and not stripped.startswith("#!") if style.lines else False
-
-
-def _rst_comment_end(lines: list[str], at: int) -> int:
-    line = lines[at]
-    if not (line == ".." or line.startswith(".. ")) or re.match(r"\.\. (?:[\w-]+::|_|\[|\|)", line):
-        return at
-    end = at + 1
-    while end < len(lines) and (not lines[end].strip() or lines[end].startswith((" ", "\t"))):
-        end += 1
-    while not lines[end - 1].strip():
-        end -= 1
-    return end
-
-
-def _without_licence(comment: list[str], closing: str | None) -> list[str]:
-    """The comment without its licence paragraphs and what is between them; the same list when it has none."""
-    paragraphs = _paragraphs(comment)
-    speaking = [number for number, (a, b) in enumerate(paragraphs) if _LICENCE.search(" ".join(comment[a:b]))]
-    if not speaking:
-        return comment
-    opening = speaking[0]
-    while opening and _ATTRIBUTION.search(" ".join(comment[slice(*paragraphs[opening - 1])])):
-        opening -= 1
-    first, last = paragraphs[opening][0], paragraphs[speaking[-1]][1]
-    before, after = comment[:first], comment[last:]
-    if not _says_something(before):
-        before = []
-    if not _says_something(after):
-        after = []
-    while before and not _WORD.search(before[-1]):
-        before.pop()
-    while after and not _WORD.search(after[0]):
-        after.pop(0)
-    if closing is None:
-        return before + after
-    line_end = "\r" if comment[0].endswith("\r") else ""
-    if before and not after:
-        return [*before, f" {closing}{line_end}"]
-    if after and not before:
-        mark = re.match(r"\ufeff?\s*(?:/\*+!?|<!--|\{-|--\[\[|<#|\(\*|=begin)", comment[0])
-        return [(mark[0] if mark else "") + line_end, *after]
-    return before + after
-
-
-def _says_something(lines: list[str]) -> bool:
-    return any(_WORD.search(line) for line in lines)
-
-
-def _paragraphs(comment: list[str]) -> list[tuple[int, int]]:
-    """Ranges of consecutive lines that hold a word."""
-    ranges: list[tuple[int, int]] = []
-    start: int | None = None
-    for at, line in enumerate([*comment, ""]):
-        if _WORD.search(line):
-            start = at if start is None else start
-        elif start is not None:
-            ranges.append((start, at))
-            start = None
-    return ranges
+    def _close_gap(self) -> None:
+        """No blank lines in front, and not two gaps where there was one comment."""
+        while self.kept and not self.kept[-1].strip() and self.at < len(self.lines) and not self.lines[self.at].strip():
+            self.kept.pop()
+        if not any(line.strip() for line in self.kept):
+            self.kept.clear()
+            while self.at < len(self.lines) and not self.lines[self.at].strip():
+                self.at += 1
 
 
 _RP_BLOCK = re.compile(r"/\*.*?\*/", re.DOTALL)

@@ -59,7 +59,8 @@ class Settings(DomainSettings):
     every file. ``max_line`` and ``max_average_line`` in characters, ``min_alnum_share`` 0 to 1; None is off.
     ``min_letters_per_token`` needs ``tokenizer``, a SentencePiece model. ``header``: whose rule removes licence
     headers. ``drop_generated``: on, because such files are what the paper's "low quality" heuristics are after;
-    neither the paper nor RedPajama names the rule, so a replica of RedPajama sets it to False.
+    neither the paper nor RedPajama names the rule, so a replica of RedPajama sets it to False. ``drop_vendored``:
+    paths that hold copies of other people's code, by Linguist's list (node_modules, third_party, jquery.js ...).
 
     ``repositories``: globs, like those of ``inputs``, of git repositories (working, bare or worktrees) and of source
     archives (zip, tar, tar.gz, tar.bz2, tar.xz, tar.zst), ``.`` for the input folder itself; their files at HEAD are
@@ -77,6 +78,7 @@ class Settings(DomainSettings):
     licences: tuple[str, ...] = LICENCES
     extensions: tuple[str, ...] | None = EXTENSIONS
     drop_licence_texts: bool = True
+    drop_vendored: bool = False
     max_line: int | None = Field(default=1000, gt=0)
     max_average_line: float | None = Field(default=100.0, gt=0)
     min_alnum_share: float | None = Field(default=0.25, ge=0, le=1)
@@ -145,7 +147,11 @@ def _cleaning(settings: Settings) -> list[Rule]:
         ChosenLicence(families=settings.licences),
         HasContent(),
         RawHash(),
-        ChosenPath(extensions=settings.extensions, drop_licence_texts=settings.drop_licence_texts),
+        ChosenPath(
+            extensions=settings.extensions,
+            drop_licence_texts=settings.drop_licence_texts,
+            drop_vendored=settings.drop_vendored,
+        ),
         Heuristics(
             max_line=settings.max_line,
             max_average_line=settings.max_average_line,

@@ -58,7 +58,7 @@ BLOCK = "/*\n" + comment(" *") + " */\n"
         ("tex", "% Copyright A\n\\section{B}\n", "\\section{B}\n"),
         ("css", "#id { color: red } /* Copyright */\n", "#id { color: red } /* Copyright */\n"),
         ("f90", "! Copyright A\nprogram b\n", "program b\n"),
-        ("bat", "@echo off\nrem Copyright A\n", "@echo off\nrem Copyright A\n"),
+        ("bat", "@echo off\nrem Copyright A\n", "@echo off\n"),
         ("c", "#include <copyright.h>\nint a;\n", "#include <copyright.h>\nint a;\n"),
         ("c", "int a;\n" + BLOCK, "int a;\n" + BLOCK),
         ("c", "/* Copyright A */ int a;\n", "/* Copyright A */ int a;\n"),
