@@ -1,4 +1,4 @@
-"""The arXiv domain: its settings and its one job."""
+"""The arXiv domain: its settings and its jobs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,11 @@ class Settings(DomainSettings):
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
-    """Read, inline and expand, cut, write: one task for each piece of a tar. Raises InputError: there is no tar."""
+    """Read, inline and expand, cut, write: one task for each piece of a tar; then, of a paper in two tars, the first.
+
+    Raises:
+        InputError: there is no tar.
+    """
     files = list_inputs(run.input, settings.inputs)
     splits = [piece for split in files for piece in cut(split, settings.max_task_bytes)]
     limits = Limits(unpacked_bytes=settings.max_unpacked_bytes, members=settings.max_members)
@@ -60,4 +64,4 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
         ),
     ]
     reader = ArxivReader(splits=splits, domain=DOMAIN, limits=limits)
-    return chain(context, [reader], [Built(rules=rules)], columns=COLUMNS)
+    return chain(context, [reader], [Built(rules=rules)], columns=COLUMNS, natural_keys=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import IO
 
@@ -36,7 +37,9 @@ class BookReader(Reader):
             return
         try:
             with open_decompressed(split.path) as stream:
-                yield self._book(split.name, self._limited(stream, split.size))
+                # A plain file whose name is that of a member of an archive is told from it by a mark.
+                name = f"{split.name}#" if "#" in split.name else split.name
+                yield self._book(name, self._limited(stream, split.size))
         except RecordError as error:
             yield self.failed(split, key=0, reason=error.reason, detail=error.detail)
         except EOFError:
@@ -56,15 +59,18 @@ class BookReader(Reader):
                     doc = self._record(split.name, "")
                     reject(doc, Reason.no_text_file, self.name)
                     yield doc
+                seen: Counter[str] = Counter()
                 for item in sorted(members, key=lambda item: item.filename):
-                    yield self._member(split, archive, item)
+                    seen[item.filename] += 1
+                    yield self._member(split, archive, item, seen[item.filename])
         except RecordError as error:
             yield self.failed(split, key=0, reason=error.reason, detail=error.detail)
         except _DAMAGED_ZIP as error:
             yield self.failed(split, key=0, reason=Reason.damaged_archive, detail=f"{type(error).__name__}: {error}")
 
-    def _member(self, split: Split, archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> Document:
-        name = item.filename
+    def _member(self, split: Split, archive: zipfile.ZipFile, item: zipfile.ZipInfo, number: int) -> Document:
+        # An archive may hold one name several times; no text file's name ends with a number.
+        name = item.filename if number == 1 else f"{item.filename}@{number}"
         try:
             if item.flag_bits & _ENCRYPTED:
                 raise RecordError(Reason.damaged_archive, "the member is encrypted")

@@ -15,7 +15,7 @@ from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.stackexchange.reader import Gather, PostReader, Scatter
 from llama_data.stages.stackexchange.rules import KeepAnswered, KeepChosenSites, Layout, WriteThread
-from llama_data.stages.stackexchange.sites import is_posts, refuse_repeated
+from llama_data.stages.stackexchange.sites import is_posts
 from llama_data.stages.steps.contract import Built, Pass, StepContext, chain
 
 DOMAIN = "stackexchange"
@@ -45,11 +45,14 @@ class Settings(DomainSettings):
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
-    """The two jobs. Raises InputError: no dump is found, a site is not known or stands in two files."""
+    """The two jobs; of a post that stands in two dumps the first is taken.
+
+    Raises:
+        InputError: no dump is found, or one whose site is not known.
+    """
     files = [split for split in list_inputs(run.input, settings.inputs) if is_posts(split)]
     if not files:
         raise InputError(f"{run.input}: no dump with posts among {', '.join(settings.inputs)}")
-    refuse_repeated(files)
     splits = [piece for split in files for piece in _pieces(split, settings.max_task_bytes)]
     buckets = max(1, ceil(sum(map(_posts_bytes, files)) / settings.bucket_bytes))
     folder = join(run.work(DOMAIN), "posts")

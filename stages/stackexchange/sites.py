@@ -48,18 +48,6 @@ def language_of(site: str) -> str:
     return match.group(1) if match else _LANGUAGES.get(site, "en")
 
 
-def refuse_repeated(splits: Iterable[Split]) -> None:
-    """Check that every site stands in one file. Raises InputError naming the two files of a site."""
-    files: dict[str, str] = {}
-    for split in splits:
-        site = site_of(split)
-        other = files.setdefault(site, split.name)
-        if other != split.name:
-            raise InputError(
-                f"{split.path}: the site {site} is also in {other}; keep one of the two files, or narrow `inputs`"
-            )
-
-
 def chosen_sites(posts: Mapping[str, int], sites: Iterable[str] | None, largest: int | None) -> frozenset[str]:
     """The sites that are kept, given the number of posts of each.
 

@@ -1,4 +1,4 @@
-"""The Wikipedia domain: its settings and its one job."""
+"""The Wikipedia domain: its settings and its jobs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Settings(DomainSettings):
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
-    """Read, select, clean, write: one task for each piece of a dump.
+    """Read, select, clean, write: one task for each piece of a dump; then, of a page in two dumps, the first.
 
     Raises:
         InputError: there is no dump, or one whose language cannot be told.
@@ -50,4 +50,4 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
         CleanWikitext(title=settings.title, min_chars=settings.min_chars, max_page_chars=settings.max_page_chars),
     ]
     reader = WikipediaReader(splits=splits, domain=DOMAIN, dumps=dumps)
-    return chain(context, [reader], [Built(rules=rules)], columns=COLUMNS)
+    return chain(context, [reader], [Built(rules=rules)], columns=COLUMNS, natural_keys=True)

@@ -19,7 +19,7 @@ Pages = dict[tuple[str, str], list[str]]
 
 @pytest.fixture(scope="module")
 def documents(corpus: Path) -> list[Document]:
-    [job] = jobs(Settings(), RunContext(input=str(corpus / "wikipedia"), output="unused"))
+    job, *_ = jobs(Settings(), RunContext(input=str(corpus / "wikipedia"), output="unused"))
     found: list[Document] = []
     for rank in range(job.tasks):
         data = None
