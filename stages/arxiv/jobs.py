@@ -51,7 +51,7 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     Raises:
         InputError: there is no tar.
     """
-    files = list_inputs(run.input, settings.inputs)
+    files = list_inputs(run.input, settings.inputs, run.left_out)
     splits = [piece for split in files for piece in cut(split, settings.max_task_bytes)]
     limits = Limits(unpacked_bytes=settings.max_unpacked_bytes, members=settings.max_members)
     context = StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)

@@ -65,7 +65,7 @@ class Settings(DomainSettings):
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
     """The jobs; only the last one when duplicates are kept. Raises InputError: no book is found."""
-    splits = list_inputs(run.input, settings.inputs)
+    splits = list_inputs(run.input, settings.inputs, run.left_out)
     tasks = min(len(splits), max(1, ceil(sum(split.size for split in splits) / settings.max_task_bytes)))
     reader = BookReader(
         splits=splits,

@@ -51,7 +51,7 @@ class Settings(DomainSettings):
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
     """The jobs of the domain, one task a file. Raises InputError when there is no input."""
-    splits = list_inputs(run.input, settings.inputs)
+    splits = list_inputs(run.input, settings.inputs, run.left_out)
     context = StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
     if not settings.rebuild:
         released = C4Reader(splits=splits, language="en")

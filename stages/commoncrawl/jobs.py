@@ -93,7 +93,7 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
         reader = AnnotatedReader(splits=annotated, domain=DOMAIN)
         apply = Built(rules=[ApplyThresholds(thresholds=settings.thresholds())])
         return chain(_context(settings, run, annotated), [reader], [apply], columns=COLUMNS)
-    splits = sorted(list_inputs(run.input, settings.inputs), key=lambda split: (_dump(split), split.name))
+    splits = sorted(list_inputs(run.input, settings.inputs, run.left_out), key=lambda split: (_dump(split), split.name))
     context = _context(settings, run, splits)
     read = CommonCrawlReader(splits=splits, domain=DOMAIN, title=settings.title)
     # Straight from the reader's bytes: no document is made of a page only to hash its lines.

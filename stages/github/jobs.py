@@ -123,14 +123,15 @@ def _rows(settings: Settings, run: RunContext, repositories: Sequence[Repository
         InputError: there is no input at all.
     """
     if not settings.repositories:
-        return list_inputs(run.input, settings.inputs)
+        return list_inputs(run.input, settings.inputs, run.left_out)
     try:
-        rows = list_inputs(run.input, settings.inputs) if settings.inputs else []
+        rows = list_inputs(run.input, settings.inputs, run.left_out) if settings.inputs else []
     except InputError:
         if not repositories:
             raise
         rows = []
     inside = tuple(join(one.path, "") for one in repositories)
+    run.left_out.claim_folders(join(run.input, one.name) for one in repositories)
     paths = {one.path for one in repositories}
     rows = [split for split in rows if split.path not in paths and not split.path.startswith(inside)]
     if not rows and not repositories:

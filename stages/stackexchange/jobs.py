@@ -50,7 +50,9 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     Raises:
         InputError: no dump is found, or one whose site is not known.
     """
-    files = [split for split in list_inputs(run.input, settings.inputs) if is_posts(split)]
+    found = list_inputs(run.input, settings.inputs, run.left_out)
+    files = [split for split in found if is_posts(split)]
+    run.left_out.refuse(run.input, (split.name for split in found if not is_posts(split)))
     if not files:
         raise InputError(f"{run.input}: no dump with posts among {', '.join(settings.inputs)}")
     splits = [piece for split in files for piece in _pieces(split, settings.max_task_bytes)]
@@ -81,13 +83,13 @@ def _rules(settings: Settings, folder: str) -> Iterable[Rule]:
 
 def _posts_bytes(split: Split) -> int:
     """About how many bytes of ``Posts.xml`` a file holds."""
-    suffix = next(suffix for suffix in (*_EXPANSION, "") if split.name.endswith(suffix))
+    suffix = next(suffix for suffix in (*_EXPANSION, "") if split.name.lower().endswith(suffix))
     return split.size * _EXPANSION.get(suffix, 1)
 
 
 def _pieces(split: Split, size: int) -> Iterator[Split]:
     """A plain ``Posts.xml`` in pieces of ``size`` bytes; a compressed file whole."""
-    if not split.name.endswith(".xml") or split.size <= size:
+    if not split.name.lower().endswith(".xml") or split.size <= size:
         yield split
         return
     yield from cut_split(split, size)

@@ -11,7 +11,7 @@ from llama_data.pipeline.core.files import Split
 
 POSTS = "Posts"
 _PARTS = ("Badges", "Comments", "PostHistory", "PostLinks", "Tags", "Users", "Votes")
-_OTHER_PART = re.compile(rf"-({'|'.join(_PARTS)})\.7z$")
+_OTHER_PART = re.compile(rf"-({'|'.join(_PARTS)})\.7z$", re.IGNORECASE)
 _LANGUAGE = re.compile(r"^([a-z]{2})(?:\.meta)?\.stackoverflow\.com$")
 _LANGUAGES = {
     "rus.stackexchange.com": "ru",
@@ -26,8 +26,8 @@ def site_of(split: Split) -> str:
         InputError: a ``Posts.xml`` that lies in no folder named for its site.
     """
     folder, name = os.path.split(split.name)
-    if name.endswith(".7z"):
-        return name.removesuffix(".7z").removesuffix("-" + POSTS)
+    if name.lower().endswith(".7z"):
+        return name[: -len(".7z")].removesuffix("-" + POSTS)
     site = os.path.basename(folder) or os.path.basename(os.path.dirname(split.path))
     if "." not in site:
         raise InputError(

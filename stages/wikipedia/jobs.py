@@ -41,7 +41,7 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     Raises:
         InputError: there is no dump, or one whose language cannot be told.
     """
-    files = list_inputs(run.input, settings.inputs)
+    files = list_inputs(run.input, settings.inputs, run.left_out)
     dumps = label_dumps(files, {split.name: inspect(split) for split in files})
     splits = [piece for split in files for piece in cut(split, settings.max_task_bytes)]
     context = StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)

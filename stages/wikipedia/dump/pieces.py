@@ -112,10 +112,10 @@ def cut(split: Split, max_bytes: int) -> list[Split]:
 
     A bzip2 file in which no stream begins within 64 MiB of a wanted cut is single-stream and stays whole.
     """
-    if split.size <= max_bytes or split.path.endswith(".gz"):
+    if split.size <= max_bytes or split.path.lower().endswith(".gz"):
         return [split]
     starts = [0]
-    if split.path.endswith(".bz2"):
+    if split.path.lower().endswith(".bz2"):
         with open_binary(split.path) as file:
             wanted = max_bytes
             while wanted < split.size:
