@@ -18,7 +18,8 @@ _NAME = re.compile(r"step-(\d{8})")
 
 @dataclass(frozen=True)
 class Record:
-    """``model`` is the model's configuration; ``rows`` of the mix ``fingerprint`` are consumed.
+    """``model`` is the model's configuration; ``rows`` of the mix ``fingerprint`` are consumed. ``bos_id``, ``eos_id``:
+    of the tokenizer, where rows or tokenizer said so; older records say nothing.
 
     ``origin``: what the parameters were before row 0, None for drawn from the seed. Of an imported checkpoint the
     Hugging Face files and their sha256; of a run that started from a checkpoint, that one and its record's sha256.
@@ -30,6 +31,8 @@ class Record:
     seed: int
     tokenizer_sha256: str
     model: dict[str, Any]
+    bos_id: int | None = None
+    eos_id: int | None = None
     origin: dict[str, Any] | None = None
 
     def model_config(self, where: Path) -> ModelConfig:
