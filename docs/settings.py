@@ -42,6 +42,11 @@ A domain that is absent under `domains` (or null) is not run. Every domain also 
 `input`), `root` (another input folder or URL for this domain) and `max_task_bytes` (pieces into which an input that can
 be split is cut, one task each).
 
+A glob is `*`, `?` and `[...]` inside a name, `**` for any folders; what follows the first dot of a file's name matches in
+any case (`*.txt` takes `BOOK.TXT`). A link to a file is a file, a link to a folder a folder; one that leads back to a folder
+it lies in is not followed. Folders and files may be called anything. `plan` and `run` say which files of the input
+folders no glob takes, which folders none looks into, and which globs of the recipe match nothing.
+
     extends: llama
     name: mine
     input: /data/dumps
