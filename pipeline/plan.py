@@ -184,10 +184,12 @@ def whole_dump(recipe: Recipe, plan: DomainPlan) -> str:
     )
 
 
-def _group_share(group: int | str) -> float:
+def _group_share(group: int | str | None) -> float:
     """Share of a dump that one dedup group covers (a number of files: of CommonCrawl's 90,000 files of a dump)."""
     if group == "all":
         return 1.0
+    if group is None:
+        return 0.0
     if isinstance(group, str) and "/" in group:
         part, whole = group.split("/")
         return int(part) / int(whole)

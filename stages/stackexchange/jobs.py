@@ -12,7 +12,7 @@ from llama_data.pipeline.core.block import Rule
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import Split, cut_split, join, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
-from llama_data.pipeline.core.settings import DomainSettings
+from llama_data.pipeline.core.settings import DomainSettings, limit_of
 from llama_data.stages.stackexchange.reader import Gather, PostReader, Scatter
 from llama_data.stages.stackexchange.rules import KeepAnswered, KeepChosenSites, Layout, WriteThread
 from llama_data.stages.stackexchange.sites import is_posts
@@ -30,18 +30,19 @@ class Settings(DomainSettings):
 
     ``sites``: the sites to keep (None: all that are found); ``largest``: of these the so many with most posts (None:
     all). ``bucket_bytes``: about how much of ``Posts.xml`` a joining task holds in memory. ``max_posts_bytes`` and
-    ``max_ratio``: an archive that unpacks to more, or to more than so many times its size, is refused.
+    ``max_ratio``: an archive that unpacks to more, or to more than so many times its size, is refused (None:
+    never).
     """
 
     inputs: tuple[str, ...] = ("**/*.7z", "**/Posts.xml", "**/Posts.xml.gz")
     sites: tuple[str, ...] | None = None
-    largest: int | None = Field(default=28, gt=0)
+    largest: int | None = Field(default=28, ge=0)
     unanswered: Literal["keep", "drop"] = "keep"
     layout: Layout = "llama"
     link_targets: bool = False
     bucket_bytes: int = Field(default=128 * 1024 * 1024, gt=0)
-    max_posts_bytes: int = Field(default=1024**4, gt=0)
-    max_ratio: int = Field(default=200, gt=0)
+    max_posts_bytes: int | None = Field(default=1024**4, ge=0)
+    max_ratio: int | None = Field(default=200, ge=0)
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
@@ -59,7 +60,10 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     buckets = max(1, ceil(sum(map(_posts_bytes, files)) / settings.bucket_bytes))
     folder = join(run.work(DOMAIN), "posts")
     reader = PostReader(
-        splits=splits, domain=DOMAIN, max_posts_bytes=settings.max_posts_bytes, max_ratio=settings.max_ratio
+        splits=splits,
+        domain=DOMAIN,
+        max_posts_bytes=limit_of(settings.max_posts_bytes),
+        max_ratio=limit_of(settings.max_ratio),
     )
     # The documents are not read from files but from buckets, in which questions have met their answers.
     context = StepContext(
