@@ -94,7 +94,7 @@ def wikipedia(corpus: Path) -> dict[str, Any]:
     import mwparserfromhell
 
     run = RunContext(input=str(corpus / "wikipedia"), output="unused")
-    [job] = wikipedia_jobs.jobs(wikipedia_jobs.Settings(template_definitions=None), run)
+    job, *_ = wikipedia_jobs.jobs(wikipedia_jobs.Settings(template_definitions=None), run)
     reader, select, cleaning, _ = job.steps
     read = (doc for split in reader.splits for doc in reader.read(split))
     pages = [doc for doc in select.run(read) if is_open(doc)]

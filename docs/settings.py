@@ -36,11 +36,18 @@ HEAD = """# Recipes
 A recipe is a YAML file that describes a whole run. `extends` names a preset (`llama`, `redpajama`, `corpus`,
 `quickstart`) or a path; keys are laid on those of the recipe it extends, mapping by mapping (`weights` as a whole).
 Flags of the command line come last. Unknown keys are errors that name the file, the line and the nearest known key.
-`null` means off; 0 means 0. Counts may carry a unit: `1.4T`, `200M`.
+`null` means off: of a threshold or limit that there is none, of a list to choose from that all are taken. 0 means 0.
+`starter` means the model that comes with the package, wherever a model is named. Counts may carry a unit: `1.4T`,
+`200M`.
 
 A domain that is absent under `domains` (or null) is not run. Every domain also takes `inputs` (globs relative to
 `input`), `root` (another input folder or URL for this domain) and `max_task_bytes` (pieces into which an input that can
 be split is cut, one task each).
+
+A glob is `*`, `?` and `[...]` inside a name, `**` for any folders; what follows the first dot of a file's name matches
+in any case (`*.txt` takes `BOOK.TXT`). A link to a file is a file, a link to a folder a folder; one that leads back to
+a folder it lies in is not followed. Folders and files may be called anything. `plan` and `run` say which files of the
+input folders no glob takes, which folders none looks into, and which globs of the recipe match nothing.
 
     extends: llama
     name: mine

@@ -10,7 +10,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -26,10 +26,12 @@ from llama_data.pipeline.core.files import (
     file_system,
     is_local,
     list_files,
+    local_path,
     read_bytes,
     remove_tree,
 )
 from llama_data.pipeline.core.job import Job
+from llama_data.pipeline.core.left_out import LeftOut
 from llama_data.pipeline.core.version import VERSION
 from llama_data.pipeline.recipe import ExecutorSettings, Recipe
 from llama_data.pipeline.registry import STAGES
@@ -66,8 +68,8 @@ class Launched:
     seconds: float | None
 
 
-def stage_jobs(recipe: Recipe, stage: str) -> list[Job]:
-    """The jobs of a domain or source, in the order in which they run.
+def stage_jobs(recipe: Recipe, stage: str, left_out: LeftOut | None = None) -> list[Job]:
+    """The jobs of a domain or source, in the order in which they run; ``left_out``: as in ``list_inputs``.
 
     Raises:
         RequestError: the recipe does not have it, or its inputs or models are missing.
@@ -76,7 +78,7 @@ def stage_jobs(recipe: Recipe, stage: str) -> list[Job]:
     if settings is None:
         have = ", ".join(recipe.chosen()) or "none"
         raise RequestError(f"{stage}: the recipe {recipe.name!r} has no settings for this stage; it has: {have}")
-    context = recipe.context(stage)
+    context = replace(recipe.context(stage), left_out=left_out or LeftOut())
     jobs = (
         custom.jobs(settings, context, stage)
         if isinstance(settings, custom.Settings)
@@ -91,9 +93,9 @@ def _check_inputs(jobs: Sequence[Job], recipe: Recipe) -> None:
     if not is_local(recipe.path()):
         return
     made = ("documents", "ledger", "rejected", "signatures", "logs")
-    own = tuple(os.path.abspath(recipe.path(name)) + os.sep for name in made)
+    own = tuple(os.path.abspath(local_path(recipe.path(name))) + os.sep for name in made)
     for split in input_splits(jobs):
-        if is_local(split.path) and os.path.abspath(split.path).startswith(own):
+        if is_local(split.path) and os.path.abspath(local_path(split.path)).startswith(own):
             raise RequestError(
                 f"{split.path}: the globs of the inputs match what the run has written; "
                 "give an --output outside of the input, or narrower `inputs`"
@@ -156,10 +158,10 @@ def _check_output(recipe: Recipe) -> None:
     file_system(output)
     if is_local(output):
         try:
-            os.makedirs(output.removeprefix("file://"), exist_ok=True)
+            os.makedirs(local_path(output), exist_ok=True)
         except OSError as error:
             raise RequestError(f"{output}: cannot be used as the run's folder: {error.strerror}") from None
-        if not os.access(output.removeprefix("file://"), os.R_OK | os.W_OK | os.X_OK):
+        if not os.access(local_path(output), os.R_OK | os.W_OK | os.X_OK):
             raise RequestError(f"{output}: cannot be used as the run's folder: no permission to write there")
 
 

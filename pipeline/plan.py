@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from glob import escape
 
@@ -12,6 +12,7 @@ from llama_data.pipeline import jobs
 from llama_data.pipeline.core.errors import InputError, RequestError
 from llama_data.pipeline.core.files import list_files, list_inputs
 from llama_data.pipeline.core.job import Job
+from llama_data.pipeline.core.left_out import LeftOut
 from llama_data.pipeline.recipe import Recipe
 from llama_data.pipeline.registry import SOURCE_RATE, STAGES, Rate
 from llama_data.pipeline.summary import format_table, summarise
@@ -42,16 +43,19 @@ class DomainPlan:
 
 
 def make_plan(
-    recipe: Recipe, calibrate: bool = False, progress: Callable[[str], None] | None = None
+    recipe: Recipe,
+    calibrate: bool = False,
+    progress: Callable[[str], None] | None = None,
+    left_out: LeftOut | None = None,
 ) -> list[DomainPlan]:
-    """Find the inputs and jobs of every chosen domain.
+    """Find the inputs and jobs of every chosen domain; ``left_out`` is told what none of them takes.
 
     Raises:
         RequestError: an input or a model is missing.
     """
     plans = []
     for domain in recipe.chosen():
-        made = tuple(jobs.stage_jobs(recipe, domain))
+        made = tuple(jobs.stage_jobs(recipe, domain, left_out))
         splits = jobs.input_splits(made)
         files = {split.name: split for split in splits}
         rate = _rate(domain)
@@ -111,8 +115,26 @@ def _tree_bytes(folder: str) -> list[int]:
     return [path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()]
 
 
-def describe(recipe: Recipe, plans: list[DomainPlan]) -> str:
-    """The plan as text."""
+def left_out_notes(recipe: Recipe, stages: Sequence[str], left_out: LeftOut) -> list[str]:
+    """What the stages' input folders hold that no stage of the recipe takes, and globs of theirs that match nothing.
+
+    Of globs only those that the recipe gives: a stage's own name the formats that there may be.
+    """
+    left_out.claim_folders([recipe.path()])
+    idle = []
+    for stage in recipe.chosen():
+        settings, root = recipe.settings(stage), recipe.context(stage).input
+        if settings is None or not settings.inputs:
+            continue
+        left_out.claim(root, settings.inputs)
+        if stage in stages and "inputs" in settings.model_fields_set:
+            globs = left_out.idle(root, settings.inputs)
+            idle += [f"{stage}: {root} holds no file that matches {', '.join(globs)}"] if globs else []
+    return [*idle, *left_out.lines()]
+
+
+def describe(recipe: Recipe, plans: list[DomainPlan], left_out: LeftOut | None = None) -> str:
+    """The plan as text; ``left_out``: what making it saw and nobody takes."""
     rows: list[tuple[str, ...]] = [
         ("stage", "files", "GB in", "core-hours", "GB out", "GB work", "GB/worker", "jobs (tasks)")
     ]
@@ -139,6 +161,8 @@ def describe(recipe: Recipe, plans: list[DomainPlan]) -> str:
     ]
     lines += [whole_dump(recipe, plan) for plan in plans if plan.domain == "commoncrawl"]
     lines += _notes(recipe)
+    if left_out is not None:
+        lines += left_out_notes(recipe, [plan.domain for plan in plans], left_out)
     return "\n".join(lines)
 
 
@@ -160,10 +184,12 @@ def whole_dump(recipe: Recipe, plan: DomainPlan) -> str:
     )
 
 
-def _group_share(group: int | str) -> float:
+def _group_share(group: int | str | None) -> float:
     """Share of a dump that one dedup group covers (a number of files: of CommonCrawl's 90,000 files of a dump)."""
     if group == "all":
         return 1.0
+    if group is None:
+        return 0.0
     if isinstance(group, str) and "/" in group:
         part, whole = group.split("/")
         return int(part) / int(whole)

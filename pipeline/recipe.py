@@ -98,17 +98,17 @@ class MixSettings(Strict):
 class Recipe(Strict):
     """A whole run. Paths are local or any fsspec URL; globs of the domains are relative to ``input``.
 
-    ``rejected_sample``: share of the rejected texts kept in full. ``failure_limit``: share of a domain's
-    records that may fail before the run counts as failed. ``documents_per_file``: most documents in a file (null: a
-    task's documents are one file). ``sources``: domains of your own, by name.
+    ``rejected_sample``: share of the rejected texts kept in full (null: none). ``failure_limit``: share of a
+    domain's records that may fail before the run counts as failed (null: all). ``documents_per_file``: most
+    documents in a file (null: a task's documents are one file). ``sources``: domains of your own, by name.
     """
 
     name: str
     input: str | None = None
     output: str | None = None
     seed: int = Field(default=1, ge=0)
-    rejected_sample: float = Field(default=0.01, ge=0.0, le=1.0)
-    failure_limit: float = Field(default=0.01, ge=0.0, le=1.0)
+    rejected_sample: float | None = Field(default=0.01, ge=0.0, le=1.0)
+    failure_limit: float | None = Field(default=0.01, ge=0.0, le=1.0)
     models_dir: str | None = None
     documents_per_file: int | None = Field(default=None, gt=0)
     executor: ExecutorSettings = Field(default_factory=ExecutorSettings)
@@ -170,7 +170,7 @@ class Recipe(Strict):
             input=root or "",
             output=self.output,
             seed=self.seed,
-            rejected_sample=self.rejected_sample,
+            rejected_sample=self.rejected_sample or 0.0,
             models_dir=self.models_dir,
             documents_per_file=self.documents_per_file,
         )

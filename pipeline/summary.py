@@ -64,7 +64,7 @@ def _first_failed(path: str) -> str | None:
     return next((f"{row['id']}, {row['step']}: {row['detail'] or row['reason']}" for row in rows), None)
 
 
-def problem(stage: str, domains: Sequence[DomainSummary], failure_limit: float) -> str | None:
+def problem(stage: str, domains: Sequence[DomainSummary], failure_limit: float | None) -> str | None:
     """What is wrong when a stage has no documents, or more failed records than the recipe allows; else None.
 
     ``domains``: the ledgers that the stage wrote.
@@ -81,7 +81,7 @@ def problem(stage: str, domains: Sequence[DomainSummary], failure_limit: float) 
             "see the ledger, then check the inputs and the thresholds"
         )
     # The quotient, for the product of two floats can be less than what is written: 0.29 * 100 < 29.
-    if failed / records > failure_limit:
+    if failure_limit is not None and failed / records > failure_limit:
         return (
             f"{stage}: {failed} of {records} records failed, more than the recipe's failure_limit of "
             f"{failure_limit:.2%}{example}; see the ledger rows with outcome `failed`"

@@ -39,12 +39,11 @@ def huggingface_files(facts: ModelFacts) -> dict[str, bytes]:
             "Hugging Face files can be written for BPE models with byte fallback, the identity normaliser and escaped "
             f"whitespace kept as it is; this one is {facts.kind} with {normalizer['name'] or 'no'} normaliser"
         )
-    special = {
-        name: facts.pieces[trainer[f"{name}_id"]].text for name in ("unk", "bos", "eos") if trainer[f"{name}_id"] >= 0
-    }
+    ids = {name: facts.special_id(name) for name in ("unk", "bos", "eos")}
+    special = {name: facts.pieces[id].text for name, id in ids.items() if id >= 0}
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "add_bos_token": True,
+        "add_bos_token": "bos" in special,
         "add_eos_token": False,
         "clean_up_tokenization_spaces": False,
         **{f"{name}_token": text for name, text in special.items()},
@@ -61,7 +60,7 @@ def _tokenizer_json(facts: ModelFacts, special: dict[str, str]) -> dict[str, Any
     prepend = [{"type": "Prepend", "prepend": SPACE}] if facts.normalizer["add_dummy_prefix"] else []
     strip = [{"type": "Strip", "content": " ", "start": 1, "stop": 0}] if facts.normalizer["add_dummy_prefix"] else []
     bos = special.get("bos")
-    bos_id = facts.trainer["bos_id"]
+    bos_id = facts.special_id("bos")
     single: list[dict[str, Any]] = [{"Sequence": {"id": "A", "type_id": 0}}]
     pair = [*single, {"Sequence": {"id": "B", "type_id": 1}}]
     if bos is not None:
@@ -73,7 +72,7 @@ def _tokenizer_json(facts: ModelFacts, special: dict[str, str]) -> dict[str, Any
         "padding": None,
         "added_tokens": [
             {
-                "id": facts.trainer[f"{name}_id"],
+                "id": facts.special_id(name),
                 "content": text,
                 "single_word": False,
                 "lstrip": False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -92,6 +93,12 @@ class ModelFacts:
         """unigram, bpe, word or char."""
         return _NAMES.get(self.trainer["model_type"], "unknown")
 
+    def special_id(self, name: str) -> int:
+        """Id of ``unk``, ``bos``, ``eos`` or ``pad``, by the piece's name as for SentencePiece; -1: there is none."""
+        text, kind = self.trainer[f"{name}_piece"], PieceType.UNKNOWN if name == "unk" else PieceType.CONTROL
+        pieces = enumerate(self.pieces)
+        return next((id for id, piece in pieces if piece.text == text and piece.type == kind), -1)
+
 
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
     at = 0
@@ -105,6 +112,8 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
             value |= (byte & 127) << shift
             shift += 7
             if byte < 128:
+                if value >> 64:
+                    raise ValueError(f"a number of more than 64 bits before byte {at}")
                 return value
 
     while at < len(data):
@@ -126,8 +135,11 @@ def _spec(data: bytes, names: dict[int, tuple[str, str, Any]]) -> dict[str, Any]
         if number not in names:
             continue
         name, kind, _ = names[number]
+        found: Any
+        if isinstance(value, bytes) != (kind in ("float", "text", "bytes")):
+            raise ValueError(f"the setting {name} is no {kind}")
         if isinstance(value, bytes):
-            found: Any = {"float": lambda v: struct.unpack("<f", v)[0], "text": bytes.decode}.get(kind, bytes)(value)
+            found = {"float": lambda v: struct.unpack("<f", v)[0], "text": bytes.decode}.get(kind, bytes)(value)
         else:
             found = bool(value) if kind == "bool" else value - (1 << 64) if value >> 63 else value
         result[name] = found
@@ -141,6 +153,8 @@ def _piece(data: bytes) -> Piece:
             text = value.decode()
         elif number == 2 and isinstance(value, bytes):
             score = struct.unpack("<f", value)[0]
+            if math.isnan(score):
+                raise ValueError("a piece whose score is no number")
         elif number == 3 and isinstance(value, int):
             kind = PieceType(value)
     return Piece(text, score, kind)

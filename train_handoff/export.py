@@ -87,13 +87,15 @@ def _megatron(shards: Sequence[Shard], target: str) -> list[str]:
     footer = shards[0].footer
     dtype = np.dtype("<u2") if footer.numpy_dtype.itemsize == 2 else np.dtype("<i4")
     lengths: list[NDArray[np.int64]] = []
-    open_length = 0
+    open_length, ended = 0, False
     with atomic_write(f"{target}.bin") as stream:
         for tokens, begins in _streams(shards):
             stream.write(np.ascontiguousarray(tokens, dtype).data)
             cuts = _document_cuts(tokens, footer)
-            if begins:
+            # Without BOS a document also begins where the piece before ends with an EOS.
+            if begins or (ended and footer.kind == "domain" and footer.bos_id is None):
                 cuts = np.union1d(cuts, [0])
+            ended = len(tokens) > 0 and tokens[-1] == footer.eos_id
             if not len(cuts):
                 open_length += len(tokens)
                 continue

@@ -46,14 +46,15 @@ class PackSettings(Strict):
     """How documents become rows.
 
     ``bos``, ``eos``: what stands around every document (at least one, or documents could not be told apart).
-    ``validation``: share of documents, 0..1, held out. ``shuffle``: put the documents of the domain in a seeded random
-    order first. ``max_task_bytes``: compressed input of one task. ``max_table_bytes``: memory of the encoder's table.
+    ``validation``: share of documents, 0..1, held out (null: none). ``shuffle``: put the documents of the domain in
+    a seeded random order first. ``max_task_bytes``: compressed input of one task. ``max_table_bytes``: memory of
+    the encoder's table.
     """
 
     seq_len: int = Field(default=2048, ge=1)
     bos: bool = True
     eos: bool = True
-    validation: float = Field(default=0.0005, ge=0, lt=1)
+    validation: float | None = Field(default=0.0005, ge=0, lt=1)
     shuffle: bool = False
     max_task_bytes: int = Field(default=256 << 20, gt=0)
     max_table_bytes: int = Field(default=512 << 20, gt=0)
@@ -170,7 +171,7 @@ class PackStep(Step):
 
     def keys(self, ids: Sequence[str]) -> list[tuple[int, bool]]:
         """Of each document its random key, and whether it goes to the validation split."""
-        limit = int(self.settings.validation * 2**64)
+        limit = int((self.settings.validation or 0.0) * 2**64)
         hashes = (document_key(self.context.seed, id) for id in ids)
         return [(key, split < limit) for key, split in hashes]
 

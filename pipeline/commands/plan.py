@@ -22,6 +22,7 @@ def plan(
 ) -> None:
     """Print the inputs found, the jobs, and estimates of time, memory and disk; write nothing."""
     from llama_data.pipeline import plan as planning
+    from llama_data.pipeline.core.left_out import LeftOut
     from llama_data.pipeline.recipe import load_recipe
 
     changes = options.overrides(input=input, output=output, workers=workers, models_dir=models_dir)
@@ -29,5 +30,6 @@ def plan(
     if loaded.output is None:
         loaded = loaded.model_copy(update={"output": "RUN"})
     planning.require_domains(loaded)
-    plans = planning.make_plan(loaded, calibrate, lambda line: typer.echo(line, err=True))
-    typer.echo(planning.describe(loaded, plans))
+    left_out = LeftOut()
+    plans = planning.make_plan(loaded, calibrate, lambda line: typer.echo(line, err=True), left_out)
+    typer.echo(planning.describe(loaded, plans, left_out))

@@ -122,8 +122,13 @@ def run_stages(recipe: Recipe, stages: list[str], *, overwrite: bool = False) ->
     from llama_data.pipeline import jobs, summary
     from llama_data.pipeline.core.errors import RunError
     from llama_data.pipeline.core.files import remove_tree
+    from llama_data.pipeline.core.left_out import LeftOut
+    from llama_data.pipeline.plan import left_out_notes
 
-    planned = {stage: jobs.stage_jobs(recipe, stage) for stage in stages}
+    left_out = LeftOut()
+    planned = {stage: jobs.stage_jobs(recipe, stage, left_out) for stage in stages}
+    for line in left_out_notes(recipe, stages, left_out):
+        typer.echo(line, err=True)
     for stage, made in planned.items():
         context, chosen = recipe.context(stage), recipe.settings(stage)
         settings = {**(chosen.model_dump(mode="json") if chosen else {}), "seed": recipe.seed}

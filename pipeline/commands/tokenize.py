@@ -47,7 +47,10 @@ def tokenizer_model(recipe: Recipe) -> str:
     """Path of the tokenizer of the run: the recipe's own, or the one that was trained in the run's folder."""
     from llama_data.pipeline.core.errors import RequestError
     from llama_data.pipeline.core.files import exists
+    from llama_data.stages.steps.model_files import refuse_starter
 
+    if recipe.tokenizer.model is not None:
+        refuse_starter(recipe.tokenizer.model)
     path = recipe.tokenizer.model or recipe.path("tokenizer", "tokenizer.model")
     if not exists(path):
         raise RequestError(

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import bz2
-import fnmatch
 import io
 import lzma
 import os
-import posixpath
-import re
 import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,10 +16,11 @@ from typing import Any, BinaryIO, Self, cast
 import fsspec  # type: ignore[import-untyped]
 import orjson
 import zstandard
-from fsspec.spec import glob_translate  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.errors import InputError
+from llama_data.pipeline.core.left_out import LeftOut
 from llama_data.pipeline.core.lines import cut_lines
+from llama_data.pipeline.core.listing import look_in_folder, look_in_store, printable
 
 ZSTD_LEVEL = 3
 
@@ -76,6 +74,11 @@ def is_local(path: str) -> bool:
     return "://" not in path or path.startswith("file://")
 
 
+def local_path(path: str) -> str:
+    """A local path as the operating system takes it: without ``file://``; a ``~`` at its beginning is a home folder."""
+    return os.path.expanduser(path.removeprefix("file://"))
+
+
 def file_system(url: str) -> tuple[Any, str]:
     """fsspec's file system for a path or URL, and the path in it. Raises InputError when there is none for it."""
     if is_local(url):
@@ -89,84 +92,30 @@ def file_system(url: str) -> tuple[Any, str]:
     return found
 
 
-def list_inputs(root: str, patterns: Sequence[str]) -> list[Split]:
+def list_inputs(root: str, patterns: Sequence[str], left_out: LeftOut | None = None) -> list[Split]:
     """Whole files below ``root`` that match any of the globs, sorted by name, each once.
 
     A link to a file is a file, a link to a folder a folder; one that leads back to a folder it lies in is not followed.
+    ``left_out`` is told what was seen and not taken.
 
     Raises:
-        InputError: the folder does not exist or holds one that may not be read, a link leads nowhere, nothing matches.
+        InputError: the folder does not exist or holds one that may not be read, a link leads nowhere, nothing matches,
+            a glob cannot be read.
     """
     fs, base = file_system(root)
     if not fs.exists(base):
         raise InputError(f"{root}: no such folder; expected the input that holds {', '.join(patterns)}")
     if fs.isfile(base):
-        return [Split(path=root, name=os.path.basename(base), size=int(fs.size(base) or 0))]
+        path = base if is_local(root) else root
+        return [Split(path=path, name=printable(os.path.basename(base)), size=int(fs.size(base) or 0))]
     if not patterns:
         raise InputError(f"{root}: no glob says which of its files to take; give some as `inputs`")
-    found = list(_local_files(base, patterns) if is_local(root) else _stored_files(fs, base, patterns))
-    if not found:
+    found = look_in_folder(base, patterns) if is_local(root) else look_in_store(fs, base, patterns)
+    if left_out is not None:
+        left_out.saw(root, patterns, found)
+    if not found.taken:
         raise InputError(f"{root}: no file matches {', '.join(patterns)}")
-    return sorted(found, key=lambda split: split.name)
-
-
-def _stored_files(fs: Any, base: str, patterns: Sequence[str]) -> Iterator[Split]:
-    """The objects of a store that match."""
-    prefix = base.rstrip("/") + "/"
-    # The names above the globs are no globs themselves.
-    literal = re.sub(r"([*?[])", r"[\1]", prefix)
-    seen: dict[str, Any] = {}
-    for pattern in patterns:
-        seen.update(fs.glob(literal + pattern, detail=True))
-    for path, info in seen.items():
-        if info["type"] == "file":
-            url = fs.unstrip_protocol(path)
-            yield Split(path=url, name=path.removeprefix(prefix), size=int(info["size"] or 0))
-
-
-def _local_files(base: str, patterns: Sequence[str]) -> Iterator[Split]:
-    """The files of a folder that match; only folders that a glob looks into are opened."""
-    globs = [posixpath.normpath(pattern) for pattern in patterns]
-    matches = re.compile("|".join(f"(?:{glob_translate(glob)})" for glob in globs)).match
-    todo = [("", frozenset({os.path.realpath(base)}))]
-    while todo:
-        folder, above = todo.pop()
-        for name, entry in _entries(base, folder):
-            # Unlike the entry, os.path takes a link that leads to itself for one that leads nowhere.
-            if os.path.isdir(entry.path):
-                real = os.path.realpath(entry.path)
-                if real not in above and any(reaches(glob, name) for glob in globs):
-                    todo.append((name, above | {real}))
-            elif matches(name):
-                if os.path.isfile(entry.path):
-                    yield Split(path=entry.path, name=name, size=entry.stat().st_size)
-                elif entry.is_symlink():
-                    raise InputError(f"{entry.path}: a link to a file that is not there; mend it, or narrow `inputs`")
-
-
-def _entries(base: str, folder: str) -> list[tuple[str, os.DirEntry[str]]]:
-    """What is in a folder, with names from ``base`` on. Raises InputError when the folder may not be read."""
-    path = os.path.join(base, folder) if folder else base
-    try:
-        with os.scandir(path) as entries:
-            return [(f"{folder}/{entry.name}" if folder else entry.name, entry) for entry in entries]
-    except OSError as error:
-        raise InputError(
-            f"{path}: this folder cannot be read ({error.strerror}); change its permissions, or narrow `inputs`"
-        ) from None
-
-
-def reaches(glob: str, folder: str) -> bool:
-    """True when a glob looks into a folder; both relative to the same place."""
-    pattern = glob.split("/")
-    for index, part in enumerate(folder.split("/")):
-        if index >= len(pattern):
-            return False
-        if pattern[index] == "**":
-            return True
-        if index == len(pattern) - 1 or not fnmatch.fnmatchcase(part, pattern[index]):
-            return False
-    return True
+    return [Split(path=path, name=name, size=size) for name, path, size in found.taken]
 
 
 def cut_split(split: Split, size: int) -> Iterator[Split]:
@@ -221,7 +170,7 @@ def open_binary(path: str) -> BinaryIO:
     """Open a file for reading bytes. Raises InputError when there is none, or none that may be read."""
     try:
         if is_local(path):
-            return open(path.removeprefix("file://"), "rb")
+            return open(local_path(path), "rb")
         return cast("BinaryIO", fsspec.open(path, "rb").open())
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
@@ -271,7 +220,8 @@ def open_decompressed(path: str) -> BinaryIO:
 
 
 def _codec(path: str) -> Callable[[], Any] | None:
-    return next((make for suffix, make in _CODECS.items() if path.endswith(suffix)), None)
+    name = path.lower()
+    return next((make for suffix, make in _CODECS.items() if name.endswith(suffix)), None)
 
 
 def _unpack(below: BinaryIO, make: Callable[[], Any]) -> Iterator[bytes]:
@@ -346,7 +296,7 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
             raise
         stream.close()
         return
-    final = path.removeprefix("file://")
+    final = local_path(path)
     os.makedirs(os.path.dirname(final) or ".", exist_ok=True)
     temporary = f"{final}.tmp"
     try:

@@ -9,6 +9,7 @@ from datatrove.pipeline.base import PipelineStep  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.files import join
+from llama_data.pipeline.core.left_out import LeftOut
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class RunContext:
     """Where a run reads and writes.
 
     ``rejected_sample``: the share (0..1) of rejected texts that are kept. ``documents_per_file``: most documents in a
-    file; None: a task's documents are one file.
+    file; None: a task's documents are one file. ``left_out``: told of what the input folder holds and nobody takes.
     """
 
     input: str
@@ -25,6 +26,7 @@ class RunContext:
     rejected_sample: float = 1.0
     models_dir: str | None = None
     documents_per_file: int | None = None
+    left_out: LeftOut = field(default_factory=LeftOut, repr=False, compare=False)
 
     def documents(self, domain: str) -> str:
         """Folder of the cleaned documents."""

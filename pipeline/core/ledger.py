@@ -87,9 +87,7 @@ class LedgerWriter:
 
     def __enter__(self) -> LedgerWriter:
         self._file = atomic_write(self.path)
-        self._parquet = pq.ParquetWriter(
-            self._file.__enter__(), self.schema, compression="zstd", use_dictionary=_DICTIONARY
-        )
+        self._parquet = _parquet_writer(self._file.__enter__(), self.schema)
         return self
 
     def add(self, doc: Document) -> None:
@@ -111,6 +109,22 @@ class LedgerWriter:
         # Also after an error: left to itself it would write to the closed file.
         self._parquet.close()
         self._file.__exit__(*error)
+
+
+def _parquet_writer(stream: Any, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(stream, schema, compression="zstd", use_dictionary=_DICTIONARY)
+
+
+def change_rows(table: pa.Table, changes: Mapping[int, Mapping[str, Any]], path: str) -> None:
+    """Write a ledger with other values in some rows, atomically; ``changes``: the new ones by row and column."""
+    for name in dict.fromkeys(name for row in changes.values() for name in row):
+        index = table.schema.get_field_index(name)
+        values = table.column(index).to_pylist()
+        for row, new in changes.items():
+            values[row] = new.get(name, values[row])
+        table = table.set_column(index, table.schema.field(index), pa.array(values, table.schema.field(index).type))
+    with atomic_write(path) as stream, _parquet_writer(stream, table.schema) as parquet:
+        parquet.write_table(table, row_group_size=LedgerWriter.GROUP)
 
 
 def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:

@@ -62,6 +62,7 @@ class Reason(StrEnum):
 
     # any source
     duplicate_document = "duplicate_document", "Another document with the same text is kept."
+    duplicate_id = "duplicate_id", "The same record of the source was read before; the detail says where it stands."
     row_not_chosen = "row_not_chosen", "The row is of a kind that the recipe does not take."
 
     # github
@@ -85,7 +86,6 @@ class Reason(StrEnum):
     redirect = "redirect", "The page is a redirect."
     other_namespace = "other_namespace", "The page is not an article (another namespace)."
     disambiguation = "disambiguation", "The page is a disambiguation page."
-    duplicate_page = "duplicate_page", "The same page was already read from another dump file."
 
     # books
     no_text_file = "no_text_file", "The archive holds no text file."
@@ -103,7 +103,10 @@ class Reason(StrEnum):
     )
     orphan_answer = "orphan_answer", "The answer's question is not in the dump."
     unanswered = "unanswered", "The question has no answer."
-    duplicate_post = "duplicate_post", "A post with the same number was already read from this site."
+    duplicate_post = (
+        "duplicate_post",
+        "A post of this site with the same number was read before; the detail says where it stands.",
+    )
 
 
 def sentence_of(reason: str) -> str:

@@ -28,6 +28,15 @@ def parse_count(value: Any) -> Any:
 Count = Annotated[int, BeforeValidator(parse_count), Field(gt=0)]
 
 
+# Where a setting that is a limit is null: more than there can be of anything.
+NO_LIMIT = 1 << 62
+
+
+def limit_of(value: int | None) -> int:
+    """A limit as a recipe gives it: null is none, 0 is 0."""
+    return NO_LIMIT if value is None else value
+
+
 class Strict(BaseModel):
     """A frozen settings object that refuses keys it does not know."""
 

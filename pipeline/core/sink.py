@@ -14,6 +14,7 @@ from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.document import Document, Verdict, fail, is_open, verdict
 from llama_data.pipeline.core.files import JsonlWriter, exists, join, list_files, remove_tree
 from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.keys import KeyHashes
 from llama_data.pipeline.core.ledger import LedgerWriter
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import Utf8Document
@@ -37,6 +38,7 @@ class Sink(Step):
 
     ``domains``: the domains that a document's ``metadata["domain"]`` may name, where it is not one alone. Every one
     of them gets its three files, empty ones too, so that what a task writes does not depend on what it reads.
+    ``keys``: a folder for the keys of all rows, where the source may give one to two records (``core.keys``).
     """
 
     name = "write"
@@ -48,15 +50,18 @@ class Sink(Step):
         domain: str,
         columns: Mapping[str, str] | None = None,
         domains: Sequence[str] = (),
+        keys: str | None = None,
     ) -> None:
         super().__init__()
         self.context = run
+        self.keys = keys
         self.domains = tuple(domains) or (domain,)
         self.columns = dict(columns or {})
 
     def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write this task's files. Yields nothing."""
         outcomes: Counter[str] = Counter()
+        keys = None if self.keys is None else KeyHashes(self.keys, rank)
         with _few_collections(), ExitStack() as stack:
             outputs = {
                 domain: stack.enter_context(_Output(self.context, domain, f"{rank:05d}", self.columns))
@@ -71,6 +76,10 @@ class Sink(Step):
                     doc.metadata["domain"] = named = self.domains[0]
                 found = outputs[named].add(doc)
                 outcomes["kept" if found is None else str(found.outcome)] += 1
+                if keys is not None:
+                    keys.add(doc, found is None)
+        if keys is not None:
+            keys.write()
         self.count(outcomes)
         yield from ()
 
@@ -120,7 +129,7 @@ class _Output:
                 fail(doc, Reason.not_writable, Sink.name, str(error))
         self._ledger.add(doc)
         found = verdict(doc)
-        if found is not None and self._sampled(doc.id):
+        if found is not None and sampled(self._run, doc.id):
             marks = {"reason": str(found.reason), "step": found.step}
             try:
                 self._rejected.write({"id": doc.id, "text": doc.text, "metadata": {**doc.metadata, **marks}})
@@ -128,10 +137,11 @@ class _Output:
                 self._rejected.write({"id": _plain(doc.id), "text": _plain(doc.text), "metadata": marks})
         return found
 
-    def _sampled(self, id: str) -> bool:
-        """True for the share of ids that the recipe keeps, chosen by a hash of seed and id."""
-        digest = hashlib.blake2b(f"{self._run.seed}:{id}".encode("utf-8", "surrogatepass"), digest_size=8)
-        return int.from_bytes(digest.digest(), "little") < self._run.rejected_sample * 2**64
+
+def sampled(run: RunContext, id: str) -> bool:
+    """True for the share of rejected ids whose texts the recipe keeps, chosen by a hash of seed and id."""
+    digest = hashlib.blake2b(f"{run.seed}:{id}".encode("utf-8", "surrogatepass"), digest_size=8)
+    return int.from_bytes(digest.digest(), "little") < run.rejected_sample * 2**64
 
 
 def _plain(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from llama_data.pipeline.core.errors import InputError, RequestError
 from llama_data.stages.fasttext.model import FastTextModel
 
 LABEL = "__label__"
+# Where fastText's readWord ends a word.
+_SPACES = " \t\n\v\f\r\0"
+_MARKS = re.compile(rf"(?<![^{_SPACES}])(?:</s>(?![^{_SPACES}])|{LABEL}[^{_SPACES}]*)")
 # glibc's mallopt parameter: new memory is filled with the complement of this byte.
 _M_PERTURB = -6
 
@@ -59,8 +63,7 @@ def train_fasttext(examples: Iterable[tuple[str, str]], output: str, settings: F
         text = str(Path(scratch) / "examples.txt")
         with open(text, "w", encoding="utf-8", errors="replace") as stream:
             for label, line in examples:
-                # A word that looks like a label would become one.
-                stream.write(f"{LABEL}{label} {one_line(line).replace(LABEL, '')}\n")
+                stream.write(f"{LABEL}{_checked_label(label)} {without_marks(one_line(line))}\n")
         try:
             model = _train_repeatably(text, settings)
         except (RuntimeError, ValueError) as error:
@@ -68,6 +71,21 @@ def train_fasttext(examples: Iterable[tuple[str, str]], output: str, settings: F
         temporary = str(Path(scratch) / "model")
         model.save_model(temporary)
         os.replace(temporary, target)
+
+
+def _checked_label(label: str) -> str:
+    if not label or any(space in label for space in _SPACES):
+        raise InputError(f"the label {label!r}: expected one word; fastText would end it at the space")
+    return label
+
+
+def without_marks(text: str) -> str:
+    """The text without the words that are no text to fastText: ``</s>``, which ends the example, and ``__label__...``.
+
+    What fastText reads would otherwise have labels that a page has written. In prediction it steps over words with the
+    prefix too; a ``</s>`` ends the text there (``FastTextModel`` does the same).
+    """
+    return _MARKS.sub("", text)
 
 
 def require_fasttext() -> None:

@@ -26,7 +26,7 @@ from llama_data.pipeline.models.fasttext_train import (
     train_fasttext,
 )
 from llama_data.pipeline.models.languages import language_code
-from llama_data.pipeline.models.texts import Text, find_files, read_texts, stem
+from llama_data.pipeline.models.texts import Text, find_files, is_plain, read_texts, stem
 from llama_data.stages.fasttext.model import FastTextModel
 
 LANGUAGE_FASTTEXT = FastTextSettings(lr=0.8, dim=16, epoch=12, min_count=3, minn=2, maxn=4)
@@ -125,9 +125,12 @@ def _read_clean(folders: Sequence[str], extra: Sequence[tuple[str, str]], langua
     wanted = None if languages is None else set(languages)
     for path in find_files(folders):
         for text in read_texts([path]):
-            if text.text.startswith(LABEL):
-                for line in text.text.splitlines():
+            # A page may begin like that too; only a file of plain text is taken for a file of examples.
+            if is_plain(path) and text.text.startswith(LABEL):
+                for number, line in enumerate(text.text.rstrip("\n").split("\n"), 1):
                     label, _, rest = line.partition(" ")
+                    if not label.startswith(LABEL):
+                        raise InputError(f"{path}: line {number}: expected {LABEL}LANGUAGE and a text")
                     _add(clean, label.removeprefix(LABEL), rest, wanted)
             else:
                 _add(clean, text.language or language_code(stem(path)), text.text, wanted)

@@ -76,18 +76,23 @@ def split_text(text: str, max_chars: int) -> Iterator[str]:
         yield "".join(part)
 
 
+def is_plain(path: str) -> bool:
+    """True for a file of plain text, by its name."""
+    return _kind(path) in _PLAIN
+
+
 def stem(path: str) -> str:
     """The file's name without its suffixes."""
-    name = os.path.basename(path)
-    for suffix in _PACKED:
-        name = name.removesuffix(suffix)
-    return os.path.splitext(name)[0]
+    return os.path.splitext(_unpacked(os.path.basename(path)))[0]
 
 
 def _kind(path: str) -> str:
-    for suffix in _PACKED:
-        path = path.removesuffix(suffix)
-    return os.path.splitext(path)[1]
+    return os.path.splitext(_unpacked(path))[1].lower()
+
+
+def _unpacked(path: str) -> str:
+    """The path without the suffix of its compression."""
+    return path[: -len(os.path.splitext(path)[1])] if path.lower().endswith(_PACKED) else path
 
 
 def _read_json(path: str) -> Iterator[Text]:

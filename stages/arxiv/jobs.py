@@ -1,4 +1,4 @@
-"""The arXiv domain: its settings and its one job."""
+"""The arXiv domain: its settings and its jobs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pydantic import Field
 
 from llama_data.pipeline.core.files import list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
-from llama_data.pipeline.core.settings import DomainSettings
+from llama_data.pipeline.core.settings import DomainSettings, limit_of
 from llama_data.stages.arxiv.archive import Limits, cut
 from llama_data.stages.arxiv.reader import ArxivReader
 from llama_data.stages.arxiv.rules import CutToBody, InlineAndExpand
@@ -33,7 +33,7 @@ class Settings(DomainSettings):
     ``expand_macros``: replace what the paper defines. ``max_growth``: how many times longer than its source a
     paper may become by that. ``keep_abstract``, ``cut_appendix``, ``cut_after_bibliography``: Minerva's way
     where LLaMA's wording leaves it open. ``max_unpacked_bytes`` and ``max_members``: a paper that unpacks to more
-    is refused.
+    is refused (None: never).
     """
 
     inputs: tuple[str, ...] = ("**/*.tar",)
@@ -42,15 +42,19 @@ class Settings(DomainSettings):
     keep_abstract: bool = False
     cut_appendix: bool = False
     cut_after_bibliography: bool = False
-    max_unpacked_bytes: int = Field(default=1 << 30, gt=0)
-    max_members: int = Field(default=20_000, gt=0)
+    max_unpacked_bytes: int | None = Field(default=1 << 30, ge=0)
+    max_members: int | None = Field(default=20_000, ge=0)
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
-    """Read, inline and expand, cut, write: one task for each piece of a tar. Raises InputError: there is no tar."""
-    files = list_inputs(run.input, settings.inputs)
+    """Read, inline and expand, cut, write: one task for each piece of a tar; then, of a paper in two tars, the first.
+
+    Raises:
+        InputError: there is no tar.
+    """
+    files = list_inputs(run.input, settings.inputs, run.left_out)
     splits = [piece for split in files for piece in cut(split, settings.max_task_bytes)]
-    limits = Limits(unpacked_bytes=settings.max_unpacked_bytes, members=settings.max_members)
+    limits = Limits(unpacked_bytes=limit_of(settings.max_unpacked_bytes), members=limit_of(settings.max_members))
     context = StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
     rules = [
         InlineAndExpand(macros=settings.expand_macros, growth=settings.max_growth),
@@ -61,4 +65,4 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
         ),
     ]
     reader = ArxivReader(splits=splits, domain=DOMAIN, limits=limits)
-    return chain(context, [reader], [Built(rules=rules)], columns=COLUMNS)
+    return chain(context, [reader], [Built(rules=rules)], columns=COLUMNS, natural_keys=True)

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from llama_data.pipeline.core.files import join, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
-from llama_data.pipeline.core.settings import DomainSettings
+from llama_data.pipeline.core.settings import DomainSettings, limit_of
 from llama_data.pipeline.kernels.minhash import PERMUTATIONS
 from llama_data.stages.books.overlap import Measure
 from llama_data.stages.books.reader import BookReader
@@ -45,8 +45,8 @@ class Settings(DomainSettings):
     dropped; None keeps all. ``permutations``: values of the MinHash signatures that are left in
     ``RUN/signatures/books`` (4 bytes a value and book; docs/formats.md); None leaves none. ``jaccard`` finds its
     candidates by them; they are not made when ``max_overlap`` is None. ``max_book_bytes``, ``max_members``,
-    ``max_ratio``: limits on files and archives. A run needs about 1.5 times the unpacked size of the input on disk for
-    the sets, while it lasts.
+    ``max_ratio``: limits on files and archives (None, but for the first: no limit). A run needs about 1.5 times the
+    unpacked size of the input on disk for the sets, while it lasts.
     """
 
     inputs: tuple[str, ...] = ("**/*.txt", "**/*.txt.gz", "**/*.zip")
@@ -56,8 +56,8 @@ class Settings(DomainSettings):
     shingle_words: int = Field(default=5, ge=1, le=50)
     permutations: int | None = Field(default=PERMUTATIONS, ge=2, le=4096)
     max_book_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
-    max_members: int = Field(default=1000, gt=0)
-    max_ratio: int = Field(default=200, gt=0)
+    max_members: int | None = Field(default=1000, ge=0)
+    max_ratio: int | None = Field(default=200, ge=0)
 
     @model_validator(mode="after")
     def _jaccard_has_signatures(self) -> Settings:
@@ -70,14 +70,14 @@ class Settings(DomainSettings):
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
     """The jobs; only the last one when duplicates are kept. Raises InputError: no book is found."""
-    splits = list_inputs(run.input, settings.inputs)
+    splits = list_inputs(run.input, settings.inputs, run.left_out)
     tasks = min(len(splits), max(1, ceil(sum(split.size for split in splits) / settings.max_task_bytes)))
     reader = BookReader(
         splits=splits,
         domain=DOMAIN,
         max_book_bytes=settings.max_book_bytes,
-        max_members=settings.max_members,
-        max_ratio=settings.max_ratio,
+        max_members=limit_of(settings.max_members),
+        max_ratio=limit_of(settings.max_ratio),
     )
     context = StepContext(
         run=run,

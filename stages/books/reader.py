@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import IO
 
@@ -36,7 +37,9 @@ class BookReader(Reader):
             return
         try:
             with open_decompressed(split.path) as stream:
-                yield self._book(split.name, self._data(stream, split.size))
+                # A plain file whose name is that of a member of an archive is told from it by a mark.
+                name = f"{split.name}#" if "#" in split.name else split.name
+                yield self._book(name, self._data(stream, split.size))
         except RecordError as error:
             yield self.failed(split, key=0, reason=error.reason, detail=error.detail)
         except EOFError:
@@ -61,15 +64,18 @@ class BookReader(Reader):
                     doc = self._record(split.name, "")
                     reject(doc, Reason.no_text_file, self.name)
                     yield doc
+                seen: Counter[str] = Counter()
                 for item in sorted(members, key=lambda item: item.filename):
-                    yield self._member(split, raw, item)
+                    seen[item.filename] += 1
+                    yield self._member(split, raw, item, seen[item.filename])
         except RecordError as error:
             yield self.failed(split, key=0, reason=error.reason, detail=error.detail)
         except DAMAGED as error:
             yield self.failed(split, key=0, reason=Reason.damaged_archive, detail=describe(error))
 
-    def _member(self, split: Split, raw: IO[bytes], item: zipfile.ZipInfo) -> Document:
-        name = item.filename
+    def _member(self, split: Split, raw: IO[bytes], item: zipfile.ZipInfo, number: int) -> Document:
+        # An archive may hold one name several times; no text file's name ends with a number.
+        name = item.filename if number == 1 else f"{item.filename}@{number}"
         try:
             data = read_member(raw, item, self._most(item.compress_size) + 1)
             return self._book(f"{split.name}#{name}", self._checked(data, item.compress_size))

@@ -31,27 +31,28 @@ _COLUMNS = {"timestamp": "string", "removed_lines": "int64"}
 class Settings(DomainSettings):
     """What to do with C4.
 
-    ``rebuild``: False takes the released files as they are (LLaMA's choice); True applies the recipe to raw
-    pages. ``rules``: whose constants the line rules use. ``max_characters``: longer pages go (None: no limit).
+    ``rebuild``: False takes the released files as they are (LLaMA's choice); True applies the recipe to raw pages.
+    ``rules``: whose constants the line rules use. ``max_characters``: longer pages go (None: no limit).
     ``newest_page``, ``line_dedup``: the two corpus-wide steps. ``language`` with ``language_model`` (a fastText
-    model) and ``min_language_score``: which pages stay (None: all). ``bad_words``: a list, one entry a line.
+    model) and ``min_language_score``: which pages stay (None: all; a score that is None: whatever it is).
+    ``bad_words``: a list, one entry a line.
     """
 
     inputs: tuple[str, ...] = ("**/*.json.gz", "**/*.jsonl", "**/*.jsonl.gz", "**/*.jsonl.zst")
     rebuild: bool = False
     rules: c4_rules.System = "tfds"
-    max_characters: int | None = Field(default=MAX_CHARACTERS, gt=0)
+    max_characters: int | None = Field(default=MAX_CHARACTERS, ge=0)
     newest_page: bool = True
     line_dedup: bool = True
     language: str | None = "en"
     language_model: str = "lid.176.bin"
-    min_language_score: float = Field(default=0.5, ge=0, le=1)
+    min_language_score: float | None = Field(default=0.5, ge=0, le=1)
     bad_words: str | None = None
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
     """The jobs of the domain, one task a file. Raises InputError when there is no input."""
-    splits = list_inputs(run.input, settings.inputs)
+    splits = list_inputs(run.input, settings.inputs, run.left_out)
     context = StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
     if not settings.rebuild:
         released = C4Reader(splits=splits, language="en")

@@ -32,7 +32,7 @@ class C4Reader(Reader):
 
     def read(self, split: Split) -> Iterator[Document]:
         """Yield the split's documents; the key of a record is its line number (JSON) or its offset (WET)."""
-        return self._wet(split) if split.name.endswith(WET_SUFFIXES) else self._json(split)
+        return self._wet(split) if split.name.lower().endswith(WET_SUFFIXES) else self._json(split)
 
     def _json(self, split: Split) -> Iterator[Document]:
         if split.size == 0:

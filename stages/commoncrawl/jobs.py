@@ -32,31 +32,35 @@ _DUMP = re.compile(r"CC-MAIN-\d{4}-\d{2}")
 class Settings(DomainSettings):
     """What to do with Common Crawl. The defaults are CCNet's constants and LLaMA's choices.
 
-    ``title``: whether a page's first line is part of its text. ``dedup_group``: within how many input files of a dump
-    lines are compared: ``"50/1600"`` is 50 of 1,600 equal shards (CCNet; a shard is at least one file), a number is
-    that many files, ``all`` the whole dump. ``copies``: of a line in several documents keep none, or the first.
-    ``languages`` None keeps all. A model that is None switches its step off; ``starter`` is the one that comes
-    with the package. ``perplexity_models``: for each language ``ccnet``, ``starter`` or a folder.
-    ``annotate_only`` writes scores and rejects nothing by them; ``from_ledger`` names a run made that way, to which
-    the thresholds are applied.
+    ``title``: whether a page's first line is part of its text. ``dedup_group``: within how many input files of a
+    dump lines are compared: ``"50/1600"`` is 50 of 1,600 equal shards (CCNet; a shard is at least one file), a
+    number is that many files, ``all`` the whole dump (null: lines are not compared). ``copies``: of a line in
+    several documents keep none, or the first. ``languages`` None keeps all, as a threshold or
+    ``perplexity_buckets`` does that is None; the scores are written. A model that is None switches its step off;
+    ``starter`` is the one that comes with the package. ``perplexity_models``: for each language ``ccnet``,
+    ``starter`` or a folder. ``annotate_only`` writes scores and rejects nothing by them; ``from_ledger`` names a
+    run made that way, to which the thresholds are applied.
     """
 
     inputs: tuple[str, ...] = ("**/*.wet.gz", "**/*.wet")
     title: Title = "drop"
-    min_characters: int | None = Field(default=length.MIN_CHARACTERS, gt=0)
-    dedup_group: int | str = "50/1600"
+    min_characters: int | None = Field(default=length.MIN_CHARACTERS, ge=0)
+    dedup_group: int | str | None = "50/1600"
     copies: Copies = "none"
     languages: tuple[str, ...] | None = ("en",)
     language_model: str | None = "lid.176.bin"
-    language_threshold: float = Field(default=language.THRESHOLD, ge=0.0, le=1.0)
+    language_threshold: float | None = Field(default=language.THRESHOLD, ge=0.0, le=1.0)
     perplexity_models: Mapping[str, str] | None = {"en": "ccnet"}
-    perplexity_buckets: tuple[perplexity.Bucket, ...] = ("head", "middle", "all")
+    perplexity_buckets: tuple[perplexity.Bucket, ...] | None = ("head", "middle", "all")
     reference_model: str | None = "references.bin"
-    reference_threshold: float = Field(default=classifier.THRESHOLD, ge=0.0, le=1.0)
+    reference_threshold: float | None = Field(default=classifier.THRESHOLD, ge=0.0, le=1.0)
     annotate_only: bool = False
     from_ledger: str | None = None
 
-    _group_can_be_read = field_validator("dedup_group")(check_group)
+    @field_validator("dedup_group")
+    @classmethod
+    def _group_can_be_read(cls, value: int | str | None) -> int | str | None:
+        return None if value is None else check_group(value)
 
     def thresholds(self) -> Thresholds:
         """What the scores must reach."""
@@ -93,17 +97,16 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
         reader = AnnotatedReader(splits=annotated, domain=DOMAIN)
         apply = Built(rules=[ApplyThresholds(thresholds=settings.thresholds())])
         return chain(_context(settings, run, annotated), [reader], [apply], columns=COLUMNS)
-    splits = sorted(list_inputs(run.input, settings.inputs), key=lambda split: (_dump(split), split.name))
+    splits = sorted(list_inputs(run.input, settings.inputs, run.left_out), key=lambda split: (_dump(split), split.name))
     context = _context(settings, run, splits)
     read = CommonCrawlReader(splits=splits, domain=DOMAIN, title=settings.title)
     # Straight from the reader's bytes: no document is made of a page only to hash its lines.
     hashes = HashPages(reader=read, min_characters=settings.min_characters, work=context.work)
-    groups = dedup_groups(splits, settings.dedup_group, settings.max_task_bytes)
-    steps = [
-        length.Settings(min_characters=settings.min_characters).build(context),
-        dedup(context.work, groups, settings.copies, [hashes], reads=False),
-        *model_steps(settings, context),
-    ]
+    steps = [length.Settings(min_characters=settings.min_characters).build(context)]
+    if settings.dedup_group is not None:
+        groups = dedup_groups(splits, settings.dedup_group, settings.max_task_bytes)
+        steps.append(dedup(context.work, groups, settings.copies, [hashes], reads=False))
+    steps += model_steps(settings, context)
     return chain(context, [read], steps, columns=COLUMNS)
 
 

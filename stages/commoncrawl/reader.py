@@ -63,7 +63,7 @@ class CommonCrawlReader(Reader):
                 yield self._document(split, found.key, self._pages(found), 0, found.url, found.date, found.digest)
 
     def _found(self, split: Split) -> Iterator[WetBatch | WetRecord | HtmlPage | WetDamage]:
-        return read_wet_batches(split.path) if split.name.endswith(WET_SUFFIXES) else read_html(split.path)
+        return read_wet_batches(split.path) if split.name.lower().endswith(WET_SUFFIXES) else read_html(split.path)
 
     def _pages(self, found: WetBatch | WetRecord | HtmlPage, minimum: int = 0) -> Pages:
         if isinstance(found, WetBatch):

@@ -41,7 +41,7 @@ def decide(scores: Mapping[str, Any], thresholds: Thresholds) -> tuple[Reason, s
             scores.get("language"),
             score,
             languages=thresholds.languages,
-            threshold=0.0 if thresholds.language_threshold is None else thresholds.language_threshold,
+            threshold=thresholds.language_threshold,
         )
         if reason is not None:
             return reason, "language"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from llama_data.stages.shared.json_array_rows import json_array_rows
 from llama_data.stages.shared.json_rows import json_rows
 from llama_data.stages.shared.parquet_rows import parquet_rows
 from llama_data.stages.shared.text_rows import text_rows
+from llama_data.stages.shared.utf8 import utf8_pieces
 
 _HEAD = 4096
 _COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
@@ -80,15 +80,16 @@ def recognise(split: Split, format: str) -> Found:
         head = stream.read(_HEAD)
     suffix, packed = _suffixes(split.name)
     compression = compression_of(head)
-    if packed and not compression and not _table(head) and not _is_text(head):
+    if packed and not compression and not _table(head) and not _is_text(_as_utf8(head)):
         raise RecordError(Reason.damaged_archive, f"the name ends with {packed}, the file begins with {head[:8]!r}")
     if compression:
         head = _decompressed(split.path, compression)
+    head = _as_utf8(head)
     chosen = _choose(head, _SUFFIXES.get(suffix), format)
     if chosen in _TABLES and compression:
         detail = f"the {chosen} file is compressed as a whole ({compression}); decompress it"
         raise RecordError(Reason.wrong_format, detail)
-    return Found(chosen, compression, _ARRAY.match(head.removeprefix(BOM_UTF8)) is not None)
+    return Found(chosen, compression, _ARRAY.match(head) is not None)
 
 
 def _choose(head: bytes, named: str | None, format: str) -> str:
@@ -106,7 +107,7 @@ def _choose(head: bytes, named: str | None, format: str) -> str:
         raise RecordError(Reason.wrong_format, f"expected {expected}, found {head[:8]!r}{pointer}")
     if expected is not None:
         return expected
-    if _OBJECT.match(head.removeprefix(BOM_UTF8)) or _ARRAY.match(head.removeprefix(BOM_UTF8)):
+    if _OBJECT.match(head) or _ARRAY.match(head):
         return "jsonl"
     raise RecordError(Reason.wrong_format, f"neither name nor content ({head[:8]!r}) says what it is: give `format`")
 
@@ -117,6 +118,10 @@ def _table(head: bytes) -> str | None:
     if head.startswith(b"PAR1\x15"):
         return "parquet"
     return "arrow" if head.startswith((FILE_MAGIC + b"\0\0", b"\xff\xff\xff\xff")) else None
+
+
+def _as_utf8(head: bytes) -> bytes:
+    return head if _table(head) else b"".join(utf8_pieces([head], json=True))
 
 
 def _is_text(head: bytes) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import Split, exists, join, list_files, list_inputs, read_bytes
+from llama_data.pipeline.core.left_out import LeftOut
 
 _PACKED = ("", ".gz", ".zst", ".bz2", ".xz")
 _TEXTS = {"jsonl": (".jsonl", ".json", ".ndjson"), "csv": (".csv", ".tsv"), "text": (".txt",)}
@@ -21,12 +22,12 @@ _DESCRIPTIONS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json",
 _BESIDE = ("cache-", "indices-", "tmp")
 
 
-def huggingface_files(root: str) -> list[Split]:
+def huggingface_files(root: str, left_out: LeftOut | None = None) -> list[Split]:
     """The files with the rows of a dataset, sorted by name from its folder on.
 
     ``root``: what ``save_to_disk`` wrote (of a DatasetDict every split); a folder of the hub's cache
     (``datasets--ORG--NAME``: the snapshot that ``main`` names, or the only one); any other folder with data files
-    of one format: a repository, or a cache of the library.
+    of one format: a repository, or a cache of the library. ``left_out`` is told what lies beside them in that.
 
     Raises:
         InputError: no such folder, no rows in it, files that are named are missing, or it is not clear which to take.
@@ -34,14 +35,14 @@ def huggingface_files(root: str) -> list[Split]:
     if not exists(root):
         raise InputError(f"{root}: no such folder; expected a Hugging Face dataset")
     if exists(join(root, "snapshots")):
-        return _data_files(_snapshot(root))
+        return _data_files(_snapshot(root), left_out)
     if exists(join(root, _STATE)):
         return _saved(root, "")
     if exists(join(root, "dataset_dict.json")):
         splits = sorted(_json(join(root, "dataset_dict.json")).get("splits", ()))
         found = [split for name in splits for split in _saved(join(root, name), f"{name}/")]
         return sorted(found, key=lambda split: split.name)
-    return _data_files(root)
+    return _data_files(root, left_out)
 
 
 def _json(path: str) -> dict[str, Any]:
@@ -81,10 +82,11 @@ def _snapshot(root: str) -> str:
     return folders[0]
 
 
-def _data_files(folder: str) -> list[Split]:
+def _data_files(folder: str, left_out: LeftOut | None) -> list[Split]:
     """The data files below a folder, which must all be of one format."""
     found: dict[str, list[Split]] = {}
-    for split in list_inputs(folder, ["**/*"]):
+    splits = list_inputs(folder, ["**/*"])
+    for split in splits:
         base = split.name.rsplit("/", 1)[-1]
         hidden = any(part.startswith(".") for part in split.name.split("/"))
         if hidden or base in _DESCRIPTIONS or (base.endswith(".arrow") and base.startswith(_BESIDE)):
@@ -95,4 +97,8 @@ def _data_files(folder: str) -> list[Split]:
     if len(found) != 1:
         kinds = ", ".join(f"{len(splits)} {kind}" for kind, splits in sorted(found.items())) or "none"
         raise InputError(f"{folder}: expected data files of one format, found {kinds}; say which with `inputs`")
-    return next(iter(found.values()))
+    [chosen] = found.values()
+    if left_out is not None:
+        left_out.claim(folder, [])
+        left_out.refuse(folder, {split.name for split in splits}.difference(split.name for split in chosen))
+    return chosen

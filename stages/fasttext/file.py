@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import ModelError
-from llama_data.pipeline.core.files import is_local, read_bytes
+from llama_data.pipeline.core.files import is_local, local_path, read_bytes
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -19,6 +19,14 @@ MAGIC = 793712314
 HIERARCHICAL, NEGATIVE, SOFTMAX, ONE_VS_ALL = 1, 2, 3, 4
 _SUPERVISED = 3
 _CENTROIDS = 256
+# Bytes behind an entry's text: the end of the text, a count of eight bytes, a type.
+_TAIL = 10
+_WORD, _LABEL = 0, 1
+# Beyond what anybody trains: fastText's own defaults are 2,000,000 and 6.
+_MAX_BUCKETS = 100_000_000
+_MAX_NGRAM = 64
+# Counts of labels must stay below the weight that fastText's tree gives a node that is not made yet.
+_MAX_COUNT = 10**15
 
 
 class FastTextFile(NamedTuple):
@@ -55,6 +63,11 @@ class _Cursor:
         self.at += size
         return self.data[self.at - size : self.at]
 
+    def check(self, sound: bool, found: str) -> None:
+        """Refuse the file unless it is sound; ``found``: what it says of itself."""
+        if not sound:
+            raise ModelError(f"{self.path}: the fastText model is damaged: it has {found}; get it again")
+
     def numbers(self, layout: str) -> tuple[Any, ...]:
         return struct.unpack("<" + layout, self.take(struct.calcsize("<" + layout)).tobytes())
 
@@ -69,7 +82,7 @@ def _entry_ends(data, at, count, ends):  # type: ignore[no-untyped-def]
         while at < data.size and data[at] != 0:
             at += 1
         ends[n] = at
-        at += 10
+        at += _TAIL
         if at > data.size:
             return -1
     return at
@@ -85,16 +98,23 @@ def _gather(data, starts, ends, out):  # type: ignore[no-untyped-def]
 
 
 def read_model(path: str) -> FastTextFile:
-    """Read a supervised fastText model. A dense input matrix stays memory-mapped.
+    """Read a supervised fastText model, and check all that kernels take on trust: every index, size and offset.
 
     Raises:
-        ModelError: not a fastText model, or one of a kind that we do not evaluate.
+        ModelError: not a fastText model, a damaged one, or one of a kind that we do not evaluate.
     """
     try:
-        data = np.memmap(path, np.uint8, "r") if is_local(path) else np.frombuffer(read_bytes(path), np.uint8)
-    except (FileNotFoundError, ValueError):
+        data = np.memmap(local_path(path), np.uint8, "r") if is_local(path) else np.frombuffer(read_bytes(path), "u1")
+    except (OSError, ValueError):
         raise ModelError(f"{path}: no fastText model here; expected a .bin or .ftz file") from None
-    cursor = _Cursor(np.asarray(data).view(np.ndarray), path)
+    try:
+        return _read(_Cursor(np.asarray(data).view(np.ndarray), path))
+    except MemoryError:
+        raise ModelError(f"{path}: the fastText model is damaged: no memory holds what it says it has") from None
+
+
+def _read(cursor: _Cursor) -> FastTextFile:
+    path = cursor.path
     magic, version = cursor.numbers("ii")
     if magic != MAGIC or version not in (11, 12):
         raise ModelError(f"{path}: not a fastText model of version 11 or 12")
@@ -105,10 +125,20 @@ def read_model(path: str) -> FastTextFile:
         raise ModelError(f"{path}: this model uses word n-grams ({ngrams}); train it with wordNgrams 1")
     if version == 11:
         maxn = 0
+    cursor.check(dim > 0, f"vectors of {dim} numbers")
+    cursor.check(HIERARCHICAL <= loss <= ONE_VS_ALL, f"a loss of number {loss}")
+    cursor.check(0 <= bucket <= _MAX_BUCKETS, f"{bucket} buckets")
+    cursor.check(0 <= maxn <= _MAX_NGRAM and minn >= 0, f"n-grams of {minn} to {maxn} characters")
     words, labels, counts, entries, offsets, pruned = _dictionary(cursor, bucket)
     rows, output = _matrices(cursor)
     if rows.shape[1] != dim or output.shape != (len(labels), dim):
         raise ModelError(f"{path}: matrices of {rows.shape} and {output.shape} do not fit {len(labels)} labels")
+    buckets = 0 if maxn == 0 else max(bucket, 1) if pruned is None else int(pruned.max(initial=-1)) + 1
+    cursor.check(rows.shape[0] >= words + buckets, f"{rows.shape[0]} rows for {words} words and {buckets} buckets")
+    cursor.check(maxn == 0 or pruned is None or pruned.size > 0, "pruned n-grams without a bucket")
+    if loss == HIERARCHICAL:
+        sound = bool((counts >= 0).all()) and sum(counts.tolist()) < _MAX_COUNT
+        cursor.check(sound, "counts of labels that are no counts")
     return FastTextFile(dim, loss, bucket, minn, maxn, words, labels, counts, entries, offsets, pruned, rows, output)
 
 
@@ -116,12 +146,15 @@ def _dictionary(
     cursor: _Cursor, bucket: int
 ) -> tuple[int, tuple[str, ...], NDArray[np.int64], Bytes, NDArray[np.int64], NDArray[np.int32] | None]:
     size, words, labels, _, pruned_size = cursor.numbers("iiiqq")
+    cursor.check(words >= 0 and labels > 0 and words + labels == size, f"{words} words and {labels} labels of {size}")
+    cursor.check(size * _TAIL <= cursor.data.size - cursor.at, f"a dictionary of {size} entries")
     ends = np.empty(size, np.int64)
     start = cursor.at
     cursor.at = int(_entry_ends(cursor.data, start, size, ends))
-    if cursor.at < 0 or words + labels != size:
-        raise ModelError(f"{cursor.path}: the fastText model's dictionary is damaged; get it again")
-    starts = np.concatenate([[start], ends[:-1] + 10]) if size else ends
+    cursor.check(cursor.at >= 0, "a dictionary that goes on behind the end")
+    types = cursor.data[ends + _TAIL - 1]
+    cursor.check(bool((types[:words] == _WORD).all() and (types[words:] == _LABEL).all()), "words among the labels")
+    starts = np.concatenate([[start], ends[:-1] + _TAIL])
     offsets = np.zeros(size + 1, np.int64)
     np.cumsum(ends - starts, out=offsets[1:])
     # Eight bytes more than the entries: kernels read a word at a time.
@@ -133,6 +166,8 @@ def _dictionary(
     pruned = None
     if pruned_size >= 0:
         pairs = cursor.array("<i4", 2 * pruned_size).reshape(-1, 2)
+        inside = (pairs >= 0).all() and (pairs[:, 0] < bucket).all() and (pairs[:, 1] < pruned_size).all()
+        cursor.check(bool(inside), "pruned n-grams out of range")
         pruned = np.full(bucket, -1, np.int32)
         pruned[pairs[:, 0]] = pairs[:, 1]
     return words, names, counts, entries, offsets, pruned
@@ -147,6 +182,7 @@ def _matrices(cursor: _Cursor) -> tuple[Floats, Floats]:
 
 def _dense(cursor: _Cursor) -> Floats:
     rows, columns = cursor.numbers("qq")
+    cursor.check(rows >= 0 and columns > 0, f"a matrix of {rows} rows and {columns} columns")
     values = cursor.take(4 * rows * columns)
     # The floats stand at any byte offset; a view of them would be unaligned, which kernels do not take.
     return np.frombuffer(values.tobytes(), "<f4").reshape(rows, columns)
@@ -155,17 +191,20 @@ def _dense(cursor: _Cursor) -> Floats:
 def _quantised(cursor: _Cursor) -> Floats:
     """A product-quantised matrix as floats: each row's codes name centroids, scaled by the row's norm."""
     (norms,) = cursor.numbers("?")
-    rows, _, size = cursor.numbers("qqi")
+    rows, columns, size = cursor.numbers("qqi")
+    cursor.check(rows > 0 and columns > 0 and size > 0 and size % rows == 0, f"{size} codes for {rows} rows")
     codes = cursor.take(size).reshape(rows, -1)
-    values = _decode(cursor, codes)
+    values = _decode(cursor, codes, columns)
     if norms:
         norm_codes = cursor.take(rows).reshape(rows, 1)
-        values = values * _decode(cursor, norm_codes)
+        values = values * _decode(cursor, norm_codes, 1)
     return np.ascontiguousarray(values, np.float32)
 
 
-def _decode(cursor: _Cursor, codes: Bytes) -> Floats:
+def _decode(cursor: _Cursor, codes: Bytes, columns: int) -> Floats:
     dim, parts, width, _ = cursor.numbers("iiii")
+    fitting = dim == columns and parts == codes.shape[1] and width > 0 and (parts - 1) * width < dim <= parts * width
+    cursor.check(fitting, f"{parts} codes of {width} for {dim} numbers")
     centroids = np.frombuffer(cursor.take(4 * dim * _CENTROIDS).tobytes(), "<f4")
     values = np.empty((codes.shape[0], dim), np.float32)
     for part in range(parts):

@@ -206,6 +206,8 @@ def _hidden(model, table, data, starts, ends, done, crowded, prefix, mark, hidde
     sums = np.empty(dim, np.float32)
     work = np.empty((4, _BLOCK), np.int64)
     mark_id = word_id(model, mark, 0, mark.size)
+    if mark_id >= model.words:
+        mark_id = -1  # a label of that name is no word
     for text in range(done, starts.size):
         for d in range(dim):
             sums[d] = 0

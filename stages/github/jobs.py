@@ -13,7 +13,7 @@ from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import Split, join, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.pipeline.core.settings import DomainSettings
+from llama_data.pipeline.core.settings import DomainSettings, limit_of
 from llama_data.stages.github.entry import Limits
 from llama_data.stages.github.languages import EXTENSIONS
 from llama_data.stages.github.reader import GithubReader
@@ -33,6 +33,7 @@ from llama_data.stages.github.rules import (
 )
 from llama_data.stages.steps import exact_dup
 from llama_data.stages.steps.contract import Built, StepContext, chain
+from llama_data.stages.steps.model_files import refuse_starter
 
 DOMAIN = "github"
 _COLUMNS = {
@@ -55,35 +56,36 @@ _REPOSITORY_COLUMNS = {"commit": "string"}
 class Settings(DomainSettings):
     """What to keep of GitHub.
 
-    ``licences``: families, matched with the part of the key before the first hyphen. ``extensions``: None takes
-    every file. ``max_line`` and ``max_average_line`` in characters, ``min_alnum_share`` 0 to 1; None is off.
-    ``min_letters_per_token`` needs ``tokenizer``, a SentencePiece model. ``header``: whose rule removes licence
-    headers. ``drop_generated``: on, because such files are what the paper's "low quality" heuristics are after;
-    neither the paper nor RedPajama names the rule, so a replica of RedPajama sets it to False. ``drop_vendored``:
-    paths that hold copies of other people's code, by Linguist's list (node_modules, third_party, jquery.js ...).
+    ``licences``: families, matched with the part of the key before the first hyphen; None takes all.
+    ``extensions``: None takes every file. ``max_line`` and ``max_average_line`` in characters, ``min_alnum_share``
+    0 to 1; None is off. ``min_letters_per_token`` needs ``tokenizer``, a SentencePiece model. ``header``: whose
+    rule removes licence headers. ``drop_generated``: on, because such files are what the paper's "low quality"
+    heuristics are after; neither the paper nor RedPajama names the rule, so a replica of RedPajama sets it to
+    False. ``drop_vendored``: paths that hold copies of other people's code, by Linguist's list (node_modules,
+    third_party, jquery.js ...).
 
     ``repositories``: globs, like those of ``inputs``, of git repositories (working, bare or worktrees) and of source
     archives (zip, tar, tar.gz, tar.bz2, tar.xz, tar.zst), ``.`` for the input folder itself; their files at HEAD are
     rows beside those of ``inputs``. ``max_file_bytes``: a larger file has no content, as in BigQuery's rows.
     ``max_files``, ``max_unpacked_bytes`` and ``max_ratio`` (unpacked bytes for a stored one): limits on one
-    repository or archive.
+    repository or archive (None: no limit).
     """
 
     inputs: tuple[str, ...] = ("**/*.jsonl", "**/*.jsonl.zst", "**/*.jsonl.gz", "**/*.json.gz", "**/*.parquet")
     repositories: tuple[str, ...] = ()
     max_file_bytes: int = Field(default=1 << 20, gt=0)
-    max_files: int = Field(default=1_000_000, gt=0)
-    max_unpacked_bytes: int = Field(default=64 << 30, gt=0)
-    max_ratio: int = Field(default=300, gt=0)
-    licences: tuple[str, ...] = LICENCES
+    max_files: int | None = Field(default=1_000_000, ge=0)
+    max_unpacked_bytes: int | None = Field(default=64 << 30, ge=0)
+    max_ratio: int | None = Field(default=300, ge=0)
+    licences: tuple[str, ...] | None = LICENCES
     extensions: tuple[str, ...] | None = EXTENSIONS
     drop_licence_texts: bool = True
     drop_vendored: bool = False
-    max_line: int | None = Field(default=1000, gt=0)
-    max_average_line: float | None = Field(default=100.0, gt=0)
+    max_line: int | None = Field(default=1000, ge=0)
+    max_average_line: float | None = Field(default=100.0, ge=0)
     min_alnum_share: float | None = Field(default=0.25, ge=0, le=1)
     tokenizer: str | None = None
-    min_letters_per_token: float | None = Field(default=None, gt=0)
+    min_letters_per_token: float | None = Field(default=None, ge=0)
     drop_generated: bool = True
     header: Literal["llama", "redpajama", "none"] = "llama"
     deduplicate: bool = True
@@ -107,7 +109,8 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     readers: list[Reader] = [GithubReader(splits=rows, domain=DOMAIN)]
     columns = dict(_COLUMNS)
     if settings.repositories:
-        limits = Limits(settings.max_file_bytes, settings.max_files, settings.max_unpacked_bytes, settings.max_ratio)
+        wanted = (settings.max_files, settings.max_unpacked_bytes, settings.max_ratio)
+        limits = Limits(settings.max_file_bytes, *map(limit_of, wanted))
         readers.append(RepositoryReader(tasks=tasks, first_task=len(rows), domain=DOMAIN, limits=limits))
         columns |= _REPOSITORY_COLUMNS
     # The hash of what is left is for the ledger; the job of hashes makes its own.
@@ -125,14 +128,15 @@ def _rows(settings: Settings, run: RunContext, repositories: Sequence[Repository
         InputError: there is no input at all.
     """
     if not settings.repositories:
-        return list_inputs(run.input, settings.inputs)
+        return list_inputs(run.input, settings.inputs, run.left_out)
     try:
-        rows = list_inputs(run.input, settings.inputs) if settings.inputs else []
+        rows = list_inputs(run.input, settings.inputs, run.left_out) if settings.inputs else []
     except InputError:
         if not repositories:
             raise
         rows = []
     inside = tuple(join(one.path, "") for one in repositories)
+    run.left_out.claim_folders(join(run.input, one.name) for one in repositories)
     paths = {one.path for one in repositories}
     rows = [split for split in rows if split.path not in paths and not split.path.startswith(inside)]
     if not rows and not repositories:
@@ -144,7 +148,7 @@ def _rows(settings: Settings, run: RunContext, repositories: Sequence[Repository
 def _cleaning(settings: Settings) -> list[Rule]:
     """The rules in the paper's order: licence, heuristics, header."""
     rules: list[Rule] = [
-        ChosenLicence(families=settings.licences),
+        *([] if settings.licences is None else [ChosenLicence(families=settings.licences)]),
         HasContent(),
         RawHash(),
         ChosenPath(
@@ -159,6 +163,7 @@ def _cleaning(settings: Settings) -> list[Rule]:
         ),
     ]
     if settings.min_letters_per_token is not None and settings.tokenizer is not None:
+        refuse_starter(settings.tokenizer)
         rules.append(LettersPerToken(model=settings.tokenizer, minimum=settings.min_letters_per_token))
     if settings.drop_generated:
         rules.append(NotGenerated())

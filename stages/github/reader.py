@@ -30,7 +30,7 @@ class GithubReader(Reader):
         if split.size == 0:
             yield self.failed(split, key=0, reason=Reason.truncated_file, detail="the file is empty")
             return
-        rows = parquet_rows(split.path, _COLUMNS) if split.name.endswith(".parquet") else json_rows(split.path)
+        rows = parquet_rows(split.path, _COLUMNS) if split.name.lower().endswith(".parquet") else json_rows(split.path)
         for number, row in rows:
             try:
                 if isinstance(row, RecordError):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
-from fsspec.utils import glob_translate  # type: ignore[import-untyped]
-
 from llama_data.pipeline.core.errors import InputError, RecordError
-from llama_data.pipeline.core.files import Split, is_local, list_inputs, reaches
+from llama_data.pipeline.core.files import Split, is_local, list_inputs, local_path
+from llama_data.pipeline.core.listing import Globs
 from llama_data.stages.github.archives import is_archive
 from llama_data.stages.github.entry import readable
 from llama_data.stages.github.git import head_commit
@@ -46,7 +44,7 @@ def find(root: str, patterns: Sequence[str]) -> list[Repository]:
         return []
     if not is_local(root):
         return [_archive(split) for split in list_inputs(root, patterns) if is_archive(split.name)]
-    base = root.removeprefix("file://")
+    base = local_path(root)
     if not os.path.exists(base):
         raise InputError(f"{root}: no such folder; expected the input that holds {', '.join(patterns)}")
     if os.path.isfile(base):
@@ -55,17 +53,14 @@ def find(root: str, patterns: Sequence[str]) -> list[Repository]:
     if "." in patterns and is_repository(base):
         return [_git(base, os.path.basename(os.path.abspath(base)))]
     wanted = [pattern.strip("/") for pattern in patterns]
-    found = sorted(_walk(base, "", wanted, _matcher(wanted)), key=lambda one: os.fsencode(one.path))
+    walked = _walk(base, "", Globs(wanted), frozenset({os.path.realpath(base)}))
+    found = sorted(walked, key=lambda one: os.fsencode(one.path))
     if len({one.name for one in found}) < len(found):
         raise InputError(f"{root}: names of repositories that are not UTF-8 cannot be told apart; rename them")
     return found
 
 
-def _matcher(patterns: Sequence[str]) -> re.Pattern[str]:
-    return re.compile("|".join(glob_translate(pattern) for pattern in patterns))
-
-
-def _walk(folder: str, name: str, patterns: Sequence[str], wanted: re.Pattern[str]) -> Iterator[Repository]:
+def _walk(folder: str, name: str, wanted: Globs, above: frozenset[str]) -> Iterator[Repository]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))
     except PermissionError:
@@ -75,13 +70,16 @@ def _walk(folder: str, name: str, patterns: Sequence[str], wanted: re.Pattern[st
     for entry in entries:
         inner = f"{name}/{entry.name}" if name else entry.name
         if not entry.is_dir():
-            if is_archive(inner) and entry.is_file() and wanted.fullmatch(inner):
+            if is_archive(inner) and entry.is_file() and wanted.match(inner):
                 split = Split(path=entry.path, name=_printable(inner), size=entry.stat().st_size)
                 yield _archive(split)
-        elif wanted.fullmatch(inner) and is_repository(entry.path):
+        elif wanted.match(inner) and is_repository(entry.path):
             yield _git(entry.path, _printable(inner))
-        elif not entry.is_symlink() and any(reaches(pattern, inner) for pattern in patterns):
-            yield from _walk(entry.path, inner, patterns, wanted)
+        elif wanted.reach(inner):
+            # A link that leads back to a folder it lies in is not followed.
+            real = os.path.realpath(entry.path)
+            if real not in above:
+                yield from _walk(entry.path, inner, wanted, above | {real})
 
 
 def _printable(name: str) -> str:

@@ -10,7 +10,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import ipc
 
 from llama_data.pipeline.core.errors import RecordError
-from llama_data.pipeline.core.files import is_local, open_binary
+from llama_data.pipeline.core.files import is_local, local_path, open_binary
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.shared.table_rows import chosen_columns, is_damage, table_rows, whole_file_error
 
@@ -39,7 +39,7 @@ def _batches(path: str, fields: Sequence[str] | None) -> Iterator[pa.RecordBatch
         whole = stream.read(len(FILE_MAGIC)) == FILE_MAGIC
         stream.seek(0)
         # A local file is mapped: a batch, however large, is not copied.
-        source = stack.enter_context(pa.memory_map(path.removeprefix("file://")) if is_local(path) else stream)
+        source = stack.enter_context(pa.memory_map(local_path(path)) if is_local(path) else stream)
         try:
             with (ipc.open_file if whole else ipc.open_stream)(source) as reader:
                 columns = chosen_columns(reader.schema.names, fields)

@@ -1,9 +1,8 @@
-"""Rows of CSV files with a header: RFC 4180's quotes, UTF-8, lines that end with a newline."""
+"""Rows of CSV files with a header: RFC 4180's quotes, UTF-8 (UTF-16 with its mark), lines that end with a newline."""
 
 from __future__ import annotations
 
 import csv
-from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from llama_data.pipeline.core.files import read_pieces
 from llama_data.pipeline.core.lines import cut_lines
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.shared.json_rows import DAMAGED, MAX_LINE, record_error
+from llama_data.stages.shared.utf8 import utf8_pieces
 
 
 def csv_rows(
@@ -87,9 +87,8 @@ class _Lines:
     """The lines of a file as text; what is not UTF-8 is carried as surrogates. Goes on after an error."""
 
     def __init__(self, path: str, compression: str | None) -> None:
-        self._batches = cut_lines(read_pieces(path, compression), MAX_LINE)
+        self._batches = cut_lines(utf8_pieces(read_pieces(path, compression)), MAX_LINE)
         self._ready: list[bytes | None] = []
-        self._first = True
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -103,6 +102,4 @@ class _Lines:
         line = self._ready.pop()
         if line is None:
             raise RecordError(Reason.too_complex, f"a line is longer than {MAX_LINE} bytes")
-        if self._first:
-            self._first, line = False, line.removeprefix(BOM_UTF8)
         return line.decode("utf-8", "surrogateescape") + "\n"

@@ -11,14 +11,19 @@ from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import read_pieces
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.shared.json_rows import DAMAGED, MAX_LINE, parse_object, record_error
+from llama_data.stages.shared.utf8 import utf8_pieces
 
 # A whole string, a bracket, or the quote of a string that does not end in what has been read.
 _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}"]', re.DOTALL)
+_OPENER = {b"}": b"{", b"]": b"["}
 _BETWEEN = b" \t\r\n,[]" + BOM_UTF8
 
 
 def json_array_rows(path: str, compression: str | None = None) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
     """Yield (element number from 1, object) for every object of the array; an error in place of anything else.
+
+    An object whose brackets do not fit ends where an object can no longer stand in it, and costs itself; one in which
+    an array or a string is not closed may cost what follows.
 
     Raises:
         InputError: there is no such file.
@@ -29,7 +34,7 @@ def json_array_rows(path: str, compression: str | None = None) -> Iterator[tuple
 def _elements(path: str, compression: str | None) -> Iterator[dict[str, Any] | RecordError]:
     scanner = _Scanner()
     try:
-        for piece in read_pieces(path, compression):
+        for piece in utf8_pieces(read_pieces(path, compression), json=True):
             yield from scanner.feed(piece)
             if scanner.held > MAX_LINE:
                 # What waits may hold elements that are whole.
@@ -46,7 +51,9 @@ def _elements(path: str, compression: str | None) -> Iterator[dict[str, Any] | R
 
 
 class _Scanner:
-    """Cuts objects out of bytes that come in pieces. ``held``: how many bytes wait for the rest of their element."""
+    """Cuts objects out of bytes that come in pieces; an object that is not closed ends where the next must begin.
+
+    ``held``: how many bytes wait for the rest of their element."""
 
     def __init__(self) -> None:
         self.held = 0
@@ -54,7 +61,7 @@ class _Scanner:
         self._fresh = 0
         self._data = b""
         self._next = 0
-        self._depth = 0
+        self._stack = bytearray()
         self._arrays = 0
 
     def feed(self, piece: bytes) -> Iterator[dict[str, Any] | RecordError]:
@@ -68,36 +75,55 @@ class _Scanner:
     def close(self) -> Iterator[dict[str, Any] | RecordError]:
         """The last elements, and an error when the file does not end with its array."""
         yield from self.scan()
-        if self._depth or self._arrays or self._data.strip(_BETWEEN):
+        if self._stack or self._arrays or self._data.strip(_BETWEEN):
             yield RecordError(Reason.truncated_file, "the file ends inside the array")
 
     def scan(self) -> Iterator[dict[str, Any] | RecordError]:
         """The elements that are whole in what was fed."""
         data = b"".join([self._data, *self._waiting])
         self._waiting, self._fresh = [], 0
-        begin, position = 0, self._next
+        begin, position, stack = 0, self._next, self._stack
         for token in _TOKENS.finditer(data, self._next):
             kind = token.group()
             if kind == b'"':
                 position = token.start()
                 break
             position = token.end()
-            if kind == b"{" or (kind == b"[" and self._depth):
-                if not self._depth:
+            if kind == b"{" or (kind == b"[" and stack):
+                if kind == b"{" and stack[-1:] == kind and not _after_colon(data, token.start()):
+                    # No object stands where a name is due: the one before was not closed, and this is the next.
+                    stack.clear()
+                if not stack:
                     yield from _strays(data[begin : token.start()])
                     begin = token.start()
-                self._depth += 1
-            elif kind == b"}" or (kind == b"]" and self._depth):
-                self._depth = max(self._depth - 1, 0)
-                if not self._depth:
+                stack += kind
+            elif stack and kind in _OPENER:
+                # What was opened inside and not closed ends with what it stands in.
+                opened = stack.rfind(_OPENER[kind])
+                del stack[max(opened, 0) :]
+                if opened < 0:
+                    # The end of the array, and the element was not closed.
+                    position = token.start()
+                    self._arrays = max(self._arrays - 1, 0)
+                if not stack:
                     yield parse_object(data[begin:position])
-                    begin = position
+                    begin = position = token.end()
+            elif kind == b"}":
+                yield parse_object(data[begin:position])
+                begin = position
             elif kind in (b"[", b"]"):
                 self._arrays = max(self._arrays + (1 if kind == b"[" else -1), 0)
                 yield from _strays(data[begin:position])
                 begin = position
         self._data, self._next = data[begin:], position - begin
         self.held = len(self._data)
+
+
+def _after_colon(data: bytes, at: int) -> bool:
+    """True when the last character before a place, spaces aside, is a colon."""
+    while at > 0 and data[at - 1] in b" \t\r\n":
+        at -= 1
+    return data[at - 1 : at] == b":"
 
 
 def _strays(between: bytes) -> Iterator[RecordError]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import DamagedStream, read_pieces
 from llama_data.pipeline.core.lines import cut_lines
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.shared.utf8 import utf8_pieces
 
 MAX_LINE = 256 << 20
 
@@ -23,20 +23,19 @@ def json_rows(path: str, compression: str | None = None) -> Iterator[tuple[int, 
     """Yield (line number from 1, object) for every line that is not blank; an error in place of a damaged one.
 
     A file that cannot be decompressed on ends with one error, at the line that could not be read. orjson reads JSON as
-    RFC 8259 has it: NaN, Infinity, lone surrogates, bytes that are not UTF-8, numbers beyond 64-bit floats and more
-    than 1,024 levels are errors of their line; a key given twice has its last value, and an integer beyond 64 bits is
-    a float. A byte order mark at the beginning of the file is stepped over.
+    RFC 8259 has it: NaN, Infinity, lone surrogates, control characters as they are (NUL too), bytes that are not UTF-8,
+    numbers beyond 64-bit floats and more than 1,024 levels are errors of their line; a key given twice has its last
+    value, and an integer beyond 64 bits is a float. A byte order mark at the beginning of the file is stepped over, and
+    files in UTF-16 and UTF-32 are read too.
 
     Raises:
         InputError: there is no such file.
     """
     number = 0
     try:
-        for lines in cut_lines(read_pieces(path, compression), MAX_LINE):
+        for lines in cut_lines(utf8_pieces(read_pieces(path, compression), json=True), MAX_LINE):
             for line in lines:
                 number += 1
-                if number == 1 and line is not None:
-                    line = line.removeprefix(BOM_UTF8)
                 if line is None:
                     yield number, RecordError(Reason.too_complex, f"the line is longer than {MAX_LINE} bytes")
                 elif line and not line.isspace():

@@ -29,11 +29,11 @@ def open_posts(split: Split, *, max_bytes: int, max_ratio: int) -> Iterator[Bina
     Reading raises RecordError when the file is damaged, holds no ``Posts.xml``, or unpacks to more than
     ``max_bytes`` or ``max_ratio`` times its own size.
     """
-    if split.name.endswith(".7z"):
+    if split.name.lower().endswith(".7z"):
         limit = min(max_bytes, max_ratio * max(split.size, _PIECE))
         with open_binary(split.path) as raw, _SevenZip(raw, limit) as stream:
             yield cast("BinaryIO", stream)
-    elif split.name.endswith(".gz"):
+    elif split.name.lower().endswith(".gz"):
         limit = min(max_bytes, max_ratio * max(split.size, _PIECE))
         with closing(read_pieces(split.path)) as pieces:
             yield cast("BinaryIO", _Limited(pieces, limit))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self
@@ -42,7 +43,7 @@ class BucketWriter:
         self._held = 0
         self._written = 0
         self._compressor = zstandard.ZstdCompressor(level=1, write_checksum=True)
-        self.posts: dict[str, int] = {}
+        self.posts: dict[str, dict[str, int]] = {}
 
     def __enter__(self) -> Self:
         self._file = atomic_write(self._path)
@@ -57,9 +58,10 @@ class BucketWriter:
         if self._held > HELD:
             self._flush()
 
-    def count(self, site: str, posts: int = 1) -> None:
-        """Count posts of a site; the counts of all tasks rank the sites."""
-        self.posts[site] = self.posts.get(site, 0) + posts
+    def count(self, site: str, file: str, posts: int = 1) -> None:
+        """Count posts of a site in a file; the counts of all tasks rank the sites."""
+        files = self.posts.setdefault(site, {})
+        files[file] = files.get(file, 0) + posts
 
     def _flush(self) -> None:
         for bucket, lines in enumerate(self._buffers):
@@ -83,12 +85,12 @@ class BucketWriter:
 
 
 def count_posts(folder: str) -> dict[str, int]:
-    """Posts of each site, over all tasks' files."""
-    total: dict[str, int] = {}
+    """Posts of each site, over all tasks' files; of a site that stands in several dumps those of the largest."""
+    total: dict[str, Counter[str]] = {}
     for index in list_files(folder, _INDEX):
-        for site, count in orjson.loads(read_bytes(index))["posts"].items():
-            total[site] = total.get(site, 0) + count
-    return total
+        for site, files in orjson.loads(read_bytes(index))["posts"].items():
+            total.setdefault(site, Counter()).update(files)
+    return {site: max(files.values()) for site, files in total.items()}
 
 
 def read_bucket(folder: str, bucket: int) -> Iterator[dict[str, Any]]:

@@ -12,10 +12,10 @@ from llama_data.pipeline.core.block import Rule
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import Split, cut_split, join, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
-from llama_data.pipeline.core.settings import DomainSettings
+from llama_data.pipeline.core.settings import DomainSettings, limit_of
 from llama_data.stages.stackexchange.reader import Gather, PostReader, Scatter
 from llama_data.stages.stackexchange.rules import KeepAnswered, KeepChosenSites, Layout, WriteThread
-from llama_data.stages.stackexchange.sites import is_posts, refuse_repeated
+from llama_data.stages.stackexchange.sites import is_posts
 from llama_data.stages.steps.contract import Built, Pass, StepContext, chain
 
 DOMAIN = "stackexchange"
@@ -31,32 +31,41 @@ class Settings(DomainSettings):
     ``sites``: the sites to keep (None: all that are found); ``largest``: of these the so many with most posts (None:
     all). ``link_targets``: write the address of a link after its text. ``struck_out``: keep text that its author has
     struck out. ``bucket_bytes``: about how much of ``Posts.xml`` a joining task holds in memory. ``max_posts_bytes``
-    and ``max_ratio``: an archive that unpacks to more, or to more than so many times its size, is refused.
+    and ``max_ratio``: an archive that unpacks to more, or to more than so many times its size, is refused (None:
+    never).
     """
 
     inputs: tuple[str, ...] = ("**/*.7z", "**/Posts.xml", "**/Posts.xml.gz")
     sites: tuple[str, ...] | None = None
-    largest: int | None = Field(default=28, gt=0)
+    largest: int | None = Field(default=28, ge=0)
     unanswered: Literal["keep", "drop"] = "keep"
     layout: Layout = "llama"
     link_targets: bool = False
     struck_out: bool = False
     bucket_bytes: int = Field(default=128 * 1024 * 1024, gt=0)
-    max_posts_bytes: int = Field(default=1024**4, gt=0)
-    max_ratio: int = Field(default=200, gt=0)
+    max_posts_bytes: int | None = Field(default=1024**4, ge=0)
+    max_ratio: int | None = Field(default=200, ge=0)
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
-    """The two jobs. Raises InputError: no dump is found, a site is not known or stands in two files."""
-    files = [split for split in list_inputs(run.input, settings.inputs) if is_posts(split)]
+    """The two jobs; of a post that stands in two dumps the first is taken.
+
+    Raises:
+        InputError: no dump is found, or one whose site is not known.
+    """
+    found = list_inputs(run.input, settings.inputs, run.left_out)
+    files = [split for split in found if is_posts(split)]
+    run.left_out.refuse(run.input, (split.name for split in found if not is_posts(split)))
     if not files:
         raise InputError(f"{run.input}: no dump with posts among {', '.join(settings.inputs)}")
-    refuse_repeated(files)
     splits = [piece for split in files for piece in _pieces(split, settings.max_task_bytes)]
     buckets = max(1, ceil(sum(map(_posts_bytes, files)) / settings.bucket_bytes))
     folder = join(run.work(DOMAIN), "posts")
     reader = PostReader(
-        splits=splits, domain=DOMAIN, max_posts_bytes=settings.max_posts_bytes, max_ratio=settings.max_ratio
+        splits=splits,
+        domain=DOMAIN,
+        max_posts_bytes=limit_of(settings.max_posts_bytes),
+        max_ratio=limit_of(settings.max_ratio),
     )
     # The documents are not read from files but from buckets, in which questions have met their answers.
     context = StepContext(
@@ -80,13 +89,13 @@ def _rules(settings: Settings, folder: str) -> Iterable[Rule]:
 
 def _posts_bytes(split: Split) -> int:
     """About how many bytes of ``Posts.xml`` a file holds."""
-    suffix = next(suffix for suffix in (*_EXPANSION, "") if split.name.endswith(suffix))
+    suffix = next(suffix for suffix in (*_EXPANSION, "") if split.name.lower().endswith(suffix))
     return split.size * _EXPANSION.get(suffix, 1)
 
 
 def _pieces(split: Split, size: int) -> Iterator[Split]:
     """A plain ``Posts.xml`` in pieces of ``size`` bytes; a compressed file whole."""
-    if not split.name.endswith(".xml") or split.size <= size:
+    if not split.name.lower().endswith(".xml") or split.size <= size:
         yield split
         return
     yield from cut_split(split, size)

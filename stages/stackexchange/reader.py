@@ -94,7 +94,7 @@ class Scatter(Step):
         with BucketWriter(self.folder, rank, self.buckets) as writer:
             for doc in data:
                 site = doc.metadata["site"]
-                writer.count(site, doc.notes["posts"])
+                writer.count(site, doc.metadata["source"].rpartition("#")[0], doc.notes["posts"])
                 found = verdict(doc)
                 record: dict[str, Any] = {"site": site, "source": doc.metadata["source"]}
                 if found is not None:
@@ -125,15 +125,15 @@ class Gather(Step):
         questions: dict[tuple[str, int], dict[str, Any]] = {}
         answers: dict[tuple[str, int], list[dict[str, Any]]] = {}
         loose: list[tuple[dict[str, Any], Reason]] = []
-        seen: set[tuple[str, int]] = set()
+        seen: dict[tuple[str, int], str] = {}
         for post in read_bucket(self.folder, rank):
             key = (post["site"], post["id"])
             if post["kind"] == "failed":
                 loose.append((post, Reason[post["reason"]]))
             elif key in seen:
-                loose.append((post, Reason.duplicate_post))
+                loose.append(({**post, "first": seen[key]}, Reason.duplicate_post))
             else:
-                seen.add(key)
+                seen[key] = post["source"]
                 if post["kind"] == "question":
                     questions[key] = post
                 elif post["kind"] == "answer":
@@ -180,7 +180,7 @@ class Gather(Step):
     def _loose(self, post: dict[str, Any], reason: Reason) -> Document:
         """A post that belongs to no thread, with the reason why it is not kept."""
         site = post["site"]
-        repeated = f"#{post['source'].rpartition('#')[2]}" if reason is Reason.duplicate_post else ""
+        repeated = f"@{post['source']}" if reason is Reason.duplicate_post else ""
         key = post["source"] if post["kind"] == "failed" else f"{site}/{post['id']}{repeated}"
         doc = make_document(
             Document,
@@ -195,7 +195,8 @@ class Gather(Step):
         if post["kind"] == "failed":
             fail(doc, reason, "read", post["detail"])
         else:
-            reject(doc, reason, self.name)
+            first = f"the post with this number is the one at {post['first']}" if "first" in post else ""
+            reject(doc, reason, self.name, first)
         return doc
 
 

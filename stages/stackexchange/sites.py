@@ -11,7 +11,7 @@ from llama_data.pipeline.core.files import Split
 
 POSTS = "Posts"
 _PARTS = ("Badges", "Comments", "PostHistory", "PostLinks", "Tags", "Users", "Votes")
-_OTHER_PART = re.compile(rf"-({'|'.join(_PARTS)})\.7z$")
+_OTHER_PART = re.compile(rf"-({'|'.join(_PARTS)})\.7z$", re.IGNORECASE)
 _LANGUAGE = re.compile(r"^([a-z]{2})(?:\.meta)?\.stackoverflow\.com$")
 _LANGUAGES = {
     "rus.stackexchange.com": "ru",
@@ -26,8 +26,8 @@ def site_of(split: Split) -> str:
         InputError: a ``Posts.xml`` that lies in no folder named for its site.
     """
     folder, name = os.path.split(split.name)
-    if name.endswith(".7z"):
-        return name.removesuffix(".7z").removesuffix("-" + POSTS)
+    if name.lower().endswith(".7z"):
+        return name[: -len(".7z")].removesuffix("-" + POSTS)
     site = os.path.basename(folder) or os.path.basename(os.path.dirname(split.path))
     if "." not in site:
         raise InputError(
@@ -46,18 +46,6 @@ def language_of(site: str) -> str:
     """The language of a site's posts: ``xx.stackoverflow.com`` is in xx, every other one in English."""
     match = _LANGUAGE.match(site)
     return match.group(1) if match else _LANGUAGES.get(site, "en")
-
-
-def refuse_repeated(splits: Iterable[Split]) -> None:
-    """Check that every site stands in one file. Raises InputError naming the two files of a site."""
-    files: dict[str, str] = {}
-    for split in splits:
-        site = site_of(split)
-        other = files.setdefault(site, split.name)
-        if other != split.name:
-            raise InputError(
-                f"{split.path}: the site {site} is also in {other}; keep one of the two files, or narrow `inputs`"
-            )
 
 
 def chosen_sites(posts: Mapping[str, int], sites: Iterable[str] | None, largest: int | None) -> frozenset[str]:

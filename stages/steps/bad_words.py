@@ -10,6 +10,7 @@ from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import read_bytes
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.steps.contract import Built, StepContext, StepSettings
+from llama_data.stages.steps.model_files import refuse_starter
 
 
 class Settings(StepSettings):
@@ -18,7 +19,8 @@ class Settings(StepSettings):
     path: str
 
     def build(self, context: StepContext) -> Built:
-        """One rule. Raises InputError: the list cannot be used."""
+        """One rule. Raises InputError: the list cannot be used; ModelError: the package is to bring one."""
+        refuse_starter(self.path)
         bad_words_pattern(self.path)
         return Built(rules=[BadWords(path=self.path)])
 

@@ -32,7 +32,7 @@ class Settings(StepSettings):
     """
 
     rules: System = "tfds"
-    max_characters: int | None = Field(default=MAX_CHARACTERS, gt=0)
+    max_characters: int | None = Field(default=MAX_CHARACTERS, ge=0)
 
     def build(self, context: StepContext) -> Built:
         """The limit, then the line rules."""

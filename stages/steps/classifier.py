@@ -20,14 +20,15 @@ POSITIVE = "wiki"
 
 
 class Settings(StepSettings):
-    """Keeps texts that a linear classifier finds like pages that Wikipedia cites: ``threshold`` (0 to 1) or more.
+    """Keeps texts that a linear classifier finds like pages that Wikipedia cites: ``threshold`` (0 to 1) or more;
+    null: all.
 
     ``model``: a fastText model with the labels ``wiki`` and another (``models train-references``); ``starter`` is the
     one that comes with the package. ``annotate_only``: write the score, reject nothing.
     """
 
     model: str = "references.bin"
-    threshold: float = Field(default=THRESHOLD, ge=0.0, le=1.0)
+    threshold: float | None = Field(default=THRESHOLD, ge=0.0, le=1.0)
     annotate_only: bool = False
 
     def build(self, context: StepContext) -> Built:
@@ -38,12 +39,12 @@ class Settings(StepSettings):
         )
 
 
-def reference_reason(score: float, *, threshold: float = THRESHOLD) -> Reason | None:
+def reference_reason(score: float, *, threshold: float | None = THRESHOLD) -> Reason | None:
     """Why a page goes for its reference score: it is below the threshold.
 
     LLaMA drops "pages not classified as references", which is 0.5; RedPajama's 0.25 was set to match LLaMA's size.
     """
-    return Reason.not_like_references if score < threshold else None
+    return Reason.not_like_references if threshold is not None and score < threshold else None
 
 
 class ReferenceClassifier(BatchRule):
@@ -55,7 +56,7 @@ class ReferenceClassifier(BatchRule):
 
     name = "reference_classifier"
 
-    def __init__(self, *, model: str, threshold: float = THRESHOLD, annotate_only: bool = False) -> None:
+    def __init__(self, *, model: str, threshold: float | None = THRESHOLD, annotate_only: bool = False) -> None:
         super().__init__()
         self.model_file = model
         self.threshold = threshold

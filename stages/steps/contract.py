@@ -18,6 +18,7 @@ from llama_data.pipeline.core.files import Split, join
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import Strict
 from llama_data.pipeline.core.sink import Sink
+from llama_data.stages.steps.repeated import unique_jobs
 
 
 @dataclass(frozen=True)
@@ -115,11 +116,13 @@ def chain(
     *,
     columns: Mapping[str, str] | None = None,
     domains: Sequence[str] = (),
+    natural_keys: bool = False,
 ) -> list[Job]:
     """The jobs of a domain: the passes of its steps in their order, then the documents.
 
     ``begin``: the reader and whatever always stands behind it. ``columns``: the source's own columns of the ledger.
-    ``domains``: as in ``Sink``.
+    ``domains``: as in ``Sink``. ``natural_keys``: ids are the source's own and do not hold the place of their
+    record, so two records may have one; two jobs behind the documents see to it that one is kept.
     """
     jobs: list[Job] = []
     rules = list(begin)
@@ -130,5 +133,7 @@ def chain(
             jobs.append(Job(f"{context.domain}/{made.name}", [*first, *made.steps], made.tasks or context.tasks))
         rules += step.rules
         all_columns |= step.columns
-    sink = Sink(run=context.run, domain=context.domain, columns=all_columns, domains=domains)
-    return [*jobs, Job(f"{context.domain}/documents", [*rules, sink], context.tasks)]
+    work = join(context.work, "unique") if natural_keys else None
+    sink = Sink(run=context.run, domain=context.domain, columns=all_columns, domains=domains, keys=work)
+    jobs.append(Job(f"{context.domain}/documents", [*rules, sink], context.tasks))
+    return jobs if work is None else [*jobs, *unique_jobs(context.run, context.domain, work, context.sizes)]

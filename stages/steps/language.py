@@ -22,7 +22,8 @@ Newlines = Literal["removed", "space"]
 
 
 class Settings(StepSettings):
-    """Keeps texts in one of ``languages`` (null: all) whose score is at least ``threshold`` (0 to 1).
+    """Keeps texts in one of ``languages`` (null: all) whose score is at least ``threshold`` (0 to 1; null: whatever
+    it is).
 
     ``model``: a fastText model for languages, ``starter`` the one that comes with the package. ``newlines``: what the
     model sees in their place, ``removed`` as CCNet has it, or a ``space``. ``digits``: decimals to which the score is
@@ -31,7 +32,7 @@ class Settings(StepSettings):
 
     model: str = "lid.176.bin"
     languages: tuple[str, ...] | None = None
-    threshold: float = Field(default=THRESHOLD, ge=0.0, le=1.0)
+    threshold: float | None = Field(default=THRESHOLD, ge=0.0, le=1.0)
     newlines: Newlines = "removed"
     digits: int | None = Field(default=2, ge=0)
     annotate_only: bool = False
@@ -50,13 +51,13 @@ class Settings(StepSettings):
 
 
 def language_reason(
-    language: str | None, score: float, *, languages: Sequence[str] | None, threshold: float = THRESHOLD
+    language: str | None, score: float, *, languages: Sequence[str] | None, threshold: float | None = THRESHOLD
 ) -> Reason | None:
     """Why a text goes for its language: the rounded score is below the threshold, or the language is not kept.
 
     Source: cc_net/split_by_lang.py and ``keep_lang`` of cc_net/mine.py. ``languages`` None keeps all.
     """
-    if language is None or score < threshold:
+    if threshold is not None and (language is None or score < threshold):
         return Reason.language_uncertain
     return None if languages is None or language in languages else Reason.language_not_chosen
 
@@ -77,7 +78,7 @@ class Language(BatchRule):
         *,
         model: str,
         languages: Sequence[str] | None,
-        threshold: float = THRESHOLD,
+        threshold: float | None = THRESHOLD,
         newlines: Newlines = "removed",
         digits: int | None = 2,
         annotate_only: bool = False,

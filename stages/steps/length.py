@@ -16,8 +16,8 @@ MIN_CHARACTERS = 300
 class Settings(StepSettings):
     """Keeps texts of ``min_characters`` to ``max_characters``, newlines included; null is no limit."""
 
-    min_characters: int | None = Field(default=MIN_CHARACTERS, gt=0)
-    max_characters: int | None = Field(default=None, gt=0)
+    min_characters: int | None = Field(default=MIN_CHARACTERS, ge=0)
+    max_characters: int | None = Field(default=None, ge=0)
 
     def build(self, context: StepContext) -> Built:
         """A rule for each limit."""

@@ -22,7 +22,7 @@ from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.document import Document, is_open, note, notes_of, reject
 from llama_data.pipeline.core.errors import RunError
 from llama_data.pipeline.core.exchange import Exchange, partitions
-from llama_data.pipeline.core.files import atomic_write, file_size, is_local, join, read_bytes
+from llama_data.pipeline.core.files import atomic_write, file_size, is_local, join, local_path, read_bytes
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import set_utf8, utf8_of
 from llama_data.stages.steps.contract import Built, Pass, StepContext, StepSettings
@@ -186,7 +186,7 @@ class _LineHashes:
         path = _lines_path(work, rank)
         self.path = path
         if is_local(path) and file_size(path):
-            data: NDArray[np.uint8] = np.memmap(path.removeprefix("file://"), np.uint8, "r")
+            data: NDArray[np.uint8] = np.memmap(local_path(path), np.uint8, "r")
         else:
             data = np.frombuffer(read_bytes(path), np.uint8)
         self.hashes: Hashes = np.asarray(data).view(np.ndarray).view(_HASH)

@@ -124,7 +124,13 @@ def model_path(name: str, models_dir: str | None = None) -> str:
 
 def starter_or_path(name: str, starter: str, models_dir: str | None = None) -> str:
     """``model_path``, where the name ``starter`` alone means the one called ``starter`` here."""
-    return model_path(f"{STARTER}{starter}" if name == STARTER.rstrip("/") else name, models_dir)
+    return model_path(f"{STARTER}{starter}" if name.rstrip("/") == STARTER.rstrip("/") else name, models_dir)
+
+
+def refuse_starter(name: str) -> None:
+    """Raise ModelError when ``starter`` is asked for where the package brings none: a tokenizer, a list of words."""
+    if f"{name.rstrip('/')}/".startswith(STARTER):
+        raise _no_starter(name)
 
 
 def perplexity_files(name: str, language: str, models_dir: str | None = None) -> PerplexityFiles:
@@ -136,7 +142,7 @@ def perplexity_files(name: str, language: str, models_dir: str | None = None) ->
     Raises:
         ModelError: a file is missing; says which command brings it.
     """
-    if name.rstrip("/") == "starter":
+    if name.rstrip("/") == STARTER.rstrip("/"):
         model = model_path(f"{STARTER}perplexity.{language}", models_dir)
         return _beside(Path(model).parent, language, model)
     if name == "ccnet":
@@ -166,10 +172,14 @@ def starter_card(name: str) -> dict[str, Any]:
     """The model card of a starter. Raises ModelError when there is no such starter."""
     entry = _starter_folder().joinpath(f"{name}{CARD}")
     if not entry.is_file():
-        known = ", ".join(starters()) or "none in this installation"
-        raise ModelError(f"{STARTER}{name}: no such starter model; there are: {known}")
+        raise _no_starter(f"{STARTER}{name}")
     card: dict[str, Any] = json.loads(entry.read_bytes())
     return card
+
+
+def _no_starter(name: str) -> ModelError:
+    known = ", ".join(starters()) or "none in this installation"
+    return ModelError(f"{name}: no such starter model; there are: {known}")
 
 
 def sha256_of(path: str | Path) -> str:

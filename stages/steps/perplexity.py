@@ -27,7 +27,7 @@ Bucket = Literal["head", "middle", "tail", "all"]
 
 
 class Settings(StepSettings):
-    """Keeps texts whose perplexity under a language model falls in one of ``buckets``.
+    """Keeps texts whose perplexity under a language model falls in one of ``buckets`` (null: all).
 
     ``models``: for each language ``ccnet``, ``starter`` or a folder; a text in another language is in bucket ``all``.
     Needs the step ``language`` before it, or a source whose ``language`` is given. ``annotate_only``: write the
@@ -35,7 +35,7 @@ class Settings(StepSettings):
     """
 
     models: dict[str, str] = Field(default_factory=lambda: {"en": "ccnet"})
-    buckets: tuple[Bucket, ...] = ("head", "middle", "all")
+    buckets: tuple[Bucket, ...] | None = ("head", "middle", "all")
     annotate_only: bool = False
 
     def build(self, context: StepContext) -> Built:
@@ -91,9 +91,9 @@ def bucket_of(perplexity: float | None, cutoffs: Cutoffs | None) -> str:
     return MIDDLE if perplexity < cutoffs.middle else TAIL
 
 
-def perplexity_reason(bucket: str, kept: Sequence[str]) -> Reason | None:
+def perplexity_reason(bucket: str, kept: Sequence[str] | None) -> Reason | None:
     """Why a text goes for its bucket: it is not one of those that are kept."""
-    return None if bucket in kept else Reason.high_perplexity
+    return None if kept is None or bucket in kept else Reason.high_perplexity
 
 
 def read_cutoffs(files: PerplexityFiles, language: str) -> Cutoffs:
@@ -175,13 +175,13 @@ class Perplexity(BatchRule):
     name = "perplexity"
 
     def __init__(
-        self, *, models: Mapping[str, PerplexityFiles], kept: Sequence[str], annotate_only: bool = False
+        self, *, models: Mapping[str, PerplexityFiles], kept: Sequence[str] | None, annotate_only: bool = False
     ) -> None:
         if models:
             require_kenlm()  # Here, before a run starts: later it would cost every record.
         super().__init__()
         self.models = dict(models)
-        self.kept = tuple(kept)
+        self.kept = None if kept is None else tuple(kept)
         self.annotate_only = annotate_only
         self._loaded: dict[str, PerplexityModel] = {}
 

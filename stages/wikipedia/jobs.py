@@ -7,7 +7,7 @@ from pydantic import Field
 from llama_data.pipeline.core.errors import ModelError
 from llama_data.pipeline.core.files import exists, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
-from llama_data.pipeline.core.settings import DomainSettings
+from llama_data.pipeline.core.settings import DomainSettings, limit_of
 from llama_data.stages.steps.contract import Built, StepContext, chain
 from llama_data.stages.wikipedia.dump.pieces import cut, inspect, label_dumps
 from llama_data.stages.wikipedia.languages import LANGUAGES
@@ -31,33 +31,34 @@ COLUMNS = {
 
 
 class Settings(DomainSettings):
-    """``languages``: codes of the Wikipedias that are kept. ``title``: whether the title becomes the first line.
+    """``languages``: codes of the Wikipedias that are kept (None: all). ``title``: whether the title becomes the
+    first line.
 
-    ``disambiguation``: keep disambiguation pages. ``min_chars``: shortest text that is kept.
-    ``max_page_chars``: longest wikitext that is cleaned. ``template_definitions``: whose definitions show the templates
-    that the built-in tables do not know: ``dump`` those of the dumps themselves (one more pass over them), a folder
-    those that ``models train-templates`` has written there, None nobody's.
+    ``disambiguation``: keep disambiguation pages. ``min_chars``: shortest text that is kept (0 or None: any that is not
+    empty). ``max_page_chars``: longest wikitext that is cleaned (None: any). ``template_definitions``: whose
+    definitions show the templates that the built-in tables do not know: ``dump`` those of the dumps themselves (one
+    more pass over them), a folder those that ``models train-templates`` has written there, None nobody's.
     """
 
     inputs: tuple[str, ...] = ("*wiki*.xml*", "*wiki*.bz2", "*wiki*.gz")
     max_task_bytes: int = Field(default=16 << 20, gt=0)
-    languages: tuple[str, ...] = LANGUAGES
+    languages: tuple[str, ...] | None = LANGUAGES
     title: TitlePlace = "drop"
     disambiguation: bool = True
-    min_chars: int = Field(default=1, ge=1)
-    max_page_chars: int = Field(default=4 << 20, gt=0)
+    min_chars: int | None = Field(default=1, ge=0)
+    max_page_chars: int | None = Field(default=4 << 20, ge=0)
     template_definitions: str | None = FROM_DUMP
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
     """Definitions of templates, if the dumps' own are wanted; then read, select, clean, write: one task for each piece
-    of a dump.
+    of a dump; then, of a page in two dumps, the first.
 
     Raises:
         InputError: there is no dump, or one whose language cannot be told.
         ModelError: the folder of ``template_definitions`` has no file for any language of the dumps.
     """
-    files = list_inputs(run.input, settings.inputs)
+    files = list_inputs(run.input, settings.inputs, run.left_out)
     dumps = label_dumps(files, {split.name: inspect(split) for split in files})
     splits = [piece for split in files for piece in cut(split, settings.max_task_bytes, dumps[split.name].encoding)]
     context = StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
@@ -67,13 +68,14 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
         _expect_definitions(settings.template_definitions, {dump.language for dump in dumps.values()})
     cleaning = CleanWikitext(
         title=settings.title,
-        min_chars=settings.min_chars,
-        max_page_chars=settings.max_page_chars,
+        min_chars=max(settings.min_chars or 0, 1),
+        max_page_chars=limit_of(settings.max_page_chars),
         definitions=(context.work if first else None) if from_dump else settings.template_definitions,
     )
     selection = SelectArticles(languages=settings.languages, disambiguation=settings.disambiguation)
     reader = WikipediaReader(splits=splits, domain=DOMAIN, dumps=dumps)
-    return chain(context, [reader], [Built(rules=[selection, cleaning], passes=first)], columns=COLUMNS)
+    built = Built(rules=[selection, cleaning], passes=first)
+    return chain(context, [reader], [built], columns=COLUMNS, natural_keys=True)
 
 
 def _expect_definitions(folder: str, languages: set[str]) -> None:

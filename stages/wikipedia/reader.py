@@ -12,6 +12,7 @@ from llama_data.pipeline.core.block import Reader
 from llama_data.pipeline.core.document import Document, make_document
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import Split
+from llama_data.pipeline.core.keys import KEY
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.wikipedia.dump.encoding import is_known, to_utf8
 from llama_data.stages.wikipedia.dump.pieces import Dump
@@ -201,6 +202,7 @@ class WikipediaReader(Reader):
             timestamp=revision.findtext("timestamp"),
             page_id=int(page_id),
         )
+        doc.notes[KEY] = f"{self.domain}/{dump.language}/{page_id}"
         doc.namespace = page.findtext("ns", "0").strip()
         doc.redirect = page.find("redirect") is not None
         doc.model = revision.findtext("model", "wikitext").strip()

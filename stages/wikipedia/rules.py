@@ -31,15 +31,15 @@ class SelectArticles(Rule):
 
     name = "select_articles"
 
-    def __init__(self, *, languages: tuple[str, ...], disambiguation: bool = True) -> None:
+    def __init__(self, *, languages: tuple[str, ...] | None, disambiguation: bool = True) -> None:
         super().__init__()
-        self.languages = frozenset(languages)
+        self.languages = None if languages is None else frozenset(languages)
         self.disambiguation = disambiguation
 
     def judge(self, doc: Document) -> Reason | None:
         """The reason why the page is no article of ours, or None."""
         page = Page.of(doc)
-        if page.metadata["language"] not in self.languages:
+        if self.languages is not None and page.metadata["language"] not in self.languages:
             return Reason.language_not_chosen
         if page.namespace != "0":
             return Reason.other_namespace

@@ -24,11 +24,14 @@ _FIELDS = re.compile(
 )
 
 
-def passes(splits: Sequence[Split], dumps: Mapping[str, Dump], languages: Iterable[str], work: str) -> list[Pass]:
-    """One job over the pieces of the dumps, one over the languages; none of the two reads documents."""
+def passes(
+    splits: Sequence[Split], dumps: Mapping[str, Dump], languages: Iterable[str] | None, work: str
+) -> list[Pass]:
+    """One job over the pieces of the dumps, one over the languages (None: all); none of the two reads documents."""
+    present = {dump.language for dump in dumps.values()}
     of_language = {
         language: [number for number, split in enumerate(splits) if dumps[split.name].language == language]
-        for language in sorted({dump.language for dump in dumps.values()} & set(languages))
+        for language in sorted(present if languages is None else present & set(languages))
     }
     if not of_language:
         return []

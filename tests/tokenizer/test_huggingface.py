@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,21 @@ def test_tokenizers_alone_reads_the_file(folder: tuple[Path, FastEncoder]) -> No
 def test_special_tokens_are_listed(folder: tuple[Path, FastEncoder]) -> None:
     special = json.loads((folder[0] / "special_tokens_map.json").read_bytes())
     assert special == {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
+
+
+def test_special_ids_are_those_of_the_model(models: dict[str, Path]) -> None:
+    facts = read_model(str(models["llama"]))
+    unk, bos, eos, *rest = facts.pieces
+    # What SentencePiece goes by is the piece's name; the numbers in the settings may say something else.
+    other = replace(facts, pieces=[unk, eos, bos, *rest])
+    assert [other.special_id(name) for name in ("unk", "bos", "eos", "pad")] == [0, 2, 1, -1]
+    made = json.loads(huggingface_files(other)["tokenizer.json"])
+    assert {token["content"]: token["id"] for token in made["added_tokens"]} == {"<unk>": 0, "<s>": 2, "</s>": 1}
+    assert made["post_processor"]["special_tokens"]["<s>"]["ids"] == [2]
+    without = replace(facts, trainer={**facts.trainer, "bos_piece": "<none>"})
+    files = huggingface_files(without)
+    assert json.loads(files["tokenizer_config.json"])["add_bos_token"] is False
+    assert "bos_token" not in json.loads(files["special_tokens_map.json"])
 
 
 @pytest.mark.parametrize("name", ["no_bytes", "nfkc", "collapse", "suffix", "unigram"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,38 @@ def test_pieces_and_their_types(models: dict[str, Path]) -> None:
 def test_other_bytes_are_no_model(data: bytes) -> None:
     with pytest.raises(ModelError, match="where it came from: not a SentencePiece model"):
         parse_model(data, "where it came from")
+
+
+def test_a_damaged_model_is_refused_or_read(models: dict[str, Path]) -> None:
+    draw = random.Random(3)
+    whole = models["llama"].read_bytes()
+    refused = 0
+    for _ in range(500):
+        data = bytearray(whole)
+        for _ in range(draw.choice([1, 1, 4])):
+            at = draw.randrange(len(data)) if draw.random() < 0.5 else len(data) - 1 - draw.randrange(300)
+            data[at] = draw.choice([0, 0xFF, draw.randrange(256), data[at] ^ (1 << draw.randrange(8))])
+        try:
+            facts = parse_model(bytes(data))
+        except ModelError:
+            refused += 1
+        else:
+            assert all(isinstance(facts.trainer[name], int) for name in ("model_type", "bos_id", "byte_fallback"))
+            assert isinstance(facts.normalizer["precompiled_charsmap"], bytes)
+    assert 50 < refused < 450
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"\x12\x05" + b"\x1a\x03abc",  # model_type as bytes
+        b"\x12\x03" + b"\xe8\x02\x01"[:3] + b"",  # unk_piece as a number
+        b"\x12\x0c" + b"\x18" + b"\xff" * 10 + b"\x01",  # a number of more than 64 bits
+        b"\x0a\x09\x0a\x02zz\x15\x00\x00\xc0\x7f",  # a piece whose score is no number
+    ],
+)
+def test_fields_of_the_wrong_kind_are_refused(fields: bytes) -> None:
+    piece = b"\x0a\x03\x0a\x01a"
+    assert parse_model(piece).pieces[0].text == "a"
+    with pytest.raises(ModelError, match="not a SentencePiece model"):
+        parse_model(piece + fields)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import struct
 from pathlib import Path
@@ -9,9 +10,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import sentencepiece
 
 from llama_data.pipeline.core.errors import InputError
+from llama_data.pipeline.core.files import JsonlWriter
+from llama_data.pipeline.core.job import RunContext
+from llama_data.tokenizer.bpe.encode import FastEncoder
+from llama_data.tokenizer.train import LLAMA_SETTINGS
 from llama_data.train_handoff.export import export_run, export_shards
+from llama_data.train_handoff.pack import PackSettings, tokenize_jobs
 from llama_data.train_handoff.shards.file import Shard
 from llama_data.train_handoff.shards.view import view_row
 
@@ -60,6 +67,83 @@ def test_megatron_documents(tmp_path: Path, shards: list[str]) -> None:
         cuts = sorted({0, *(at for at, id in enumerate(tokens) if id == 1), len(tokens)})
         expected += [tokens[a:b] for a, b in itertools.pairwise(cuts)]
     assert read_megatron(tmp_path / "out" / "web") == expected
+
+
+@pytest.mark.parametrize(("bos_id", "eos_id"), [(1, 2), (2, 1), (None, 2), (None, 1), (1, None), (7, 3)])
+def test_megatron_documents_whatever_stands_around_them(
+    tmp_path: Path, make_shard, monkeypatch: pytest.MonkeyPatch, bos_id: int | None, eos_id: int | None
+) -> None:
+    # Many groups of rows, so that documents end where a group does.
+    monkeypatch.setattr("llama_data.train_handoff.shards.file.GROUP_ROWS", 2)
+    paths = [tmp_path / "web" / f"{number}.parquet" for number in range(3)]
+    for number, path in enumerate(paths):
+        make_shard(path, 200, seed=number, bos_id=bos_id, eos_id=eos_id)
+    assert Shard(str(paths[0])).groups == 100
+    export_shards([str(path) for path in paths], str(tmp_path / "web"), "megatron")
+    expected: list[list[int]] = []
+    at_seams = 0
+    for stream in streams([str(path) for path in paths]):
+        expected.append([])
+        for place, id in enumerate(stream):
+            begins = id == bos_id if bos_id is not None else place > 0 and stream[place - 1] == eos_id
+            if begins and expected[-1]:
+                expected.append([])
+                at_seams += place % 16 == 0
+            expected[-1].append(id)
+    assert at_seams > 3
+    assert read_megatron(tmp_path / "web") == expected
+
+
+def swapped_model(lines: list[bytes]) -> bytes:
+    """A tokenizer whose BOS is 2 and whose EOS is 1."""
+    made = io.BytesIO()
+    given = {**LLAMA_SETTINGS, "vocab_size": 500, "bos_id": 2, "eos_id": 1, "minloglevel": 2}
+    sentence = iter([line.decode() for line in lines])
+    sentencepiece.SentencePieceTrainer.train(sentence_iterator=sentence, model_writer=made, **given)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(("bos", "eos"), [(True, True), (False, True), (True, False)])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_documents_of_a_run_are_those_of_its_export(
+    tmp_path: Path,
+    tokenizer: Path,
+    words: list[str],
+    bos: bool,
+    eos: bool,
+    swapped: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("llama_data.train_handoff.shards.file.GROUP_ROWS", 3)
+    model = tokenizer
+    if swapped:
+        model = tmp_path / "tokenizer.model"
+        lines = [" ".join(words[at : at + 12]).encode() for at in range(0, 480, 12)]
+        model.write_bytes(swapped_model(lines))
+    run = RunContext(input="", output=str(tmp_path))
+    texts = [" ".join(words[at : at + at % 9]) for at in range(300)]
+    with JsonlWriter(f"{run.documents('web')}/00000.jsonl.zst") as writer:
+        for number, text in enumerate(texts):
+            writer.write({"id": str(number), "text": text, "metadata": {}})
+    settings = PackSettings(seq_len=16, bos=bos, eos=eos, validation=0)
+    for job in tokenize_jobs("web", run, tokenizer=str(model), settings=settings):
+        for rank in range(job.tasks):
+            for step in job.steps:
+                list(step.run(None, rank, job.tasks))
+    encoder = FastEncoder(str(model))
+    assert (encoder.bos_id, encoder.eos_id) == ((2, 1) if swapped else (1, 2))
+    paths = sorted(str(path) for path in (tmp_path / "tokens" / "web").glob("*.parquet"))
+    footer = Shard(paths[0]).footer
+    assert (footer.bos_id, footer.eos_id) == (encoder.bos_id if bos else None, encoder.eos_id if eos else None)
+    export_shards(paths, str(tmp_path / "web"), "megatron")
+    documents = read_megatron(tmp_path / "web")
+    around = ([encoder.bos_id] if bos else []), ([encoder.eos_id] if eos else [])
+    whole = [[*around[0], *encoder.encode(text).tolist(), *around[1]] for text in texts]
+    assert len(documents) > 200
+    if len(paths) == 1:
+        # The tail that fills no row is dropped, maybe in the middle of a document.
+        assert documents[:-1] == whole[: len(documents) - 1]
+        assert whole[len(documents) - 1][: len(documents[-1])] == documents[-1]
 
 
 def test_megatron_for_a_large_vocabulary_is_int32(tmp_path: Path, make_shard) -> None:

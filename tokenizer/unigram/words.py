@@ -104,6 +104,8 @@ def _rule(model, place, end):  # type: ignore[no-untyped-def]
             break
         at += 1
         node ^= _step(unit)
+        if node >= rules.size:
+            break
         if (unit >> _LEAF_BIT) & 1 and np.int64(rules[node]) & _VALUE < model.forms.size:
             taken, form = at - place, np.int64(rules[node]) & _VALUE
     return taken, form

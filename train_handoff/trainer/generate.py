@@ -24,7 +24,8 @@ def continue_text(path: Path, tokenizer: Path, prompt: str, *, tokens: int, temp
     processor = pieces.model
     model, _ = load_model(path)
     model.eval()
-    ids = [processor.bos_id(), *processor.encode(prompt)]
+    begin = [id for id in (processor.bos_id(), processor.eos_id()) if id >= 0][:1]
+    ids = [*begin, *processor.encode(prompt)]
     generator = torch.Generator().manual_seed(seed)
     for _ in range(tokens):
         logits = model(torch.tensor([ids[-model.seq_len :]]))[0, -1].float()
@@ -35,5 +36,5 @@ def continue_text(path: Path, tokenizer: Path, prompt: str, *, tokens: int, temp
         if chosen == processor.eos_id():
             break
         ids.append(chosen)
-    text: str = processor.decode(ids[1:])
+    text: str = processor.decode(ids[len(begin) :])
     return text

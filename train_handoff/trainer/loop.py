@@ -161,6 +161,8 @@ class Trainer:
             seed=self.config.seed,
             tokenizer_sha256=self.rows.footer.tokenizer_sha256,
             model=self.learner.model.config.model_dump(),
+            bos_id=self.rows.footer.bos_id,
+            eos_id=self.rows.footer.eos_id,
             origin=self.start.origin,
             settings=self.start.settings,
             norms=tuple(self.learner.norms),

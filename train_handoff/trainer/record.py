@@ -24,6 +24,8 @@ _NAME = re.compile(r"rows-\d{12,}")
 class Record:
     """``model`` is the model's configuration; ``rows`` of the mix ``fingerprint`` are behind it, after ``step`` steps.
 
+    ``bos_id``, ``eos_id``: of the tokenizer, where rows or tokenizer said so; older records say nothing.
+
     ``origin``: what the parameters were before row 0, None for drawn from the seed. Of an imported checkpoint the
     Hugging Face files and their sha256; of a run that started from a checkpoint, that one and its record's sha256.
     ``settings``: what the last steps were taken with (``start.settings_of``). ``norms``: the newest gradient norms, by
@@ -36,6 +38,8 @@ class Record:
     seed: int
     tokenizer_sha256: str
     model: dict[str, Any]
+    bos_id: int | None = None
+    eos_id: int | None = None
     origin: dict[str, Any] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     norms: tuple[float, ...] = ()

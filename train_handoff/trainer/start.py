@@ -43,16 +43,13 @@ class Start:
     norms: tuple[float, ...] = ()
 
 
-def settings_of(config: TrainConfig, rows: Mixture, skip: Ranges) -> Settings:
+def settings_of(config: TrainConfig, skip: Ranges) -> Settings:
     """Everything that decides what a step does to the parameters, besides the model, the rows and the seed."""
-    footer = rows.footer
     return {
         "batch_tokens": config.batch_tokens,
         "steps": config.steps,
         "dtype": config.dtype,
         "document_mask": config.document_mask,
-        "bos_id": footer.bos_id,
-        "eos_id": footer.eos_id,
         "skip_rows": [list(pair) for pair in skip],
         **{f"optim.{name}": value for name, value in config.optim.model_dump().items()},
         **{f"spikes.{name}": value for name, value in config.spikes.model_dump().items()},
@@ -74,7 +71,7 @@ def find_start(config: TrainConfig, rows: Mixture, *, resume: Path | None) -> St
     row, step = (0, 0) if record is None else (record.rows, record.step)
     before = [] if record is None else [(begin, end) for begin, end in record.settings.get("skip_rows", [])]
     skip = merge_ranges([*before, *config.skip_rows])
-    settings = settings_of(config, rows, skip)
+    settings = settings_of(config, skip)
     changed: dict[str, tuple[Any, Any]] = {}
     if record is not None and resume is not None:
         require_same_run(record, resume, rows=rows, seed=config.seed, model=model, origin=origin)

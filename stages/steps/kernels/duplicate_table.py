@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from llama_data.pipeline.core.files import atomic_write, is_local, read_bytes
+from llama_data.pipeline.core.files import atomic_write, is_local, local_path, read_bytes
 
 Hashes = NDArray[np.uint64]
 
@@ -61,7 +61,7 @@ class DuplicateTable:
         """Map the file into memory; from an object store it is read whole."""
         table = cls.__new__(cls)
         if is_local(path):
-            data: NDArray[np.uint8] = np.memmap(path.removeprefix("file://"), np.uint8, "r")
+            data: NDArray[np.uint8] = np.memmap(local_path(path), np.uint8, "r")
         else:
             data = np.frombuffer(read_bytes(path), np.uint8)
         size, buckets, owned, table.shift, table.low = (int(n) for n in data[:40].view("<u8"))

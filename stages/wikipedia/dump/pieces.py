@@ -120,10 +120,10 @@ def cut(split: Split, max_bytes: int, encoding: str = UTF8) -> list[Split]:
     A bzip2 file in which no stream begins within 64 MiB of a wanted cut is single-stream and stays whole, and so does
     a file in another encoding than UTF-8, for its characters cannot be told from any byte on.
     """
-    if split.size <= max_bytes or split.path.endswith((".gz", ".xz")) or encoding != UTF8:
+    if split.size <= max_bytes or split.path.lower().endswith((".gz", ".xz")) or encoding != UTF8:
         return [split]
     starts = [0]
-    if split.path.endswith(".bz2"):
+    if split.path.lower().endswith(".bz2"):
         with open_binary(split.path) as file:
             wanted = max_bytes
             while wanted < split.size:

@@ -126,9 +126,10 @@ def read_range(path: str, start: int, end: int | None) -> Iterator[Block | Damag
     """Yield the decompressed bytes from ``start`` on, and on past ``end`` (not ``own``) as long as they are asked
     for: the page that begins before the end of a range may reach over it. ``start`` must begin a stream."""
     with open_binary(path) as file:
-        if path.endswith(".bz2"):
+        name = path.lower()
+        if name.endswith(".bz2"):
             yield from _decompress(file, start, end, BZ2_MAGIC, bz2.BZ2Decompressor)
-        elif path.endswith(".gz"):
+        elif name.endswith(".gz"):
             yield from _decompress(file, start, end, GZIP_MAGIC, GzipDecompressor)
         elif path.endswith(".xz"):
             yield from _decompress(file, start, end, XZ_MAGIC, XzDecompressor)

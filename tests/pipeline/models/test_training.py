@@ -14,7 +14,7 @@ import pytest
 
 from llama_data.pipeline.core.errors import InputError, RequestError
 from llama_data.pipeline.models.evaluate import evaluate
-from llama_data.pipeline.models.fasttext_train import FastTextSettings
+from llama_data.pipeline.models.fasttext_train import FastTextSettings, train_fasttext, without_marks
 from llama_data.pipeline.models.language import LanguageSettings, train_language
 from llama_data.pipeline.models.perplexity import PerplexitySettings, train_perplexity
 from llama_data.pipeline.models.references import ReferenceSettings, train_references
@@ -253,3 +253,62 @@ def test_evaluate_measures_both_kinds(perplexity: tuple[Path, dict[str, Any]], l
     (tmp_path / "fra.txt").write_text("a line of a language that the model has never met, long enough")
     with pytest.raises(InputError, match="no text with one of the model's labels"):
         list(evaluate(str(tmp_path / "language.bin"), [str(tmp_path / "fra.txt")]))
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("a </s> b", "a  b"),
+        ("</s>", ""),
+        ("x</s> </s>y </s>", "x</s> </s>y "),
+        ("a __label__wiki b", "a  b"),
+        ("__label__ b", " b"),
+        ("a\t__label__x\v</s>\fb", "a\t\v\fb"),
+        ("a\0</s>\0b", "a\0\0b"),
+        ("__la__label__bel__x y__label__z", "__la__label__bel__x y__label__z"),
+        ("__label____label__x b", " b"),
+        ("a\u2028</s> \u00a0__label__x", "a\u2028</s> \u00a0__label__x"),
+        ("__LABEL__x <s> </S>", "__LABEL__x <s> </S>"),
+    ],
+)
+def test_marks_of_fasttext_are_no_text(text: str, left: str) -> None:
+    assert without_marks(text) == left
+
+
+def test_a_page_cannot_label_itself_or_end_its_line(tmp_path: Path) -> None:
+    evil = "__label__it __la__label__bel__evil </s> behind __label__evil </s> __label__it"
+    examples = [("en", f"apple {evil} pear"), ("it", f"mela {evil} pera")] * 30
+    train_fasttext(examples, str(tmp_path / "m.bin"), FastTextSettings(dim=4, epoch=20, lr=0.5))
+    model = FastTextModel.load(str(tmp_path / "m.bin"))
+    assert sorted(model.labels) == ["en", "it"]
+    # What stands behind the mark was learned with its label.
+    assert [found.label for found in model.predict([b"pear", b"pera"])] == ["en", "it"]
+    assert model.file.counts.tolist() == [30, 30]
+
+
+@pytest.mark.parametrize("label", ["", "pt br", "a\tb"])
+def test_a_label_of_two_words_is_refused(tmp_path: Path, label: str) -> None:
+    with pytest.raises(InputError, match="expected one word"):
+        train_fasttext([(label, "x"), ("en", "y")], str(tmp_path / "m.bin"), FastTextSettings())
+
+
+def test_only_plain_text_is_taken_for_examples(languages: Path, tmp_path: Path) -> None:
+    web = {"text": "__label__xx " + "abc " * 200, "metadata": {"language": "fr"}}
+    (tmp_path / "pages.jsonl").write_text(json.dumps(web))
+    settings = LanguageSettings(fasttext=SMALL, pieces=20, web_pieces=10)
+    folders = [str(languages / "eng.txt"), str(tmp_path / "pages.jsonl")]
+    card = train_language(
+        folders=folders, extra=[], web=[], declared=None, output=str(tmp_path / "m.bin"), settings=settings, licence="x"
+    )
+    assert card["languages"] == ["en", "fr"]
+    (tmp_path / "lines.txt").write_text("__label__it abc def\nno label here\n")
+    with pytest.raises(InputError, match=r"lines\.txt: line 2: expected __label__LANGUAGE"):
+        train_language(
+            folders=[str(tmp_path / "lines.txt")],
+            extra=[],
+            web=[],
+            declared=None,
+            output=str(tmp_path / "m.bin"),
+            settings=settings,
+            licence="x",
+        )

@@ -17,7 +17,7 @@ def test_what_is_put_in_comes_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         with BucketWriter(str(tmp_path), rank, 4) as writer:
             for number in range(100):
                 writer.add(number % 3, {"rank": rank, "number": number})
-                writer.count("a" if number % 2 else "b")
+                writer.count("a" if number % 2 else "b", "file")
     for bucket in range(4):
         expected = [{"rank": rank, "number": n} for rank in range(3) for n in range(100) if n % 3 == bucket]
         assert list(read_bucket(str(tmp_path), bucket)) == expected

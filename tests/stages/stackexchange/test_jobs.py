@@ -179,11 +179,6 @@ def test_inputs_that_cannot_be_run(tmp_path: Path) -> None:
     (tmp_path / "stackoverflow.com-Votes.7z").write_bytes(b"")
     with pytest.raises(InputError, match="no dump with posts"):
         jobs(Settings(), context)
-    (tmp_path / "a.com").mkdir()
-    (tmp_path / "a.com.7z").write_bytes(b"")
-    (tmp_path / "a.com" / "Posts.xml").write_bytes(b"")
-    with pytest.raises(InputError, match="also in"):
-        jobs(Settings(), context)
 
 
 def test_any_cutting_into_tasks_and_buckets_gives_the_same_threads(dump: Any, run_over: Any, tmp_path: Path) -> None:

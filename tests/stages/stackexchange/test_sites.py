@@ -6,7 +6,7 @@ import pytest
 
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import Split
-from llama_data.stages.stackexchange.sites import chosen_sites, is_posts, language_of, refuse_repeated, site_of
+from llama_data.stages.stackexchange.sites import chosen_sites, is_posts, language_of, site_of
 
 
 def split(name: str, root: str = "/in") -> Split:
@@ -37,13 +37,6 @@ def test_other_tables_of_a_large_site_are_no_input() -> None:
     assert is_posts(split("stackoverflow.com-Posts.7z"))
     assert not is_posts(split("stackoverflow.com-PostHistory.7z"))
     assert is_posts(split("rus.stackexchange.com.7z"))
-
-
-def test_a_site_in_two_files_is_refused() -> None:
-    with pytest.raises(InputError, match=r"a\.com/Posts\.xml.*also in a\.com\.7z"):
-        refuse_repeated([split("a.com.7z"), split("b.com.7z"), split("a.com/Posts.xml")])
-    piece = Split(path="/in/a.com/Posts.xml", name="a.com/Posts.xml", size=1, start=5)
-    refuse_repeated([split("a.com/Posts.xml"), piece])
 
 
 @pytest.mark.parametrize(

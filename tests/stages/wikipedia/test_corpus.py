@@ -19,7 +19,8 @@ Pages = dict[tuple[str, str], list[str]]
 
 @pytest.fixture(scope="module")
 def documents(corpus: Path) -> list[Document]:
-    [job] = jobs(Settings(template_definitions=None), RunContext(input=str(corpus / "wikipedia"), output="unused"))
+    settings = Settings(template_definitions=None)
+    job, *_ = jobs(settings, RunContext(input=str(corpus / "wikipedia"), output="unused"))
     found: list[Document] = []
     for rank in range(job.tasks):
         data = None

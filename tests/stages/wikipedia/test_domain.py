@@ -106,7 +106,7 @@ def test_the_languages_are_llamas_twenty() -> None:
     assert list(LANGUAGES) == sorted(LANGUAGES)
 
 
-@pytest.mark.parametrize("wrong", [{"title": "top"}, {"min_chars": 0}, {"unknown": 1}])
+@pytest.mark.parametrize("wrong", [{"title": "top"}, {"min_chars": -1}, {"unknown": 1}])
 def test_settings_refuse_what_they_do_not_know(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Settings(**wrong)

@@ -252,6 +252,10 @@ def test_a_checkpoint_loads_with_transformers_and_comes_back(whole: Path, tmp_pa
     path = checkpoints(whole)[-1]
     huggingface.export(path, tmp_path / "hf", None, "float32")
     ours, record = huggingface.load_model(path)
+    assert (record.bos_id, record.eos_id) == (1, 2)
+    for name in ("config.json", "generation_config.json"):
+        stated = json.loads((tmp_path / "hf" / name).read_text())
+        assert (stated["bos_token_id"], stated["eos_token_id"]) == (1, 2)
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "hf").eval()
     back = pretrained.load_huggingface(tmp_path / "hf")
     assert record.step == STEPS

@@ -17,7 +17,7 @@ from llama_data.pipeline.core.errors import InputError
 from llama_data.train_handoff.trainer import checkpoint
 from llama_data.train_handoff.trainer.config import ModelConfig
 from llama_data.train_handoff.trainer.model import Llama
-from llama_data.train_handoff.trainer.pieces import find_tokenizer
+from llama_data.train_handoff.trainer.pieces import Pieces, find_tokenizer
 from llama_data.train_handoff.trainer.record import Record, read_record
 
 _LAYER = {
@@ -58,8 +58,8 @@ def to_pairs(weight: Tensor, n_heads: int) -> Tensor:
     return weight.view(n_heads, 2, -1, dim).transpose(1, 2).reshape(-1, dim)
 
 
-def hf_config(model: ModelConfig, dtype: str) -> dict[str, object]:
-    """The contents of config.json."""
+def hf_config(model: ModelConfig, dtype: str, bos_id: int | None, eos_id: int | None) -> dict[str, object]:
+    """The contents of config.json; ``bos_id``, ``eos_id``: of the tokenizer, None where it has none."""
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -78,8 +78,8 @@ def hf_config(model: ModelConfig, dtype: str) -> dict[str, object]:
         "tie_word_embeddings": False,
         "attention_bias": False,
         "mlp_bias": False,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
+        "bos_token_id": bos_id,
+        "eos_token_id": eos_id,
         "dtype": dtype,
     }
 
@@ -112,18 +112,20 @@ def export(path: Path, output: Path, tokenizer: Path | None, dtype: str = "bfloa
         heads = rotated.get(name[-9:])
         value = parameter if heads is None else to_halves(parameter, heads)
         weights[hf_name(name)] = value.to(getattr(torch, dtype)).contiguous()
+    bos, eos = record.bos_id, record.eos_id
     if tokenizer is not None:
         found = find_tokenizer(tokenizer)[1]
         if found != record.tokenizer_sha256:
             raise InputError(
                 f"{tokenizer}: tokenizer.model has sha256 {found}, the model was trained with {record.tokenizer_sha256}"
             )
+        bos, eos = Pieces(tokenizer).special_ids
     output.mkdir(parents=True, exist_ok=True)
     if tokenizer is not None:
         for item in sorted(tokenizer.iterdir()):
             if item.suffix in (".model", ".json") and item.is_file():
                 shutil.copy(item, output / item.name)
     save_file(weights, str(output / "model.safetensors"), metadata={"format": "pt"})
-    (output / "config.json").write_text(json.dumps(hf_config(model.config, dtype), indent=2) + "\n")
-    generation = {"bos_token_id": 1, "eos_token_id": 2, "do_sample": True}
+    (output / "config.json").write_text(json.dumps(hf_config(model.config, dtype, bos, eos), indent=2) + "\n")
+    generation = {"bos_token_id": bos, "eos_token_id": eos, "do_sample": True}
     (output / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n")

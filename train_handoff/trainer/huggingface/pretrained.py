@@ -48,7 +48,8 @@ def import_huggingface(folder: Path, output: Path, tokenizer: Path | None = None
     if output.exists():
         raise RequestError(f"{output}: there is something already; name a folder that does not exist")
     config = read_config(folder)
-    digest = _tokenizer(tokenizer or folder, config)
+    pieces = _tokenizer(tokenizer or folder, config)
+    bos, eos = pieces.special_ids
     files = weight_files(folder)
     model = load_huggingface(folder)
     record = Record(
@@ -56,16 +57,18 @@ def import_huggingface(folder: Path, output: Path, tokenizer: Path | None = None
         rows=0,
         fingerprint="",
         seed=0,
-        tokenizer_sha256=digest,
+        tokenizer_sha256=pieces.sha256,
         model=config.model_dump(),
+        bos_id=bos,
+        eos_id=eos,
         origin={"huggingface": str(folder), "files": {file.name: _sha256(file) for file in files}},
     )
     checkpoint.save_weights(output, record, model)
     return record
 
 
-def _tokenizer(folder: Path, config: ModelConfig) -> str:
-    """sha256 of the model's tokenizer: it tells which rows and texts the model can read. Raises InputError."""
+def _tokenizer(folder: Path, config: ModelConfig) -> Pieces:
+    """The model's tokenizer: its sha256 tells which rows and texts the model can read. Raises InputError."""
     if not (folder / "tokenizer.model").is_file():
         raise InputError(
             f"{folder / 'tokenizer.model'}: no such file; give --tokenizer, a folder with the model's SentencePiece "
@@ -77,7 +80,7 @@ def _tokenizer(folder: Path, config: ModelConfig) -> str:
             f"{pieces.path}: {pieces.model.vocab_size():,} pieces, but config.json's vocab_size is "
             f"{config.vocab_size:,}: it is another model's tokenizer"
         )
-    return pieces.sha256
+    return pieces
 
 
 def load_huggingface(folder: Path) -> Llama:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sentencepiece
 from typer.testing import CliRunner
 
 from llama_data.pipeline.core.errors import InputError, RequestError
+from llama_data.tokenizer.train import LLAMA_SETTINGS
 from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer.cli import app
 from llama_data.train_handoff.trainer.config import TrainConfig
@@ -109,6 +112,23 @@ def test_what_is_imported_is_exported_bit_for_bit(
     same = ("hidden_size", "intermediate_size", "num_key_value_heads", "max_position_embeddings", "rms_norm_eps")
     assert {name: stated[name] for name in same} == {name: found[name] for name in same}
     assert found["rope_theta"] == 5000.0
+
+
+@pytest.mark.parametrize(("bos", "eos"), [(1, 2), (2, 1), (5, 4), (2, -1), (-1, 2)])
+@pytest.mark.parametrize("given", [True, False])
+def test_special_ids_are_the_tokenizers(folder: Folder, tmp_path: Path, bos: int, eos: int, given: bool) -> None:
+    source = folder()
+    made = io.BytesIO()
+    lines = (f"{number} mills by the river turn all day" for number in range(400))
+    settings = {**LLAMA_SETTINGS, "vocab_size": 300, "bos_id": bos, "eos_id": eos, "minloglevel": 2}
+    sentencepiece.SentencePieceTrainer.train(sentence_iterator=lines, model_writer=made, **settings)
+    (source / "tokenizer.model").write_bytes(made.getvalue())
+    pretrained.import_huggingface(source, tmp_path / "checkpoint")
+    huggingface.export(tmp_path / "checkpoint", tmp_path / "back", source if given else None, "float32")
+    for name in ("config.json", "generation_config.json"):
+        stated = json.loads((tmp_path / "back" / name).read_text())
+        expected = tuple(id if id >= 0 else None for id in (bos, eos))
+        assert (stated["bos_token_id"], stated["eos_token_id"]) == expected
 
 
 @pytest.mark.parametrize("changes", [{}, {"num_key_value_heads": 1}, {"tie_word_embeddings": True, "sharded": True}])
