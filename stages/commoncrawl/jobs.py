@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from llama_data.pipeline.core.files import Split, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
+from llama_data.stages.commoncrawl.page import MinimumPage
 from llama_data.stages.commoncrawl.reader import CommonCrawlReader, HashPages, Title
 from llama_data.stages.commoncrawl.thresholds import AnnotatedReader, ApplyThresholds, Thresholds, annotated_splits
 from llama_data.stages.steps import classifier, language, length, perplexity
@@ -99,8 +100,9 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     # Straight from the reader's bytes: no document is made of a page only to hash its lines.
     hashes = HashPages(reader=read, min_characters=settings.min_characters, work=context.work)
     groups = dedup_groups(splits, settings.dedup_group, settings.max_task_bytes)
+    minimum = settings.min_characters
     steps = [
-        length.Settings(min_characters=settings.min_characters).build(context),
+        Built(rules=[] if minimum is None else [MinimumPage(minimum=minimum)]),
         dedup(context.work, groups, settings.copies, [hashes], reads=False),
         *model_steps(settings, context),
     ]
