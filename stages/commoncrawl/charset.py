@@ -1,9 +1,10 @@
 """The characters of an HTML page, whatever it says of its encoding.
 
-Evidence goes before what is said. In order: a byte order mark; bytes that are UTF-8 throughout (text of any other
-encoding almost never is); then what is said and fits: the HTTP header, the page's ``<meta>``, its XML declaration;
-UTF-8 with a few broken bytes; a guess; and if nothing fits, what was said first. Labels and encodings are those of
-https://encoding.spec.whatwg.org, the scan of the page is that of https://html.spec.whatwg.org ("prescan").
+Evidence goes before what is said. In order: a byte order mark; bytes that are UTF-8, but for a few (text of any other
+encoding almost never is, and servers and templates say something else of many pages); then what is said and fits: the
+HTTP header, the page's ``<meta>``, its XML declaration; a guess; and if nothing fits, what was said first. Labels and
+encodings are those of https://encoding.spec.whatwg.org, the scan of the page is that of https://html.spec.whatwg.org
+("prescan").
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from typing import NamedTuple
 import webencodings  # type: ignore[import-untyped]
 from resiliparse.parse.encoding import detect_encoding
 
-SCAN = 4096
-"""Bytes in which a page says its encoding: browsers look at 1,024, and some pages have more before it."""
+SCAN = 16 << 10
+"""Bytes in which a page says its encoding. Browsers look at 1,024 before they begin, and begin again if it comes later."""
 
 MIN_UTF8 = 8
-"""How many characters beyond ASCII tell UTF-8 from an encoding of two bytes a character, which may look like it."""
+"""How many characters beyond ASCII tell UTF-8 from an encoding of two bytes a character, or from broken bytes."""
 
 MAX_BROKEN = 0.1
-"""The share of characters beyond ASCII that may be broken in text that is still taken for UTF-8."""
+"""The share of characters beyond ASCII that may be broken in text that still fits an encoding."""
 
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _SPACE = b"\t\n\f\r "
@@ -34,7 +35,7 @@ _CHARSET = re.compile(r"charset[\t\n\f\r ]*=[\t\n\f\r ]*(?:\"([^\"]*)\"|'([^']*)
 _XML = re.compile(rb"<\?xml[^>]{0,200}?encoding[\t\n\r ]*=[\t\n\r ]*([\"'])([^\"'>\x00-\x20]+)\1")
 _CODE_PAGE = re.compile(r"(?:windows|win|cp|ms)?[-_ ]?(125\d|874)")
 # Names of Python's that are no encodings of text on the web.
-_NO_TEXT = frozenset({"utf-7", "unicode_escape", "raw_unicode_escape", "idna", "punycode", "mbcs", "oem", "undefined"})
+_NO_TEXT = frozenset({"utf_7", "unicode_escape", "raw_unicode_escape", "idna", "punycode", "mbcs", "oem", "undefined"})
 # Where Python's codec of the name is not what the web means by it.
 _PYTHON = {"gbk": "gb18030", "iso-2022-jp": "iso2022_jp_ext"}
 # A browser refuses these; a page that has come this far is harmless and may be read.
@@ -50,6 +51,9 @@ class Encoding(NamedTuple):
     decode: Callable[[bytes, str], tuple[str, int]]
 
 
+_UTF_16_LE = Encoding("utf-16-le", codecs.lookup("utf-16-le").decode)
+_UTF_16_BE = Encoding("utf-16-be", codecs.lookup("utf-16-be").decode)
+_ERRORS = "llama_data.web"
 _LAST = Encoding("cp1252", codecs.lookup("cp1252").decode)
 
 
@@ -76,7 +80,7 @@ def _python(name: str) -> Encoding | None:
         codec = codecs.lookup(name)
     except (LookupError, ValueError):
         return None
-    if not codec._is_text_encoding or codec.name in _NO_TEXT:
+    if not codec._is_text_encoding or codec.name.replace("-", "_") in _NO_TEXT:
         return None
     return Encoding(codec.name, codec.decode)
 
@@ -187,36 +191,38 @@ def decode_html(body: bytes, charset: str | None) -> str:
     for mark, name in _MARKS:
         if body.startswith(mark):
             return body[len(mark) :].decode(name, "replace")
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError:
-        text = None
-    escapes = b"\x1b" in body or b"\x0e" in body
-    # A character beyond ASCII has one to three bytes more.
-    if text is not None and len(body) - len(text) >= 3 * MIN_UTF8 and not escapes:
-        return text
-    said = [found for label in (charset, declared(body)) if (found := encoding_of(label)) is not None]
-    if text is not None and not _is_other(body, text, said):
-        return text
-    for encoding in said:
-        if (text := _fits(body, encoding)) is not None:
-            return text
     text = body.decode("utf-8", "replace")
-    broken = text.count("\ufffd")
-    if broken <= MAX_BROKEN * _beyond_ascii(text):
+    escapes = b"\x1b" in body or b"\x0e" in body
+    broken = text.count("\ufffd") if b"\xef\xbf\xbd" not in body else _broken(body)
+    # A character beyond ASCII has one to three bytes more.
+    if not broken and len(body) - len(text) >= 3 * MIN_UTF8 and not escapes:
+        return text
+    wide = _beyond_ascii(text) - broken
+    if broken and wide >= MIN_UTF8 and broken <= MAX_BROKEN * wide:
+        return text
+    said = [one for label in (charset, declared(body)) if (one := encoding_of(label)) is not None]
+    if not broken and not _is_other(body, wide, said):
         return text
     guess = encoding_of(detect_encoding(body)) or _LAST
-    for encoding in (guess, *said[:1]):
-        if (text := _fits(body, encoding)) is not None:
-            return text
-    return (said[0] if said else guess).decode(body, "replace")[0]
+    # What a server says of all its pages is no better than what the page says and looks like.
+    if len(said) == 2 and said[0].name == _LAST.name and said[1].name == guess.name:
+        said.reverse()
+    for encoding in (*said, guess):
+        if (found := _fits(body, encoding)) is not None:
+            return found
+    return (*said, guess)[0].decode(body, _ERRORS)[0]
 
 
 def _beyond_ascii(text: str) -> int:
     return len(text) - len(text.encode("ascii", "ignore"))
 
 
-def _is_other(body: bytes, text: str, said: list[Encoding]) -> bool:
+def _broken(body: bytes) -> int:
+    """How many places of a body are not UTF-8, where the mark for such a place also stands in it by itself."""
+    return body.replace(b"\xef\xbf\xbd", b"").decode("utf-8", "replace").count("\ufffd")
+
+
+def _is_other(body: bytes, wide: int, said: list[Encoding]) -> bool:
     """True when a body is what is said of it although it is also UTF-8, which tells little in a short one."""
     if not said:
         return False
@@ -225,14 +231,43 @@ def _is_other(body: bytes, text: str, said: list[Encoding]) -> bool:
         return b"\x00" in body[:SCAN]
     if name in _SEVEN_BITS:
         return True
-    return name in _WIDE and 0 < _beyond_ascii(text) < MIN_UTF8 and _fits(body, said[0]) is not None
+    return name in _WIDE and 0 < wide < MIN_UTF8 and _fits(body, said[0]) is not None
 
 
 def _fits(body: bytes, encoding: Encoding) -> str | None:
-    """The text when the body is of the encoding, but for a few bytes where that can tell at all."""
-    if encoding.name.startswith("utf-16") and b"\x00" not in body[:SCAN]:
-        return None
-    try:
-        return encoding.decode(body, "strict")[0]
-    except UnicodeError:
-        return None
+    """The text when the body is of the encoding, but for a few bytes."""
+    if encoding.name.startswith("utf-16"):
+        # The markup, which is ASCII, tells whether it is UTF-16 at all, and of which order.
+        high, low = body[0:SCAN:2].count(0), body[1:SCAN:2].count(0)
+        if high == low:
+            return None
+        encoding = _UTF_16_BE if high > low else _UTF_16_LE
+    text = encoding.decode(body, _ERRORS)[0]
+    broken = text.count("\ufffd")
+    return text if broken <= MAX_BROKEN * _beyond_ascii(text) else None
+
+
+def _as_browsers_do(error: UnicodeError) -> tuple[str, int]:
+    """What a browser makes of bytes that Python's codec of the same name does not know; U+FFFD where it knows neither.
+
+    Source: the indexes of https://encoding.spec.whatwg.org. Bytes of windows-125x without a character are C1 controls,
+    0x80 of GBK is the euro sign, and EUC-JP has the characters of Shift_JIS that NEC and IBM added.
+    """
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    at, data = error.start, error.object
+    byte = data[at]
+    if error.encoding == "charmap" and 0x80 <= byte < 0xA0:
+        return chr(byte), at + 1
+    if error.encoding == "gb18030" and byte == 0x80:
+        return "€", at + 1
+    pair = data[at : at + 2]
+    if error.encoding == "euc_jp" and len(pair) == 2 and min(pair) > 0xA0 and max(pair) < 0xFF:
+        row, cell = pair[0] - 0xA1, pair[1] - 0xA1
+        first = row // 2 + (0x81 if row < 62 else 0xC1)
+        second = cell + (0x9F if row % 2 else 0x40 if cell < 63 else 0x41)
+        return bytes((first, second)).decode("cp932", "replace")[:1], at + 2
+    return "\ufffd", max(error.end, at + 1)
+
+
+codecs.register_error(_ERRORS, _as_browsers_do)
