@@ -19,7 +19,7 @@ import webencodings  # type: ignore[import-untyped]
 from resiliparse.parse.encoding import detect_encoding
 
 SCAN = 16 << 10
-"""Bytes in which a page says its encoding. Browsers look at 1,024 before they begin, and begin again if it comes later."""
+"""Bytes in which a page says its encoding. Browsers look at 1,024 first, and begin again when it comes later."""
 
 MIN_UTF8 = 8
 """How many characters beyond ASCII tell UTF-8 from an encoding of two bytes a character, or from broken bytes."""
@@ -33,6 +33,7 @@ _TAG = re.compile(rb"</?[A-Za-z]")
 _META = re.compile(rb"<meta[\t\n\f\r /]", re.IGNORECASE)
 _CHARSET = re.compile(r"charset[\t\n\f\r ]*=[\t\n\f\r ]*(?:\"([^\"]*)\"|'([^']*)'|([^\"'\s;][^\s;]*))", re.IGNORECASE)
 _XML = re.compile(rb"<\?xml[^>]{0,200}?encoding[\t\n\r ]*=[\t\n\r ]*([\"'])([^\"'>\x00-\x20]+)\1")
+_LABEL = re.compile(r"[a-z0-9][a-z0-9._:()+-]{0,39}")
 _CODE_PAGE = re.compile(r"(?:windows|win|cp|ms)?[-_ ]?(125\d|874)")
 # Names of Python's that are no encodings of text on the web.
 _NO_TEXT = frozenset({"utf_7", "unicode_escape", "raw_unicode_escape", "idna", "punycode", "mbcs", "oem", "undefined"})
@@ -61,7 +62,7 @@ _LAST = Encoding("cp1252", codecs.lookup("cp1252").decode)
 def encoding_of(label: str | None) -> Encoding | None:
     """The encoding that a label names on the web, or else in Python; None when nobody knows it."""
     label = (label or "").strip("\t\n\f\r ").lower()
-    if not label.isascii() or not label or len(label) > 40:
+    if not _LABEL.fullmatch(label):
         return None
     if label in _REFUSED:
         return _python(_REFUSED[label])
@@ -201,6 +202,8 @@ def decode_html(body: bytes, charset: str | None) -> str:
     if broken and wide >= MIN_UTF8 and broken <= MAX_BROKEN * wide:
         return text
     said = [one for label in (charset, declared(body)) if (one := encoding_of(label)) is not None]
+    if escapes:
+        said.sort(key=lambda one: one.name not in _SEVEN_BITS)
     if not broken and not _is_other(body, wide, said):
         return text
     guess = encoding_of(detect_encoding(body)) or _LAST

@@ -18,7 +18,7 @@ PAGE_STATUS = frozenset({200, 201, 202, 203})
 """Answers that are the page itself, and all of it. Source: RFC 9110, section 15.3."""
 
 MAX_LISTS = 64
-"""How deep lists may be nested: every line of one is indented by its depth."""
+"""How deep lists may be nested. Every line is indented by its depth: of deeper ones the text would grow squarely."""
 
 _TYPES = frozenset({"text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml"})
 _HTML = re.compile(
@@ -26,6 +26,8 @@ _HTML = re.compile(
     rb"table|a|style|title|body|br|p|meta)[\s>]",
     re.IGNORECASE | re.DOTALL,
 )
+# Blocks that the extraction would glue to what stands beside them, or leave out with the pictures they may hold.
+_BLOCK = re.compile(r"(</?)(?:fig(?:ure|caption)|summary|legend|dialog)(?=[\s/>])", re.IGNORECASE)
 _LISTS = re.compile("<[uoUO][lL]")
 _LIST = re.compile(r"<(/?)[uo]l(?=[\s/>])", re.IGNORECASE)
 _ITEM = re.compile(r"(</?)(?:[uo]l|li)(?=[\s/>])", re.IGNORECASE)
@@ -49,21 +51,22 @@ class HtmlPage(NamedTuple):
 
 def html_text(body: bytes, charset: str | None) -> bytes:
     """The title and the visible text of an HTML page, as UTF-8 lines. ``charset`` is that of the HTTP header."""
-    tree = HTMLTree.parse(_flat(decode_html(body, charset)))
+    html = _BLOCK.sub(r"\1div", decode_html(body, charset))
+    if len(_LISTS.findall(html)) > MAX_LISTS and _deepest(html) > MAX_LISTS:
+        html = _ITEM.sub(r"\1div", html)
+    tree = HTMLTree.parse(html)
     title = " ".join((tree.title or "").split())
     text = extract_plain_text(tree, preserve_formatting=True, main_content=False, alt_texts=False)
     return f"{title}\n{text}".encode("utf-8", "replace")
 
 
-def _flat(html: str) -> str:
-    """The page, without its lists when they are nested deeper than any writer's: their text would grow squarely."""
-    if len(_LISTS.findall(html)) <= MAX_LISTS:
-        return html
+def _deepest(html: str) -> int:
+    """How deep the lists of a page are nested."""
     depth = deepest = 0
     for found in _LIST.finditer(html):
         depth += -1 if found[1] else 1
         deepest = max(deepest, depth)
-    return _ITEM.sub(r"\1div", html) if deepest > MAX_LISTS else html
+    return deepest
 
 
 def html_page(record: Record) -> HtmlPage | Damage:
@@ -98,7 +101,7 @@ def _body(record: Record) -> tuple[str | None, str | None, bytes]:
             kind = None
         return kind or _sniffed(body), charset, body
     if response.status not in PAGE_STATUS:
-        raise RecordError(Reason.http_status, str(response.status))
+        raise RecordError(Reason.http_status, f"{response.status:03}")
     kind, charset = media_type(response.fields.get("content-type", []))
     if kind is None:
         kind = media_type([record.fields.get("warc-identified-payload-type", "")])[0]

@@ -31,6 +31,8 @@ _LESS = ord("<")
 _TYPE = re.compile(r"\s*([^\s/;,\"]+/[^\s;,\"]+)")
 _CHARSET = re.compile(r"charset\s*=[\s\"']*([^\s;,\"']+)", re.IGNORECASE)
 _CHUNK = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_CUT_SIZE = re.compile(rb"[ \t]*[0-9A-Fa-f]{0,15}[ \t]*(?:;[^\r\n]{0,64})?\r?")
+_LINE_END = re.compile(rb"\r?\n|\r?\Z")
 _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<[!?a-zA-Z/])")
 _GZIP = b"\x1f\x8b"
 _FEED = 16 << 10
@@ -161,20 +163,28 @@ def _unchunk(body: bytes) -> bytes:
     while at < len(body):
         size = _CHUNK.match(body, at)
         if size is None:
+            if _CUT_SIZE.fullmatch(body, at):
+                break
             if not parts:
                 return body
-            if body.find(b"\n", at, at + 64) < 0 and len(body) - at < 64:
-                break  # the line of a size, cut off
-            found = body[at : at + 16]
-            raise RecordError(Reason.damaged_record, f"byte {at} of the body: expected a chunk's size, found {found!r}")
+            raise _not_chunked(body, at, "a chunk's size")
         length = int(size[1], 16)
         if length == 0:
             break
         at = size.end()
         parts.append(body[at : at + length])
         at += length
-        at += 2 if body.startswith(b"\r\n", at) else body.startswith(b"\n", at)
+        if at < len(body):
+            end = _LINE_END.match(body, at)
+            if end is None:
+                raise _not_chunked(body, at, "the end of a chunk")
+            at = end.end()
     return b"".join(parts)
+
+
+def _not_chunked(body: bytes, at: int, expected: str) -> RecordError:
+    found = body[at : at + 16]
+    return RecordError(Reason.damaged_record, f"byte {at} of the body: expected {expected}, found {found!r}")
 
 
 class _Inflate:
