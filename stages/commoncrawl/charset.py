@@ -192,11 +192,17 @@ def decode_html(body: bytes, charset: str | None) -> str:
     for mark, name in _MARKS:
         if body.startswith(mark):
             return body[len(mark) :].decode(name, "replace")
-    text = body.decode("utf-8", "replace")
     escapes = b"\x1b" in body or b"\x0e" in body
-    broken = text.count("\ufffd") if b"\xef\xbf\xbd" not in body else _broken(body)
-    # A character beyond ASCII has one to three bytes more.
-    if not broken and len(body) - len(text) >= 3 * MIN_UTF8 and not escapes:
+    broken = 0
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        text = body.decode("utf-8", "replace")
+        # The mark for a broken place may also stand in a page by itself.
+        broken = body.replace(b"\xef\xbf\xbd", b"").decode("utf-8", "replace").count("\ufffd")
+    more = len(body) - len(text)  # a character beyond ASCII has one to three bytes more
+    plain = more == 0 and b"\x00" not in body and b"~{" not in body
+    if not broken and not escapes and (plain or more >= 3 * MIN_UTF8):
         return text
     wide = _beyond_ascii(text) - broken
     if broken and wide >= MIN_UTF8 and broken <= MAX_BROKEN * wide:
@@ -218,11 +224,6 @@ def decode_html(body: bytes, charset: str | None) -> str:
 
 def _beyond_ascii(text: str) -> int:
     return len(text) - len(text.encode("ascii", "ignore"))
-
-
-def _broken(body: bytes) -> int:
-    """How many places of a body are not UTF-8, where the mark for such a place also stands in it by itself."""
-    return body.replace(b"\xef\xbf\xbd", b"").decode("utf-8", "replace").count("\ufffd")
 
 
 def _is_other(body: bytes, wide: int, said: list[Encoding]) -> bool:

@@ -28,7 +28,8 @@ _HTML = re.compile(
 )
 # Blocks that the extraction would glue to what stands beside them, or leave out with the pictures they may hold.
 _BLOCK = re.compile(r"(</?)(?:fig(?:ure|caption)|summary|legend|dialog)(?=[\s/>])", re.IGNORECASE)
-_LISTS = re.compile("<[uoUO][lL]")
+# Lists and those blocks, by their first letters.
+_MARKS = re.compile("<([uoUO][lL]|[fF][iI][gG]|[sS][uU][mM]|[lL][eE][gG]|[dD][iI][aA])")
 _LIST = re.compile(r"<(/?)[uo]l(?=[\s/>])", re.IGNORECASE)
 _ITEM = re.compile(r"(</?)(?:[uo]l|li)(?=[\s/>])", re.IGNORECASE)
 
@@ -51,8 +52,11 @@ class HtmlPage(NamedTuple):
 
 def html_text(body: bytes, charset: str | None) -> bytes:
     """The title and the visible text of an HTML page, as UTF-8 lines. ``charset`` is that of the HTTP header."""
-    html = _BLOCK.sub(r"\1div", decode_html(body, charset))
-    if len(_LISTS.findall(html)) > MAX_LISTS and _deepest(html) > MAX_LISTS:
+    html = decode_html(body, charset)
+    marks = _MARKS.findall(html)
+    if any(len(mark) > 2 for mark in set(marks)):
+        html = _BLOCK.sub(r"\1div", html)
+    if len(marks) > MAX_LISTS and _deepest(html) > MAX_LISTS:
         html = _ITEM.sub(r"\1div", html)
     tree = HTMLTree.parse(html)
     title = " ".join((tree.title or "").split())

@@ -84,19 +84,26 @@ def _length(value: str) -> int:
     return int(value) if len(value) <= 18 else 10**18
 
 
+def _unfolded(lines: list[str]) -> list[str]:
+    """The lines of a header, those that begin with a blank put to the one before."""
+    whole: list[str] = []
+    for line in lines:
+        if line[:1] in (" ", "\t"):
+            whole[-1:] = [f"{' '.join(whole[-1:]).rstrip()} {line.strip()}"]
+        else:
+            whole.append(line)
+    return whole
+
+
 def parse_header(block: bytes) -> Header:
     """Parse the header of a WARC record. Raises Broken when it is not one."""
     if not WARC.match(block):
         raise not_a_record(block[:40])
-    fields: dict[str, str] = {}
-    name = ""
-    for line in block.decode("utf-8", "replace").split("\n")[1:]:
-        given, colon, value = line.partition(":")
-        if colon and not given[:1].isspace():
-            name = given.strip().lower()
-            fields[name] = value.strip()
-        elif name:
-            fields[name] = f"{fields[name]} {line.strip()}".strip()
+    lines = block.decode("utf-8", "replace").split("\n")[1:]
+    if b"\n " in block or b"\n\t" in block:
+        lines = _unfolded(lines)
+    parts = [line.partition(":") for line in lines]
+    fields = {name.strip().lower(): value.strip() for name, colon, value in parts if colon}
     return Header(_length(fields.get("content-length", "")), fields)
 
 

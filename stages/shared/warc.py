@@ -78,15 +78,12 @@ def _read_members(window: Window, codec: Codec) -> Iterator[Found]:
     alone = 0  # where members are read one by one up to, because many at once did not come out exactly
     while window.at(offset, 1):
         if codec is GZIP and dialect is WARC_FORMAT and not searching and offset >= alone:
-            batch = _inflate_batch(window, offset)
+            batch, end = _inflate_batch(window, offset)
             if batch is not None:
-                found, offset = batch
-                if isinstance(found, WetBatch):
-                    yield found
-                else:
-                    yield from found
+                yield from [batch] if isinstance(batch, WetBatch) else batch
+                offset = end
                 continue
-            alone = offset + BATCH
+            alone = end
         members = Members(window, codec, offset, dialect.begins)
         buffer, searching = yield from framed(members, dialect, searching)
         assert isinstance(buffer.source, Members)
@@ -98,7 +95,7 @@ def _read_members(window: Window, codec: Codec) -> Iterator[Found]:
             searching = not begins
 
 
-def _inflate_batch(window: Window, offset: int) -> tuple[WetBatch | list[Record | Damage], int] | None:
+def _inflate_batch(window: Window, offset: int) -> tuple[WetBatch | list[Record | Damage] | None, int]:
     """The records of many gzip members at once, and where they end; None when anything does not come out exactly.
 
     Exactly: one record a member, whose Content-Length reaches to the final empty lines. A member's last four
@@ -107,17 +104,17 @@ def _inflate_batch(window: Window, offset: int) -> tuple[WetBatch | list[Record 
     data = window.at(offset, BATCH)
     starts = member_bounds(data, whole=len(data) < BATCH)
     if len(starts) < 2 or starts[0] != 0:
-        return None
-    sizes = [int.from_bytes(data[end - 4 : end], "little") for end in starts[1:]]
+        return None, offset
+    end = offset + starts[-1]
+    sizes = [int.from_bytes(data[stop - 4 : stop], "little") for stop in starts[1:]]
     text = inflate(data, starts, sizes) if sum(sizes) <= MAX_RECORD else None
     if text is None:
-        return None
+        return None, end
     offsets = [offset + start for start in starts[:-1]]
     batch = frame(text, sizes, offsets, MAX_RECORD)
     if isinstance(batch, WetBatch):
-        return batch, offset + starts[-1]
-    records = _parsed(text, sizes, offsets) if batch else None
-    return None if records is None else (records, offset + starts[-1])
+        return batch, end
+    return (_parsed(text, sizes, offsets) if batch else None), end
 
 
 def _parsed(text: bytes, sizes: list[int], offsets: list[int]) -> list[Record | Damage] | None:
