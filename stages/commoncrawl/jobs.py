@@ -33,7 +33,9 @@ _DUMP = re.compile(r"CC-MAIN-\d{4}-\d{2}")
 class Settings(DomainSettings):
     """What to do with Common Crawl. The defaults are CCNet's constants and LLaMA's choices.
 
-    ``title``: whether a page's first line is part of its text. ``dedup_group``: within how many input files of a dump
+    Files are WET or WARC (or ARC), as their records say: see ``docs/web-pages.md``. ``title``: whether a page's first
+    line is part of its text. ``min_characters`` counts a page as CCNet does, with a newline behind a last line that
+    has none. ``dedup_group``: within how many input files of a dump
     lines are compared: ``"50/1600"`` is 50 of 1,600 equal shards (CCNet; a shard is at least one file), a number is
     that many files, ``all`` the whole dump. ``copies``: of a line in several documents keep none, or the first.
     ``languages`` None keeps all. A model that is None switches its step off; ``starter`` is the one that comes
