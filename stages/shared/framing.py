@@ -36,7 +36,8 @@ _WARC_START = re.compile(
 _ARC_HEAD = rb"filedesc:[^\r\n]{0,900}|[A-Za-z][A-Za-z0-9+.-]*:[^\r\n]{0,8000}? [0-9A-Fa-f.:]+ \d{12,18} [^\r\n]{0,900}"
 _ARC = re.compile(_ARC_HEAD)
 _ARC_START = re.compile(rb"(?<=\n)(?:" + _ARC_HEAD + rb")\r?\n")
-_BLANK = re.compile(rb"\r{0,2}\n\r{0,2}\n")
+# An empty line, or the line that begins another record.
+_HEADER_END = re.compile(rb"\r{0,2}\n\r{0,2}\n|\n(?=WARC/\d\.\d+\r?\n)")
 _TEXT = re.compile(rb"[^\r\n]")
 _ARC_LINE = 10_000
 
@@ -116,19 +117,18 @@ def _warc_header(buffer: Buffer, at: int) -> tuple[Header, int]:
         head = buffer.data[start : start + 40]
         if head[:5].upper() != b"WARC/"[: len(head)]:
             raise not_a_record(head)
-        blank = _BLANK.search(buffer.data, start, start + size)
-        # A blank line cut by the window's end would be seen as shorter than it is.
-        if blank is not None and (blank.end() < start + size or not complete):
-            return parse_header(buffer.data[start : blank.start()]), buffer.base + blank.end()
-        if not complete and not buffer.pull(at, at + size):
-            blank = _BLANK.search(buffer.data, at - buffer.base)
-            if blank is None:
-                raise buffer.broken or Broken(Reason.truncated_file, "the file ends inside a record's header")
-            continue
+        found = _HEADER_END.search(buffer.data, start, start + size)
+        if found is not None and found[0] == b"\n":
+            raise Broken(Reason.damaged_record, "a record begins inside the header of another")
+        # An empty line cut by the window's end would be seen as shorter than it is.
+        if found is not None and (found.end() < start + size or not complete):
+            return parse_header(buffer.data[start : found.start()]), buffer.base + found.end()
+        if complete and size >= MAX_HEADER:
+            raise Broken(Reason.damaged_record, "no record header found")
         if complete:
-            if size >= MAX_HEADER:
-                raise Broken(Reason.damaged_record, "no record header found")
             size *= 4
+        elif not buffer.pull(at, at + size) and _HEADER_END.search(buffer.data, at - buffer.base) is None:
+            raise buffer.broken or Broken(Reason.truncated_file, "the file ends inside a record's header")
 
 
 def _arc_header(buffer: Buffer, at: int) -> tuple[Header, int]:

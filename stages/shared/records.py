@@ -109,6 +109,8 @@ def parse_header(block: bytes) -> Header:
 
 def parse_arc_line(line: bytes) -> Header | None:
     """The header of an ARC record (version 1 or 2) as fields of WARC; None when the line is none. Raises Broken."""
+    if not line.rstrip()[-1:].isdigit():
+        return None
     found = _ARC_FIELDS.fullmatch(line.decode("utf-8", "replace").strip())
     if found is None:
         return None

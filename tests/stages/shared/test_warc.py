@@ -126,6 +126,25 @@ def test_a_record_that_was_cut_when_its_writer_died_costs_itself(tmp_path: Path,
 
 
 @forms
+def test_a_header_that_was_cut_is_not_put_together_with_the_next(tmp_path: Path, form: str) -> None:
+    cut = page(2)[: page(2).index(b"WARC-Date")]
+    numbers, damages = read(write(tmp_path / "a.warc", form, [page(1), cut, page(3)]))
+    assert numbers == [1, 3]
+    assert len(damages) == 1
+
+
+@pytest.mark.parametrize(
+    "line", [b"WARC/1.0\r\nWARC-Type: x\r\n", b"WARC/1.0\r\nA: b\r\n", b"WARC/1.0\r\n", b"\r\r\n", b"a: 1 11111111 "]
+)
+def test_a_file_of_the_same_line_ends(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "a.warc"
+    path.write_bytes(line * 20_000 + page(1))
+    assert read(path)[0] == [1]
+    path.write_bytes(arc_begin() + b"x:/" + line * 20_000 + b"\n" + arc(http(html(1)), 1))
+    assert read(path)[0] == [1]
+
+
+@forms
 def test_a_file_cut_short_has_a_row_for_its_end(tmp_path: Path, form: str) -> None:
     path = write(tmp_path / "a.warc", form, [page(1), page(2)])
     data = path.read_bytes()
