@@ -22,7 +22,7 @@ SCAN = 16 << 10
 """Bytes in which a page says its encoding. Browsers look at 1,024 first, and begin again when it comes later."""
 
 MIN_UTF8 = 8
-"""How many characters beyond ASCII tell UTF-8 from an encoding of two bytes a character, or from broken bytes."""
+"""How many characters beyond ASCII tell UTF-8 from an encoding of two bytes a character, which may look like it."""
 
 MAX_BROKEN = 0.1
 """The share of characters beyond ASCII that may be broken in text that still fits an encoding."""
@@ -205,7 +205,7 @@ def decode_html(body: bytes, charset: str | None) -> str:
     if not broken and not escapes and (plain or more >= 3 * MIN_UTF8):
         return text
     wide = _beyond_ascii(text) - broken
-    if broken and wide >= MIN_UTF8 and broken <= MAX_BROKEN * wide:
+    if 0 < broken <= MAX_BROKEN * wide:
         return text
     said = [one for label in (charset, declared(body)) if (one := encoding_of(label)) is not None]
     if escapes:

@@ -133,6 +133,15 @@ def test_a_header_that_was_cut_is_not_put_together_with_the_next(tmp_path: Path,
     assert len(damages) == 1
 
 
+@pytest.mark.parametrize("form", ["gzip", "zstd"])
+def test_a_length_over_the_next_member_swallows_no_record(tmp_path: Path, form: str) -> None:
+    longer = len(http(html(2))) + len(page(3))
+    records = [page(1), page(2, length=longer), page(3), page(4)]
+    numbers, damages = read(write(tmp_path / "a.warc", form, records))
+    assert numbers == [1, 3, 4]
+    assert len(damages) == 1
+
+
 @pytest.mark.parametrize(
     "line", [b"WARC/1.0\r\nWARC-Type: x\r\n", b"WARC/1.0\r\nA: b\r\n", b"WARC/1.0\r\n", b"\r\r\n", b"a: 1 11111111 "]
 )
