@@ -79,11 +79,11 @@ def html_page(record: Record) -> HtmlPage | Damage:
     try:
         kind, charset, body = _body(record)
         if kind not in _TYPES:
-            return Damage(*place, Reason.not_a_page, kind or "")
+            return Damage(*place, Reason.not_a_page, kind or "", record.url)
         if record.lacking or len(body) > MAX_BODY:
             raise RecordError(Reason.too_complex, f"HTML of over {MAX_BODY} bytes")
     except RecordError as error:
-        return Damage(*place, error.reason, error.detail)
+        return Damage(*place, error.reason, error.detail, record.url)
     date, digest = record.fields.get("warc-date"), record.fields.get("warc-payload-digest")
     return HtmlPage(*place, record.url, date, digest, html_text(body, charset))
 

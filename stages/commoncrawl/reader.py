@@ -64,6 +64,8 @@ class CommonCrawlReader(Reader):
                     yield self._document(split, str(offset), pages, page, *fields)
             elif isinstance(found, Damage):
                 doc = self.failed(split, key=found.key, reason=found.reason, detail=found.detail)
+                if found.url is not None:
+                    doc.metadata["url"] = found.url
                 if found.reason in REJECTED:
                     reject(doc, found.reason, self.name, found.detail)
                 yield doc

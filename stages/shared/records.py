@@ -48,12 +48,13 @@ class Record(NamedTuple):
 
 
 class Damage(NamedTuple):
-    """A stretch of the file that is no page: where it begins, why, and what was found."""
+    """A stretch of the file that is no page: where it begins, why, what was found, the address where it is known."""
 
     offset: int
     within: int
     reason: Reason
     detail: str
+    url: str | None = None
 
     @property
     def key(self) -> str:
@@ -128,7 +129,11 @@ def checked(record: Record) -> Record | Damage | None:
         return None
     place = record.offset, record.within
     if kind == "continuation" or (kind in PAGES and "warc-segment-number" in record.fields):
-        return Damage(*place, Reason.segmented_record, f"segment {record.fields.get('warc-segment-number')}")
+        return Damage(
+            *place, Reason.segmented_record, f"segment {record.fields.get('warc-segment-number')}", record.url
+        )
     if kind not in PAGES:
-        return Damage(*place, Reason.damaged_record, f"WARC-Type is {kind[:40]!r}, which is no type of record")
+        return Damage(
+            *place, Reason.damaged_record, f"WARC-Type is {kind[:40]!r}, which is no type of record", record.url
+        )
     return record

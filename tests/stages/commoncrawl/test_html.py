@@ -165,6 +165,15 @@ def test_the_lines_of_all_pages_are_hashed(tmp_path: Path) -> None:
     assert found == [1, 1]
 
 
+def test_the_row_of_what_is_no_page_has_its_address(tmp_path: Path) -> None:
+    made = [record(http(HTML, status="404 x"), 4), record(http(HTML, kind="image/png"), 5), record(b"", 6, kind="odd")]
+    path = tmp_path / "a.warc"
+    path.write_bytes(b"".join(made))
+    split = Split(str(path), path.name, 1)
+    docs = list(CommonCrawlReader(splits=[split]).read(split))
+    assert [doc.metadata["url"] for doc in docs] == [f"http://example.org/{number}" for number in (4, 5, 6)]
+
+
 def test_a_broken_body_is_a_failed_row(tmp_path: Path) -> None:
     fields = {"Content-Encoding": "gzip"}
     bad = gzip.compress(HTML * 50)[:40] + b"\xff" * 40
