@@ -45,6 +45,8 @@ class Reason(StrEnum):
 
     # commoncrawl
     not_a_page = "not_a_page", "The record is not a page (a request, metadata or a non-HTML response)."
+    http_status = "http_status", "The server answered with an error or a redirect, not with the page."
+    segmented_record = "segmented_record", "The record is one of several parts of a page, which are not put together."
     all_lines_duplicated = "all_lines_duplicated", "Every line of the page also occurs on other pages."
     language_uncertain = "language_uncertain", "No language was recognised with enough confidence."
     language_not_chosen = "language_not_chosen", "The text is in a language that the recipe does not keep."

@@ -12,7 +12,8 @@ from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import Utf8Document
 from llama_data.stages.shared.json_rows import json_rows
-from llama_data.stages.shared.wet import WetDamage, read_wet
+from llama_data.stages.shared.records import Damage
+from llama_data.stages.shared.wet import read_wet
 
 DOMAIN = "c4"
 WET_SUFFIXES = (".wet", ".wet.gz")
@@ -53,7 +54,7 @@ class C4Reader(Reader):
 
     def _wet(self, split: Split) -> Iterator[Document]:
         for record in read_wet(split.path):
-            if isinstance(record, WetDamage):
+            if isinstance(record, Damage):
                 detail = f"byte {record.key}: {record.detail}"
                 yield self.failed(split, key=record.key, reason=record.reason, detail=detail)
                 continue

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Generator, Iterator
-from typing import BinaryIO, NamedTuple
+import re
+from typing import NamedTuple
 
-from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
 from resiliparse.extract.html2text import extract_plain_text
-from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 from resiliparse.parse.html import HTMLTree
 
-from llama_data.pipeline.core.files import open_binary
+from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.shared.wet import EMPTY, WetDamage, Window, next_member
+from llama_data.stages.commoncrawl.charset import decode_html
+from llama_data.stages.commoncrawl.http import MAX_BODY, decode_body, media_type, parse_response
+from llama_data.stages.shared.records import Damage, Record, place_key
 
-MAX_HTML = 16 << 20
-_FEED = 64 << 10
-_TYPES = ("text/html", "application/xhtml+xml")
+PAGE_STATUS = frozenset({200, 201, 202, 203})
+"""Answers that are the page itself, and all of it. Source: RFC 9110, section 15.3."""
+
+MAX_LISTS = 64
+"""How deep lists may be nested. Every line is indented by its depth: of deeper ones the text would grow squarely."""
+
+_TYPES = frozenset({"text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml"})
+_HTML = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|script|iframe|h1|div|font|"
+    rb"table|a|style|title|body|br|p|meta)[\s>]",
+    re.IGNORECASE | re.DOTALL,
+)
+# Blocks that the extraction would glue to what stands beside them, or leave out with the pictures they may hold.
+_BLOCK = re.compile(r"(</?)(?:fig(?:ure|caption)|summary|legend|dialog)(?=[\s/>])", re.IGNORECASE)
+# Lists and those blocks, by their first letters.
+_MARKS = re.compile("<([uoUO][lL]|[fF][iI][gG]|[sS][uU][mM]|[lL][eE][gG]|[dD][iI][aA])")
+_LIST = re.compile(r"<(/?)[uo]l(?=[\s/>])", re.IGNORECASE)
+_ITEM = re.compile(r"(</?)(?:[uo]l|li)(?=[\s/>])", re.IGNORECASE)
 
 
 class HtmlPage(NamedTuple):
     """A response: where its record begins, its address, date and digest, its text as UTF-8 lines."""
 
     offset: int
+    within: int
     url: str | None
     date: str | None
     digest: str | None
@@ -32,99 +47,74 @@ class HtmlPage(NamedTuple):
     @property
     def key(self) -> str:
         """Name of the record in its file, unique there."""
-        return str(self.offset)
+        return place_key(self.offset, self.within)
 
 
 def html_text(body: bytes, charset: str | None) -> bytes:
-    """The title and the visible text of an HTML page, as UTF-8 lines."""
-    tree = HTMLTree.parse(bytes_to_str(body, charset or detect_encoding(body) or "utf-8"))
+    """The title and the visible text of an HTML page, as UTF-8 lines. ``charset`` is that of the HTTP header."""
+    html = decode_html(body, charset)
+    marks = _MARKS.findall(html)
+    if any(len(mark) > 2 for mark in set(marks)):
+        html = _BLOCK.sub(r"\1div", html)
+    if len(marks) > MAX_LISTS and _deepest(html) > MAX_LISTS:
+        html = _ITEM.sub(r"\1div", html)
+    tree = HTMLTree.parse(html)
     title = " ".join((tree.title or "").split())
     text = extract_plain_text(tree, preserve_formatting=True, main_content=False, alt_texts=False)
     return f"{title}\n{text}".encode("utf-8", "replace")
 
 
-def read_html(path: str) -> Iterator[HtmlPage | WetDamage]:
-    """Yield every response of a WARC file; what is damaged costs the record it is in.
-
-    After damage reading goes on at the next gzip member that begins a record.
-    """
-    with open_binary(path) as stream:
-        window = Window(stream)
-        start: int | None = 0
-        if not window.at(0, 1):
-            yield EMPTY
-        while start is not None and window.at(start, 1):
-            stream.seek(start)
-            start = yield from _read_on(window, _responses(stream), start)
+def _deepest(html: str) -> int:
+    """How deep the lists of a page are nested."""
+    depth = deepest = 0
+    for found in _LIST.finditer(html):
+        depth += -1 if found[1] else 1
+        deepest = max(deepest, depth)
+    return deepest
 
 
-def _responses(stream: BinaryIO) -> ArchiveIterator:
-    return ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=True)
-
-
-def _read_on(window: Window, records: ArchiveIterator, here: int) -> Generator[HtmlPage | WetDamage, None, int | None]:
-    """Read to the end or to damage; the generator's value is where to go on."""
-    page: HtmlPage | WetDamage | None = None
+def html_page(record: Record) -> HtmlPage | Damage:
+    """The page of a ``response``, or of another record that is no plain text, or why there is none."""
+    place = record.offset, record.within
     try:
-        while (record := next(records, None)) is not None:
-            if page is not None:
-                yield page
-            here, page = record.stream_pos, None
-            page = _page(record)
-    except (OSError, ValueError) as error:
-        broken = here
-        if page is not None:
-            yield page
-            broken = _member_end(window, here) or here + 1
-        yield WetDamage(broken, 0, Reason.damaged_record, str(error)[:200])
-        return next_member(window, broken + 1)
-    # The last page is only sound when its member is whole; other records may follow it.
-    cut = _cut_member(window, here)
-    if page is not None and cut != here:
-        yield page
-    if cut is not None:
-        yield WetDamage(cut, 0, Reason.truncated_file, "the file ends inside a gzip member")
-    return None
+        kind, charset, body = _body(record)
+        if kind not in _TYPES:
+            return Damage(*place, Reason.not_a_page, kind or "", record.url)
+        if record.lacking or len(body) > MAX_BODY:
+            raise RecordError(Reason.too_complex, f"HTML of over {MAX_BODY} bytes")
+    except RecordError as error:
+        return Damage(*place, error.reason, error.detail, record.url)
+    date, digest = record.fields.get("warc-date"), record.fields.get("warc-payload-digest")
+    return HtmlPage(*place, record.url, date, digest, html_text(body, charset))
 
 
-def _cut_member(window: Window, offset: int) -> int | None:
-    """Where the gzip member begins that the file's end cuts off, None when all are whole from ``offset`` on."""
-    while data := window.at(offset, 2):
-        if data[0] == 0 or (len(data) == 2 and data != b"\x1f\x8b"):
-            return None  # padding, or not compressed
-        end = _member_end(window, offset)
-        if end is None:
-            return offset
-        offset = end
-    return None
+def _body(record: Record) -> tuple[str | None, str | None, bytes]:
+    """The type, the charset and the decoded body of a record; the body of what is no page is left as it is.
+
+    Raises:
+        RecordError: the answer is not the page, or cannot be read.
+    """
+    response = parse_response(record.body) if record.kind == "response" else None
+    own = record.fields.get("content-type", "")
+    if response is None:
+        kind, charset = media_type([own])
+        body = record.body
+        if kind in ("application/http", "message/http"):
+            if not _HTML.match(body):
+                raise RecordError(Reason.damaged_record, f"expected an HTTP status line, found {body[:16]!r}")
+            kind = None
+        return kind or _sniffed(body), charset, body
+    if response.status not in PAGE_STATUS:
+        raise RecordError(Reason.http_status, f"{response.status:03}")
+    kind, charset = media_type(response.fields.get("content-type", []))
+    if kind is None:
+        kind = media_type([record.fields.get("warc-identified-payload-type", "")])[0]
+    if (kind is not None and kind not in _TYPES) or record.lacking:
+        return kind, charset, b""
+    body = decode_body(response)
+    return kind or _sniffed(body), charset, body
 
 
-def _member_end(window: Window, offset: int) -> int | None:
-    """Where a gzip member ends, which is where the next one should begin; None when it is cut off or damaged."""
-    inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    while data := window.at(offset, _FEED):
-        offset += len(data)
-        try:
-            inflate.decompress(data)
-        except zlib.error:
-            return None
-        if inflate.eof:
-            return offset - len(inflate.unused_data)
-    return None
-
-
-def _page(record: WarcRecord) -> HtmlPage | WetDamage:
-    headers = record.headers
-    offset, date = record.stream_pos, record.record_date
-    kind = (record.http_content_type or "").lower()
-    if kind not in _TYPES:
-        return WetDamage(offset, 0, Reason.not_a_page, kind)
-    body = record.reader.read(MAX_HTML + 1)
-    if len(body) > MAX_HTML:
-        return WetDamage(offset, 0, Reason.too_complex, f"HTML of over {MAX_HTML} bytes")
-    if len(body) < record.content_length:
-        lacking = record.content_length - len(body)
-        return WetDamage(offset, 0, Reason.truncated_file, f"the record lacks {lacking} bytes of its Content-Length")
-    stamp = date.strftime("%Y-%m-%dT%H:%M:%SZ") if date else None
-    text = html_text(body, record.http_charset)
-    return HtmlPage(offset, headers.get("WARC-Target-URI"), stamp, headers.get("WARC-Payload-Digest"), text)
+def _sniffed(body: bytes) -> str | None:
+    """The type that a body looks like when nothing says it. Source: https://mimesniff.spec.whatwg.org."""
+    return "text/html" if _HTML.match(body[:4096]) else None

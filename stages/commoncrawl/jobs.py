@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from llama_data.pipeline.core.files import Split, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
+from llama_data.stages.commoncrawl.page import MinimumPage
 from llama_data.stages.commoncrawl.reader import CommonCrawlReader, HashPages, Title
 from llama_data.stages.commoncrawl.thresholds import AnnotatedReader, ApplyThresholds, Thresholds, annotated_splits
 from llama_data.stages.steps import classifier, language, length, perplexity
@@ -32,14 +33,15 @@ _DUMP = re.compile(r"CC-MAIN-\d{4}-\d{2}")
 class Settings(DomainSettings):
     """What to do with Common Crawl. The defaults are CCNet's constants and LLaMA's choices.
 
-    ``title``: whether a page's first line is part of its text. ``dedup_group``: within how many input files of a
-    dump lines are compared: ``"50/1600"`` is 50 of 1,600 equal shards (CCNet; a shard is at least one file), a
-    number is that many files, ``all`` the whole dump (null: lines are not compared). ``copies``: of a line in
-    several documents keep none, or the first. ``languages`` None keeps all, as a threshold or
-    ``perplexity_buckets`` does that is None; the scores are written. A model that is None switches its step off;
-    ``starter`` is the one that comes with the package. ``perplexity_models``: for each language ``ccnet``,
-    ``starter`` or a folder. ``annotate_only`` writes scores and rejects nothing by them; ``from_ledger`` names a
-    run made that way, to which the thresholds are applied.
+    Files are WET or WARC (or ARC), as their records say: see ``docs/web-pages.md``. ``title``: whether a page's first
+    line is part of its text. ``min_characters`` counts a page as CCNet does, with a newline behind a last line that
+    has none. ``dedup_group``: within how many input files of a dump lines are compared: ``"50/1600"`` is 50 of 1,600
+    equal shards (CCNet; a shard is at least one file), a number is that many files, ``all`` the whole dump (null:
+    lines are not compared). ``copies``: of a line in several documents keep none, or the first. ``languages`` None
+    keeps all, as a threshold or ``perplexity_buckets`` does that is None; the scores are written. A model that is None
+    switches its step off; ``starter`` is the one that comes with the package. ``perplexity_models``: for each language
+    ``ccnet``, ``starter`` or a folder. ``annotate_only`` writes scores and rejects nothing by them; ``from_ledger``
+    names a run made that way, to which the thresholds are applied.
     """
 
     inputs: tuple[str, ...] = ("**/*.wet.gz", "**/*.wet")
@@ -102,7 +104,8 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     read = CommonCrawlReader(splits=splits, domain=DOMAIN, title=settings.title)
     # Straight from the reader's bytes: no document is made of a page only to hash its lines.
     hashes = HashPages(reader=read, min_characters=settings.min_characters, work=context.work)
-    steps = [length.Settings(min_characters=settings.min_characters).build(context)]
+    minimum = settings.min_characters
+    steps = [Built(rules=[] if minimum is None else [MinimumPage(minimum=minimum)])]
     if settings.dedup_group is not None:
         groups = dedup_groups(splits, settings.dedup_group, settings.max_task_bytes)
         steps.append(dedup(context.work, groups, settings.copies, [hashes], reads=False))

@@ -21,11 +21,13 @@ _LF, _CR = 10, 13
 class Pages(NamedTuple):
     """The texts of pages as their lines in the batch's bytes, and their lengths in characters.
 
-    -1 characters: bytes that are not UTF-8, which become U+FFFD; they still stand in the lines.
+    -1 characters: bytes that are not UTF-8, which become U+FFFD; they still stand in the lines. ``tails``: how many
+    characters more CCNet counts of a page (see ``find_lines``).
     """
 
     texts: LineBlock
     characters: NDArray[np.int64]
+    tails: NDArray[np.int64]
 
 
 @njit(cache=True, nogil=True)
@@ -56,8 +58,20 @@ def _next_line(src, end, size):  # type: ignore[no-untyped-def]
     return end + 2 if end + 1 < size and src[end] == _CR and src[end + 1] == _LF else end + 1
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _tail(src, size, lines, last_is_empty):  # type: ignore[no-untyped-def]
+    """How many characters more CCNet counts of a page of so many lines that ends at ``size``."""
+    if lines == 0 or src[size - 1] == _LF or src[size - 1] == _CR:
+        return 0
+    if last_is_empty:
+        return -1 if lines > 1 else 0
+    return 1
+
+
 @njit(cache=True, nogil=True)
-def _find_lines(src, bodies, skip, minimum, starts, ends, offsets, characters):  # type: ignore[no-untyped-def]
+def _find_lines(  # type: ignore[no-untyped-def]
+    src, bodies, skip, minimum, starts, ends, offsets, characters, tails
+):
     """Where the stripped lines of every page are; of pages that have fewer characters than the minimum, none."""
     total = 0
     for page in range(bodies.shape[0]):
@@ -78,12 +92,14 @@ def _find_lines(src, bodies, skip, minimum, starts, ends, offsets, characters): 
                 count += here + 1
             line += 1
             start = _next_line(src, end, size)
+        lines = total - offsets[page]
+        tails[page] = _tail(src, size, lines, lines > 0 and starts[total - 1] == ends[total - 1])
         if total == offsets[page]:  # the empty text is one empty line
             starts[total] = ends[total] = size
             total += 1
             count = np.int64(0)
         characters[page] = count if sound else NO_CHARACTER
-        if sound and count < minimum:
+        if sound and count + tails[page] < minimum:
             total = offsets[page]
     offsets[bodies.shape[0]] = total
 
@@ -94,15 +110,19 @@ def find_lines(data: bytes, bodies: NDArray[np.int64], title: Title = "drop", mi
     The page's lines, each stripped; the first one, its title, left out unless ``title`` is ``keep``. Source:
     cc_net/process_wet_file.py. Lines end where Python's text files end them (LF, CR, CR LF). Pages of fewer
     characters than ``minimum`` are given without lines.
+
+    CCNet reads a page up to the next record and takes the two empty lines before that away when both are there. Where
+    the page's last line has no newline of its own, the first of the two ends it and one stays: such a page counts a
+    newline more. Where that last line is blank, it is taken for one of the two and goes: such a page counts one less.
     """
     room = len(data) + len(bodies)
     starts, ends = np.empty(room, np.int64), np.empty(room, np.int64)
     offsets = np.empty(len(bodies) + 1, np.int64)
-    characters = np.empty(len(bodies), np.int64)
+    characters, tails = np.empty(len(bodies), np.int64), np.empty(len(bodies), np.int64)
     source = np.frombuffer(data, np.uint8)
-    _find_lines(source, bodies, 1 if title == "drop" else 0, minimum, starts, ends, offsets, characters)
+    _find_lines(source, bodies, 1 if title == "drop" else 0, minimum, starts, ends, offsets, characters, tails)
     total = offsets[-1]
-    return Pages(LineBlock(data, starts[:total], ends[:total], offsets), characters)
+    return Pages(LineBlock(data, starts[:total], ends[:total], offsets), characters, tails)
 
 
 def page_text(body: bytes, title: Title = "drop") -> str:

@@ -1,4 +1,4 @@
-"""Reads Common Crawl: pages of WET files as CCNet does, or the HTML of WARC files."""
+"""Reads Common Crawl: pages of WET files as CCNet does, and the HTML of WARC files."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from llama_data.pipeline.core.block import Reader, Step
 from llama_data.pipeline.core.document import Document, reject
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.pipeline.core.utf8_document import Utf8Document
-from llama_data.stages.commoncrawl.html import HtmlPage, read_html
+from llama_data.stages.commoncrawl.html import HtmlPage, html_page
 from llama_data.stages.commoncrawl.lines import Pages, Title, find_lines, page_text
-from llama_data.stages.shared.wet import WetDamage, WetRecord, read_wet_batches
+from llama_data.stages.commoncrawl.page import Page
+from llama_data.stages.shared.records import Damage
+from llama_data.stages.shared.warc import read_warc
+from llama_data.stages.shared.wet import WetRecord, is_text, wet_record
 from llama_data.stages.shared.wet_batch import WetBatch
 from llama_data.stages.steps.kernels.line_hash import hash_spans
 from llama_data.stages.steps.line_dedup import HashedLines, hash_texts, write_line_hashes
@@ -22,11 +24,16 @@ from llama_data.stages.steps.line_dedup import HashedLines, hash_texts, write_li
 __all__ = ["CommonCrawlReader", "HashPages", "Title", "page_text"]
 
 DOMAIN = "commoncrawl"
-WET_SUFFIXES = (".wet", ".wet.gz")
+REJECTED = frozenset({Reason.not_a_page, Reason.http_status})
+"""Reasons of the reader that say what a record is, not that it cannot be read."""
 
 
 class CommonCrawlReader(Reader):
-    """One document for every page of a WET file. The text is without its title line unless ``title`` is ``keep``."""
+    """One document for every page of a WET or WARC file: a ``conversion``, a ``response`` or a ``resource``.
+
+    What a record holds is told from the record, not from the file's name. The text is without its title line unless
+    ``title`` is ``keep``.
+    """
 
     name = "read_commoncrawl"
 
@@ -37,12 +44,13 @@ class CommonCrawlReader(Reader):
     def hashes(self, split: Split, minimum: int) -> Iterator[HashedLines]:
         """Yield the hashes of the lines of the file's pages that have ``minimum`` characters."""
         for found in self._found(split):
-            if isinstance(found, WetDamage):
+            if isinstance(found, Damage):
                 continue
-            texts, characters = self._pages(found, minimum)
+            texts, characters, tails = self._pages(found, minimum)
             if (characters < 0).any():
                 decoded = (texts.utf8(page).decode("utf-8", "replace") for page in range(len(characters)))
-                yield from hash_texts(text.encode() for text in decoded if len(text) >= minimum)
+                counted = zip(decoded, tails.tolist(), strict=True)
+                yield from hash_texts(text.encode() for text, tail in counted if len(text) + tail >= minimum)
             else:
                 source = np.frombuffer(texts.data, np.uint8)
                 yield HashedLines(hash_spans(source, texts.starts, texts.ends), texts.offsets)
@@ -54,16 +62,22 @@ class CommonCrawlReader(Reader):
                 pages = self._pages(found)
                 for page, (offset, fields) in enumerate(zip(found.offsets, found.fields(3), strict=True)):
                     yield self._document(split, str(offset), pages, page, *fields)
-            elif isinstance(found, WetDamage):
+            elif isinstance(found, Damage):
                 doc = self.failed(split, key=found.key, reason=found.reason, detail=found.detail)
-                if found.reason is Reason.not_a_page:
-                    reject(doc, found.reason, self.name)
+                if found.url is not None:
+                    doc.metadata["url"] = found.url
+                if found.reason in REJECTED:
+                    reject(doc, found.reason, self.name, found.detail)
                 yield doc
             else:
                 yield self._document(split, found.key, self._pages(found), 0, found.url, found.date, found.digest)
 
-    def _found(self, split: Split) -> Iterator[WetBatch | WetRecord | HtmlPage | WetDamage]:
-        return read_wet_batches(split.path) if split.name.lower().endswith(WET_SUFFIXES) else read_html(split.path)
+    def _found(self, split: Split) -> Iterator[WetBatch | WetRecord | HtmlPage | Damage]:
+        for found in read_warc(split.path):
+            if isinstance(found, WetBatch | Damage):
+                yield found
+            else:
+                yield wet_record(found) if is_text(found) else html_page(found)
 
     def _pages(self, found: WetBatch | WetRecord | HtmlPage, minimum: int = 0) -> Pages:
         if isinstance(found, WetBatch):
@@ -79,7 +93,8 @@ class CommonCrawlReader(Reader):
             if value is not None:
                 metadata[name] = value
         characters = int(pages.characters[page])
-        doc = Utf8Document(id=f"{self.domain}/{source}", characters=characters, metadata=metadata)
+        doc = Page(id=f"{self.domain}/{source}", characters=characters, metadata=metadata)
+        doc.tail = int(pages.tails[page])
         if characters < 0:
             doc.text = pages.texts.utf8(page).decode("utf-8", "replace")
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -20,11 +21,16 @@ FIELDS = (
 )
 """The header fields that are kept, in the order of a batch's ``spans``."""
 
-_NAMES = (*FIELDS, b"warc-type", b"content-length")
+_NAMES = (*FIELDS, b"warc-segment-number", b"content-type", b"warc-type", b"content-length")
 _NAME_BYTES = np.frombuffer(b"".join(_NAMES), np.uint8)
 _NAME_BOUNDS = np.cumsum([0, *map(len, _NAMES)])
 _CONVERSION = np.frombuffer(b"conversion", np.uint8)
+_SILENT = (b"warcinfo", b"request", b"metadata", b"revisit")
+_SILENT_BYTES = np.frombuffer(b"".join(_SILENT), np.uint8)
+_SILENT_BOUNDS = np.cumsum([0, *map(len, _SILENT)])
+_TEXT = np.frombuffer(b"text/plain", np.uint8)
 _PAGE, _OTHER, _UNUSUAL = 0, 1, 2
+_GZIP = re.compile(rb"\x1f\x8b\x08")
 _TAIL = bytes(8)
 
 
@@ -62,10 +68,32 @@ def _same(data, start, end, text, first, last):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _frame(data, begins, names, bounds, conversion, limit, states, bodies, spans):  # type: ignore[no-untyped-def]
+def _kind(data, fields, conversion, text, silent, silent_bounds):  # type: ignore[no-untyped-def]
+    """What a record is by its last fields: _PAGE for a conversion to plain text, _OTHER where there is no page."""
+    segment, content, kind = fields[-4], fields[-3], fields[-2]
+    start, last = kind[0], kind[1]
+    if start < 0:
+        return 2
+    if _same(data, start, last, conversion, 0, conversion.size):
+        typed = content[0] < 0 or (
+            content[1] - content[0] >= text.size and _same(data, content[0], content[0] + text.size, text, 0, text.size)
+        )
+        bare = fields[0, 0] < 0 or data[fields[0, 0]] != 60  # the address between angle brackets has to be cut out
+        return 0 if typed and bare and segment[0] < 0 else 2
+    for name in range(silent_bounds.size - 1):
+        if _same(data, start, last, silent, silent_bounds[name], silent_bounds[name + 1]):
+            return 1
+    return 2
+
+
+@njit(cache=True, nogil=True)
+def _frame(  # type: ignore[no-untyped-def]
+    data, begins, names, bounds, conversion, text, silent, silent_bounds, limit, states, bodies, spans
+):
     """Frame one record for each stretch between ``begins``; False when a length does not come out exactly.
 
-    A record is _UNUSUAL when its header is not plain ``Name: value`` lines ended by CR LF: then nothing is said of it.
+    A record is _UNUSUAL when its header is not plain ``Name: value`` lines ended by CR LF, and when it is of a type
+    that is neither a page of WET nor no page at all: then nothing is said of it.
     """
     count = bounds.size - 1
     field = np.empty((count, 2), np.int64)
@@ -128,11 +156,26 @@ def _frame(data, begins, names, bounds, conversion, limit, states, bodies, spans
             data[end - 4] == 13 and data[end - 3] == 10 and data[end - 2] == 13 and data[end - 1] == 10
         ):
             return False
-        start, last = field[count - 2, 0], field[count - 2, 1]
-        states[n] = 0 if start >= 0 and _same(data, start, last, conversion, 0, conversion.size) else 1
+        states[n] = _kind(data, field, conversion, text, silent, silent_bounds)
         bodies[n, 0], bodies[n, 1] = body, end - 4
-        spans[n] = field[: count - 2]
+        spans[n] = field[: spans.shape[1]]
     return True
+
+
+def member_bounds(data: bytes, whole: bool) -> list[int]:
+    """Where members begin in ``data``, up to the first that may not; with its end when it is the ``whole`` rest.
+
+    A member may begin where a gzip header without optional fields stands, which is what every WET writer puts before
+    a record. Anything else that looks like a header is compressed bytes or another writer's: the member before it has
+    to be read by itself.
+    """
+    # Not in the last eight bytes: a header is ten.
+    starts = np.array([found.start() for found in _GZIP.finditer(data, 0, max(len(data) - 6, 0))], np.int64)
+    source = np.frombuffer(data, np.uint8)
+    odd = np.flatnonzero((source[starts + 3] != 0) | ~np.isin(source[starts + 8], (0, 2, 4)))
+    if odd.size:
+        return starts[: odd[0]].tolist()  # type: ignore[no-any-return]
+    return [*starts.tolist(), len(data)] if whole else starts.tolist()
 
 
 def inflate(data: bytes, bounds: Sequence[int], sizes: Sequence[int]) -> bytes | None:
@@ -154,7 +197,7 @@ def inflate(data: bytes, bounds: Sequence[int], sizes: Sequence[int]) -> bytes |
 def frame(data: bytes, sizes: Sequence[int], offsets: Sequence[int], limit: int) -> WetBatch | bool:
     """The pages of ``data`` (and eight bytes more), a record for each size.
 
-    False: a length does not come out exactly. True: a header is unusual and has to be read by its rules.
+    False: a length does not come out exactly. True: a record is unusual and has to be read by the rules for it.
     """
     begins = np.zeros(len(sizes) + 1, np.int64)
     np.cumsum(sizes, out=begins[1:])
@@ -162,7 +205,8 @@ def frame(data: bytes, sizes: Sequence[int], offsets: Sequence[int], limit: int)
     bodies = np.empty((len(sizes), 2), np.int64)
     spans = np.empty((len(sizes), len(FIELDS), 2), np.int64)
     source = np.frombuffer(data, np.uint8)
-    if not _frame(source, begins, _NAME_BYTES, _NAME_BOUNDS, _CONVERSION, limit, states, bodies, spans):
+    names = (_NAME_BYTES, _NAME_BOUNDS, _CONVERSION, _TEXT, _SILENT_BYTES, _SILENT_BOUNDS)
+    if not _frame(source, begins, *names, limit, states, bodies, spans):
         return False
     if (states == _UNUSUAL).any():
         return True

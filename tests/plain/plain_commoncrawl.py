@@ -23,10 +23,14 @@ DELETED = re.compile("[" + re.escape("".join(MARKS)) + "\x00-\x1f\x7f-\x9f]")
 
 
 class Page(NamedTuple):
-    """A page as the reader gives it: the offset of its gzip member and its lines without the title."""
+    """A page as the reader gives it: the offset of its gzip member and its lines without the title.
+
+    ``counted``: characters of CCNet's ``raw_content``.
+    """
 
     offset: int
     lines: list[str]
+    counted: int
 
     @property
     def text(self) -> str:
@@ -44,7 +48,14 @@ def read_pages(path: Path) -> Iterator[Page]:
             lines = body.replace("\r\n", "\n").replace("\r", "\n").split("\n")
             if lines[-1] == "":
                 lines.pop()
-            yield Page(offset, [line.strip() for line in lines[1:]])
+            yield Page(offset, [line.strip() for line in lines[1:]], counted(body))
+
+
+def counted(body: str) -> int:
+    """The length of CCNet's ``raw_content``, read line by line up to the next record."""
+    read = [line.strip() for line in f"{body}\r\n\r\n".replace("\r\n", "\n").replace("\r", "\n").split("\n")[:-1]]
+    last = -2 if not read[-1] and not read[-2] else None
+    return len("\n".join(read[1:last]))
 
 
 def _members(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -135,7 +146,7 @@ def reference_score(models: Models, text: str) -> float:
 
 def decide(page: Page, shared: set[int], models: Models, languages: Sequence[str] = ("en",)) -> dict[str, Any]:
     """Everything that is decided about one page, given the lines that its group shares."""
-    if len(page.text) < 300:
+    if page.counted < 300:
         return {"reason": "too_short"}
     kept, duplicated, repeated = without_shared(page, shared)
     row: dict[str, Any] = {"lines_duplicated": duplicated, "lines_repeated": repeated}
@@ -163,7 +174,7 @@ def decide(page: Page, shared: set[int], models: Models, languages: Sequence[str
 
 def whole_stage(paths: Sequence[Path], models: Models, report: Callable[[Path, Page, dict[str, Any]], None]) -> None:
     """Both passes over the files as one group; ``report`` is given every page and what is decided about it."""
-    shared = shared_lines(page for path in paths for page in read_pages(path) if len(page.text) >= 300)
+    shared = shared_lines(page for path in paths for page in read_pages(path) if page.counted >= 300)
     for path in paths:
         for page in read_pages(path):
             report(path, page, decide(page, shared, models))

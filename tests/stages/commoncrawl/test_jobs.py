@@ -80,20 +80,59 @@ def test_copies_first_keeps_the_line_in_the_first_document_only(run: RunContext,
     assert sorted(texts.values()) == sorted([own[0], f"{own[1]}\n{LINE}", own[2], own[3]])
 
 
-def test_a_body_of_299_characters_goes_whatever_its_title_and_300_stay_however_little_is_left(
-    run: RunContext, run_jobs: Any, results: Any
+@pytest.mark.parametrize(
+    ("body", "counted"),
+    [
+        ("x" * 299 + "\n", 299),
+        ("x" * 300 + "\n", 300),
+        ("x" * 301 + "\n", 301),
+        ("x" * 298, 299),
+        ("x" * 299, 300),
+        ("x" * 300, 301),
+        ("x" * 298 + "\r\n", 298),
+        ("é" * 149 + "\n" + "é" * 150 + "\n", 300),
+        ("é" * 149 + "\n" + "é" * 149, 300),
+        ("é" * 149 + "\n" + "é" * 148, 299),
+        # A blank line in the middle counts; one at the end that has no newline of its own is not seen.
+        ("x" * 149 + "\n\n" + "x" * 149 + "\n", 300),
+        ("x" * 299 + "\n\n", 300),
+        ("x" * 298 + "\n\n", 299),
+        ("x" * 300 + "\n ", 300),
+        ("x" * 299 + "\n ", 299),
+        ("x" * 298 + "\n\n \t", 299),
+        ("x" * 299 + "\r", 299),
+        # Bytes that are not UTF-8 count a character each.
+        ("x" * 298 + "\udcff", 300),
+        ("x" * 297 + "\udcff", 299),
+        ("x" * 298 + "\udcff\n", 299),
+    ],
+)
+def test_a_page_has_300_characters_as_ccnet_counts_them(
+    run: RunContext, run_jobs: Any, results: Any, plain: Any, body: str, counted: int
 ) -> None:
+    data = ("t" * 50 + "\n" + body).encode("utf-8", "surrogateescape")
+    assert plain.counted(data.decode("utf-8", "replace")) == counted
+    head = f"WARC/1.0\r\nWARC-Type: conversion\r\nContent-Length: {len(data)}\r\n\r\n".encode()
+    Path(run.input).mkdir()
+    (Path(run.input) / "a.wet.gz").write_bytes(gzip.compress(head + data + b"\r\n\r\n"))
+    (Path(run.input) / "b.wet").write_bytes(head + data + b"\r\n\r\n")
+    run_jobs(jobs(without_models(copies="first"), run))
+    rows, _ = results(run)
+    wanted = "too_short" if counted < 300 else None
+    assert rows["a.wet.gz#0"]["reason"] == wanted
+    # The lines of a page are hashed when it is long enough: then the second has none of its own.
+    assert rows["b.wet#0"]["reason"] == (wanted or "all_lines_duplicated")
+
+
+def test_300_characters_stay_however_little_is_left(run: RunContext, run_jobs: Any, results: Any) -> None:
     shared = "\n".join(lettered(unique(seed, 1)) for seed in range(10, 12))
-    short = "ü" * (300 - len(shared) - 1)
-    wet(Path(run.input) / "a.wet.gz", ["t" * 50 + "\n" + "x" * 299, f"title\n{shared}\n{short}"])
+    short = "ü" * (299 - len(shared) - 1)
+    wet(Path(run.input) / "a.wet.gz", [f"title\n{shared}\n{short}"])
     wet(Path(run.input) / "b.wet.gz", [f"title\n{shared}\n{lettered(unique(13))}"])
     run_jobs(jobs(without_models(), run))
     rows, texts = results(run)
-    by_number = {row["url"]: row for row in rows.values()}
-    assert by_number["https://example.org/a.wet.gz/0"]["reason"] == "too_short"
-    kept = by_number["https://example.org/a.wet.gz/1"]
-    assert kept["outcome"] == "kept"
-    assert texts[kept["source"]] == short
+    assert rows["a.wet.gz#0"]["outcome"] == "kept"
+    assert texts["a.wet.gz#0"] == short
 
 
 def test_the_title_is_kept_when_it_is_asked_for(run: RunContext, run_jobs: Any, results: Any) -> None:

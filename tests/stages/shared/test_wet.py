@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.shared import wet
-from llama_data.stages.shared.wet import WetDamage, WetRecord, read_wet
+from llama_data.stages.shared import framing, warc
+from llama_data.stages.shared.records import Damage
+from llama_data.stages.shared.wet import WetRecord, read_wet
 
 BODIES = [
     b"First page.\nIts second line.\n" * 40,
@@ -59,8 +60,8 @@ def bodies(path: Path) -> list[bytes]:
     return [found.body for found in read_wet(str(path)) if isinstance(found, WetRecord)]
 
 
-def damages(path: Path) -> list[WetDamage]:
-    return [found for found in read_wet(str(path)) if isinstance(found, WetDamage)]
+def damages(path: Path) -> list[Damage]:
+    return [found for found in read_wet(str(path)) if isinstance(found, Damage)]
 
 
 FORMS = pytest.mark.parametrize("form", ["members", "one_member", "plain"])
@@ -164,7 +165,8 @@ def test_a_missing_length_is_reported(tmp_path: Path) -> None:
 
 
 def test_a_record_over_the_limit_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wet, "MAX_RECORD", 1000)
+    for module in (framing, warc):
+        monkeypatch.setattr(module, "MAX_RECORD", 1000)
     path = write(tmp_path / "a.wet.gz", [record(0, b"a" * 999), record(1, b"b" * 1001), record(2, b"c")], "members")
     assert bodies(path) == [b"a" * 999, b"c"]
     assert [damage.reason for damage in damages(path)] == [Reason.too_complex]
@@ -204,12 +206,12 @@ def test_members_of_two_writers_beside_each_other_are_all_read(tmp_path: Path) -
     assert damages(path) == []
 
 
-@pytest.mark.parametrize("content", [b"%PDF-1.7 " * 900, b"(\xb5/\xfd\x04" + b"x" * 99, b"PK\x03\x04"])
+@pytest.mark.parametrize("content", [b"%PDF-1.7 " * 900, b"PK\x03\x04"])
 def test_a_file_of_another_kind_is_one_damaged_record(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.wet"
     path.write_bytes(content)
     [found] = read_wet(str(path))
-    assert isinstance(found, WetDamage)
+    assert isinstance(found, Damage)
     assert found.reason is Reason.damaged_record
     assert f"expected a WARC header, found {content[:3]!r}"[:-1] in found.detail
 
@@ -267,4 +269,4 @@ def test_the_corpus_real_records_are_read(corpus: Path) -> None:
         assert page.url == "https://an.wikipedia.org/wiki/Escopete"
         assert len(page.body) == 4456
     sample = list(read_wet(str(real / "facebookresearch+cc_net" / "sample.warc.txt")))
-    assert {found.reason for found in sample if isinstance(found, WetDamage)} == {Reason.damaged_record}
+    assert {found.reason for found in sample if isinstance(found, Damage)} == {Reason.damaged_record}

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from llama_data.stages.shared import wet
-from llama_data.stages.shared.wet import WetDamage, WetRecord, Window, next_member, read_wet
+from llama_data.stages.shared import framing, members, warc
+from llama_data.stages.shared.members import GZIP, Window, next_member
+from llama_data.stages.shared.records import Damage
+from llama_data.stages.shared.wet import WetRecord, read_wet
 
 BODIES = [b"First page.\n" * 9, b"WARC/1.0 is written here.\nWARC/1.0\n", b"", b"x", b"Fifth page.\r\n\r\n"]
 
@@ -25,15 +28,16 @@ def read(path: Path) -> tuple[list[bytes], list[int]]:
     found = list(read_wet(str(path)))
     return (
         [item.body for item in found if isinstance(item, WetRecord)],
-        [item.offset for item in found if isinstance(item, WetDamage)],
+        [item.offset for item in found if isinstance(item, Damage)],
     )
 
 
 @pytest.fixture
 def sizes(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
     def set_sizes(batch: int, feed: int) -> None:
-        monkeypatch.setattr(wet, "_BATCH", batch)
-        monkeypatch.setattr(wet, "_FEED", feed)
+        for module in (members, framing, warc):
+            monkeypatch.setattr(module, "BATCH", batch, raising=False)
+            monkeypatch.setattr(module, "FEED", feed, raising=False)
 
     return set_sizes
 
@@ -41,14 +45,22 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
 @pytest.mark.parametrize("batch", [3, 4, 16, 31])
 def test_the_next_member_is_found_at_every_place_of_a_window(sizes: Callable[[int, int], None], batch: int) -> None:
     sizes(batch, 1 << 16)
+
+    def next_start(data: bytes, offset: int) -> tuple[int, bool]:
+        return next_member(Window(io.BytesIO(data)), offset, GZIP, re.compile(b"WARC/"))
+
     member = gzip.compress(record(0, b"page"), mtime=0)
     other = gzip.compress(b"no record", mtime=0)
-    for place in range(2 * batch + 4):
-        before = b"\x1f\x8b\x08\x1f\x8b"[:place].rjust(place, b".")
-        assert next_member(Window(io.BytesIO(before + member)), 0) == place
-        assert next_member(Window(io.BytesIO(before + other + member)), 0) == place + len(other)
-        assert next_member(Window(io.BytesIO(before + other)), 0) == place + len(other)
-        assert next_member(Window(io.BytesIO(before + member)), place + 1) == place + len(member)
+    for place in range(1, 2 * batch + 4):
+        before = b"." + b"\x1f\x8b\x08\x1f\x8b"[: place - 1].rjust(place - 1, b".")
+        assert next_start(before + member, 0) == (place, True)
+        assert next_start(before + other + member, 0) == (place, False)
+        assert next_start(before + other[:-9] + member, 0) == (place + len(other) - 9, True)
+        assert next_start(before + other[:-1], 0) == (place + len(other) - 1, False)
+        assert next_start(before + member, place + 1) == (place + len(member), False)
+        # What has the header of the file's first member is a member, however broken; anything else may be none.
+        place += len(member)
+        assert next_start(member + before + other[:-9] + member, 1) == (place, True)
 
 
 def test_sound_members_are_read_for_any_size_of_a_batch(tmp_path: Path, sizes: Callable[[int, int], None]) -> None:
@@ -92,7 +104,8 @@ def test_a_wrong_length_costs_its_record_for_any_size_of_a_buffer(
 
 
 def test_a_record_is_held_up_to_the_limit_and_not_beyond(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wet, "MAX_RECORD", 500)
+    for module in (framing, warc):
+        monkeypatch.setattr(module, "MAX_RECORD", 500)
     path = tmp_path / "a.wet"
     for pack in (bytes, gzip.compress):
         for size, kept in ((499, True), (500, True), (501, False)):
@@ -103,7 +116,7 @@ def test_a_record_is_held_up_to_the_limit_and_not_beyond(tmp_path: Path, monkeyp
 
 
 def test_a_header_may_be_as_long_as_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wet, "MAX_HEADER", 4096)
+    monkeypatch.setattr(framing, "MAX_HEADER", 4096)
     path = tmp_path / "a.wet"
     for filler, kept in ((3000, True), (6000, False)):
         head = b"WARC/1.0\r\nWARC-Type: conversion\r\nX-Filler: " + b"f" * filler + b"\r\nContent-Length: 4\r\n\r\n"
