@@ -30,7 +30,7 @@ from llama_data.stages.steps.catalogue import STEPS
 from llama_data.stages.steps.contract import StepContext
 from llama_data.stages.steps.model_files import starters
 from llama_data.train_handoff.pack import PackSettings
-from llama_data.train_handoff.trainer.config import BenchConfig, ModelConfig, OptimConfig, TrainConfig
+from llama_data.train_handoff.trainer.config import BenchConfig, ModelConfig, OptimConfig, SpikeConfig, TrainConfig
 
 MODELS: dict[str, type[BaseModel]] = {
     **{f"domains.{name}": stage.settings for name, stage in STAGES.items()},
@@ -46,6 +46,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "train": TrainConfig,
     "train.model": ModelConfig,
     "train.optim": OptimConfig,
+    "train.spikes": SpikeConfig,
     "bench": BenchConfig,
 }
 # What a value of nothing would make no sense for: sizes of work and of memory, and what a model is built of.
@@ -55,7 +56,7 @@ SIZES = {
     *("shingle_words", "permutations", "vocab_size", "input_sentence_size", "sample_bytes", "seq_len", "tokens"),
     *("dim", "n_layers", "n_heads", "n_kv_heads", "multiple_of", "norm_eps", "rope_theta", "init_std", "lr", "eps"),
     *("batch_tokens", "micro_rows", "steps", "replicate", "save_every", "keep_checkpoints", "log_every", "clip"),
-    *("profiled", "max_epochs", "max_overlap"),
+    *("profiled", "max_epochs", "max_overlap", "save_minutes", "factor", "window", "in_a_row"),
 }
 # Numbers that are no decision which can be off.
 VALUES = {"seed", "beta1", "beta2", "weight_decay", "warmup_steps", "min_lr_ratio", "warmup"}
@@ -66,7 +67,11 @@ def numbers() -> Iterator[tuple[str, str, bool]]:
     for section, model in MODELS.items():
         for name, field in model.model_fields.items():
             kinds = _kinds(field.annotation)
-            if {int, float} & kinds and bool not in kinds and name not in ("weights", "group", "dedup_group"):
+            if (
+                {int, float} & kinds
+                and bool not in kinds
+                and name not in ("weights", "group", "dedup_group", "skip_rows")
+            ):
                 yield section, name, NoneType in kinds
 
 

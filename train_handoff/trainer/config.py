@@ -79,12 +79,12 @@ class SpikeConfig(Strict):
     """Which steps are left out: the rows are read, the parameters and the optimiser stay as they are.
 
     A step whose loss or gradient norm is not finite, and, with ``factor``, one whose norm is over ``factor`` times the
-    median of the last ``window`` norms, once there are so many. After ``in_a_row`` of them the run ends.
+    median of the last ``window`` norms, once there are so many. After ``in_a_row`` of them (None: never) the run ends.
     """
 
     factor: float | None = Field(default=None, gt=1)
     window: int = Field(default=100, gt=0)
-    in_a_row: int = Field(default=10, gt=0)
+    in_a_row: int | None = Field(default=10, gt=0)
 
 
 class TrainConfig(Strict):

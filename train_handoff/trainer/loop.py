@@ -145,7 +145,8 @@ class Trainer:
         self.skipped.append(f"{what}: loss {done.loss:.4f}, gradient norm {done.norm:.4f}")
         if self.processes.main:
             print(f"llama-train: {self.skipped[-1]}: {done.skipped}; left out", file=sys.stderr, flush=True)
-        if len(self.skipped) >= self.config.spikes.in_a_row:
+        limit = self.config.spikes.in_a_row
+        if limit is not None and len(self.skipped) >= limit:
             raise RunError(
                 f"{len(self.skipped)} steps in a row were left out, the last {self.skipped[-1]}; "
                 f"go back with --rewind ROW to before the first, {self.skipped[0].partition(':')[0]}, with --skip-rows "
