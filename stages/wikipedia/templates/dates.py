@@ -101,7 +101,7 @@ def as_of(call: Call) -> str:
     return words[0].lower() + words[1:] if call.get("lc") else words
 
 
-_NUMERAL = re.compile(r"[IVXLCDM]+|\d{1,2}")
+_NUMERAL = re.compile(r"(?:[IVXLCDM]+|\d{1,2})(er|e|re|ème)?")
 _ENDING = re.compile(r"er|e|re|ère|ème|nd")
 
 
@@ -115,8 +115,8 @@ def french_century(word: str, after: str = "") -> Handler:
         pieces = [value for value in call.positional() if value]
         shown, count = "", 0
         for piece, following in pairwise([*pieces, ""]):
-            if _NUMERAL.fullmatch(piece):
-                ending = "" if _ENDING.fullmatch(following) else "er" if piece in ("I", "1") else "e"
+            if found := _NUMERAL.fullmatch(piece):
+                ending = "" if found[1] or _ENDING.fullmatch(following) else "er" if piece in ("I", "1") else "e"
                 shown += (" et " if shown and shown[-1] not in " –-" else "") + piece + ending
                 count += 1
             elif _ENDING.fullmatch(piece):

@@ -138,6 +138,7 @@ _GERMAN: dict[str, Handler] = {
     **named("0|00|000", h.constant("")),
 }
 _SPANISH: dict[str, Handler] = {
+    **named("web oficial|sitio web oficial|actualizar|desactualizado", h.nothing),
     **named("a. c.|ac|a.c.", h.constant("a. C.")),
     **named("d. c.|dc|d.c.", h.constant("d. C.")),
     **named("bandera2|geodatos|país|bandera país", h.first),
@@ -160,7 +161,9 @@ _ITALIAN: dict[str, Handler] = {
     "citazione": w.italian_quotation,
     **named("passo biblico|bibbia", h.joined(" ")),
     **named("m s.l.m.|m slm", h.constant("m s.l.m.")),
-    **named("cita|sf|cn|bandiera|simboli|lingue|interprogetto|portale", h.nothing),
+    **named(
+        "cita|sf|cn|bandiera|simboli|lingue|interprogetto|portale|collegamenti esterni|sito web|link audio", h.nothing
+    ),
     **named("a.c.", h.constant("a.C.")),
     **named("d.c.", h.constant("d.C.")),
     **named("latino|inglese|francese|greco|tedesco|spagnolo|cirillico", h.first),
@@ -183,7 +186,7 @@ _RUSSIAN: dict[str, Handler] = {
     "тыс": h.constant("тыс."),
     "№": h.constant("№ "),
 }
-_DANISH = named("sprogikon|ikon sprog|kilde mangler|hvem|hvornår|hvor", h.nothing)
+_DANISH = named("sprogikon|ikon sprog|officiel hjemmeside|kilde mangler|hvem|hvornår|hvor", h.nothing)
 _HUNGARIAN = {
     **named("forrás?|nincs forrás|mikor|kicsoda|zászló", h.nothing),
     **named("zászló2|ország", h.first),
@@ -199,7 +202,11 @@ _BULGARIAN: dict[str, Handler] = {
     **named("флаг и име|държава", h.first),
 }
 _SERBIAN: dict[str, Handler] = {
-    **named("зас|језикикона|заставица|чињеница|мртва веза|činjenica|mrtva veza|извор|нема извора", h.nothing),
+    **named(
+        """званични веб-сајт|званични сајт|ен|де|фр|ру|ит|шп|зас|језикикона|заставица|чињеница|мртва веза
+        činjenica|mrtva veza|извор|нема извора""",
+        h.nothing,
+    ),
     **named("застава|zastava|flag", h.first),
     **named("јез|jez", w.named_language),
 }
@@ -223,7 +230,7 @@ _DUTCH: dict[str, Handler] = {
     **named("legenda", w.legend),
 }
 _SWEDISH: dict[str, Handler] = {
-    **named("språkikon|ikon", h.nothing),
+    **named("språkikon|ikon|källa behövs|vem|när|var", h.nothing),
     **named("flagg|land|mindre|större|nobr", h.last),
     **named("tangent|tangenter", w.keys),
     **named("förklaring|legend", w.legend),
