@@ -90,8 +90,8 @@ def linked_word(call: Call) -> str:
 
 
 def nihongo(call: Call) -> str:
-    """``{{nihongo|English|漢字|romaji|extra}}`` → "English (漢字, romaji, extra)"."""
-    english, kanji, romaji = call.get(1), call.get(2), call.get(3)
+    """``{{nihongo|English|漢字|romaji|extra}}`` → "English (漢字, romaji, extra)"; some bring the comma with them."""
+    english, kanji, romaji = call.get(1), call.get(2).rstrip(" ,"), call.get(3).rstrip(" ,")
     inside = ", ".join(part for part in (kanji, romaji, call.get("extra", 4)) if part)
     after = call.get("extra2", 5)
     shown = f"{english} ({inside})" if english and inside else english or inside

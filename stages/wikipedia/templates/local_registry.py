@@ -8,6 +8,7 @@ from llama_data.stages.wikipedia.templates import handlers as h
 from llama_data.stages.wikipedia.templates import local_handlers as own
 from llama_data.stages.wikipedia.templates import words as w
 from llama_data.stages.wikipedia.templates.call import Handler, named
+from llama_data.stages.wikipedia.templates.notices import NOTICES
 from llama_data.stages.wikipedia.templates.quantity_registry import LOCAL_QUANTITIES
 from llama_data.stages.wikipedia.templates.words_registry import LOCAL_WORDS
 
@@ -187,7 +188,11 @@ _LOCAL: dict[str, dict[str, Handler]] = {
 }  # fmt: skip
 
 LOCAL = {
-    code: d.of_wiki(code) | _LOCAL.get(code, {}) | LOCAL_WORDS.get(code, {}) | LOCAL_QUANTITIES.get(code, {})
+    code: NOTICES.get(code, {})
+    | d.of_wiki(code)
+    | _LOCAL.get(code, {})
+    | LOCAL_WORDS.get(code, {})
+    | LOCAL_QUANTITIES.get(code, {})
     for code in sorted(_LOCAL.keys() | LOCAL_WORDS.keys() | LOCAL_QUANTITIES.keys())
 }
 """Handlers by language and normal name."""

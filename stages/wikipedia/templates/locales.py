@@ -98,6 +98,15 @@ def with_scale(text: str, power: int, category: str, language: str) -> str:
     return _plain(pattern.replace("0", text, 1)) if pattern.count("0") == 1 else ""
 
 
+def territory(code: str, language: str) -> str:
+    """A country by its three-letter code of ISO 3166; empty when there is none."""
+    from babel.core import get_global
+
+    short = (get_global("territory_aliases").get(code) or [""])[0]
+    name: str = _data(language)["territories"].get(short, "")
+    return name
+
+
 def joined(first: str, second: str, language: str, *, alternative: bool) -> str:
     """Two texts with the language's "and", or its "or"."""
     pattern: str = _data(language)["list_patterns"]["or" if alternative else "standard"]["2"]

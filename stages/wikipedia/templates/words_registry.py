@@ -11,7 +11,7 @@ from llama_data.stages.wikipedia.templates import dates as d
 from llama_data.stages.wikipedia.templates import handlers as h
 from llama_data.stages.wikipedia.templates import words as w
 from llama_data.stages.wikipedia.templates.call import Handler, named
-from llama_data.stages.wikipedia.templates.countries import COUNTRIES, country, named_country
+from llama_data.stages.wikipedia.templates.countries import COUNTRIES, country, local_country, named_country
 
 
 def _themselves(names: str) -> dict[str, Handler]:
@@ -166,7 +166,8 @@ _ITALIAN: dict[str, Handler] = {
     ),
     **named("a.c.", h.constant("a.C.")),
     **named("d.c.", h.constant("d.C.")),
-    **named("latino|inglese|francese|greco|tedesco|spagnolo|cirillico", h.first),
+    **named("latino|inglese|francese|tedesco|spagnolo", h.first),
+    **named("russo|greco|cirillico|arabo|ebraico|ucraino|bulgaro", h.joined(", ")),
 }
 _POLISH: dict[str, Handler] = {
     **named("kolor|kolor tekstu", w.behind_colour),
@@ -245,6 +246,7 @@ LOCAL_WORDS: dict[str, dict[str, Handler]] = {
 
 _PATTERNS: dict[str, tuple[tuple[re.Pattern[str], Callable[..., str]], ...]] = {
     "en": ((re.compile("|".join(COUNTRIES).upper()), named_country),),
+    **dict.fromkeys(("es", "it", "pt"), ((re.compile("|".join(COUNTRIES).upper()), local_country),)),
     "fr": (
         (re.compile(r"\d{1,4}(?:er|re|e|ère|ème|nd|nde|d)s?"), w.itself),
         (re.compile(r"(?:[IVXLCDM]+e|Ier) (?:siècle|millénaire|République)(?: av\. J\.-C\.)?"), w.itself),

@@ -139,3 +139,39 @@ def test_french_centuries_and_ordinals(wikitext: str, expected: str) -> None:
 )
 def test_words_around_templates(language: str, wikitext: str, expected: str) -> None:
     assert _text(wikitext, language) == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "name"),
+    [
+        ("bg", "основна"), ("ca", "Vegeu també"), ("cs", "podrobně"), ("da", "Uddybende"),
+        ("de", "Begriffsklärungshinweis"),
+        ("es", "AP"), ("fr", "Article détaillé"), ("hr", "Glavni članak"), ("hu", "bővebben"),
+        ("it", "Vedi anche"),
+        ("nl", "Zie hoofdartikel"), ("pl", "Inne znaczenia"), ("pt", "Ver também"), ("ro", "Articol principal"),
+        ("ru", "См. также"), ("sl", "Glavni članek"), ("sr", "Посебан чланак"), ("sv", "Olika betydelser"),
+        ("uk", "Докладніше"),
+    ],
+)  # fmt: skip
+def test_a_pointer_shows_nothing_even_in_a_line(language: str, name: str) -> None:
+    shown = clean(
+        f"[[File:A.jpg|thumb]]{{{{{name}|History of Xylo}}}}\nWords {{{{{name}|History of Xylo}}}}end.",
+        language=language,
+    )
+    assert shown.text == "Words end."
+    assert shown.unknown_names == {}
+
+
+@pytest.mark.parametrize(
+    ("language", "wikitext", "expected"),
+    [
+        ("it", "* {{ROU}} 1.940\n* {{GER}} 15\n* {{DEU}} 3", "- Romania 1.940\n- Germania 15\n- Germania 3"),
+        ("es", "{{ESP}} y {{SUI}}", "España y Suiza"),
+        ("pt", "{{BRA}}, {{USA}}", "Brasil, Estados Unidos"),
+        ("en", "{{GER}} 15", "Germany 15"),
+        ("it", "un {{nihongo|autore|原作者,|''gensakusha''}}", "un autore (原作者, gensakusha)"),
+        ("it", "({{russo|битва|bitva}})", "(битва, bitva)"),
+    ],
+)  # fmt: skip
+def test_countries_by_their_codes_and_words_with_their_scripts(language: str, wikitext: str, expected: str) -> None:
+    assert _text(wikitext, language) == expected
