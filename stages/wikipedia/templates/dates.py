@@ -38,8 +38,9 @@ def local_date(day: str, month: str, year: str, language: str) -> str:
         return " ".join(part for part in (day, month, year) if part)
     elif language == "ca" and day and not _OF.match(month):
         month = ("d'" if month[:1].lower() in _VOWELS else "de ") + month
-    if language == "fr" and day == "1":
-        day = "1er"
+    if language == "fr":
+        day = "1er" if day == "1" else day
+        year = f"{year[1:]} av. J.-C." if year.startswith("-") else year
     return locales.date_in_words(day, month, year, language)
 
 
@@ -58,11 +59,19 @@ def _in_order(values: list[str]) -> tuple[str, str, str] | None:
 
 def written_date(call: Call) -> str:
     """``{{date|1|janvier|1950}}``, ``{{date|1 1 1950}}`` → "1er janvier 1950"; a text that is no date stays."""
-    values = call.positional()
+    values = call.positional() or [
+        call.get("jour", "day", "dia", "día", "giorno"), call.get("mois", "month", "mes", "mês", "mese"),
+        call.get("année", "year", "año", "ano", "anno"),
+    ]  # fmt: skip
+    weekday = ""
+    if len(values) > 2 and values[0].isalpha() and values[1].isdecimal():
+        weekday, values = f"{values[0]} ", values[1:]
     parts = _in_order(values)
     if parts is None:
         return values[0]
-    return local_date(*parts, call.language)
+    if parts[2] and not parts[2].lstrip("-")[:1].isdecimal():
+        return weekday + " ".join(value for value in values[:3] if value)
+    return weekday + local_date(*parts, call.language)
 
 
 def plain_date(call: Call) -> str:
@@ -99,6 +108,19 @@ def as_of(call: Call) -> str:
     date = _english_date(call, 1, month_first=call.get("df").lower() in ("us", "mdy"))
     words = ("Since " if call.get("since") else "As of ") + date + call.get("post")
     return words[0].lower() + words[1:] if call.get("lc") else words
+
+
+_ABOUT = {
+    "bg": "ок.", "cs": "cca", "da": "ca.", "de": "ca.", "fr": "vers", "hr": "oko", "hu": "kb.", "it": "circa",
+    "nl": "ca.", "pl": "ok.", "ro": "cca", "ru": "ок.", "sl": "ok.", "sr": "око", "sv": "ca", "uk": "бл.",
+}  # fmt: skip
+
+
+def circa(call: Call) -> str:
+    """``{{circa|1800|1820}}`` → "c. 1800 – c. 1820", with the wiki's own abbreviation."""
+    about = _ABOUT.get(call.language, "c.")
+    values = [value for value in call.positional() if value]
+    return " – ".join(f"{about} {value}" for value in values) or about
 
 
 _NUMERAL = re.compile(r"(?:[IVXLCDM]+|\d{1,2})(er|e|re|ème)?")

@@ -7,6 +7,7 @@ import re
 
 from llama_data.stages.wikipedia.templates.call import Call, Handler
 from llama_data.stages.wikipedia.templates.labels import label_before
+from llama_data.stages.wikipedia.templates.numbers import amount
 
 
 def first(call: Call) -> str:
@@ -77,6 +78,13 @@ def sound(call: Call) -> str:
     """``{{audio|De-Berlin.ogg|Berlin}}`` → "Berlin": the word, unless it only says that there is something to hear."""
     label = call.get(2, "label")
     return "" if not call.in_line or _NOT_READ.search(label) else label
+
+
+def numero(call: Call) -> str:
+    """``{{numero|5}}`` → "No. 5"; on other wikis the number: they have the word for one that is to be written."""
+    if call.language == "en":
+        return f"No. {call.get(1)}"
+    return amount(call.get(1), call.language)
 
 
 def wikidata_link(call: Call) -> str:
@@ -161,12 +169,6 @@ def old_style_date(call: Call) -> str:
     """``{{OldStyleDate|February 2|1905|January 20}}`` → "February 2 [O.S. January 20] 1905"."""
     old = f"[O.S. {call.get(3)}]" if call.get(3) else ""
     return " ".join(part for part in (call.get(1), old, call.get(2)) if part)
-
-
-def circa(call: Call) -> str:
-    """``{{circa|1800|1820}}`` → "c. 1800 – c. 1820"."""
-    values = [value for value in call.positional() if value]
-    return "c. " + " – c. ".join(values) if values else "c."
 
 
 def years(prefix: str) -> Handler:

@@ -100,7 +100,8 @@ def italian_measure(call: Call) -> str:
         shown, rest = f"{shown} ± {amount(rest[0], call.language)}", rest[1:]
     if call.get("e"):
         shown += f"×10{superscript(call.get('e'))}"
-    unit = call.get("u", "ul") or next((value for value in rest if value not in ("", "-")), "")
+    prefix, base = [value.strip("-") for value in [*rest, "", ""][:2]]  # ``{{M|1|c|m}}``
+    unit = call.get("u", "ul") or prefix + base
     return shown + (f" {raised_metres(unit)}" if unit else "")
 
 
@@ -204,7 +205,9 @@ def gaps(call: Call) -> str:
 
 
 def times_power_of_ten(call: Call) -> str:
-    """``{{e|24}}`` → "×10²⁴"."""
+    """``{{e|24}}`` → "×10²⁴", ``{{exp|1,9|19}}`` → "1,9×10¹⁹"."""
+    if call.get(2):
+        return f"{amount(call.get(1), call.language)}×10{superscript(call.get(2))}"
     power = superscript(call.get(1))
     return f"×10{power}" if power else ""
 

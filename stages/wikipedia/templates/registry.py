@@ -51,7 +51,7 @@ _DATES = {
         death-date|death-date and age|dda|death year and age""",
         d.plain_date,
     ),
-    **named("circa|c.|ca.|ca", h.circa),
+    **named("circa|c.|ca.|ca", d.circa),
     **named("oldstyledate|old style date|oldstyledatedy|oldstyledatenoyear", h.old_style_date),
     **named("reign|r.", h.years("r. ")),
     **named("floruit|fl.", h.years("fl. ")),
@@ -92,6 +92,7 @@ _WORDS = {
     **named("sortname|sort name", h.joined_two),
     **named("flag|flagu|flagcountry|flaglink|flag country", h.first),
     "wikt": h.linked_word,
+    **named("no.|numero", h.numero),
     "audio": h.sound,
     **named("uss", h.ship("USS")),
     **named("hms", h.ship("HMS")),
@@ -139,7 +140,6 @@ _SIGNS = {
     "♯": "sharp|♯",
     "♭": "flat|♭",
     "♮": "natural",
-    "No. ": "no.|numero",
 }
 
 _DROPPED = """

@@ -7,6 +7,7 @@ import re
 from llama_data.stages.wikipedia.opaque import BREAK
 from llama_data.stages.wikipedia.templates import locales
 from llama_data.stages.wikipedia.templates.call import Call, Handler, normal_name, title_of
+from llama_data.stages.wikipedia.templates.countries import local_name
 from llama_data.stages.wikipedia.templates.labels import label_before
 from llama_data.stages.wikipedia.templates.locales import is_english
 
@@ -209,8 +210,16 @@ def twin_town(call: Call) -> str:
         town, country = country or town, town if country else ""
     year = call.get("année", "annee", "anno", "data", "date") or (values[2] if len(values) > 2 else "")
     town, country = town.rpartition("|")[2], country.rpartition("|")[2]  # ``Chili (New York){{!}}Chili``
+    country = local_name(country, call.language) or country
     shown = f"{town} ({country})" if country else town
     return f"{shown}, {year}" if year else shown
+
+
+def italian_flag(call: Call) -> str:
+    """``{{bandiera|Francia|nome}}`` → "Francia" with its flag; the flag alone without ``nome``."""
+    if call.get(2).casefold() not in ("nome", "bandiera e nome"):
+        return ""
+    return local_name(call.get(1), call.language) or call.get(1)
 
 
 def without_brackets(call: Call) -> str:

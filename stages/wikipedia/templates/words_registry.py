@@ -161,9 +161,9 @@ _ITALIAN: dict[str, Handler] = {
     "citazione": w.italian_quotation,
     **named("passo biblico|bibbia", h.joined(" ")),
     **named("m s.l.m.|m slm", h.constant("m s.l.m.")),
-    **named(
-        "cita|sf|cn|bandiera|simboli|lingue|interprogetto|portale|collegamenti esterni|sito web|link audio", h.nothing
-    ),
+    **named("sf|cn", h.first),
+    "bandiera": w.italian_flag,
+    **named("cita|simboli|lingue|interprogetto|portale|collegamenti esterni|sito web|link audio", h.nothing),
     **named("a.c.", h.constant("a.C.")),
     **named("d.c.", h.constant("d.C.")),
     **named("latino|inglese|francese|tedesco|spagnolo", h.first),
