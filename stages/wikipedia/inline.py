@@ -67,7 +67,8 @@ def _close_up(found: re.Match[str]) -> str:
     """What stands in the place of gaps and the commas, semicolons and spaces around them: one of each at most."""
     run, following = found.group(), found.string[found.end() : found.end() + 1]
     separator = ";" if ";" in run else "," if "," in run else ""
-    if following and following in "–—-":
+    cut_off = not following and " " in run[: run.index(GAP)]  # ``Paris, 2001, {{ISBN|...}}``
+    if cut_off or (following and following in "–—-.!?"):
         separator = ""
     space = " " if " " in run and (following not in _NO_SPACE_BEFORE) else ""
     return separator + space

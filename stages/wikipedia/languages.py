@@ -86,7 +86,7 @@ _END_MATTER = {
         bibliografía adicional|lectura adicional|bibliografía recomendada|fuentes y referencias|notas al pie""",
     "it": """voci correlate|note|bibliografia|collegamenti esterni|altri progetti|riferimenti|fonti|galleria
         galleria d'immagini|galleria fotografica|note e riferimenti|voci correlate e collegamenti|annotazioni
-        collegamento esterno|riferimenti bibliografici|esplicative|fonti e bibliografia""",
+        collegamento esterno|riferimenti bibliografici|esplicative|fonti e bibliografia|pagine correlate""",
     "pl": """zobacz też|przypisy|bibliografia|linki zewnętrzne|uwagi|literatura|źródła|galeria|link zewnętrzny
         uwagi i przypisy|literatura uzupełniająca|bibliografia i linki|zobacz także|przypisy i bibliografia""",
     "pt": """ver também|referências|ligações externas|ligação externa|notas|bibliografia|notas e referências

@@ -124,7 +124,7 @@ _ALIASES = {
         date de naissance<date de naissance et âge
         dr<dr.
         e<è
-        etc.<, etc.
+        etc.<, etc.|etc...
         euro<euros
         font<fonte|police de caractères
         grec ancien<polytonique
@@ -295,7 +295,6 @@ _ALIASES = {
     """,
     "sl": """
         abbr<okr
-        bce<pr. n. št.
         big<veliko
         birth date and age<datum rojstva in starost
         chem<kem

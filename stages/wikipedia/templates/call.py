@@ -183,7 +183,7 @@ _DROPPED_START = (
     "wiki", "wikt", "commons", "coord", "authority", "main", "see also", "further", "about", "other uses", "expand ",
     "unreferenced", "infobox ", "s-", "col-", "imdb", "isbn", "issn", "oclc", "campaignbox", "multiple i",
     "флаг ", "картка", "картка:", "литература", "книга", "webarchiv", "wayback", "positionskarte",
-    "metadaten", "прапор", "bandera",
+    "metadaten", "прапор", "bandera", "ikona ",
 )  # fmt: skip
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from llama_data.stages.wikipedia.templates import locales
 from llama_data.stages.wikipedia.templates.call import Call, normal_name
 
 _COUNTRIES = """
@@ -60,6 +63,19 @@ def country(call: Call) -> str:
     if call.language != "en":
         return value
     return COUNTRIES.get(value.lower(), value)
+
+
+@lru_cache(maxsize=1024)
+def local_name(code: str, language: str) -> str:
+    """The country of a three-letter code in the wiki's language; empty when CLDR does not know it."""
+    name = COUNTRIES.get(code.lower(), "")
+    codes = [code, *(other.upper() for other, country in COUNTRIES.items() if country == name)]
+    return next((found for other in codes if (found := locales.territory(other, language))), "")
+
+
+def local_country(call: Call) -> str:
+    """``{{ROU}}`` → "Romania" with its flag, as on the Italian, Spanish and Portuguese wikis."""
+    return call.get("nome", "name") or local_name(normal_name(call.name).upper(), call.language)
 
 
 def named_country(call: Call) -> str:

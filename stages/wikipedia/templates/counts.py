@@ -49,6 +49,14 @@ def money(symbol: str) -> Handler:
     return lambda call: f"{symbol}{value}" if (value := call.get(1)) else symbol
 
 
+def euro(call: Call) -> str:
+    """``{{€|1234.5}}`` → "€1234.5" in English, "€ 1.234,5" in Dutch, "1 234,5 €" elsewhere."""
+    if is_english(call.language):
+        return f"€{call.get(1)}"
+    value = amount(call.get(1), call.language)
+    return f"€ {value}".strip() if call.language == "nl" else f"{value} €".strip()
+
+
 def money_after(symbol: str) -> Handler:
     """``{{евро|2,5}}`` → "2,5 €"; the sign alone without an amount."""
     return lambda call: f"{amount(value, call.language)} {symbol}" if (value := call.get(1)) else symbol

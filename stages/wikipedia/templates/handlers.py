@@ -6,11 +6,8 @@ from __future__ import annotations
 import re
 
 from llama_data.stages.wikipedia.templates.call import Call, Handler
-
-MONTHS = [
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-]  # fmt: skip
+from llama_data.stages.wikipedia.templates.labels import label_before
+from llama_data.stages.wikipedia.templates.numbers import amount
 
 
 def first(call: Call) -> str:
@@ -56,12 +53,53 @@ def lang(call: Call) -> str:
 def lang_rus(call: Call) -> str:
     """``{{lang-rus|Андрей|Andrei|p=...}}``: text, transliteration and pronunciation."""
     parts = [call.get(1), call.get(2), f"IPA: [{call.get('p')}]" if call.get("p") else ""]
-    return "Russian: " + ", ".join(part for part in parts if part) if call.get(1) else ""
+    return label_before("ru", call.language) + ", ".join(part for part in parts if part) if call.get(1) else ""
+
+
+def spaced(call: Call) -> str:
+    """``{{nobr|4,4|millions}}`` → "4,4 millions": all that must not be parted."""
+    return " ".join(value for value in call.positional() if value)
+
+
+def hard_space(call: Call) -> str:
+    """``{{esd}}`` → " ", ``{{esd|25 km}}`` → "25 km"."""
+    return call.get(1) or " "
+
+
+_NOT_READ = re.compile(
+    r"""listen|play|audio|sound|hear|info|help|pronun|ascolt|произнош|слуш|escuch|écout|ouvir|anhör|aussprache|lyt|lyd
+    |udtale|uttal|lyssna|luister|uitspraak|hallgat|kiejt|ascult|posluš|izgovor|изговор|poslech|výslov|posłuch|wymow
+    |вимов|прослух|escolt|🔊|ⓘ|\?""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def sound(call: Call) -> str:
+    """``{{audio|De-Berlin.ogg|Berlin}}`` → "Berlin": the word, unless it only says that there is something to hear."""
+    label = call.get(2, "label")
+    return "" if not call.in_line or _NOT_READ.search(label) else label
+
+
+def numero(call: Call) -> str:
+    """``{{numero|5}}`` → "No. 5"; on other wikis the number: they have the word for one that is to be written."""
+    if call.language == "en":
+        return f"No. {call.get(1)}"
+    return amount(call.get(1), call.language)
+
+
+def wikidata_link(call: Call) -> str:
+    """``{{ill-wd|Q64|label}}``: the label, not the item's number."""
+    return next((value for value in call.positional() if value and not re.fullmatch(r"[QPL]\d+", value)), "")
+
+
+def linked_word(call: Call) -> str:
+    """``{{wikt|word}}`` → "word" in a line; a line of its own is a box that points to the sister project."""
+    return call.get(2, 1) if call.in_line else ""
 
 
 def nihongo(call: Call) -> str:
-    """``{{nihongo|English|漢字|romaji|extra}}`` → "English (漢字, romaji, extra)"."""
-    english, kanji, romaji = call.get(1), call.get(2), call.get(3)
+    """``{{nihongo|English|漢字|romaji|extra}}`` → "English (漢字, romaji, extra)"; some bring the comma with them."""
+    english, kanji, romaji = call.get(1), call.get(2).rstrip(" ,"), call.get(3).rstrip(" ,")
     inside = ", ".join(part for part in (kanji, romaji, call.get("extra", 4)) if part)
     after = call.get("extra2", 5)
     shown = f"{english} ({inside})" if english and inside else english or inside
@@ -74,15 +112,18 @@ def nihongo3(call: Call) -> str:
     return f"{call.get(3)} ({inside})" if call.get(3) and inside else call.get(3) or inside
 
 
+_SYSTEMS = {"p": "pinyin", "w": "Wade–Giles", "j": "Jyutping", "y": "Cantonese Yale", "poj": "Pe̍h-ōe-jī"}
+
+
 def chinese(call: Call) -> str:
-    """``{{zh|c=..|p=..}}`` → "Chinese: ..; pinyin: .."."""
-    labels = {
-        "c": "Chinese", "s": "simplified Chinese", "t": "traditional Chinese", "p": "pinyin", "w": "Wade–Giles",
-        "j": "Jyutping", "y": "Cantonese Yale", "poj": "Pe̍h-ōe-jī", "l": "lit.",
-    }  # fmt: skip
+    """``{{zh|c=..|p=..}}`` → "Chinese: ..; pinyin: .."; elsewhere with the wiki's own name of the language."""
+    labels = {"c": "Chinese: ", "s": "simplified Chinese: ", "t": "traditional Chinese: "}
+    if call.language != "en":
+        labels = dict.fromkeys(labels, label_before("zh", call.language))
+    labels |= {key: f"{name}: " for key, name in _SYSTEMS.items()} | {"l": "lit.: " if call.language == "en" else ""}
     named = call.get("labels") not in ("no", "none")
     shown = [(label, call.get(key)) for key, label in labels.items()]
-    return "; ".join(f"{label}: {value}" if named else value for label, value in shown if value)
+    return "; ".join(f"{label}{value}" if named else value for label, value in shown if value)
 
 
 _SOUNDS = (".ogg", ".oga", ".wav")
@@ -124,49 +165,10 @@ def interlanguage_link(call: Call) -> str:
     return values[1] if len(values) > 1 and re.fullmatch(r"[a-z]{2,3}", values[0]) else values[0]
 
 
-def as_of(call: Call) -> str:
-    """``{{as of|2014|5|lc=y}}`` → "as of May 2014"."""
-    if call.get("alt"):
-        return call.get("alt")
-    date = _date(call, 1, month_first=call.get("df").lower() in ("us", "mdy"))
-    words = ("Since " if call.get("since") else "As of ") + date + call.get("post")
-    return words[0].lower() + words[1:] if call.get("lc") else words
-
-
-def is_month(text: str) -> bool:
-    """True for a number from 1 to 12."""
-    return text.isdecimal() and len(text) <= 2 and 1 <= int(text) <= 12
-
-
-def _date(call: Call, start: int, *, month_first: bool) -> str:
-    year, month, day = call.get(start), call.get(start + 1), call.get(start + 2)
-    if is_month(month):
-        month = MONTHS[int(month) - 1]
-    day = day.lstrip("0") if day.isdecimal() else ""
-    if not month or not re.search(r"[^\d]", month):
-        return year
-    if not day:
-        return f"{month} {year}".strip()
-    return f"{month} {day}, {year}" if month_first else f"{day} {month} {year}".strip()
-
-
-def plain_date(call: Call) -> str:
-    """``{{start date|1954|7|17|df=y}}`` → "17 July 1954", else "July 17, 1954"."""
-    if not call.get(1).isdecimal():
-        return call.get(1)
-    return _date(call, 1, month_first=not call.get("df").lower().startswith("y"))
-
-
 def old_style_date(call: Call) -> str:
     """``{{OldStyleDate|February 2|1905|January 20}}`` → "February 2 [O.S. January 20] 1905"."""
     old = f"[O.S. {call.get(3)}]" if call.get(3) else ""
     return " ".join(part for part in (call.get(1), old, call.get(2)) if part)
-
-
-def circa(call: Call) -> str:
-    """``{{circa|1800|1820}}`` → "c. 1800 – c. 1820"."""
-    values = [value for value in call.positional() if value]
-    return "c. " + " – c. ".join(values) if values else "c."
 
 
 def years(prefix: str) -> Handler:

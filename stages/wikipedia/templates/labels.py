@@ -44,6 +44,14 @@ _NAMES = {
     "nl": "{}: |Engels|Duits|Frans|Latijn|Spaans|Italiaans|Russisch|Pools|Grieks|Oudgrieks|Arabisch|Hebreeuws|Japans"
     "|Chinees|Koreaans|Turks|Hongaars|Tsjechisch|Oekraïens|Nederlands|Portugees|Zweeds|Wit-Russisch|Bulgaars|Kroatisch"
     "|Servisch|Roemeens|Perzisch|Slowaaks|Sloveens",
+    "hu": "{}: |angolul|németül|franciául|latinul|spanyolul|olaszul|oroszul|lengyelül|görögül|ógörögül|arabul|héberül"
+    "|japánul|kínaiul|koreaiul|törökül|magyarul|csehül|ukránul|hollandul|portugálul|svédül|fehéroroszul|bolgárul"
+    "|horvátul|szerbül|románul|perzsául|szlovákul|szlovénül",
+    "sl": "{} |angleško|nemško|francosko|latinsko|špansko|italijansko|rusko|poljsko|grško|starogrško|arabsko|hebrejsko"
+    "|japonsko|kitajsko|korejsko|turško|madžarsko|češko|ukrajinsko|nizozemsko|portugalsko|švedsko|belorusko|bolgarsko"
+    "|hrvaško|srbsko|romunsko|perzijsko|slovaško|slovensko",
+    "hr": "{} |engl.|njem.|franc.|lat.|španj.|tal.|rus.|polj.|grč.|stgrč.|arap.|hebr.|jap.|kin.|kor.|tur.|mađ.|češ."
+    "|ukr.|niz.|port.|šved.|bjelorus.|bug.|hrv.|srp.|rum.|perz.|slč.|slov.",
 }  # fmt: skip
 
 

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from llama_data.stages.wikipedia.templates import dates as d
 from llama_data.stages.wikipedia.templates import handlers as h
 from llama_data.stages.wikipedia.templates import local_handlers as own
 from llama_data.stages.wikipedia.templates import words as w
 from llama_data.stages.wikipedia.templates.call import Handler, named
+from llama_data.stages.wikipedia.templates.notices import NOTICES
 from llama_data.stages.wikipedia.templates.quantity_registry import LOCAL_QUANTITIES
 from llama_data.stages.wikipedia.templates.words_registry import LOCAL_WORDS
 
@@ -23,7 +25,7 @@ _GERMAN_LANGUAGES = {
 _DE: dict[str, Handler] = {
     **{name: own.german_short(word) for name, word in _GERMAN_LANGUAGES.items()},
     **named('zitat|zitat-de|"|zitat-en|zitat-fr', own.german_quotation),
-    **named("datum|datumzelle", own.word_date),
+    **named("datum|datumzelle", d.written_date),
     **named("nowrap|anker-text|kursiv", h.first),
     "lang": h.lang,
     **named(
@@ -33,14 +35,14 @@ _DE: dict[str, Handler] = {
     ),
 }
 _FR: dict[str, Handler] = {
-    **named("date|date-|date de naissance|date de décès|date républicaine|naissance|décès", own.word_date),
-    **named("s|s-|siècle|s2|s2-|sp|sp-|s mini|s-mini", own.french_century),
-    **named("nobr|souligner|petites capitales|pc|abréviation|abrd|abr|incise-|romain|cr|ind|indice", h.first),
+    **named("date|date-|date de naissance|date de décès|date républicaine|naissance|décès", d.written_date),
+    **named("s|s-|siècle|s2|s2-|sp|sp-|s mini|s-mini", d.french_century("siècle")),
+    **named("souligner|petites capitales|pc|abréviation|abrd|abr|incise-|romain|cr|ind|indice", h.first),
     **named("lang|langue", h.lang),
     **named("citation bloc|citation étrangère|début citation bloc", w.quotation),
     **named("citation|«", h.wrapped("« ", " »")),
     **named("référence nécessaire|référence souhaitée|refnec|passage évasif|refsou|citation nécessaire", h.first),
-    "incise": h.wrapped("— ", " —"),
+    "incise": w.aside,
     "mlle": h.constant("Mlle"),
     "mme": h.constant("Mme"),
     **named("m.|mr", h.constant("M.")),
@@ -58,9 +60,10 @@ _FR: dict[str, Handler] = {
     "xxe siècle": h.constant("XXe siècle"),
 }
 _ES: dict[str, Handler] = {
-    **named("esd|nowrap|nobr|cursiva|versalita|sigla|mayúsculas|subrayar|caja|ortografía", h.first),
-    **named("siglo|siglos", own.spanish_century),
-    **named("fecha|fecha inicio|fecha de inicio", own.iberian_date),
+    "esd": h.hard_space,
+    **named("nowrap|nobr|cursiva|versalita|sigla|mayúsculas|subrayar|caja|ortografía", h.first),
+    **named("siglo|siglos", d.spanish_century),
+    **named("fecha|fecha inicio|fecha de inicio", d.written_date),
     **named("cita|cita textual|bquote|cita larga", w.quotation),
     **named("enlace|sustituir|enlace interlingüístico", h.first),
     **named("afi|audio-afi", h.ipa),
@@ -69,7 +72,7 @@ _ES: dict[str, Handler] = {
 }
 _PT: dict[str, Handler] = {
     **named("séc|século|sec", own.centuries("século")),
-    **named("dtlink|dtext|data", own.iberian_date),
+    **named("dtlink|dtext|data", d.written_date),
     **named("citação|quote|cquote|citar texto", w.quotation),
     **named("ling|lang|língua", h.lang),
     **named("ilc|link-interwiki|ligação interlíngua", h.interlanguage_link),
@@ -111,7 +114,7 @@ _RU: dict[str, Handler] = {
     **named("кв. м|м2", h.constant("м²")),
     "км²": h.constant("км²"),
     **named("градус|°", h.constant("°")),
-    **named("date|дата|датаконстр", own.word_date),
+    **named("date|дата|датаконстр", d.written_date),
     **named("век|вв", h.last),
     **named("китайский|кит|иероглиф", h.first),
     **named("япон|нихонго", h.nihongo),
@@ -156,7 +159,7 @@ _CA: dict[str, Handler] = {
     **named("lang|llengua", h.lang),
     **named("nowrap|nobr|versaleta|enllaç interlingüístic|enllaç no traduït|romanes", h.first),
     **named("afi|ipa", h.ipa),
-    **named("data|fecha", own.iberian_date),
+    **named("data|fecha", d.written_date),
 }
 _HU: dict[str, Handler] = {
     **named("idézet|idézet2|idézet 2|quote", w.quotation),
@@ -167,9 +170,9 @@ _HU: dict[str, Handler] = {
 _RO: dict[str, Handler] = {
     **named("citat|quote", w.quotation),
     **named("lang|limbă", h.lang),
-    **named("nowrap|nobr|ill-wd|legătură interlingvistică", h.first),
+    **named("nowrap|nobr|legătură interlingvistică", h.first),
     **named("ipa|afi", h.ipa),
-    **named("dată|data", own.word_date),
+    **named("dată|data", d.written_date),
 }
 _SOUTH_SLAVIC: dict[str, Handler] = {
     **named("citat|citat2|цитат|цитат2|navod|quote", w.quotation),
@@ -185,7 +188,11 @@ _LOCAL: dict[str, dict[str, Handler]] = {
 }  # fmt: skip
 
 LOCAL = {
-    code: _LOCAL.get(code, {}) | LOCAL_WORDS.get(code, {}) | LOCAL_QUANTITIES.get(code, {})
+    code: NOTICES.get(code, {})
+    | d.of_wiki(code)
+    | _LOCAL.get(code, {})
+    | LOCAL_WORDS.get(code, {})
+    | LOCAL_QUANTITIES.get(code, {})
     for code in sorted(_LOCAL.keys() | LOCAL_WORDS.keys() | LOCAL_QUANTITIES.keys())
 }
 """Handlers by language and normal name."""

@@ -2,6 +2,7 @@
 
 Babel is loaded when the first number of a language other than English is shown, and once for each language.
 """
+# ruff: noqa: RUF001 - Cyrillic letters
 
 from __future__ import annotations
 
@@ -97,10 +98,49 @@ def with_scale(text: str, power: int, category: str, language: str) -> str:
     return _plain(pattern.replace("0", text, 1)) if pattern.count("0") == 1 else ""
 
 
+def territory(code: str, language: str) -> str:
+    """A country by its three-letter code of ISO 3166; empty when there is none."""
+    from babel.core import get_global
+
+    short = (get_global("territory_aliases").get(code) or [""])[0]
+    name: str = _data(language)["territories"].get(short, "")
+    return name
+
+
 def joined(first: str, second: str, language: str, *, alternative: bool) -> str:
     """Two texts with the language's "and", or its "or"."""
     pattern: str = _data(language)["list_patterns"]["or" if alternative else "standard"]["2"]
     return pattern.replace("{0}", first).replace("{1}", second)
+
+
+@lru_cache(maxsize=512)
+def month(number: int, language: str, *, alone: bool) -> str:
+    """A month's name as it stands beside a day, or without one."""
+    names = _data(language)["months"]["stand-alone" if alone else "format"]["wide"]
+    name: str = names[number]
+    return name
+
+
+_FIELD = re.compile(r"'([^']*)'|[dMLy]+|.", re.DOTALL)
+_YEAR_WORD = re.compile(r"[ \u00a0\u202f]'(?:г|р)'\.$")  # templates leave it to the sentence
+
+
+@lru_cache(maxsize=128)
+def _date_fields(kind: str, language: str) -> list[tuple[str, str]]:
+    data = _data(language)
+    pattern = data["date_formats"]["long"] if kind == "yMMMMd" else data["datetime_skeletons"][kind]
+    text = _YEAR_WORD.sub("", getattr(pattern, "pattern", None) or str(pattern)).replace("'del'", "'de'")
+    found = [(field.group()[0], field.group(1)) for field in _FIELD.finditer(text)]
+    return [("'", quoted) if quoted is not None else (letter, "") for letter, quoted in found]
+
+
+def date_in_words(day: str, month: str, year: str, language: str) -> str:
+    """A date of the parts that are given, in the order and with the signs of CLDR's long form; the month is a name."""
+    if not day and not year:
+        return month
+    kind = "yMMMMd" if day and year else "yMMMM" if year else "MMMMd"
+    parts = {"d": day, "M": month, "L": month, "y": year}
+    return _plain("".join(quoted or parts.get(field, field) for field, quoted in _date_fields(kind, language)))
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,7 @@ from llama_data.stages.wikipedia.templates.call import Call, Handler
 from llama_data.stages.wikipedia.templates.convert import ranged, show
 from llama_data.stages.wikipedia.templates.locales import is_english
 from llama_data.stages.wikipedia.templates.numbers import amount, format_number, read_value, superscript, tidy, write
-from llama_data.stages.wikipedia.templates.units import raised_powers, with_local_unit
+from llama_data.stages.wikipedia.templates.units import raised_metres, raised_powers, with_local_unit
 
 
 def number(call: Call) -> str:
@@ -50,7 +50,6 @@ def quantity(call: Call) -> str:
 
 
 _WITH_WORDS = re.compile(r"([^ ]*[0-9](?: [0-9.,]+)*) ([^0-9 ].*)", re.DOTALL)
-_POWER_AT_END = re.compile(r"(?<=m) ?([23])$")
 
 
 def _amount_in_words(text: str, language: str) -> str:
@@ -59,7 +58,7 @@ def _amount_in_words(text: str, language: str) -> str:
     read = read_value(found[1], language) if found else None
     if not found or not read:
         return amount(text, language)
-    return f"{write(read, language)} {_POWER_AT_END.sub(lambda power: superscript(power[1]), found[2])}"
+    return f"{write(read, language)} {raised_metres(found[2])}"
 
 
 def products(call: Call) -> str:
@@ -81,7 +80,8 @@ def _units(slots: list[str]) -> str:
         if not word:
             continue
         power = slots[at] if at < len(slots) and _WHOLE.fullmatch(slots[at]) else ""
-        shown += ("⋅" if shown and (factor or power) else "" if word in ("°", "′", "″") and not shown else " ") + word
+        joined = word.startswith("/") or (word in ("°", "′", "″") and not shown)
+        shown += ("" if joined else "⋅" if shown and (factor or power) else " ") + raised_metres(word)
         shown += superscript(power) if power else ""
         factor = bool(power) or (at < len(slots) and not slots[at])
         at += factor
@@ -100,8 +100,9 @@ def italian_measure(call: Call) -> str:
         shown, rest = f"{shown} ± {amount(rest[0], call.language)}", rest[1:]
     if call.get("e"):
         shown += f"×10{superscript(call.get('e'))}"
-    unit = call.get("u", "ul") or next((value for value in rest if value not in ("", "-")), "")
-    return shown + (f" {unit}" if unit else "")
+    prefix, base = [value.strip("-") for value in [*rest, "", ""][:2]]  # ``{{M|1|c|m}}``
+    unit = call.get("u", "ul") or prefix + base
+    return shown + (f" {raised_metres(unit)}" if unit else "")
 
 
 def german_height(call: Call) -> str:
@@ -204,7 +205,9 @@ def gaps(call: Call) -> str:
 
 
 def times_power_of_ten(call: Call) -> str:
-    """``{{e|24}}`` → "×10²⁴"."""
+    """``{{e|24}}`` → "×10²⁴", ``{{exp|1,9|19}}`` → "1,9×10¹⁹"."""
+    if call.get(2):
+        return f"{amount(call.get(1), call.language)}×10{superscript(call.get(2))}"
     power = superscript(call.get(1))
     return f"×10{power}" if power else ""
 

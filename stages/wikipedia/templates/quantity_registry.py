@@ -37,7 +37,7 @@ QUANTITIES: dict[str, Handler] = {
     **_named("nts|number|nb|fmtn|ntsc|num|formatnumber|number table sorting|formatnum|format number", q.number),
     **_named("us$|usd|us dollar", c.money("US$")),
     **_named("£|gbp|pound sterling", c.money("£")),
-    **_named("€|euro|eur", c.money("€")),
+    **_named("€|euro|eur", c.euro),
     **_named("a$|aud", c.money("A$")),
     **_named("c$|cad", c.money("C$")),
     **_named("nz$|nzd", c.money("NZ$")),

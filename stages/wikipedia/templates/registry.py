@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from llama_data.stages.wikipedia.opaque import NOTHING
 from llama_data.stages.wikipedia.templates import chemistry
+from llama_data.stages.wikipedia.templates import dates as d
 from llama_data.stages.wikipedia.templates import handlers as h
 from llama_data.stages.wikipedia.templates.call import Handler, named
 from llama_data.stages.wikipedia.templates.quantity_registry import QUANTITIES
@@ -32,21 +34,24 @@ _LANGUAGES = {
     "ipa-": h.ipa_of,
     "ipac-": h.ipac,
     **named("respell|pronunciation respelling", h.respell),
-    **named("ill|interlanguage link|interlanguage link multi|link-interwiki|interwiki|red-link", h.interlanguage_link),
+    **named(
+        "ill|interlanguage link|interlanguage link multi|link-interwiki|interwiki|red-link|illm", h.interlanguage_link
+    ),
+    **named("ill-wd|ill-wd2|illwd|wd|link-wd|ill wd", h.wikidata_link),
     **named("lang-de-short|lang-fr-short|lang-en-short|lang-ru-short|lang-it-short|lang-es-short", h.first),
     **named("lit.|literally", h.wrapped("lit. '", "'")),
     **named("native phrase", h.second),
 }
 
 _DATES = {
-    **named("as of|asof|as-of", h.as_of),
+    **named("as of|asof|as-of", d.as_of),
     **named(
         """birth date|birth date and age|start date|start date and age|end date|film date|birth-date|dob|birth year
         start-date|end-date|date|birth-date and age|bda|dts|release date|launch date|death date|death date and age
         death-date|death-date and age|dda|death year and age""",
-        h.plain_date,
+        d.plain_date,
     ),
-    **named("circa|c.|ca.|ca", h.circa),
+    **named("circa|c.|ca.|ca", d.circa),
     **named("oldstyledate|old style date|oldstyledatedy|oldstyledatenoyear", h.old_style_date),
     **named("reign|r.", h.years("r. ")),
     **named("floruit|fl.", h.years("fl. ")),
@@ -77,7 +82,7 @@ _WORDS = {
         hebrew|rtl|ltr|nastaliq|arabic|urdu|cuneiform|notatypo|not typo|proper name|native name|title|tq|xt|mxt|nq
         green|red|blue|gray|grey|vr|l|large text|script/nastaliq|proto|translation|block indent|blockindent|in5
         indent text|align|left|right|longitem|wrap|normal|nomobile|ipablink|ipaslink|phonetic|iast|taxon|species
-        abbrv|nobreaks|music|wikt|dict|inline|nihongo title|noflag|noitalics|roman|small2|sm|no wrap|tmath|var
+        abbrv|nobreaks|music|dict|inline|nihongo title|noflag|noitalics|roman|small2|sm|no wrap|tmath|var
         hair space text|fix spacing|raised|lk|link|gloss|gcl|lit|literal translation|midsize|ws|overline
         overbar|sort|hs|tooltip|abbr|abbrlink|explain|hover title|hint|comment|abbreviation""",
         h.first,
@@ -86,6 +91,9 @@ _WORDS = {
     **named("bibleref|bibleref2|bible verse|bibleverse|bv|bibleref2c", h.joined_two),
     **named("sortname|sort name", h.joined_two),
     **named("flag|flagu|flagcountry|flaglink|flag country", h.first),
+    "wikt": h.linked_word,
+    **named("no.|numero", h.numero),
+    "audio": h.sound,
     **named("uss", h.ship("USS")),
     **named("hms", h.ship("HMS")),
     **named("ss", h.ship("SS")),
@@ -115,10 +123,10 @@ _SIGNS = {
     " – ": "snd|spnd|spaced ndash|spaced en dash|sndash|snds|dash|bnd|–s|spaced endash",
     " — ": "smdash|spaced mdash|mdashb|spaced em dash",
     " · ": "·|dot|•|bullet|middot|bull|spaced dot",
-    "'": "'|apostrophe|-'",
+    "'" + NOTHING: "'|apostrophe|-'",
     '"': '"|quote mark|-"',
     "'\"": "' \"|' &quot;",
-    "\"'": "\" '",
+    "\"'" + NOTHING: "\" '",
     "'s": "'s",
     "|": "pipe|!",
     "=": "=",
@@ -132,14 +140,13 @@ _SIGNS = {
     "♯": "sharp|♯",
     "♭": "flat|♭",
     "♮": "natural",
-    "No. ": "no.|numero",
 }
 
 _DROPPED = """
 reflist|refbegin|refend|rp|cn|fact|citation needed|who|when|where|which|clarify|dead link|by whom|page needed|webarchive
 authority control|clear|-|clr|hatnote|for|redirect|distinguish|short description|toc|div col|div col end|colbegin|colend
 sister project links|n/a|anchor|increase|decrease|steady|official website|disambiguation|dmoz|google books|books|listen
-audio|gallery|chart|bartable|bar percent|clade|cmain|details|verify source|vague|dubious|better source|sep|iep|lsj
+gallery|chart|bartable|bar percent|clade|cmain|details|verify source|vague|dubious|better source|sep|iep|lsj
 failed verification|subscription required|defaultsort|displaytitle|italic title|bots|nobots|good article|oed|oetymd
 featured article|update|update inline|full|multiple issues|refimprove|more footnotes|cleanup|colorbox|nom|won|yes|no
 unknown|tba|fs player|episode list|double image|wide image|image|inflation|youtube|gutenberg author|librivox author

@@ -171,6 +171,14 @@ def raised_powers(code: str) -> str:
     return re.sub(r"[.*·]", "⋅", code)
 
 
+_METRES = re.compile(r"(?<![A-Za-z])((?:[kcdmµμnh]|da)?m) ?([23])(?![0-9A-Za-z])")
+
+
+def raised_metres(text: str) -> str:
+    """Square and cubic metres within any text: "hab./km2" → "hab./km²"; "CO2" stays, which is no unit."""
+    return _METRES.sub(lambda found: found[1] + superscript(found[2]), text) if "m" in text else text
+
+
 def _cldr_unit(singular: str) -> str:
     american = re.sub(r"(met|lit)re", r"\1er", singular).replace(" ", "-")
     return locales.unit_ids().get(_CLDR_NAMES.get(singular, american), "")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 from llama_data.stages.wikipedia.opaque import BREAK
+from llama_data.stages.wikipedia.templates import locales
 from llama_data.stages.wikipedia.templates.call import Call, Handler, normal_name, title_of
+from llama_data.stages.wikipedia.templates.countries import local_name
 from llama_data.stages.wikipedia.templates.labels import label_before
+from llama_data.stages.wikipedia.templates.locales import is_english
 
 _SIZE = re.compile(
     r"[-+]?[\d.,]+\s*(?:px|em|ex|rem|pt|%)?|left|right|center|centre|none|droite|gauche|esquerda|direita"
@@ -77,6 +80,20 @@ def quotation(call: Call) -> str:
     return f"\n\n{text}{BREAK + '— ' + who if who else ''}\n\n" if text else ""
 
 
+def italian_quotation(call: Call) -> str:
+    """``{{Citazione|text|who|original|language}}``: the text, the original under it, then who said it."""
+    lines = [call.get(1, "testo"), call.get(3), f"— {call.get(2)}" if call.get(2) else ""]
+    return f"\n\n{BREAK.join(line for line in lines if line)}\n\n" if lines[0] else ""
+
+
+def aside(call: Call) -> str:
+    """``{{incise|words}}`` → "— words —"; with ``stop`` the sentence ends after them."""
+    text = call.get(1)
+    if not text:
+        return ""
+    return f"— {text}" if call.get(2).casefold() in ("stop", "fin") else f"— {text} —"
+
+
 def verse(call: Call) -> str:
     """Quotations of verse: as ``quotation``, and every line stays a line."""
     lines = [line.strip() for line in quotation(call).strip("\n").split("\n")]
@@ -130,13 +147,18 @@ def lines(call: Call) -> str:
     return BREAK.join(value for value in call.positional() if value)
 
 
-def listed(word: str) -> Handler:
-    """``{{enum|a|b|c}}`` → "a, b, and c"."""
+def listed(*, alternative: bool) -> Handler:
+    """``{{enum|a|b|c}}`` → "a, b, and c"; elsewhere with the wiki's own "and"."""
 
     def show(call: Call) -> str:
         values = [value for value in call.positional() if value]
+        if len(values) < 2:
+            return "".join(values)
+        if not is_english(call.language):
+            return locales.joined(", ".join(values[:-1]), values[-1], call.language, alternative=alternative)
+        word = "or" if alternative else "and"
         last = f", {word} " if len(values) > 2 else f" {word} "
-        return ", ".join(values[:-1]) + last + values[-1] if len(values) > 1 else "".join(values)
+        return ", ".join(values[:-1]) + last + values[-1]
 
     return show
 
@@ -175,8 +197,8 @@ def music(call: Call) -> str:
 
 def korean(call: Call) -> str:
     """``{{korean|hangul=한국|hanja=韓國|rr=hanguk}}`` → "Korean: 한국; Hanja: 韓國; RR: hanguk"."""
-    parts = (("Korean", "hangul"), ("Hanja", "hanja"), ("RR", "rr"), ("MR", "mr"))
-    shown = [f"{label}: {value}" for label, name in parts if (value := call.get(name))]
+    parts = ((label_before("ko", call.language), "hangul"), ("Hanja: ", "hanja"), ("RR: ", "rr"), ("MR: ", "mr"))
+    shown = [f"{label}{value}" for label, name in parts if (value := call.get(name))]
     return "; ".join(shown) or call.get(1)
 
 
@@ -188,8 +210,16 @@ def twin_town(call: Call) -> str:
         town, country = country or town, town if country else ""
     year = call.get("année", "annee", "anno", "data", "date") or (values[2] if len(values) > 2 else "")
     town, country = town.rpartition("|")[2], country.rpartition("|")[2]  # ``Chili (New York){{!}}Chili``
+    country = local_name(country, call.language) or country
     shown = f"{town} ({country})" if country else town
     return f"{shown}, {year}" if year else shown
+
+
+def italian_flag(call: Call) -> str:
+    """``{{bandiera|Francia|nome}}`` → "Francia" with its flag; the flag alone without ``nome``."""
+    if call.get(2).casefold() not in ("nome", "bandiera e nome"):
+        return ""
+    return local_name(call.get(1), call.language) or call.get(1)
 
 
 def without_brackets(call: Call) -> str:
@@ -208,22 +238,10 @@ def translated_verse(call: Call) -> str:
     return "".join("\n\n" + BREAK.join(text.split("\n")) + "\n\n" for text in texts)
 
 
-def century(word: str, after: str = "") -> Handler:
-    """``{{-s|V|e}}`` → "Ve siècle av. J.-C.": pairs of numeral and ordinal ending."""
-
-    def show(call: Call) -> str:
-        values = call.positional()
-        found = ["".join(values[at : at + 2]) for at in range(0, len(values), 2) if values[at]]
-        if not found:
-            return ""
-        return f"{' et '.join(found)} {word}{'s' if len(found) > 1 else ''}{after}"
-
-    return show
-
-
 def itself(call: Call) -> str:
-    """A name that is its own value: ``{{84e}}`` → "84e", ``{{84ème}}`` → "84e", ``{{ier}}`` → "Ier"."""
-    return re.sub("ème$", "e", re.sub("ère$", "re", title_of(call.name)))
+    """A name that is its own value: ``{{84ème}}`` → "84e", ``{{1er|champion}}`` → "1er champion"."""
+    shown = re.sub("ème$", "e", re.sub("ère$", "re", title_of(call.name)))
+    return f"{shown} {call.get(1)}".strip()
 
 
 def lower_itself(call: Call) -> str:
@@ -234,26 +252,3 @@ def lower_itself(call: Call) -> str:
 def doubted(call: Call) -> str:
     """``{{clarify|text=the words}}``: the words that a remark is about, where they stand inside it."""
     return call.get("text", "content", "quote-text")
-
-
-_GENITIVES = {
-    "ru": "января|февраля|марта|апреля|мая|июня|июля|августа|сентября|октября|ноября|декабря",
-    "uk": "січня|лютого|березня|квітня|травня|червня|липня|серпня|вересня|жовтня|листопада|грудня",
-    "bg": "януари|февруари|март|април|май|юни|юли|август|септември|октомври|ноември|декември",
-    "fr": "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre",
-    "pl": "stycznia|lutego|marca|kwietnia|maja|czerwca|lipca|sierpnia|września|października|listopada|grudnia",
-    "cs": "ledna|února|března|dubna|května|června|července|srpna|září|října|listopadu|prosince",
-    "it": "gennaio|febbraio|marzo|aprile|maggio|giugno|luglio|agosto|settembre|ottobre|novembre|dicembre",
-    "nl": "januari|februari|maart|april|mei|juni|juli|augustus|september|oktober|november|december",
-    "sv": "januari|februari|mars|april|maj|juni|juli|augusti|september|oktober|november|december",
-    "ro": "ianuarie|februarie|martie|aprilie|mai|iunie|iulie|august|septembrie|octombrie|noiembrie|decembrie",
-}
-
-
-def day_month_year(call: Call) -> str:
-    """``{{ДР|1|2|1931}}`` → "1 февраля 1931": day, month by number or name, year."""
-    months = _GENITIVES.get(call.language, "").split("|")
-    day, month, year = call.get(1), call.get(2), call.get(3)
-    if month.isdecimal() and len(month) < 3 and 0 < int(month) <= len(months):
-        month = months[int(month) - 1]
-    return " ".join(part for part in (day.lstrip("0") or day, month, year) if part)

@@ -6,11 +6,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from llama_data.stages.wikipedia.opaque import BREAK
+from llama_data.stages.wikipedia.opaque import BREAK, GAP
+from llama_data.stages.wikipedia.templates import dates as d
 from llama_data.stages.wikipedia.templates import handlers as h
 from llama_data.stages.wikipedia.templates import words as w
 from llama_data.stages.wikipedia.templates.call import Handler, named
-from llama_data.stages.wikipedia.templates.countries import COUNTRIES, country, named_country
+from llama_data.stages.wikipedia.templates.countries import COUNTRIES, country, local_country, named_country
 
 
 def _themselves(names: str) -> dict[str, Handler]:
@@ -29,8 +30,8 @@ COMMON_WORDS: dict[str, Handler] = {
     **named("native name|native phrase|nativename|hover title|h:title|htitle", h.second),
     **named("ordered list|olist|numbered list", w.numbered),
     **named("br separated entries|brlist|br list", w.lines),
-    **named("enum|and list|andlist|enumeration", w.listed("and")),
-    **named("or list|orlist", w.listed("or")),
+    **named("enum|and list|andlist|enumeration", w.listed(alternative=False)),
+    **named("or list|orlist", w.listed(alternative=True)),
     **named("cslist|comma list|unbulleted comma list|clist", h.joined(", ")),
     **named("pipelist|pipe list|pipe separated list", h.joined(" | ")),
     **named("chem name|chemname|hyphenation", w.together),
@@ -84,14 +85,14 @@ _ENGLISH: dict[str, Handler] = {
 }
 
 _FRENCH: dict[str, Handler] = {
-    **named("date|date-|date de naissance|date de décès|naissance|décès", w.day_month_year),
+    **named("date|date-|date de naissance|date de décès|naissance|décès", d.written_date),
     **named("vers|poème", w.verse),
-    **_themselves("Ph.D.|km/h|etc.|op. cit.|ibid."),
+    **_themselves("Ph.D.|km/h|op. cit.|ibid."),
+    **named("etc.|etc", h.constant(f"{GAP}, etc.")),
     **named("e|ème", lambda call: call.get(1) + "e"),
     **named("m2|m²", h.constant("m²")),
     **named("km2|km²", h.constant("km²")),
     "m3": h.constant("m³"),
-    **named("etc", h.constant("etc.")),
     "cad": h.constant("c'est-à-dire"),
     "mme": w.titled("Mme"),
     "mmes": w.titled("Mmes"),
@@ -109,9 +110,9 @@ _FRENCH: dict[str, Handler] = {
     **named("p.|page", h.wrapped("p. ", "")),
     **named("latin|la|grec ancien|grec|anglais|allemand", h.first),
     **named("en langue|langue trad", w.french_named),
-    **named("-s|-s-|-s mini", w.century("siècle", " av. J.-C.")),
-    **named("millénaire|millénaire-", w.century("millénaire")),
-    **named("-millénaire|-millénaire-", w.century("millénaire", " av. J.-C.")),
+    **named("-s|-s-|-s mini", d.french_century("siècle", " av. J.-C.")),
+    **named("millénaire|millénaire-", d.french_century("millénaire")),
+    **named("-millénaire|-millénaire-", d.french_century("millénaire", " av. J.-C.")),
     **named("jumelage|ville jumelée|jumelages", w.twin_town),
     **named("souverain|souverain-|souverain2|souverain3|roi|pape|dynastie", w.without_brackets),
     **named("nobr romains|rom|rom-maj", h.first),
@@ -119,8 +120,9 @@ _FRENCH: dict[str, Handler] = {
     **named("fchim|formule chimique", w.together),
     **named(",|ouvrage|article|chapitre|bibliographie|autorité|dictionnaires|bases recherche|bnf|plume", h.nothing),
     **named("référence insuffisante|source insuffisante|référence à confirmer", h.first),
-    "msapi": h.ipa,
-    **named("nobr|insécable|espaces|surligner|texte|citation nécessaire|pertinence passage|quoi", h.first),
+    "msapi": w.together,
+    "nobr": h.spaced,
+    **named("insécable|espaces|surligner|texte|citation nécessaire|pertinence passage|quoi", h.first),
     **named("touche|touches|clavier", w.keys),
     **named("légende/ligne|légende|legende|légende simple", w.legend),
     **named("début citation|fin citation|fin citation bloc|début de citation|fin de citation", h.nothing),
@@ -136,6 +138,7 @@ _GERMAN: dict[str, Handler] = {
     **named("0|00|000", h.constant("")),
 }
 _SPANISH: dict[str, Handler] = {
+    **named("web oficial|sitio web oficial|actualizar|desactualizado", h.nothing),
     **named("a. c.|ac|a.c.", h.constant("a. C.")),
     **named("d. c.|dc|d.c.", h.constant("d. C.")),
     **named("bandera2|geodatos|país|bandera país", h.first),
@@ -155,12 +158,16 @@ _ITALIAN: dict[str, Handler] = {
     **named("tasto|tasti", w.keys),
     **named("legenda", w.legend),
     "senza fonte span": h.first,
+    "citazione": w.italian_quotation,
     **named("passo biblico|bibbia", h.joined(" ")),
     **named("m s.l.m.|m slm", h.constant("m s.l.m.")),
-    **named("cita|sf|cn|bandiera|simboli|lingue|interprogetto|portale", h.nothing),
+    **named("sf|cn", h.first),
+    "bandiera": w.italian_flag,
+    **named("cita|simboli|lingue|interprogetto|portale|collegamenti esterni|sito web|link audio", h.nothing),
     **named("a.c.", h.constant("a.C.")),
     **named("d.c.", h.constant("d.C.")),
-    **named("latino|inglese|francese|greco|tedesco|spagnolo|cirillico", h.first),
+    **named("latino|inglese|francese|tedesco|spagnolo", h.first),
+    **named("russo|greco|cirillico|arabo|ebraico|ucraino|bulgaro", h.joined(", ")),
 }
 _POLISH: dict[str, Handler] = {
     **named("kolor|kolor tekstu", w.behind_colour),
@@ -172,7 +179,7 @@ _RUSSIAN: dict[str, Handler] = {
     **named("конец цитаты|конец кода|начало скрытого блока|конец скрытого блока|rq|нет источников", h.nothing),
     **named("клавиша|клавиши|key", w.keys),
     **named("цветная ссылка|цвет текста", w.behind_colour),
-    **named("др|дс|дата рождения|дата смерти|дата-|date|дата", w.day_month_year),
+    **named("др|дс|дата рождения|дата смерти|дата-|date|дата", d.written_date),
     **named("год в кино|год в музыке|год в литературе|год в науке|год в спорте|год в театре|нет аи 2|нет аи2", h.first),
     **named("не аи|сколько?|где?|когда?|кто?|почему?|источник?|из бсэ|вт-лп|oq|rodovid", h.nothing),
     "ударение": h.constant("\u0301"),
@@ -180,12 +187,27 @@ _RUSSIAN: dict[str, Handler] = {
     "тыс": h.constant("тыс."),
     "№": h.constant("№ "),
 }
+_DANISH = named("sprogikon|ikon sprog|officiel hjemmeside|kilde mangler|hvem|hvornår|hvor", h.nothing)
+_HUNGARIAN = {
+    **named("forrás?|nincs forrás|mikor|kicsoda|zászló", h.nothing),
+    **named("zászló2|ország", h.first),
+}
+_ROMANIAN = named("nevoie de citare|citare necesară|necesită citare|steag-icon", h.nothing)
+_SLOVENE = {
+    **named("navedi vir|ni vira|brez vira|fakt|kdaj|kdo|ikonazastave|ikona jezika", h.nothing),
+    **named("zastava|zastava države", h.first),
+    **named("navedek|citatni blok", w.quotation),
+}
 _BULGARIAN: dict[str, Handler] = {
-    **named("флагче|флаг|знаменце|икона", h.nothing),
+    **named("флагче|флаг|знаменце|икона|цитат нужен|без източник|кога|кой", h.nothing),
     **named("флаг и име|държава", h.first),
 }
 _SERBIAN: dict[str, Handler] = {
-    **named("чињеница|мртва веза|činjenica|mrtva veza|извор|нема извора", h.nothing),
+    **named(
+        """званични веб-сајт|званични сајт|ен|де|фр|ру|ит|шп|зас|језикикона|заставица|чињеница|мртва веза
+        činjenica|mrtva veza|извор|нема извора""",
+        h.nothing,
+    ),
     **named("застава|zastava|flag", h.first),
     **named("јез|jez", w.named_language),
 }
@@ -204,10 +226,12 @@ _CATALAN: dict[str, Handler] = {
 _DUTCH: dict[str, Handler] = {
     **named("bron?|feit|wie?|wanneer?|waar?", h.nothing),
     **named("vlag&land|vlagland|land|nobr|klein|sorteer", h.last),
+    **named("afkorting|afk", h.first),
     **named("toets|toetsen", w.keys),
     **named("legenda", w.legend),
 }
 _SWEDISH: dict[str, Handler] = {
+    **named("språkikon|ikon|källa behövs|vem|när|var", h.nothing),
     **named("flagg|land|mindre|större|nobr", h.last),
     **named("tangent|tangenter", w.keys),
     **named("förklaring|legend", w.legend),
@@ -216,16 +240,17 @@ LOCAL_WORDS: dict[str, dict[str, Handler]] = {
     "en": _ENGLISH, "fr": _FRENCH, "de": _GERMAN, "es": _SPANISH, "pt": _PORTUGUESE, "it": _ITALIAN, "pl": _POLISH,
     "bg": _BULGARIAN, "ru": _RUSSIAN,
     "uk": _RUSSIAN, "sr": _SERBIAN, "hr": _SERBIAN, "cs": _CZECH, "ca": _CATALAN, "nl": _DUTCH,
-    "sv": _SWEDISH,
+    "sv": _SWEDISH, "da": _DANISH, "hu": _HUNGARIAN, "ro": _ROMANIAN, "sl": _SLOVENE,
 }  # fmt: skip
 """Handlers by language and normal name, which go before those of the local registry."""
 
 _PATTERNS: dict[str, tuple[tuple[re.Pattern[str], Callable[..., str]], ...]] = {
     "en": ((re.compile("|".join(COUNTRIES).upper()), named_country),),
+    **dict.fromkeys(("es", "it", "pt"), ((re.compile("|".join(COUNTRIES).upper()), local_country),)),
     "fr": (
         (re.compile(r"\d{1,4}(?:er|re|e|ère|ème|nd|nde|d)s?"), w.itself),
         (re.compile(r"(?:[IVXLCDM]+e|Ier) (?:siècle|millénaire|République)(?: av\. J\.-C\.)?"), w.itself),
-        (re.compile(r"(?:[IVXLCDM]{1,8})(?:e|er|re|ème)"), w.itself),
+        (re.compile(r"[IVX]{1,8}(?:e|er|re|ème)"), w.itself),  # not ``{{de}}``, a sign that a source is in German
         (re.compile(r"Er|Re|Nd|Nde"), w.lower_itself),  # not ``{{ER}}``, the flag of Eritrea
     ),
 }
