@@ -44,6 +44,12 @@ class Pieces:
             return 1
         return len(self.model.id_to_piece(number).replace("▁", " ").encode())
 
+    @property
+    def special_ids(self) -> tuple[int | None, int | None]:
+        """BOS and EOS; None for one that the model does not have."""
+        bos, eos = (id if id >= 0 else None for id in (self.model.bos_id(), self.model.eos_id()))
+        return bos, eos
+
     def count(self, ids: Ids, opener: int | None) -> int:
         """Bytes that ``ids[1:]`` stand for; after ``opener`` a text begins, with a space that is not its own."""
         found = int(self.bytes[ids[1:]].sum())

@@ -78,7 +78,7 @@ def test_weights_do_not_depend_on_the_device_layout() -> None:
 def test_logits_equal_transformers(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     model = small_model()
-    config = transformers.LlamaConfig(**{k: v for k, v in hf_config(SMALL, "float32").items() if k != "dtype"})
+    config = transformers.LlamaConfig(**{k: v for k, v in hf_config(SMALL, "float32", 1, 2).items() if k != "dtype"})
     theirs = transformers.LlamaForCausalLM(config).eval()
     weights = {
         hf_name(name): to_halves(value, SMALL.n_heads) if name.endswith(("wq.weight", "wk.weight")) else value

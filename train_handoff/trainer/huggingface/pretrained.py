@@ -14,12 +14,11 @@ from torch import Tensor
 from llama_data.pipeline.core.errors import InputError, RequestError
 from llama_data.train_handoff.trainer import checkpoint
 from llama_data.train_handoff.trainer.config import ModelConfig
-from llama_data.train_handoff.trainer.huggingface.export import hf_name, to_pairs
+from llama_data.train_handoff.trainer.huggingface.export import INDEX, SINGLE, hf_name, to_pairs
 from llama_data.train_handoff.trainer.model import Llama
 from llama_data.train_handoff.trainer.pieces import Pieces
 from llama_data.train_handoff.trainer.record import Record
 
-SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 FLOATS = (torch.float32, torch.bfloat16, torch.float16)
 
