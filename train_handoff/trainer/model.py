@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import repeat
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from llama_data.train_handoff.trainer.config import ModelConfig
+from llama_data.train_handoff.trainer.past import Past, may_look
 
 # Shapes: B rows of the micro-batch, S tokens, D dim, H heads, K head size, V vocabulary.
 
@@ -40,11 +42,13 @@ class Attention(nn.Module):
         self.wv = nn.Linear(config.dim, config.kv_heads * self.head_dim, bias=False)
         self.wo = nn.Linear(config.dim, config.dim, bias=False)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
-        """``mask`` (B, 1, S, S), True where a token may look; None means causal."""
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, past: Past | None = None) -> Tensor:
+        """``mask`` (B, 1, S, S), True where a token may look; None means causal. ``past``: what stands before ``x``."""
         q, k, v = (proj(x).unflatten(-1, (-1, self.head_dim)) for proj in (self.wq, self.wk, self.wv))
         q, k = rotate(q, cos, sin), rotate(k, cos, sin)
         q, k, v = (t.transpose(1, 2) for t in (q, k, v))
+        if past is not None:
+            k, v = past.extend(k, v)
         causal = mask is None
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=self.grouped)
         projected: Tensor = self.wo(out.transpose(1, 2).flatten(-2))
@@ -75,8 +79,8 @@ class Block(nn.Module):
         self.ffn_norm = nn.RMSNorm(config.dim, eps=config.norm_eps)
         self.feed_forward = FeedForward(config)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), cos, sin, mask)
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, past: Past | None = None) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), cos, sin, mask, past)
         out: Tensor = x + self.feed_forward(self.ffn_norm(x))
         return out
 
@@ -104,15 +108,18 @@ class Llama(nn.Module):
         self.cos: Tensor
         self.sin: Tensor
 
-    def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Token ids (B, S) to logits (B, S, V)."""
+    def forward(self, ids: Tensor, mask: Tensor | None = None, past: list[Past] | None = None) -> Tensor:
+        """Token ids (B, S) to logits (B, S, V). With a ``past`` the ids stand after what it holds, and are added."""
         x = self.tok_embeddings(ids)
-        cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
-        for layer in self.layers:
+        start, count = past[0].length if past else 0, ids.shape[1]
+        cos, sin = self.cos[start : start + count], self.sin[start : start + count]
+        if start:
+            mask = may_look(start, count, ids.device)
+        for layer, before in zip(self.layers, past or repeat(None), strict=False):
             if self.recompute and self.training:
                 x = checkpoint(layer, x, cos, sin, mask, use_reentrant=False)
             else:
-                x = layer(x, cos, sin, mask)
+                x = layer(x, cos, sin, mask, before)
         logits: Tensor = self.output(self.norm(x))
         return logits
 
