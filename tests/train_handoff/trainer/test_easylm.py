@@ -138,6 +138,49 @@ def test_the_stream_holds_the_model(
     assert chunked == (500 * 32 * getattr(torch, dtype).itemsize > chunk)
 
 
+def easylm_logits(found: dict[str, np.ndarray], ids: np.ndarray, heads: int, kv_heads: int, layers: int) -> np.ndarray:
+    """The model as EasyLM computes it: kernels from the right, neighbouring pairs as complex numbers."""
+
+    def normed(x: np.ndarray, name: str) -> np.ndarray:
+        return x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-6) * found[f"transformer/{name}/kernel"]
+
+    def turned(x: np.ndarray) -> np.ndarray:
+        size = x.shape[-1]
+        angles = np.outer(np.arange(len(ids)), 10_000.0 ** (-np.arange(0, size, 2) / size))
+        pairs = x.reshape(*x.shape[:-1], -1, 2)
+        z = (pairs[..., 0] + 1j * pairs[..., 1]) * np.exp(1j * angles)[:, None, :]
+        return np.stack([z.real, z.imag], -1).reshape(x.shape)
+
+    x = found["transformer/wte/embedding"][ids].astype(np.float64)
+    for layer in range(layers):
+        base, y = f"transformer/h/{layer}", normed(x, f"h/{layer}/attention_norm")
+        q, k, v = (y @ found[f"{base}/attention/{name}/kernel"] for name in ("wq", "wk", "wv"))
+        q, k, v = q.reshape(len(ids), heads, -1), k.reshape(len(ids), kv_heads, -1), v.reshape(len(ids), kv_heads, -1)
+        q, k, v = turned(q), turned(k).repeat(heads // kv_heads, 1), v.repeat(heads // kv_heads, 1)
+        scores = np.einsum("qhd,khd->hqk", q, k) / np.sqrt(q.shape[-1])
+        scores = np.where(np.tri(len(ids), dtype=bool), scores, -np.inf)
+        weight = np.exp(scores - scores.max(-1, keepdims=True))
+        out = np.einsum("hqk,khd->qhd", weight / weight.sum(-1, keepdims=True), v).reshape(len(ids), -1)
+        x = x + out @ found[f"{base}/attention/wo/kernel"]
+        y = normed(x, f"h/{layer}/ffn_norm")
+        w1, w2, w3 = (found[f"{base}/feed_forward/{name}/kernel"] for name in ("w1", "w2", "w3"))
+        x = x + (y @ w1 / (1 + np.exp(-(y @ w1))) * (y @ w3)) @ w2
+    return normed(x, "ln_f") @ found["lm_head/kernel"]
+
+
+@pytest.mark.parametrize("kv_heads", [4, 2])
+def test_easylms_model_has_our_logits_with_it(make_model: MakeModel, tmp_path: Path, kv_heads: int) -> None:
+    run = make_model(n_kv_heads=kv_heads)
+    easylm.export(find_checkpoint(run / "train"), tmp_path / "jax", None, "float32")
+    ids = np.random.default_rng(0).integers(0, 500, 20)
+    model, _ = load_model(find_checkpoint(run / "train"))
+    with torch.no_grad():
+        ours = model(torch.tensor(ids[None]))[0].numpy()
+    theirs = easylm_logits(weights(tmp_path / "jax" / "streaming_params"), ids, 4, kv_heads, 2)
+    assert np.ptp(ours) > 1
+    np.testing.assert_allclose(theirs, ours, atol=1e-4, rtol=1e-3)
+
+
 @pytest.mark.parametrize("size", [1, 127, 128, 255, 256, 65_535, 65_536, 70_000])
 def test_heads_say_sizes_at_the_seams(size: int) -> None:
     for value in (torch.arange(size, dtype=torch.int8), torch.zeros(size, 3, dtype=torch.float16)):

@@ -118,14 +118,17 @@ def export(
         InputError: not a checkpoint, or a damaged one; no tokenizer in the folder given.
         RequestError: a tokenizer other than the one it was trained with, none found; ``output`` is not empty.
     """
-    pieces = open_tokenizer(path, read_record(path), tokenizer)
+    record = read_record(path)
+    pieces = open_tokenizer(path, record, tokenizer)
     bos, eos = pieces.special_ids
+    # A model that was imported keeps what its own config.json said.
+    ids = {"bos_token_id": bos, "eos_token_id": eos, **(record.origin or {}).get("special_ids", {})}
     with new_files(output, WEIGHT_FILES, overwrite) as folder:
         weights = open_weights(path)
         _write_shards(weights, folder, getattr(torch, dtype), shard_bytes)
         copy_tokenizer(pieces, folder)
-        write_json(folder / "config.json", hf_config(weights.config, dtype, bos, eos))
-        write_json(folder / "generation_config.json", {"bos_token_id": bos, "eos_token_id": eos, "do_sample": True})
+        write_json(folder / "config.json", {**hf_config(weights.config, dtype, bos, eos), **ids})
+        write_json(folder / "generation_config.json", {**ids, "do_sample": True})
 
 
 def _write_shards(weights: Weights, folder: Path, dtype: torch.dtype, shard_bytes: int) -> None:

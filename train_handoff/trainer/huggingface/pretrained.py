@@ -19,6 +19,7 @@ from llama_data.train_handoff.trainer.model import Llama
 from llama_data.train_handoff.trainer.pieces import Pieces
 from llama_data.train_handoff.trainer.record import Record
 
+SPECIAL_IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 FLOATS = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -50,6 +51,7 @@ def import_huggingface(folder: Path, output: Path, tokenizer: Path | None = None
     digest = _tokenizer(tokenizer or folder, config)
     files = weight_files(folder)
     model = load_huggingface(folder)
+    stated = _read_json(folder / "config.json")
     record = Record(
         step=0,
         rows=0,
@@ -57,7 +59,11 @@ def import_huggingface(folder: Path, output: Path, tokenizer: Path | None = None
         seed=0,
         tokenizer_sha256=digest,
         model=config.model_dump(),
-        origin={"huggingface": str(folder), "files": {file.name: _sha256(file) for file in files}},
+        origin={
+            "huggingface": str(folder),
+            "files": {file.name: _sha256(file) for file in files},
+            "special_ids": {name: stated[name] for name in SPECIAL_IDS if name in stated},
+        },
     )
     checkpoint.save_weights(output, record, model)
     return record

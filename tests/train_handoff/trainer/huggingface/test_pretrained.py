@@ -111,6 +111,15 @@ def test_what_is_imported_is_exported_bit_for_bit(
     assert found["rope_theta"] == 5000.0
 
 
+def test_special_ids_of_its_config_are_kept(folder: Folder, tmp_path: Path) -> None:
+    source = folder(bos_token_id=5, eos_token_id=[2, 7], pad_token_id=0)
+    pretrained.import_huggingface(source, tmp_path / "checkpoint")
+    huggingface.export(tmp_path / "checkpoint", tmp_path / "back", None)
+    for name in ("config.json", "generation_config.json"):
+        stated = json.loads((tmp_path / "back" / name).read_text())
+        assert [stated[f"{kind}_token_id"] for kind in ("bos", "eos", "pad")] == [5, [2, 7], 0]
+
+
 @pytest.mark.parametrize("changes", [{}, {"num_key_value_heads": 1}, {"tie_word_embeddings": True, "sharded": True}])
 def test_logits_equal_those_of_transformers(folder: Folder, changes: dict[str, Any]) -> None:
     transformers = pytest.importorskip("transformers")
