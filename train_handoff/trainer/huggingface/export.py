@@ -133,24 +133,30 @@ def export(
 
 def _write_shards(weights: Weights, folder: Path, dtype: torch.dtype, shard_bytes: int) -> None:
     """One safetensors file, or several with the index that says what is where."""
-    from safetensors.torch import save_file
-
-    rotated = {"wq.weight": weights.config.n_heads, "wk.weight": weights.config.kv_heads}
     groups = weights.groups(dtype, shard_bytes)
     placed: dict[str, str] = {}
     for number, names in enumerate(groups, 1):
         file = SINGLE if len(groups) == 1 else f"model-{number:05d}-of-{len(groups):05d}.safetensors"
-        tensors = weights.read(names, dtype)
-        for name in names:
-            value = tensors.pop(name)
-            heads = rotated.get(name[-9:])
-            tensors[hf_name(name)] = value if heads is None else to_halves(value, heads)
-        save_file(tensors, str(folder / file), metadata={"format": "pt"})
-        placed |= dict.fromkeys(tensors, file)
+        _write_shard(weights, names, dtype, folder / file)
+        placed |= dict.fromkeys(map(hf_name, names), file)
     if len(groups) > 1:
         parameters = sum(shape.numel() for shape in weights.shapes.values())
         sizes = {"total_parameters": parameters, "total_size": parameters * dtype.itemsize}
         write_json(folder / INDEX, {"metadata": sizes, "weight_map": dict(sorted(placed.items()))})
+
+
+def _write_shard(weights: Weights, names: list[str], dtype: torch.dtype, file: Path) -> None:
+    from safetensors.torch import save_file
+
+    rotated = {"wq.weight": weights.config.n_heads, "wk.weight": weights.config.kv_heads}
+    tensors = weights.read(names, dtype)
+    for name in names:
+        value, heads = tensors.pop(name), rotated.get(name[-9:])
+        tensors[hf_name(name)] = value if heads is None else to_halves(value, heads)
+    file.touch()
+    mode = file.stat().st_mode  # safetensors makes files that nobody else may read
+    save_file(tensors, str(file), metadata={"format": "pt"})
+    file.chmod(mode)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

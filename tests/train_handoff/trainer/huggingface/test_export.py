@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,8 @@ def test_shards_hold_the_model_whatever_their_size(
         for file in shards:
             tensors = safetensors.load_file(str(tmp_path / "hf" / file))
             assert len(tensors) == 1 or sum(t.numel() * t.itemsize for t in tensors.values()) <= size
+    modes = {path.stat().st_mode for path in (tmp_path / "hf").iterdir()}
+    assert modes == {(run / "tokenizer" / "tokenizer.model").stat().st_mode}
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "hf", dtype="auto").eval()
     assert theirs.dtype == kind
     ours = {huggingface.hf_name(name): value for name, value in model.state_dict().items()}
@@ -84,10 +87,12 @@ def test_no_more_than_a_shard_is_read_at_a_time(
 ) -> None:
     run = make_model()
     read: list[int] = []
-    plain = Weights.read
+    plain, alive = Weights.read, weakref.WeakSet[Any]()
 
     def counted(self: Weights, names: list[str], dtype: Any) -> dict[str, Any]:
+        assert not alive  # the shard before is gone
         tensors = plain(self, names, dtype)
+        alive.update(tensors.values())
         read.append(sum(t.numel() * t.itemsize for t in tensors.values()))
         return tensors
 
