@@ -48,17 +48,21 @@ def import_(
     tokenizer: Annotated[
         Path | None, typer.Option("--tokenizer", help="Folder with its tokenizer.model [default: the same folder].")
     ] = None,
+    keep_tied: Annotated[
+        bool, typer.Option("--keep-tied", help="Keep an output head tied that is the embedding.")
+    ] = False,
 ) -> None:
     """Make a checkpoint of a Hugging Face LLaMA model, for `launch --from`, `evaluate`, `generate` and `export`.
 
-    Takes LLaMA models without biases, rope scaling or quantisation, with heads of hidden_size / num_attention_heads and
-    an intermediate_size of at least 2/3 of 4 x hidden_size; grouped key and value heads too. A tied output head becomes
-    one of its own that starts with the same values. Needs 4 bytes of memory a parameter. `export` with the --dtype of
-    the source gives the same weights back, bit for bit.
+    Takes one file of safetensors or several with their index. Takes LLaMA models without biases, rope scaling or
+    quantisation, with heads of hidden_size / num_attention_heads and an intermediate_size of at least 2/3 of 4 x
+    hidden_size; grouped key and value heads too. A tied output head becomes one of its own that starts with the same
+    values, unless --keep-tied. Needs 4 bytes of memory a parameter. `export` with the --dtype of the source gives the
+    same weights and special ids back, bit for bit.
     """
     from llama_data.train_handoff.trainer.huggingface.pretrained import import_huggingface
 
-    record = import_huggingface(folder, output, tokenizer)
+    record = import_huggingface(folder, output, tokenizer, keep_tied=keep_tied)
     model = record.model_config(output)
     typer.echo(
         f"{output}: {model.parameters():,} parameters, vocabulary {model.vocab_size:,}, context {model.seq_len:,}; "

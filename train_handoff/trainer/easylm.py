@@ -54,6 +54,8 @@ def export(
             for name, value in weights.each(getattr(torch, dtype), GROUP_BYTES):
                 linear = value.dim() == 2 and not name.startswith("tok_embeddings")
                 stream.writelines(pair(key(name), value.t() if linear else value))
+                if weights.config.tied and not linear and value.dim() == 2:
+                    stream.writelines(pair(key("output.weight"), value.t()))  # EasyLM's head is always one of its own
         copy_tokenizer(pieces, folder)
     return easylm_options(output / FILE, weights.config)
 

@@ -1,4 +1,7 @@
-"""LLaMA (arXiv:2302.13971, section 2.2): RMSNorm before each sub-layer, SwiGLU, rotary positions, untied embeddings."""
+"""LLaMA (arXiv:2302.13971, section 2.2): RMSNorm before each sub-layer, SwiGLU, rotary positions.
+
+The output head is a matrix of its own, as in the paper, or the embedding where the configuration says ``tied``.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +104,7 @@ class Llama(nn.Module):
         self.tok_embeddings = nn.Embedding(config.vocab_size, config.dim)
         self.layers = nn.ModuleList(Block(config) for _ in range(config.n_layers))
         self.norm = nn.RMSNorm(config.dim, eps=config.norm_eps)
-        self.output = nn.Linear(config.dim, config.vocab_size, bias=False)
+        self.output = None if config.tied else nn.Linear(config.dim, config.vocab_size, bias=False)
         half = config.dim // config.n_heads // 2
         self.register_buffer("cos", torch.empty(self.seq_len, half, dtype=torch.float32), persistent=False)
         self.register_buffer("sin", torch.empty(self.seq_len, half, dtype=torch.float32), persistent=False)
@@ -120,7 +123,8 @@ class Llama(nn.Module):
                 x = checkpoint(layer, x, cos, sin, mask, use_reentrant=False)
             else:
                 x = layer(x, cos, sin, mask, before)
-        logits: Tensor = self.output(self.norm(x))
+        x = self.norm(x)
+        logits: Tensor = F.linear(x, self.tok_embeddings.weight) if self.output is None else self.output(x)
         return logits
 
     @torch.no_grad()

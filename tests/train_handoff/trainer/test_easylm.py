@@ -181,6 +181,12 @@ def test_easylms_model_has_our_logits_with_it(make_model: MakeModel, tmp_path: P
     np.testing.assert_allclose(theirs, ours, atol=1e-4, rtol=1e-3)
 
 
+def test_a_tied_head_is_written_too(make_model: MakeModel, tmp_path: Path) -> None:
+    easylm.export(find_checkpoint(make_model(tied=True) / "train"), tmp_path / "jax", None, "float32")
+    found = weights(tmp_path / "jax" / "streaming_params")
+    np.testing.assert_array_equal(found["lm_head/kernel"], found["transformer/wte/embedding"].T)
+
+
 @pytest.mark.parametrize("size", [1, 127, 128, 255, 256, 65_535, 65_536, 70_000])
 def test_heads_say_sizes_at_the_seams(size: int) -> None:
     for value in (torch.arange(size, dtype=torch.int8), torch.zeros(size, 3, dtype=torch.float16)):

@@ -79,7 +79,7 @@ def hf_config(model: ModelConfig, dtype: str, bos_id: int | None, eos_id: int | 
         "rope_parameters": {"rope_type": "default", "rope_theta": model.rope_theta},
         "hidden_act": "silu",
         "initializer_range": model.init_std,
-        "tie_word_embeddings": False,
+        "tie_word_embeddings": model.tied,
         "attention_bias": False,
         "mlp_bias": False,
         "bos_token_id": bos_id,
