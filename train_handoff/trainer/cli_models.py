@@ -144,8 +144,8 @@ def generate(
 
     One prompt: it and what the model adds are printed as they come. --prompts: one JSON line for each, with `prompt`,
     `completion`, `tokens` and `ended` (end: the model ended the document; stop; length; context: it is full); a prompt
-    draws with --seed plus its number, from 0. A prompt begins as a training document does, with BOS where the tokenizer
-    has one; a completion ends where the next document would begin.
+    draws with --seed plus its number, from 0. A prompt begins as training documents did: with BOS, or EOS where they
+    had none; a completion ends where the next document would begin.
     """
     from llama_data.train_handoff.trainer.prompts import read_prompts
 

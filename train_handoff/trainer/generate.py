@@ -15,7 +15,7 @@ from llama_data.train_handoff.trainer.huggingface.export import load_model
 from llama_data.train_handoff.trainer.model import Llama
 from llama_data.train_handoff.trainer.past import empty_past
 from llama_data.train_handoff.trainer.pieces import Pieces
-from llama_data.train_handoff.trainer.record import read_record
+from llama_data.train_handoff.trainer.record import Record, read_record
 from llama_data.train_handoff.trainer.spelling import Spelling, Stops
 
 
@@ -55,21 +55,22 @@ def choose(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> in
 class Speaker:
     """A model and what it has read: completes a prompt, and another one after it.
 
-    ``say`` is told in a sentence when the context is full. ``ended`` says how the last completion did: ``end`` (the
-    model ended the document), ``stop``, ``length`` or ``context``; ``count`` its tokens.
+    A text begins with the ids ``opener``. ``say`` is told in a sentence when the context is full. ``ended`` says how the
+    last completion did: ``end`` (the model ended the document), ``stop``, ``length`` or ``context``; ``count`` its
+    tokens.
     """
 
-    def __init__(self, model: Llama, pieces: Pieces, sampling: Sampling, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, model: Llama, pieces: Pieces, opener: list[int], sampling: Sampling, say: Callable[[str], None]
+    ) -> None:
         self.model = model
         self.pieces = pieces
+        self.opener = opener
         self.sampling = sampling
         self.say = say
         self.ended = ""
         self.count = 0
-        bos, eos = pieces.special_ids
-        # Rows without a BOS have documents that follow an EOS.
-        self.opener = [id for id in (bos, eos) if id is not None][:1]
-        self._ends = {bos, eos}
+        self._ends = set(pieces.special_ids)  # at a BOS the next document begins
         self._pieces = pieces.model.vocab_size()  # the model's vocabulary may be padded
         self._device = model.tok_embeddings.weight.device
         self._past = empty_past(model.config, model.tok_embeddings.weight)
@@ -90,7 +91,7 @@ class Speaker:
     def complete(self, ids: list[int]) -> Iterator[str]:
         """Read ``ids`` after what was read before, and yield the text that the model adds, as it comes.
 
-        Raises RequestError when there is nothing to go on from.
+        Raises RequestError when there is nothing to go on from, or the model computes what is no number.
         """
         self._unread += ids
         if not self._unread and not self._read_ids:
@@ -129,9 +130,18 @@ class Speaker:
             past.length = len(self._read_ids)  # also after a reading that was broken off in some layer
         with torch.inference_mode():
             logits: Tensor = self.model(torch.tensor([ids], device=self._device), past=self._past)[0, -1]
+        if not torch.isfinite(logits).all():
+            raise RequestError("the model's logits are not finite: it has diverged, or needs a --dtype of wider range")
         self._read_ids += ids
         self._unread = []
         return logits
+
+
+def opener_of(record: Record, pieces: Pieces) -> list[int]:
+    """What the model has seen before every document: BOS, or EOS where its rows (else its tokenizer) have no BOS."""
+    bos, eos = pieces.special_ids
+    around = (record.settings.get("bos_id", bos), record.settings.get("eos_id", eos))
+    return [id for id in around if id is not None][:1]
 
 
 def open_speaker(
@@ -148,5 +158,5 @@ def open_speaker(
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     pieces = open_tokenizer(path, read_record(path), tokenizer)
-    model, _ = load_model(path, device, getattr(torch, dtype))
-    return Speaker(model.eval(), pieces, sampling, say)
+    model, record = load_model(path, device, getattr(torch, dtype))
+    return Speaker(model.eval(), pieces, opener_of(record, pieces), sampling, say)

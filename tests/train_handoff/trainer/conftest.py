@@ -91,7 +91,9 @@ MakeModel = Callable[..., Path]
 def make_model(tmp_path: Path, tokenizer: Path) -> MakeModel:
     """Write RUN/train with one checkpoint of a model that was drawn at random, and RUN/tokenizer; returns RUN."""
 
-    def write(name: str = "run", model_file: bytes | None = None, **sizes: Any) -> Path:
+    def write(
+        name: str = "run", model_file: bytes | None = None, settings: dict[str, Any] | None = None, **sizes: Any
+    ) -> Path:
         torch = pytest.importorskip("torch")
         from llama_data.train_handoff.trainer import checkpoint
         from llama_data.train_handoff.trainer.config import ModelConfig
@@ -111,7 +113,7 @@ def make_model(tmp_path: Path, tokenizer: Path) -> MakeModel:
                 parameter.mul_(4 if parameter.dim() > 1 else 1).add_(0.1 * torch.randn(parameter.shape))
         record = Record(
             step=3, rows=24, fingerprint="f", seed=1, tokenizer_sha256=sha256(content).hexdigest(),
-            model=config.model_dump(),
+            model=config.model_dump(), settings=settings or {},
         )  # fmt: skip
         folder = run / "train" / "checkpoints"
         folder.mkdir(parents=True)

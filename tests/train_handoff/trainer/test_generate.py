@@ -278,6 +278,30 @@ def test_a_model_without_bos_begins_as_its_documents_do(
             list(one.complete([]))
 
 
+@pytest.mark.parametrize(
+    ("rows", "opener"),
+    [
+        ({"bos_id": None, "eos_id": 2}, [2]),
+        ({"bos_id": 1, "eos_id": None}, [1]),
+        ({"bos_id": None, "eos_id": None}, []),
+    ],
+)
+def test_rows_say_what_a_document_begins_with(make_model: MakeModel, rows: dict[str, Any], opener: list[int]) -> None:
+    one = speaker(make_model(settings=rows), Sampling(tokens=1, temperature=0))
+    read: list[int] = []
+    one.model.register_forward_pre_hook(lambda _, ids: read.extend(ids[0][0].tolist()))
+    list(one.complete(one.encode("the")))
+    assert read == [*opener, *one.encode("the")]
+
+
+def test_a_model_that_computes_no_numbers_is_named(make_model: MakeModel) -> None:
+    one = speaker(make_model())
+    with torch.no_grad():
+        one.model.norm.weight[3] = float("nan")
+    with pytest.raises(RequestError, match="logits are not finite"):
+        list(one.complete(one.encode("a")))
+
+
 @pytest.mark.parametrize("slide", [False, True])
 def test_a_full_context_is_said(make_model: MakeModel, slide: bool) -> None:
     said: list[str] = []
