@@ -55,8 +55,8 @@ def choose(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> in
 class Speaker:
     """A model and what it has read: completes a prompt, and another one after it.
 
-    A text begins with the ids ``opener``. ``say`` is told in a sentence when the context is full. ``ended`` says how the
-    last completion did: ``end`` (the model ended the document), ``stop``, ``length`` or ``context``; ``count`` its
+    A text begins with the ids ``opener``. ``say`` is told in a sentence when the context is full. ``ended`` says how
+    the last completion did: ``end`` (the model ended the document), ``stop``, ``length`` or ``context``; ``count`` its
     tokens.
     """
 
