@@ -186,3 +186,8 @@ def save_weights(path: Path, record: Record, model: nn.Module) -> None:
         state_dict_saver.save({"model": get_model_state_dict(model)}, checkpoint_id=str(partial), no_dist=True)
     _finish(partial, record)
     partial.rename(path)
+
+
+def read_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    """Fill ``tensors``, whole parameters by their names, from a checkpoint. Raises InputError."""
+    _read({"model": tensors}, path, alone=True)

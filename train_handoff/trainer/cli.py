@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from llama_data.pipeline.core.errors import RequestError, run_command_line
+from llama_data.train_handoff.trainer import cli_models
+from llama_data.train_handoff.trainer.cli_models import require_in
 
 app = typer.Typer(
     name="llama-train",
@@ -19,6 +21,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+app.add_typer(cli_models.app)
 
 
 @app.callback()
@@ -89,8 +94,8 @@ def launch(
     from llama_data.train_handoff.trainer import launch as launching
     from llama_data.train_handoff.trainer.config import load_config
 
-    _in(device, ("auto", "cpu", "cuda"), "--device")
-    _in(dtype, ("bfloat16", "float32"), "--dtype")
+    require_in(device, ("auto", "cpu", "cuda"), "--device")
+    require_in(dtype, ("bfloat16", "float32"), "--dtype")
     overrides = {
         "data": data,
         "output": output or str(Path(data).resolve().parent / "train"),
@@ -130,69 +135,6 @@ def _devices(device: str | None) -> int:
     if visible is not None:
         return max(1, len([item for item in visible.split(",") if item]))
     return max(1, len(list(Path("/proc/driver/nvidia/gpus").glob("*"))))
-
-
-def _in(value: str | None, allowed: tuple[str, ...], option: str) -> None:
-    if value is not None and value not in allowed:
-        raise RequestError(f"{option} {value}: expected {', '.join(allowed[:-1])} or {allowed[-1]}")
-
-
-@app.command("import")
-def import_(
-    folder: Annotated[Path, typer.Argument(help="Hugging Face folder: config.json and safetensors.")],
-    output: Annotated[Path, typer.Argument(help="Checkpoint to make; must not be there yet.")],
-    tokenizer: Annotated[
-        Path | None, typer.Option("--tokenizer", help="Folder with its tokenizer.model [default: the same folder].")
-    ] = None,
-) -> None:
-    """Make a checkpoint of a Hugging Face LLaMA model, for `launch --from`, `evaluate`, `generate` and `export`.
-
-    Takes LLaMA models without biases, rope scaling or quantisation, with heads of hidden_size / num_attention_heads and
-    an intermediate_size of at least 2/3 of 4 x hidden_size; grouped key and value heads too. A tied output head becomes
-    one of its own that starts with the same values. Needs 4 bytes of memory a parameter. `export` with the --dtype of
-    the source gives the same weights back, bit for bit.
-    """
-    from llama_data.train_handoff.trainer.huggingface.pretrained import import_huggingface
-
-    record = import_huggingface(folder, output, tokenizer)
-    model = record.model_config(output)
-    typer.echo(
-        f"{output}: {model.parameters():,} parameters, vocabulary {model.vocab_size:,}, context {model.seq_len:,}; "
-        f"train on with `llama-train launch --from {output} --data RUN/mix`"
-    )
-
-
-@app.command()
-def export(
-    run: Annotated[Path, typer.Argument(help="A checkpoint, or the folder of a training run.")],
-    output: Annotated[Path, typer.Argument(help="Folder to write.")],
-    tokenizer: Annotated[Path | None, typer.Option("--tokenizer", help="Folder of the run's tokenizer.")] = None,
-    dtype: Annotated[str, typer.Option("--dtype", help="bfloat16, float16 or float32.")] = "bfloat16",
-) -> None:
-    """Write a checkpoint as a Hugging Face folder: weights, config, generation config, tokenizer."""
-    from llama_data.train_handoff.trainer.huggingface import export as huggingface
-    from llama_data.train_handoff.trainer.record import find_checkpoint
-
-    _in(dtype, ("bfloat16", "float16", "float32"), "--dtype")
-    huggingface.export(find_checkpoint(run), output, tokenizer, dtype)
-    typer.echo(f"{output}: load it with transformers.AutoModelForCausalLM.from_pretrained")
-
-
-@app.command()
-def generate(
-    run: Annotated[Path, typer.Argument(help="A checkpoint, or the folder of a training run.")],
-    prompt: Annotated[str, typer.Argument(help="Text to continue.")],
-    tokenizer: Annotated[Path, typer.Option("--tokenizer", help="Folder of the run's tokenizer.")],
-    tokens: Annotated[int, typer.Option("--tokens", min=1, help="Tokens to add.")] = 64,
-    temperature: Annotated[float, typer.Option("--temperature", min=0, help="0 takes the likeliest token.")] = 0.8,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the draw.")] = 1,
-) -> None:
-    """Continue a text, to see what a model has learned."""
-    from llama_data.train_handoff.trainer.generate import continue_text
-    from llama_data.train_handoff.trainer.record import find_checkpoint
-
-    path = find_checkpoint(run)
-    typer.echo(continue_text(path, tokenizer, prompt, tokens=tokens, temperature=temperature, seed=seed))
 
 
 @app.command()
@@ -235,8 +177,8 @@ def evaluate(
     from llama_data.train_handoff.trainer.measure import tables
     from llama_data.train_handoff.trainer.record import find_checkpoint
 
-    _in(device, ("auto", "cpu", "cuda"), "--device")
-    _in(dtype, ("float32", "bfloat16"), "--dtype")
+    require_in(device, ("auto", "cpu", "cuda"), "--device")
+    require_in(dtype, ("float32", "bfloat16"), "--dtype")
     if (data is None) == (not text):
         raise RequestError("evaluate needs --data (a mix or token shards) or --text (files), one of the two")
     if text and (rows or limit):
@@ -322,8 +264,8 @@ def bench(
     from llama_data.train_handoff.trainer import launch as launching
     from llama_data.train_handoff.trainer.measure import tables
 
-    _in(device, ("auto", "cpu", "cuda"), "--device")
-    _in(dtype, ("bfloat16", "float32"), "--dtype")
+    require_in(device, ("auto", "cpu", "cuda"), "--device")
+    require_in(dtype, ("bfloat16", "float32"), "--dtype")
     overrides = {
         "data": data,
         "batch_tokens": batch_tokens,

@@ -22,6 +22,7 @@ class ModelConfig(Strict):
     The feed-forward width is 2/3 of 4 x ``dim``, rounded up to a multiple of ``multiple_of``. ``init_std`` 0.02 with
     the projections into the residual stream scaled by 1/sqrt(2 x layers): not stated in the paper. ``n_kv_heads``
     None: as many key and value heads as query heads, as in the paper; fewer are shared by groups of query heads.
+    ``tied``: the output head is the embedding (not in the paper).
     """
 
     dim: int = Field(gt=0)
@@ -34,6 +35,7 @@ class ModelConfig(Strict):
     norm_eps: float = Field(default=1e-6, gt=0)
     rope_theta: float = Field(default=10_000.0, gt=0)
     init_std: float = Field(default=0.02, gt=0)
+    tied: bool = False
 
     @model_validator(mode="after")
     def _heads_divide(self) -> ModelConfig:
@@ -59,7 +61,7 @@ class ModelConfig(Strict):
             raise ValueError("the vocabulary size is not known yet")
         attention = 2 * self.dim**2 + 2 * self.dim * (self.dim // self.n_heads) * self.kv_heads
         block = attention + 3 * self.dim * self.hidden_dim + 2 * self.dim
-        return self.n_layers * block + 2 * self.vocab_size * self.dim + self.dim
+        return self.n_layers * block + (1 if self.tied else 2) * self.vocab_size * self.dim + self.dim
 
 
 class OptimConfig(Strict):

@@ -126,7 +126,9 @@ class Trainer:
 
     def rate(self, batch: Batch) -> float:
         """Learning rate of a step."""
-        return learning_rate(batch.start, self.start.total_rows, self.batch_rows, self.config.optim)
+        return learning_rate(
+            batch.start, self.start.total_rows, self.batch_rows, self.start.warmup_rows, self.config.optim
+        )
 
     def agreed(self) -> tuple[bool, bool]:
         """Whether any process is to stop, and whether the first one's clock says that it is time to save."""

@@ -1,8 +1,12 @@
-"""LLaMA (arXiv:2302.13971, section 2.2): RMSNorm before each sub-layer, SwiGLU, rotary positions, untied embeddings."""
+"""LLaMA (arXiv:2302.13971, section 2.2): RMSNorm before each sub-layer, SwiGLU, rotary positions.
+
+The output head is a matrix of its own, as in the paper, or the embedding where the configuration says ``tied``.
+"""
 
 from __future__ import annotations
 
 import math
+from itertools import repeat
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +14,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from llama_data.train_handoff.trainer.config import ModelConfig
+from llama_data.train_handoff.trainer.past import Past, may_look
 
 # Shapes: B rows of the micro-batch, S tokens, D dim, H heads, K head size, V vocabulary.
 
@@ -40,11 +45,13 @@ class Attention(nn.Module):
         self.wv = nn.Linear(config.dim, config.kv_heads * self.head_dim, bias=False)
         self.wo = nn.Linear(config.dim, config.dim, bias=False)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
-        """``mask`` (B, 1, S, S), True where a token may look; None means causal."""
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, past: Past | None = None) -> Tensor:
+        """``mask`` (B, 1, S, S), True where a token may look; None means causal. ``past``: what stands before ``x``."""
         q, k, v = (proj(x).unflatten(-1, (-1, self.head_dim)) for proj in (self.wq, self.wk, self.wv))
         q, k = rotate(q, cos, sin), rotate(k, cos, sin)
         q, k, v = (t.transpose(1, 2) for t in (q, k, v))
+        if past is not None:
+            k, v = past.extend(k, v)
         causal = mask is None
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=self.grouped)
         projected: Tensor = self.wo(out.transpose(1, 2).flatten(-2))
@@ -75,8 +82,8 @@ class Block(nn.Module):
         self.ffn_norm = nn.RMSNorm(config.dim, eps=config.norm_eps)
         self.feed_forward = FeedForward(config)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), cos, sin, mask)
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, past: Past | None = None) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), cos, sin, mask, past)
         out: Tensor = x + self.feed_forward(self.ffn_norm(x))
         return out
 
@@ -97,23 +104,27 @@ class Llama(nn.Module):
         self.tok_embeddings = nn.Embedding(config.vocab_size, config.dim)
         self.layers = nn.ModuleList(Block(config) for _ in range(config.n_layers))
         self.norm = nn.RMSNorm(config.dim, eps=config.norm_eps)
-        self.output = nn.Linear(config.dim, config.vocab_size, bias=False)
+        self.output = None if config.tied else nn.Linear(config.dim, config.vocab_size, bias=False)
         half = config.dim // config.n_heads // 2
         self.register_buffer("cos", torch.empty(self.seq_len, half, dtype=torch.float32), persistent=False)
         self.register_buffer("sin", torch.empty(self.seq_len, half, dtype=torch.float32), persistent=False)
         self.cos: Tensor
         self.sin: Tensor
 
-    def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Token ids (B, S) to logits (B, S, V)."""
+    def forward(self, ids: Tensor, mask: Tensor | None = None, past: list[Past] | None = None) -> Tensor:
+        """Token ids (B, S) to logits (B, S, V). With a ``past`` the ids stand after what it holds, and are added."""
         x = self.tok_embeddings(ids)
-        cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
-        for layer in self.layers:
+        start, count = past[0].length if past else 0, ids.shape[1]
+        cos, sin = self.cos[start : start + count], self.sin[start : start + count]
+        if start:
+            mask = may_look(start, count, ids.device)
+        for layer, before in zip(self.layers, past or repeat(None), strict=False):
             if self.recompute and self.training:
                 x = checkpoint(layer, x, cos, sin, mask, use_reentrant=False)
             else:
-                x = layer(x, cos, sin, mask)
-        logits: Tensor = self.output(self.norm(x))
+                x = layer(x, cos, sin, mask, before)
+        x = self.norm(x)
+        logits: Tensor = F.linear(x, self.tok_embeddings.weight) if self.output is None else self.output(x)
         return logits
 
     @torch.no_grad()

@@ -14,17 +14,16 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 
-def learning_rate(row: int, total: int, batch_rows: int, config: OptimConfig) -> float:
+def learning_rate(row: int, total: int, batch_rows: int, warmup_rows: int, config: OptimConfig) -> float:
     """Rate of the step that begins at ``row``: linear warm-up, then a cosine that ends at ``min_lr_ratio`` x lr.
 
-    Counted in rows of the mix, of which the schedule has ``total``, so that a run that goes on with another batch stays
-    on it. The last batch, of ``batch_rows``, has the lowest rate.
+    Counted in rows of the mix, of which the schedule has ``total`` and the warm-up ``warmup_rows``, so that a run that
+    goes on with another batch stays on it. The last batch, of ``batch_rows``, has the lowest rate.
     """
-    warmup = config.warmup_steps * batch_rows
-    if row < warmup:
-        return config.lr * (row + batch_rows) / warmup
-    span = max(batch_rows, total - batch_rows - warmup)
-    progress = min(1.0, (row - warmup) / span)
+    if row < warmup_rows:
+        return config.lr * min(1.0, (row + batch_rows) / warmup_rows)
+    span = max(batch_rows, total - batch_rows - warmup_rows)
+    progress = min(1.0, (row - warmup_rows) / span)
     low = config.min_lr_ratio
     return config.lr * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * progress)))
 

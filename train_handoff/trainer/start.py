@@ -13,7 +13,7 @@ from llama_data.train_handoff.trainer.config import ModelConfig, TrainConfig, ag
 from llama_data.train_handoff.trainer.loader import Ranges, merge_ranges, rows_left, take_rows
 from llama_data.train_handoff.trainer.record import RECORD, Record, read_record, require_same_tokenizer
 
-SAME = ("norm_eps", "rope_theta")
+SAME = ("norm_eps", "rope_theta", "tied")
 SIZES = ("dim", "n_layers", "n_heads", "kv_heads", "hidden_dim", "vocab_size", "seq_len")
 Settings = dict[str, Any]
 
@@ -22,10 +22,10 @@ Settings = dict[str, Any]
 class Start:
     """A run of ``model`` on batches of ``batch_rows`` rows, from row ``row`` and step ``step`` up to step ``steps``.
 
-    ``total_rows``: where the schedule ends. ``skip``: ranges of rows that are left out. ``resume``: the run's own
-    checkpoint to go on from. Else ``initial`` is the one to take the parameters from, or both are None and they are
-    drawn. ``origin`` and ``settings`` are what the run's checkpoints say (see ``Record``); ``changed`` what of the
-    settings is not as before, old and new.
+    ``total_rows``: where the schedule ends; ``warmup_rows``: where its warm-up does. ``skip``: ranges of rows that are
+    left out. ``resume``: the run's own checkpoint to go on from. Else ``initial`` is the one to take the parameters
+    from, or both are None and they are drawn. ``origin`` and ``settings`` are what the run's checkpoints say (see
+    ``Record``); ``changed`` what of the settings is not as before, old and new.
     """
 
     model: ModelConfig
@@ -34,6 +34,7 @@ class Start:
     step: int
     steps: int
     total_rows: int
+    warmup_rows: int
     skip: Ranges
     resume: Path | None
     initial: Path | None
@@ -85,6 +86,10 @@ def find_start(config: TrainConfig, rows: Mixture, *, resume: Path | None) -> St
                 f"{resume}: the run was trained with {_listed(changed, 0)}; this command has {_listed(changed, 1)}; "
                 f"give --change to go on with them from row {row:,}, or another --output"
             )
+    warmup = config.optim.warmup_steps * batch_rows
+    if record is not None and "optim.warmup_steps" not in changed:
+        warmup = record.settings.get("warmup_rows", warmup)
+    settings["warmup_rows"] = warmup
     left = rows_left(row, len(rows), skip)
     steps = config.steps if config.steps is not None else step + left // batch_rows
     if steps < 1:
@@ -95,7 +100,9 @@ def find_start(config: TrainConfig, rows: Mixture, *, resume: Path | None) -> St
     _, total = take_rows(row, max(0, steps - step) * batch_rows, skip)
     initial = None if resume is not None or config.initial is None else Path(config.initial)
     norms = () if record is None else record.norms
-    return Start(model, batch_rows, row, step, steps, total, skip, resume, initial, origin, settings, changed, norms)
+    return Start(
+        model, batch_rows, row, step, steps, total, warmup, skip, resume, initial, origin, settings, changed, norms
+    )
 
 
 def _origin(config: TrainConfig, tokenizer: str, before: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -81,3 +82,42 @@ def repeating_mix(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> 
     write_domain(run / "tokens", "books", 40, 1, digest)
     write_domain(run / "tokens", "arxiv", 12, 2, digest)
     return write_mix(run, 120)
+
+
+MakeModel = Callable[..., Path]
+
+
+@pytest.fixture
+def make_model(tmp_path: Path, tokenizer: Path) -> MakeModel:
+    """Write RUN/train with one checkpoint of a model that was drawn at random, and RUN/tokenizer; returns RUN."""
+
+    def write(
+        name: str = "run", model_file: bytes | None = None, settings: dict[str, Any] | None = None, **sizes: Any
+    ) -> Path:
+        torch = pytest.importorskip("torch")
+        from llama_data.train_handoff.trainer import checkpoint
+        from llama_data.train_handoff.trainer.config import ModelConfig
+        from llama_data.train_handoff.trainer.model import Llama
+        from llama_data.train_handoff.trainer.record import Record, checkpoint_name
+
+        run = tmp_path / name
+        (run / "tokenizer").mkdir(parents=True)
+        content = tokenizer.read_bytes() if model_file is None else model_file
+        (run / "tokenizer" / "tokenizer.model").write_bytes(content)
+        small = {"dim": 32, "n_layers": 2, "n_heads": 4, "vocab_size": VOCAB, "seq_len": SEQ_LEN, "multiple_of": 32}
+        config = ModelConfig(**{**small, **sizes})
+        model = Llama(config)
+        model.init_weights(7)
+        with torch.no_grad():
+            for parameter in model.parameters():  # sharper than trained ones, so that no two logits are alike
+                parameter.mul_(4 if parameter.dim() > 1 else 1).add_(0.1 * torch.randn(parameter.shape))
+        record = Record(
+            step=3, rows=24, fingerprint="f", seed=1, tokenizer_sha256=sha256(content).hexdigest(),
+            model=config.model_dump(), settings=settings or {},
+        )  # fmt: skip
+        folder = run / "train" / "checkpoints"
+        folder.mkdir(parents=True)
+        checkpoint.save_weights(folder / checkpoint_name(24), record, model)
+        return run
+
+    return write

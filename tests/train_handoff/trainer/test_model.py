@@ -115,7 +115,7 @@ def test_attention_stays_inside_a_document_under_the_mask() -> None:
 
 def test_the_schedule_reaches_the_peak_after_warmup_and_a_tenth_at_the_end() -> None:
     config = OptimConfig(lr=3e-4, warmup_steps=10)
-    rates = [learning_rate(8 * step, 800, 8, config) for step in range(100)]
+    rates = [learning_rate(8 * step, 800, 8, 80, config) for step in range(100)]
     assert rates[0] == pytest.approx(3e-5)
     assert rates[9] == rates[10] == pytest.approx(3e-4)
     assert rates[-1] == pytest.approx(3e-5)

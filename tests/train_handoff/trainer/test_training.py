@@ -244,13 +244,14 @@ def test_several_nodes_need_a_meeting_place() -> None:
     assert "--node-rank=1" in command
 
 
-def test_a_checkpoint_loads_with_transformers_and_comes_back(whole: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_loads_with_transformers_and_comes_back(whole: Path, tokenizer: Path, tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     from llama_data.train_handoff.trainer.huggingface import export as huggingface
     from llama_data.train_handoff.trainer.huggingface import pretrained
 
     path = checkpoints(whole)[-1]
-    huggingface.export(path, tmp_path / "hf", None, "float32")
+    huggingface.export(path, tmp_path / "hf", tokenizer.parent, "float32", shard_bytes=200_000)
+    assert (tmp_path / "hf" / "model.safetensors.index.json").exists()
     ours, record = huggingface.load_model(path)
     assert (record.bos_id, record.eos_id) == (1, 2)
     for name in ("config.json", "generation_config.json"):
@@ -270,5 +271,5 @@ def test_a_tokenizer_that_is_not_the_models_is_refused(whole: Path, tmp_path: Pa
     from llama_data.train_handoff.trainer.huggingface import export as huggingface
 
     (tmp_path / "tokenizer.model").write_bytes(b"another")
-    with pytest.raises(InputError, match=r"the model was trained with [0-9a-f]{64}"):
+    with pytest.raises(RequestError, match=r"has sha256 [0-9a-f]{64}, this one [0-9a-f]{64}"):
         huggingface.export(checkpoints(whole)[-1], tmp_path / "hf", tmp_path)

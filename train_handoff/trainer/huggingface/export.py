@@ -7,18 +7,22 @@ reordered: pair i of a head becomes rows i and i + K/2.
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from llama_data.pipeline.core.errors import InputError
 from llama_data.train_handoff.trainer import checkpoint
 from llama_data.train_handoff.trainer.config import ModelConfig
+from llama_data.train_handoff.trainer.handover import copy_tokenizer, new_files, open_tokenizer
 from llama_data.train_handoff.trainer.model import Llama
-from llama_data.train_handoff.trainer.pieces import Pieces, find_tokenizer
 from llama_data.train_handoff.trainer.record import Record, read_record
+from llama_data.train_handoff.trainer.weights import Weights, open_weights
+
+SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+WEIGHT_FILES = (SINGLE, INDEX, "model-*-of-*.safetensors")
+SHARD_BYTES = 5_000_000_000
 
 _LAYER = {
     "attention_norm.weight": "input_layernorm.weight",
@@ -75,7 +79,7 @@ def hf_config(model: ModelConfig, dtype: str, bos_id: int | None, eos_id: int | 
         "rope_parameters": {"rope_type": "default", "rope_theta": model.rope_theta},
         "hidden_act": "silu",
         "initializer_range": model.init_std,
-        "tie_word_embeddings": False,
+        "tie_word_embeddings": model.tied,
         "attention_bias": False,
         "mlp_bias": False,
         "bos_token_id": bos_id,
@@ -84,48 +88,77 @@ def hf_config(model: ModelConfig, dtype: str, bos_id: int | None, eos_id: int | 
     }
 
 
-def load_model(path: Path) -> tuple[Llama, Record]:
-    """The model of a checkpoint on the CPU, float32."""
+def load_model(path: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Llama, Record]:
+    """The model of a checkpoint; its rotary tables stay float32. Raises InputError."""
     record = read_record(path)
     with torch.device("meta"):
         model = Llama(record.model_config(path))
-    model.to_empty(device="cpu")
+    for child in model.children():
+        child.to(dtype)
+    model.to_empty(device=device)
     model.init_tables()
     checkpoint.load_weights(path, model)
     return model, record
 
 
-def export(path: Path, output: Path, tokenizer: Path | None, dtype: str = "bfloat16") -> None:
-    """Write a checkpoint as a folder that ``AutoModelForCausalLM.from_pretrained`` loads.
+def export(
+    path: Path,
+    output: Path,
+    tokenizer: Path | None,
+    dtype: str = "bfloat16",
+    *,
+    shard_bytes: int = SHARD_BYTES,
+    overwrite: bool = False,
+) -> None:
+    """Write a checkpoint as a folder that ``AutoModelForCausalLM.from_pretrained`` loads; holds one shard at a time.
 
-    ``tokenizer`` is the run's tokenizer folder; its files are copied beside the weights.
+    ``tokenizer`` is its folder, None for the one in the run; its files are copied beside the weights.
 
     Raises:
-        InputError: not a checkpoint, or a tokenizer other than the one it was trained with.
+        InputError: not a checkpoint, or a damaged one; no tokenizer in the folder given.
+        RequestError: a tokenizer other than the one it was trained with, none found; ``output`` is not empty.
     """
+    record = read_record(path)
+    pieces = open_tokenizer(path, record, tokenizer)
+    bos, eos = pieces.special_ids
+    # A model that was imported keeps what its own config.json said.
+    ids = {"bos_token_id": bos, "eos_token_id": eos, **(record.origin or {}).get("special_ids", {})}
+    with new_files(output, WEIGHT_FILES, overwrite) as folder:
+        weights = open_weights(path)
+        _write_shards(weights, folder, getattr(torch, dtype), shard_bytes)
+        copy_tokenizer(pieces, folder)
+        write_json(folder / "config.json", {**hf_config(weights.config, dtype, bos, eos), **ids})
+        write_json(folder / "generation_config.json", {**ids, "do_sample": True})
+
+
+def _write_shards(weights: Weights, folder: Path, dtype: torch.dtype, shard_bytes: int) -> None:
+    """One safetensors file, or several with the index that says what is where."""
+    groups = weights.groups(dtype, shard_bytes)
+    placed: dict[str, str] = {}
+    for number, names in enumerate(groups, 1):
+        file = SINGLE if len(groups) == 1 else f"model-{number:05d}-of-{len(groups):05d}.safetensors"
+        _write_shard(weights, names, dtype, folder / file)
+        placed |= dict.fromkeys(map(hf_name, names), file)
+    if len(groups) > 1:
+        parameters = sum(shape.numel() for shape in weights.shapes.values())
+        sizes = {"total_parameters": parameters, "total_size": parameters * dtype.itemsize}
+        write_json(folder / INDEX, {"metadata": sizes, "weight_map": dict(sorted(placed.items()))})
+
+
+def _write_shard(weights: Weights, names: list[str], dtype: torch.dtype, file: Path) -> None:
     from safetensors.torch import save_file
 
-    model, record = load_model(path)
-    rotated = {"wq.weight": model.config.n_heads, "wk.weight": model.config.kv_heads}
-    weights = {}
-    for name, parameter in model.state_dict().items():
-        heads = rotated.get(name[-9:])
-        value = parameter if heads is None else to_halves(parameter, heads)
-        weights[hf_name(name)] = value.to(getattr(torch, dtype)).contiguous()
-    bos, eos = record.bos_id, record.eos_id
-    if tokenizer is not None:
-        found = find_tokenizer(tokenizer)[1]
-        if found != record.tokenizer_sha256:
-            raise InputError(
-                f"{tokenizer}: tokenizer.model has sha256 {found}, the model was trained with {record.tokenizer_sha256}"
-            )
-        bos, eos = Pieces(tokenizer).special_ids
-    output.mkdir(parents=True, exist_ok=True)
-    if tokenizer is not None:
-        for item in sorted(tokenizer.iterdir()):
-            if item.suffix in (".model", ".json") and item.is_file():
-                shutil.copy(item, output / item.name)
-    save_file(weights, str(output / "model.safetensors"), metadata={"format": "pt"})
-    (output / "config.json").write_text(json.dumps(hf_config(model.config, dtype, bos, eos), indent=2) + "\n")
-    generation = {"bos_token_id": bos, "eos_token_id": eos, "do_sample": True}
-    (output / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n")
+    rotated = {"wq.weight": weights.config.n_heads, "wk.weight": weights.config.kv_heads}
+    tensors = weights.read(names, dtype)
+    for name in names:
+        value, heads = tensors.pop(name), rotated.get(name[-9:])
+        tensors[hf_name(name)] = value if heads is None else to_halves(value, heads)
+    file.touch()
+    mode = file.stat().st_mode  # safetensors makes files that nobody else may read
+    save_file(tensors, str(file), metadata={"format": "pt"})
+    file.chmod(mode)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write an object as people read it."""
+    path.write_text(json.dumps(content, indent=2) + "\n")

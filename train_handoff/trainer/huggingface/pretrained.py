@@ -14,12 +14,12 @@ from torch import Tensor
 from llama_data.pipeline.core.errors import InputError, RequestError
 from llama_data.train_handoff.trainer import checkpoint
 from llama_data.train_handoff.trainer.config import ModelConfig
-from llama_data.train_handoff.trainer.huggingface.export import hf_name, to_pairs
+from llama_data.train_handoff.trainer.huggingface.export import INDEX, SINGLE, hf_name, to_pairs
 from llama_data.train_handoff.trainer.model import Llama
 from llama_data.train_handoff.trainer.pieces import Pieces
 from llama_data.train_handoff.trainer.record import Record
 
-SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+SPECIAL_IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 FLOATS = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -36,10 +36,11 @@ FIXED: dict[str, tuple[Any, ...]] = {
 }
 
 
-def import_huggingface(folder: Path, output: Path, tokenizer: Path | None = None) -> Record:
+def import_huggingface(folder: Path, output: Path, tokenizer: Path | None = None, *, keep_tied: bool = False) -> Record:
     """Write the model in ``folder`` to ``output`` as a checkpoint at step 0. Memory: 4 bytes a parameter.
 
-    ``tokenizer`` is a folder (or the folder itself has it) whose tokenizer.model the model reads.
+    ``tokenizer`` is a folder (or the folder itself has it) whose tokenizer.model the model reads. ``keep_tied``: an
+    output head that is tied to the embedding stays so, instead of becoming one of its own with the same values.
 
     Raises:
         InputError: a file is missing, damaged, or describes a model that the trainer does not have.
@@ -47,11 +48,12 @@ def import_huggingface(folder: Path, output: Path, tokenizer: Path | None = None
     """
     if output.exists():
         raise RequestError(f"{output}: there is something already; name a folder that does not exist")
-    config = read_config(folder)
+    config = read_config(folder, keep_tied)
     pieces = _tokenizer(tokenizer or folder, config)
     bos, eos = pieces.special_ids
     files = weight_files(folder)
-    model = load_huggingface(folder)
+    model = load_huggingface(folder, keep_tied)
+    stated = _read_json(folder / "config.json")
     record = Record(
         step=0,
         rows=0,
@@ -61,7 +63,11 @@ def import_huggingface(folder: Path, output: Path, tokenizer: Path | None = None
         model=config.model_dump(),
         bos_id=bos,
         eos_id=eos,
-        origin={"huggingface": str(folder), "files": {file.name: _sha256(file) for file in files}},
+        origin={
+            "huggingface": str(folder),
+            "files": {file.name: _sha256(file) for file in files},
+            "special_ids": {name: stated[name] for name in SPECIAL_IDS if name in stated},
+        },
     )
     checkpoint.save_weights(output, record, model)
     return record
@@ -83,21 +89,22 @@ def _tokenizer(folder: Path, config: ModelConfig) -> Pieces:
     return pieces
 
 
-def load_huggingface(folder: Path) -> Llama:
+def load_huggingface(folder: Path, keep_tied: bool = False) -> Llama:
     """The model of a Hugging Face folder, float32, on the CPU.
 
-    A tied output head becomes one of its own with the same values. Raises InputError.
+    A tied output head becomes one of its own with the same values, unless ``keep_tied``. Raises InputError.
     """
     described = _read_json(folder / "config.json")
     with torch.device("meta"):
-        model = Llama(read_config(folder))
+        model = Llama(read_config(folder, keep_tied))
     model.to_empty(device="cpu")
     model.init_tables()
     with ExitStack() as stack, torch.no_grad():
         tensors = _open(weight_files(folder), stack)
-        tied = bool(described.get("tie_word_embeddings", False))
-        if tied:
-            tensors[HEAD] = tensors.get(EMBEDDING, tensors.get(HEAD))
+        if described.get("tie_word_embeddings", False):
+            tensors.pop(HEAD, None)  # some files hold it twice
+            if not keep_tied and EMBEDDING in tensors:
+                tensors[HEAD] = tensors[EMBEDDING]
         names = {hf_name(name): name for name, _ in model.named_parameters()}
         _require_all(folder, set(names), set(tensors))
         parameters = dict(model.named_parameters())
@@ -109,10 +116,12 @@ def load_huggingface(folder: Path) -> Llama:
     return model
 
 
-def read_config(folder: Path) -> ModelConfig:
+def read_config(folder: Path, keep_tied: bool = False) -> ModelConfig:
     """The model that config.json describes. Raises InputError naming the field that the trainer cannot follow."""
     path = folder / "config.json"
     found = _read_json(path)
+    if keep_tied and not found.get("tie_word_embeddings", False):
+        raise InputError(f"{path}: tie_word_embeddings is not true: there is no tied output head to keep")
     for name, allowed in FIXED.items():
         value = found.get(name)
         if name == "rope_scaling" and isinstance(value, dict) and _rope_type(value) == "default":
@@ -141,6 +150,7 @@ def read_config(folder: Path) -> ModelConfig:
             multiple_of=inner,  # 2/3 of 4 x dim rounded up to this is this
             norm_eps=_float(path, found, "rms_norm_eps", 1e-6),
             rope_theta=_float(path, {**rope, **found}, "rope_theta", 10_000.0),
+            tied=keep_tied,
         )
     except ValueError as error:
         raise InputError(f"{path}: {error}") from None

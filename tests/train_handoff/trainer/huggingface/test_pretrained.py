@@ -123,12 +123,25 @@ def test_special_ids_are_the_tokenizers(folder: Folder, tmp_path: Path, bos: int
     settings = {**LLAMA_SETTINGS, "vocab_size": 300, "bos_id": bos, "eos_id": eos, "minloglevel": 2}
     sentencepiece.SentencePieceTrainer.train(sentence_iterator=lines, model_writer=made, **settings)
     (source / "tokenizer.model").write_bytes(made.getvalue())
+    stated = json.loads((source / "config.json").read_text())  # whose own ids would be kept
+    (source / "config.json").write_text(
+        json.dumps({k: v for k, v in stated.items() if k not in pretrained.SPECIAL_IDS})
+    )
     pretrained.import_huggingface(source, tmp_path / "checkpoint")
     huggingface.export(tmp_path / "checkpoint", tmp_path / "back", source if given else None, "float32")
     for name in ("config.json", "generation_config.json"):
         stated = json.loads((tmp_path / "back" / name).read_text())
         expected = tuple(id if id >= 0 else None for id in (bos, eos))
         assert (stated["bos_token_id"], stated["eos_token_id"]) == expected
+
+
+def test_special_ids_of_its_config_are_kept(folder: Folder, tmp_path: Path) -> None:
+    source = folder(bos_token_id=5, eos_token_id=[2, 7], pad_token_id=0)
+    pretrained.import_huggingface(source, tmp_path / "checkpoint")
+    huggingface.export(tmp_path / "checkpoint", tmp_path / "back", None)
+    for name in ("config.json", "generation_config.json"):
+        stated = json.loads((tmp_path / "back" / name).read_text())
+        assert [stated[f"{kind}_token_id"] for kind in ("bos", "eos", "pad")] == [5, [2, 7], 0]
 
 
 @pytest.mark.parametrize("changes", [{}, {"num_key_value_heads": 1}, {"tie_word_embeddings": True, "sharded": True}])
@@ -142,6 +155,42 @@ def test_logits_equal_those_of_transformers(folder: Folder, changes: dict[str, A
         torch.testing.assert_close(ours(ids), theirs(ids).logits, atol=2e-5, rtol=1e-4)
         spread = (ours(ids)[0] - ours(ids)[1]).abs().max()
     assert spread > 0.1
+
+
+def test_a_tied_head_is_kept_when_asked_for(folder: Folder, mix: Path, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    source, start = folder(torch.float32, tie_word_embeddings=True, sharded=True), tmp_path / "start"
+    record = pretrained.import_huggingface(source, start, keep_tied=True)
+    model, _ = huggingface.load_model(start)
+    size = sum(parameter.numel() for parameter in model.parameters())
+    assert size == record.model_config(start).parameters() == 58_784 - 500 * 32
+    huggingface.export(start, tmp_path / "back", None, "float32", shard_bytes=50_000)
+    before, after = everything(source), everything(tmp_path / "back")
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "back", dtype=torch.float32).eval()
+    own = pretrained.load_huggingface(source).eval()
+    ids = torch.randint(0, 500, (2, 32), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(model.eval()(ids), own(ids))
+        torch.testing.assert_close(theirs(ids).logits, own(ids), atol=2e-5, rtol=1e-4)
+
+    losses = []
+    for nproc in (1, 2):
+        output = tmp_path / f"run{nproc}"
+        settings = {
+            "data": str(mix), "output": str(output), "steps": 3, "batch_tokens": 256, "micro_rows": 4,
+            "dtype": "float32", "device": "cpu", "optim.lr": 1e-2, "optim.warmup_steps": 1,
+        }  # fmt: skip
+        launch(starting_from(start, None, settings), Cluster(nproc=nproc))
+        lines = (output / "metrics.jsonl").read_text().splitlines()
+        losses.append([json.loads(line)["loss"] for line in lines])
+        assert "output.weight" not in dict(huggingface.load_model(find_checkpoint(output))[0].named_parameters())
+    assert losses[0] == pytest.approx(losses[1], rel=2e-5)
+    assert losses[0][-1] < losses[0][0] - 0.1
+    (source / "config.json").write_text(json.dumps(SMALL))
+    with pytest.raises(InputError, match="tie_word_embeddings is not true"):
+        pretrained.import_huggingface(source, tmp_path / "another", keep_tied=True)
 
 
 def test_a_run_goes_on_training_from_an_imported_model(folder: Folder, mix: Path, tmp_path: Path) -> None:
