@@ -47,7 +47,7 @@ def test_files_are_grouped_up_to_the_limit(limit: int, groups: list[list[int]]) 
 def test_a_run_may_use_every_row_of_its_mix_and_not_one_more() -> None:
     require_rows(80, 8, 10, 2)
     require_rows(81, 8, 10, 8)
-    with pytest.raises(RequestError, match=r"need 80 rows, and the mix has 79; train 9 steps"):
+    with pytest.raises(RequestError, match=r"need 80 rows, and the mix has 79 to read; train 9 steps"):
         require_rows(79, 8, 10, 2)
     with pytest.raises(RequestError, match="does not divide among 3"):
         require_rows(80, 8, 10, 3)

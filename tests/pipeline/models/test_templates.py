@@ -57,7 +57,7 @@ def test_a_run_takes_them(tmp_path: Path, run_jobs: Any) -> None:
     dump(tmp_path / "in" / "dewiki-2.xml", ("Ort", 0, "Es hat {{Grad|3}} heute."))
     settings = jobs.Settings(template_definitions=str(tmp_path / "models"))
     context = RunContext(input=str(tmp_path / "in"), output=str(tmp_path / "out"))
-    [job] = jobs.jobs(settings, context)
+    job, *_ = jobs.jobs(settings, context)
     data: Any = None
     for step in job.steps[:-1]:
         data = step.run(data, 0, 1)
