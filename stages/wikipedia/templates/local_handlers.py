@@ -1,7 +1,11 @@
 """What templates show that single Wikipedias have."""
+# ruff: noqa: RUF001 - dashes are the subject
 
 from __future__ import annotations
 
+import re
+
+from llama_data.stages.wikipedia.opaque import BREAK
 from llama_data.stages.wikipedia.templates.call import Call, Handler
 from llama_data.stages.wikipedia.templates.handlers import is_month
 
@@ -11,13 +15,33 @@ def word_date(call: Call) -> str:
     return " ".join(value for value in call.positional()[:3] if value)
 
 
+_ROMAN = re.compile("[IVX]{1,6}", re.IGNORECASE)
+_ORDINAL_ENDING = re.compile("er?|ème|ième")
+_TIGHT_JOINTS = frozenset("-–/")
+_JOINTS = _TIGHT_JOINTS | {"et", "ou", "au", "à", "aux", "ou au", "et au"}
+
+
 def french_century(call: Call) -> str:
-    """``{{s|XIX|e}}`` → "XIXe siècle"; ``{{s2|XVI|e|XVII|e}}`` → "XVIe et XVIIe siècles"."""
-    values = call.positional()
-    centuries = ["".join(values[at : at + 2]) for at in range(0, len(values), 2) if values[at]]
-    if not centuries:
-        return ""
-    return " et ".join(centuries) + (" siècles" if len(centuries) > 1 else " siècle")
+    """``{{s|XIX|e}}`` → "XIXe siècle"; ``{{s2|XVI|e|XVII|e}}`` → "XVIe et XVIIe siècles".
+
+    What joins two centuries may stand between them (``{{sp|XVI|e|et|XVII|e}}``); an ending left out is the usual one.
+    """
+    values = [value for value in call.positional() if value]
+    found: list[str] = []
+    joint, at = " et ", 0
+    while at < len(values):
+        value, following = values[at], values[at + 1 : at + 2]
+        at += 1
+        if found and value in _JOINTS:
+            joint = value if value in _TIGHT_JOINTS else f" {value} "
+        elif not _ROMAN.fullmatch(value):
+            found.append(value)
+        elif following and _ORDINAL_ENDING.fullmatch(following[0]):
+            found.append(value + following[0])
+            at += 1
+        else:
+            found.append(value + ("er" if value.upper() == "I" else "e"))
+    return joint.join(found) + (" siècles" if len(found) > 1 else " siècle") if found else ""
 
 
 def centuries(word: str) -> Handler:
@@ -61,8 +85,15 @@ def french_link(call: Call) -> str:
 
 
 def german_quotation(call: Call) -> str:
-    """``{{Zitat|Text}}``, ``{{"|Text}}`` → „Text“."""
-    text = call.get(1, "text")
+    """``{{Zitat|Text|Autor=A}}`` → „Text“, and on the next line who said it, where that is named."""
+    text = german_inline_quotation(call)
+    who = ", ".join(part for part in (call.get("Autor", "autor"), call.get("Quelle", "quelle")) if part)
+    return text + (f"{BREAK}— {who}" if who and text else "")
+
+
+def german_inline_quotation(call: Call) -> str:
+    """``{{"|Text}}`` → „Text“."""
+    text = call.get("Text", "text", 1)
     return f"„{text}“" if text else ""
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from llama_data.stages.wikipedia.opaque import BREAK
+from llama_data.stages.wikipedia.templates import chemistry
 from llama_data.stages.wikipedia.templates import handlers as h
 from llama_data.stages.wikipedia.templates import words as w
 from llama_data.stages.wikipedia.templates.call import Handler, named
@@ -116,7 +117,7 @@ _FRENCH: dict[str, Handler] = {
     **named("souverain|souverain-|souverain2|souverain3|roi|pape|dynastie", w.without_brackets),
     **named("nobr romains|rom|rom-maj", h.first),
     **named("guillemets|guil", h.wrapped("« ", " »")),
-    **named("fchim|formule chimique", w.together),
+    **named("fchim|formule chimique", chemistry.chem),
     **named(",|ouvrage|article|chapitre|bibliographie|autorité|dictionnaires|bases recherche|bnf|plume", h.nothing),
     **named("référence insuffisante|source insuffisante|référence à confirmer", h.first),
     "msapi": h.ipa,
