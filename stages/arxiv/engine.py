@@ -203,6 +203,9 @@ class Engine:
         if places is None:
             frame.pos = end
             self._write(body)
+            # A control symbol may stand before a letter: `\*x` with `\*` for `\times`.
+            if frame.text[end : end + 1].isalpha() and reading.ends_in_word(body[-80:]):
+                self._write(" ")
             return True
         depth, after = places
         del self._stack[depth + 1 :]

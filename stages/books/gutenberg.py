@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 from llama_data.stages.books.frame import LONGEST, find_bodies
-from llama_data.stages.books.production import without_end_matter, without_front_matter
+from llama_data.stages.books.production import is_credit, without_end_matter, without_front_matter
 
 _LEAST_BODY = 20
 _HEADER_LINE = re.compile(
@@ -24,6 +24,8 @@ _HEADER_ONLY = re.compile(
     r"|file should be named|date first posted:",
     re.I,
 )
+# What stands between the lines of a header that name Gutenberg: its words on copyright, and rules.
+_HEADER_MORE = re.compile(r"copyright laws are changing|almost no\s+restrictions|\A[\W_]+\Z", re.I)
 _PARAGRAPH_END = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 _FIELD = re.compile(r"^_?(Title|Author):_? *(\S[^\n]*(?:\n {4,}\S[^\n]*)*)", re.M)
 _NUMBER = re.compile(r"\[?(?:e-?text|e-?book) ?#(\d{1,6})", re.I)
@@ -79,7 +81,8 @@ def _without_header_paragraphs(text: str) -> str | None:
         match = _PARAGRAPH_END.search(text, position)
         end = match.end() if match else len(text)
         paragraph = text[position:end]
-        if not (_HEADER_LINE.search(paragraph) or (seen and _FIELD.match(paragraph))):
+        goes_on = seen and (_FIELD.match(paragraph) or _HEADER_MORE.search(paragraph) or is_credit(paragraph))
+        if not (goes_on or _HEADER_LINE.search(paragraph)):
             break
         position, seen = end, True
     if not seen or position == len(text) or not _HEADER_ONLY.search(text[text_start:position]):

@@ -271,7 +271,7 @@ def _without_early_note(text: str) -> str:
 def _start_of_final_note(text: str) -> int:
     """Where the note begins with which the text ends, or the end of the text.
 
-    A rule or two blank lines precede it; one in brackets has to close at the end.
+    A rule or two blank lines precede it. Before one in brackets, which close at the end, one blank line is enough.
     """
     begin = max(len(text) - _LONGEST_NOTE, len(text) // 2)
     lowered = text[begin:].lower()
@@ -279,15 +279,17 @@ def _start_of_final_note(text: str) -> int:
         return len(text)
     for match in _NOTE_LINE.finditer(text, begin):
         above = _break_above(text, match.start())
-        if above is None:
-            continue
         if "[" in match.group():
             close = _end_of_brackets(text, match.start(), _LONGEST_NOTE)
             if not close or text[close:].strip(" \n|_*=+-"):
                 continue
+            if above is None:  # brackets say where it ends: one blank line is enough before it
+                blank = _BLANK_ABOVE.search(text, max(0, match.start() - 300), match.start())
+                above = blank.start() if blank else None
         elif not _is_about_file(text, match.end()):
             continue
-        return above
+        if above is not None:
+            return above
     return len(text)
 
 

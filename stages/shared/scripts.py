@@ -120,6 +120,8 @@ def _belongs(text: str, before: str, language: str) -> bool:
     if not text.rstrip(".").isalpha():
         return False
     ending = text.rstrip(".").lower()
+    if before[-1:] == "." and before[-2:-1].isalnum():  # 1.<sup>a</sup>, n.<sup>o</sup>: the point goes before it
+        before = before[:-1]
     number = _NUMBER_BEFORE.search(before) is not None
     roman = not number and _ROMAN_BEFORE.search(before) is not None
     if number or roman:

@@ -54,7 +54,7 @@ def html_to_text(html: str, *, link_targets: bool = False, struck_out: bool = Fa
     ``link_targets``: write a link as ``text (address)``; ``base``: the address of the post, for links within its site.
     ``struck_out``: keep the text that its author has struck out. Raises RecordError when tags are nested too deep.
     """
-    html = _clean(html.replace("\r\n", "\n").replace("\r", "\n"))
+    html = _clean(html)
     if "<" not in html and "&" not in html:
         return _fold(html)
     root = etree.fromstring(b"<div>" + html.encode(), _PARSER)
@@ -65,6 +65,8 @@ def html_to_text(html: str, *, link_targets: bool = False, struck_out: bool = Fa
 
 
 def _clean(text: str) -> str:
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text.translate(_CONTROLS) if _CONTROL.search(text) else text
 
 

@@ -61,6 +61,8 @@ _KNOWN = _ELEMENTS | _ALONE
 
 _TAG = re.compile(r"<(/?)([A-Za-z][^\s/<>\0]*+)([^<>]*+)>")
 _BRACKETED_TAG = re.compile(r"<([A-Za-z]++)(?=[\s/])[^<>\[]*+\[\[[^<>]*+>")
+_SCRIPTS = {"sup": "^", "sub": "_"}
+_TERMS_MEET = re.compile(r"[+\-\u2212\u2013]?\w")
 _SOFT_BREAK = re.compile(r"\n(?![\n*#:;={|<])")
 _MAX_HEADING = 250
 _MAX_LISTS = 16  # lists inside each other; deeper ones are not told apart
@@ -110,6 +112,8 @@ class _Layout:
             before = text[position : found.start()]
             out.append(_SOFT_BREAK.sub(" ", before) if self._lists else before)
             shown = self._shown(name, closing=bool(found[1]))
+            if name in _SCRIPTS and not found[1] and _TERMS_MEET.match(text, found.end()) and before[-1:].isalnum():
+                shown = _SCRIPTS[name]  # one without an end, else it is written already: never digits of its base
             out.append(shown or (NOTHING if text[found.start() - 1 : found.start()] in ("", "\n") else ""))
             position = found.end()
         out.append(text[position:])

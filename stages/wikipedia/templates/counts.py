@@ -7,7 +7,7 @@ import re
 
 from llama_data.stages.wikipedia.templates.call import Call, Handler
 from llama_data.stages.wikipedia.templates.locales import is_english
-from llama_data.stages.wikipedia.templates.numbers import amount, tidy
+from llama_data.stages.wikipedia.templates.numbers import amount, spell, tidy
 
 _ENDINGS = {"1": "st", "2": "nd", "3": "rd"}
 _ORDINAL_SIGNS = {"es": ".º", "pt": ".º", "it": "º", "fr": "e", "ro": "-lea", "sv": ":e", "nl": "e"}
@@ -42,6 +42,13 @@ def french_duration(call: Call) -> str:
     clock = call.name.strip().casefold().startswith("heure") and hours and not seconds
     parts = [f"{hours} h" if hours else "", (minutes if clock else f"{minutes} min") if minutes else ""]
     return " ".join(part for part in (*parts, f"{seconds} s" if seconds else "") if part)
+
+
+def in_words(call: Call) -> str:
+    """``{{spellnum|12}}`` → "twelve"; a number that is no count, or of another language, as it is written."""
+    text = tidy(call.get(1))
+    plain = text.replace(",", "")
+    return spell(int(plain)) if is_english(call.language) and re.fullmatch("[0-9]{1,6}", plain) else text
 
 
 def money(symbol: str) -> Handler:

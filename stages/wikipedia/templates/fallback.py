@@ -45,6 +45,9 @@ _STYLE = re.compile(
     |black|white|red|green|blue|yellow|gray|grey|silver|orange|purple|lightgr[ae]y|pink|gold|navy|teal|maroon|lime|aqua""",
     re.VERBOSE,
 )
+# A numeral and the ending of its ordinal: ``{{-m|II|e}}``.
+_ROMAN = re.compile("[IVXLCDM]+")
+_ENDING = re.compile("er?|re|ère|è?me|ième|nde?")
 _LETTER = re.compile(r"[^\W\d_]")
 _MARKUP = re.compile(r"'{2,}|<[^<>]*>|[\x03\x04]")
 
@@ -65,6 +68,8 @@ def shown_anyway(call: Call) -> str:
     positional = [part for part in call.parts[1:] if not part.named]
     if 2 * len(positional) < len(call.parts) - 1:
         return ""
+    if _ROMAN.fullmatch(call.get(1)) and _ENDING.fullmatch(call.get(2)):
+        return call.get(1) + call.get(2)
     for number in range(1, MAX_LOOKED_AT + 1):
         value = call.get(number)
         bare = _MARKUP.sub("", value).strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llama_data.stages.wikipedia.opaque import BREAK
 from llama_data.stages.wikipedia.templates.call import Call, Handler
 
 
@@ -26,8 +27,15 @@ def french_link(call: Call) -> str:
 
 
 def german_quotation(call: Call) -> str:
-    """``{{Zitat|Text}}``, ``{{"|Text}}`` → „Text“."""
-    text = call.get(1, "text")
+    """``{{Zitat|Text|Autor=A}}`` → „Text“, and on the next line who said it, where that is named."""
+    text = german_inline_quotation(call)
+    who = ", ".join(part for part in (call.get("Autor", "autor"), call.get("Quelle", "quelle")) if part)
+    return text + (f"{BREAK}— {who}" if who and text else "")
+
+
+def german_inline_quotation(call: Call) -> str:
+    """``{{"|Text}}`` → „Text“."""
+    text = call.get("Text", "text", 1)
     return f"„{text}“" if text else ""
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from llama_data.stages.wikipedia.templates import chemistry
 from llama_data.stages.wikipedia.templates import dates as d
 from llama_data.stages.wikipedia.templates import handlers as h
 from llama_data.stages.wikipedia.templates import local_handlers as own
@@ -24,7 +25,8 @@ _GERMAN_LANGUAGES = {
 
 _DE: dict[str, Handler] = {
     **{name: own.german_short(word) for name, word in _GERMAN_LANGUAGES.items()},
-    **named('zitat|zitat-de|"|zitat-en|zitat-fr', own.german_quotation),
+    **named("zitat|zitat-de|zitat-en|zitat-fr", own.german_quotation),
+    '"': own.german_inline_quotation,
     **named("datum|datumzelle", d.written_date),
     **named("nowrap|anker-text|kursiv", h.first),
     "lang": h.lang,
@@ -37,11 +39,13 @@ _DE: dict[str, Handler] = {
 _FR: dict[str, Handler] = {
     **named("date|date-|date de naissance|date de décès|date républicaine|naissance|décès", d.written_date),
     **named("s|s-|siècle|s2|s2-|sp|sp-|s mini|s-mini", d.french_century("siècle")),
-    **named("souligner|petites capitales|pc|abréviation|abrd|abr|incise-|romain|cr|ind|indice", h.first),
+    **named("souligner|petites capitales|pc|abréviation|abrd|abr|incise-|romain|cr", h.first),
     **named("lang|langue", h.lang),
     **named("citation bloc|citation étrangère|début citation bloc", w.quotation),
     **named("citation|«", h.wrapped("« ", " »")),
     **named("référence nécessaire|référence souhaitée|refnec|passage évasif|refsou|citation nécessaire", h.first),
+    **named("ind|indice", chemistry.lowered),
+    **named("exp|exposant", chemistry.raised),
     "incise": w.aside,
     "mlle": h.constant("Mlle"),
     "mme": h.constant("Mme"),

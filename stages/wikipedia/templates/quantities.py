@@ -39,6 +39,9 @@ def quantity(call: Call) -> str:
     """``{{unité|120|km|2}}`` → "120 km²", ``{{unidad|12|km}}``, ``{{unité|3|à=5|m|e=3}}``: numbers, power, units."""
     values = call.positional()
     shown = _amount_in_words(values[0], call.language) if values else ""
+    while len(values) > 2 and values[1] in _BETWEEN and read_value(values[2], call.language):
+        shown += _BETWEEN[values[1]] + amount(values[2], call.language)
+        values = [values[0], *values[3:]]
     for name, between in _BETWEEN.items():
         further = call.get(name)
         if further:
@@ -88,8 +91,14 @@ def _units(slots: list[str]) -> str:
     return shown
 
 
+_SI_PREFIXES = frozenset("TGMkhdcmµμnp") | {"da"}
+
+
 def italian_measure(call: Call) -> str:
-    """``{{M|120||km}}``, ``{{M|12|ul=km}}``, ``{{M|10|-|20|km}}``: number, uncertainty or range, unit."""
+    """``{{M|120||km}}``, ``{{M|12|ul=km}}``, ``{{M|10|-|20|km}}``: number, uncertainty or range, unit.
+
+    An SI prefix may stand before its unit: ``{{M|5|k|m}}`` → "5 km".
+    """
     values = call.positional()
     shown = amount(values[0], call.language) if values else ""
     rest = values[1:]
@@ -100,8 +109,10 @@ def italian_measure(call: Call) -> str:
         shown, rest = f"{shown} ± {amount(rest[0], call.language)}", rest[1:]
     if call.get("e"):
         shown += f"×10{superscript(call.get('e'))}"
-    prefix, base = [value.strip("-") for value in [*rest, "", ""][:2]]  # ``{{M|1|c|m}}``
-    unit = call.get("u", "ul") or prefix + base
+    words = [value for value in rest if value not in ("", "-")]
+    if len(words) > 1 and words[0] in _SI_PREFIXES:  # ``{{M|1|c|m}}``
+        words[:2] = ["".join(words[:2])]
+    unit = call.get("u", "ul") or next(iter(words), "")
     return shown + (f" {raised_metres(unit)}" if unit else "")
 
 

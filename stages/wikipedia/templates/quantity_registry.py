@@ -26,6 +26,7 @@ QUANTITIES: dict[str, Handler] = {
     **_named("val|valor|валь", q.val),
     "gaps": q.gaps,
     **_named("ordinal|ord|ordinal number", c.ordinal),
+    **_named("spellnum|spelnum|numtext|number to word", c.in_words),
     **_named(
         "frac|fraction|fracție|fracció|bruch|ułamek|zlomek|дробь|дріб|дроб|bråk|brøk|breuk|tört|razlomak", q.fraction
     ),
@@ -104,7 +105,6 @@ LOCAL_QUANTITIES: dict[str, dict[str, Handler]] = {
         **_named("dunité|dunite|tunité|tunite", q.products),
         **_named("tmp|température", q.temperature),
         **_named("heure|duree|durée", c.french_duration),
-        **_named("exp|exposant", q.raised),
         **_named("x10|e10", q.times_power_of_ten),
         **_named("pourcent|pourcentage|%", q.with_sign("", " %")),
         **_named("euro|eur|€|euros", c.money_after("€")),
@@ -115,7 +115,8 @@ LOCAL_QUANTITIES: dict[str, dict[str, Handler]] = {
     "nl": {**_named("nts|getal", q.number), **_named("eenheid|unit", q.quantity)},
     "pl": {**_named("liczba|fn|nts", q.number), **_named("jednostka|unit", q.quantity)},
     "pt": {
-        **_named("fmtn|formatar número|número|nts", q.number),
+        **_named("fmtn|formatar número", q.counted),
+        **_named("número|nts", q.number),
         **_named("unidade|unidades|medida", q.quantity),
         **_named("euro|eur|€", c.money_after("€")),
     },

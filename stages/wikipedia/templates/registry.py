@@ -81,7 +81,7 @@ _WORDS = {
         as written|linktext|vanchor|visible anchor|anchored text|resize|allow wrap|j|text|span|strikethrough|pie|grc
         hebrew|rtl|ltr|nastaliq|arabic|urdu|cuneiform|notatypo|not typo|proper name|native name|title|tq|xt|mxt|nq
         green|red|blue|gray|grey|vr|l|large text|script/nastaliq|proto|translation|block indent|blockindent|in5
-        indent text|align|left|right|longitem|wrap|normal|nomobile|ipablink|ipaslink|phonetic|iast|taxon|species
+        indent text|align|left|right|longitem|wrap|normal|nomobile|phonetic|iast|taxon|species
         abbrv|nobreaks|music|dict|inline|nihongo title|noflag|noitalics|roman|small2|sm|no wrap|tmath|var
         hair space text|fix spacing|raised|lk|link|gloss|gcl|lit|literal translation|midsize|ws|overline
         overbar|sort|hs|tooltip|abbr|abbrlink|explain|hover title|hint|comment|abbreviation""",
@@ -107,8 +107,9 @@ _WORDS = {
     **named("vol.|vol", h.wrapped("vol. ", "")),
     **named("p.|p", h.wrapped("p. ", "")),
     **named("pp.|pp", h.wrapped("pp. ", "")),
-    **named("angle bracket|angle|anglebracket", h.wrapped("⟨", "⟩")),
-    **named("bracket|brackets", h.wrapped("[", "]")),
+    **named("angle bracket|angle|anglebracket|angbr", h.wrapped("⟨", "⟩")),
+    **named("bracket|brackets|ipablink", h.wrapped("[", "]")),
+    "ipaslink": h.wrapped("/", "/"),
     **named("braces|mset", h.wrapped("{", "}")),
     **named("abs", h.wrapped("|", "|")),
     **named("ceil", h.wrapped("⌈", "⌉")),

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from llama_data.stages.wikipedia.opaque import BREAK, GAP
+from llama_data.stages.wikipedia.templates import chemistry
 from llama_data.stages.wikipedia.templates import dates as d
 from llama_data.stages.wikipedia.templates import handlers as h
 from llama_data.stages.wikipedia.templates import words as w
@@ -117,7 +118,7 @@ _FRENCH: dict[str, Handler] = {
     **named("souverain|souverain-|souverain2|souverain3|roi|pape|dynastie", w.without_brackets),
     **named("nobr romains|rom|rom-maj", h.first),
     **named("guillemets|guil", h.wrapped("« ", " »")),
-    **named("fchim|formule chimique", w.together),
+    **named("fchim|formule chimique", chemistry.chem),
     **named(",|ouvrage|article|chapitre|bibliographie|autorité|dictionnaires|bases recherche|bnf|plume", h.nothing),
     **named("référence insuffisante|source insuffisante|référence à confirmer", h.first),
     "msapi": w.together,

@@ -70,6 +70,8 @@ Body = Callable[..., str]
         (r"\newcommand{\v}[1]{<#1>}", r"\v{\verb|#1 % x|}", r"<\verb|#1 % x|>"),
         (r"\newcommand{\mk}[1]{\def\made{#1}}", r"\mk{x}\made", "x"),
         (r"\newcommand{\c}{100\%}", r"\c", r"100\%"),
+        (r"\newcommand{\*}{\times}", r"$a\*b\*2 \*\*c \* d$", r"$a\times b\times2 \times\times c \times d$"),
+        (r"\let\|\Vert", r"$\|x\|$", r"$\Vert x\Vert$"),
         ("", r"\newcommand{\a}{x}\a\renewcommand{\a}{y}\a", "xy"),
         ("", r"\def\a{1}{\def\a{2}\a}\a", "{2}1"),
         ("", r"\def\a{1}{\gdef\a{2}\a}\a", "{2}2"),

@@ -47,6 +47,28 @@ Author:     A. N. Other
 
 
 """
+AUSTRALIA_2002 = """Project Gutenberg Australia
+
+Title: The Ferry
+Author: A. N. Other
+* A Project Gutenberg of Australia eBook *
+eBook No.: 0000001.txt
+Date first posted: May 2002
+
+This eBook was produced by: Jane Doe
+
+Project Gutenberg of Australia eBooks are created from printed editions
+which are in the public domain in Australia.
+
+Copyright laws are changing all over the world. Be sure to check the
+laws of your country.
+
+This eBook is made available at no cost and with almost no restrictions
+whatsoever, under the terms of its licence.
+
+-----------------------------------------------------------------
+
+"""
 CANADA = """* A Project Gutenberg Canada Ebook *
 
 This ebook is made available at no cost and with very few restrictions.
@@ -142,6 +164,7 @@ def test_a_short_story_before_its_small_print_is_no_header() -> None:
     [
         (AUSTRALIA, "\n\n\nThis site is full of FREE ebooks - Project Gutenberg Australia\n"),
         (AUSTRALIA, "\n\n\nProject Gutenberg Australia\n"),
+        (AUSTRALIA_2002, "\n\n\nProject Gutenberg Australia\n"),
         (CANADA, "\n\n\n[End of The Ferry, by A. N. Other]\n"),
         (FADED, "\n\n\n[The end of _The Ferry_ by A. N. Other]\n"),
         (
@@ -149,7 +172,14 @@ def test_a_short_story_before_its_small_print_is_no_header() -> None:
             "\n\n\n\nTRANSCRIBER NOTES\n\nPrinter errors have been fixed.\n\n[The end of _The Ferry_ by A. N. Other]",
         ),
     ],
-    ids=["australia", "australia's name", "canada", "faded page", "faded page with a note"],
+    ids=[
+        "australia",
+        "australia's name",
+        "australia without an address",
+        "canada",
+        "faded page",
+        "faded page with a note",
+    ],
 )
 def test_frames_of_other_countries(head: str, tail: str) -> None:
     found = strip_gutenberg(head + STORY + "\n\n\nTHE END" + tail)

@@ -136,6 +136,13 @@ def test_notes_at_the_end_go(note: str, rule: str) -> None:
     assert strip_gutenberg(f"{OPENING}{STORY}{rule}{note}{CLOSING}").text == STORY
 
 
+@pytest.mark.parametrize("note", [note for note in NOTES[:-1] if note.startswith("[")])
+def test_brackets_say_where_a_note_at_the_end_ends(note: str) -> None:
+    assert strip_gutenberg(f"{OPENING}{STORY}\n\n{note}{CLOSING}").text == STORY
+    joined = f"{STORY}\n{note}"
+    assert strip_gutenberg(OPENING + joined + CLOSING).text == joined
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -80,6 +80,14 @@ def test_raised(before: str, text: str, expected: str) -> None:
 )
 def test_which_letter_ends_an_ordinal_depends_on_the_language(language: str, text: str, expected: str) -> None:
     assert raised(text, "2", language=language) == expected
+    assert raised(text, "2.", language=language) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "expected"), [("el 3.", "er", "er"), ("n.", "o", "o"), ("end.", "b", "^b"), (".", "a", "^a")]
+)
+def test_the_point_of_an_abbreviation_may_stand_before_its_ending(before: str, text: str, expected: str) -> None:
+    assert raised(text, before, language="es") == expected
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ CASES = {
     "controls": ("<p>a\x00b\x08c\ufeff</p>", "abc"),
     "closing tags only": ("</p></div>a</div>", "a"),
     "windows newlines": ("<p>a\r\nb</p>", "a\nb"),
+    "references to newlines": ("<p>a&#13;b&#xD;&#10;c</p><pre>d&#13;\ne</pre>", "a\nb\nc\n\nd\ne"),
     "rule in a line": ("foo<hr>bar", "foo\n\nbar"),
     "rule in a paragraph": ("<p>foo <b>bold<hr/>still</b> bar</p>", "foo bold\n\nstill bar"),
     "references to controls": ("<p>a&#x0B;b&#1;c&#12;d&#31;</p><pre>e&#x0B;f&#127;</pre>", "abcd\n\nef"),

@@ -79,7 +79,7 @@ def test_definitions_can_be_turned_off(dumps: Path, tmp_path: Path, run_domain: 
     assert [doc["text"] for doc in output.documents if doc["id"] == "wikipedia/en/3"] == ["It was & there."]
     settings = jobs.Settings(template_definitions=None)
     context = RunContext(input=str(dumps), output=str(tmp_path / "out"))
-    assert [job.name for job in jobs.jobs(settings, context)][0] == "wikipedia/documents"
+    assert jobs.jobs(settings, context)[0].name == "wikipedia/documents"
 
 
 def test_no_definitions_are_gathered_for_languages_that_are_not_chosen(dumps: Path, tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def text(wikitext: str, language: str = "en") -> str:
         ('x<ref name="a>b">n</ref>y', "xy"),
         ("E = <math>mc^2</math>.", "E = $mc^2$."),
         ("10<sup>6</sup> and H<sub>2</sub>O and 1<sup>st</sup>", "10⁶ and H₂O and 1st"),
+        ("10<sup>6 m, 10<sup>-3</sub> m, x<sub>i", "10^6 m, 10^-3 m, x_i"),
         ("<nowiki>[[not a link]] ''x''</nowiki>", "[[not a link]] ''x''"),
         ("AT&amp;T &ndash; 5&nbsp;km &lt;b&gt;", "AT&T – 5 km <b>"),
         ("__NOTOC__\ntext __NOEDITSECTION__", "text"),

@@ -74,6 +74,8 @@ def text(wikitext: str, language: str = "en") -> str:
         ("* {{flag|Abkhazia}}\n* {{flagicon|FRA}} Paris", "- Abkhazia\n- Paris"),
         ("{{IPAc-en|ˈ|eɪ|ʒ|ə|,_|ˈ|eɪ|ʃ|ə}}", "/ˈeɪʒə, ˈeɪʃə/"),
         ("{{lang|zh|{{linktext|藻}}}}", "藻"),
+        ("{{angbr|a}} {{IPAslink|b}} {{IPAblink|c}}", "⟨a⟩ /b/ [c]"),
+        ("{{spellnum|12}}, {{numtext|1,200}}, {{spellnum|3.5}}", "twelve, one thousand two hundred, 3.5"),
     ],
 )
 def test_english_templates(wikitext: str, expected: str) -> None:
@@ -87,7 +89,12 @@ def test_english_templates(wikitext: str, expected: str) -> None:
         ("de", "{{enS|word}} und {{lang|en|word}}", "englisch word und word"),
         ("de", '{{Zitat|Text}} {{"|kurz}}', "„Text“ „kurz“"),
         ("fr", "{{unité|12000|km}} au {{s|XIX|e}}", "12 000 km au XIXe siècle"),
+        ("de", "So {{Zitat|Text=Wort|Autor=A. B.|Quelle=C}}", "So „Wort“\n— A. B., C"),
         ("fr", "{{s2|XVI|e|XVII|e}}", "XVIe et XVIIe siècles"),
+        ("fr", "{{sp-|XVI|e|et|XVII|e}}, {{sp|I|er|-|II|e}}", "XVIe et XVIIe siècles, Ier-IIe siècle"),
+        ("fr", "{{s|XX}}, {{s|I}}, le {{-m|II|e}} avant", "XXe siècle, Ier siècle, le IIe avant"),
+        ("fr", "10{{ind|2}}, log{{ind|10}}, x{{indice|i}}, 1{{exp|er}}", "10₂, log₁₀, x_i, 1er"),
+        ("fr", "{{fchim|H|2|O}}, {{fchim|SO|4|2-}}", "H₂O, SO₄²⁻"),
         ("fr", "le {{date|1|janvier|1950}}, {{1er}} {{nobr|mot}}", "le 1er janvier 1950, 1er mot"),
         ("fr", "{{lang|en|texte=word}} {{citation|mot}}", "word « mot »"),
         ("es", "{{unidad|12|km}} en el {{siglo|XIX||s}}", "12 km en el siglo XIX"),
