@@ -26,7 +26,7 @@ from llama_data.stages.github.sentences import Kind, kind_of
         "Permission to use, copy and modify this is hereby granted.", "In no event shall Roe be liable for any"
         " damages.",
         "For the full copyright and license information, please view the LICENSE", "Alle Rechte vorbehalten.",
-        "Tous droits réservés.", "Todos os direitos reservados.", 
+        "Tous droits réservés.", "Todos os direitos reservados.",
         "Dieses Programm ist freie Software.", "Este programa es"
         " software libre", "Ce fichier est sous licence MIT.", "Lizenz: GPL v2", "selon les termes de la licence GNU",
         "This document is released under the GFDL.", "Use this under the terms of the WTFPL.",
