@@ -34,7 +34,8 @@ class Settings(DomainSettings):
     ``rebuild``: False takes the released files as they are (LLaMA's choice); True applies the recipe to raw pages.
     ``rules``: whose constants the line rules use. ``max_characters``: longer pages go (None: no limit).
     ``newest_page``, ``line_dedup``: the two corpus-wide steps. ``language`` with ``language_model`` (a fastText
-    model) and ``min_language_score``: which pages stay (None: all; a score that is None: whatever it is).
+    model) and ``min_language_score``: which pages stay (either of the first None: all; a score that is None:
+    whatever it is).
     ``bad_words``: a list, one entry a line.
     """
 
@@ -45,7 +46,7 @@ class Settings(DomainSettings):
     newest_page: bool = True
     line_dedup: bool = True
     language: str | None = "en"
-    language_model: str = "lid.176.bin"
+    language_model: str | None = "lid.176.bin"
     min_language_score: float | None = Field(default=0.5, ge=0, le=1)
     bad_words: str | None = None
 
@@ -85,7 +86,7 @@ def _rebuild(settings: Settings, context: StepContext) -> list[Built]:
     if settings.line_dedup:
         minimum = PRESETS[settings.rules].min_sentences
         steps.append(Built(rules=[DropRepeatedLines(work=work, parts=parts, min_sentences=minimum)]))
-    if settings.language is not None:
+    if settings.language is not None and settings.language_model is not None:
         steps.append(
             language.Settings(
                 model=settings.language_model,

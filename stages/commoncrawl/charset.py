@@ -208,11 +208,15 @@ def decode_html(body: bytes, charset: str | None) -> str:
     if 0 < broken <= MAX_BROKEN * wide:
         return text
     said = [one for label in (charset, declared(body)) if (one := encoding_of(label)) is not None]
+    # Not by chance: every character is of two bytes or more that belong together.
+    if broken <= wide and wide and said and said[0].name == "utf-8":
+        return text
     if escapes:
         said.sort(key=lambda one: one.name not in _SEVEN_BITS)
     if not broken and not _is_other(body, wide, said):
         return text
-    guess = encoding_of(detect_encoding(body)) or _LAST
+    # Asked for names of the web, the detection says "utf-8" of what it has no name for, as of Korean.
+    guess = encoding_of(detect_encoding(body, html5_compatible=False)) or _LAST
     # What a server says of all its pages is no better than what the page says and looks like.
     if len(said) == 2 and said[0].name == _LAST.name and said[1].name == guess.name:
         said.reverse()

@@ -54,7 +54,8 @@ _THIS = (
     r"|parts of|"
     r"the (?:[\w.+-]+ )?(?:source|code|software|program|library|file|package|project|script|following|above|rest"
     r"|entire|content|"
-    r"work|module|documentation|original|author|copyright|licen)\w*|[\w.+-]+(?: [\w.+-]+)?(?= is | are )|source"
+    r"work|module|document|documentation|original|author|copyright|licen)\w*|[\w.+-]+(?: [\w.+-]+)?(?= is | are )"
+    r"|source"
     r"|code|everything|"
     r"redistribution)\b.{0,110}?)"
 )
@@ -65,7 +66,7 @@ _GRANT = (
 )
 _TERMS = (
     r"(?:licen[cs]e|licen[cs]ing|\bterms\b|\bl?gpl|\bmit\b|\bbsd\b|apache|copyright|agreement|public domain"
-    r"|artistic)"
+    r"|artistic|wtfpl|gfdl|creative commons)"
 )
 _FORMULAS = tuple(
     re.compile(pattern)
@@ -84,7 +85,7 @@ _FORMULAS = tuple(
         r"public domain|\bterms and|\bgpl|\bl-?gpl)",
         r"\b(?:under|by|with|to) the (?:terms|conditions|provisions) (?:and conditions )?(?:of|as|in|set|stated"
         r"|specified)"
-        r"\b.{0,60}(?:licen[cs]e|agreement|\b[al]?gpl)",
+        r"\b.{0,60}(?:licen[cs]e|agreement|\b[al]?gpl|\bwtfpl|\bgfdl)",
         r"\b(?:see|view|refer to|read|consult|reading|found in|find in|contained in|included in|in|under"
         r"|accompanying|"
         r"described in|check|at)\b.{0,60}\b(?:licen[cs]e|copying|copyright|unlicense|eula)"
@@ -133,8 +134,10 @@ _FORMULAS = tuple(
         r"|dedication)",
         r"\A\W*use(?:,|s|d)? (?:.{0,40}of )?(?:this|these) .{0,60}\b(?:is |are )?(?:governed|subject|permitted"
         r"|restricted|covered)\b",
-        r"\A\W*(?:permission (?:is|to use|to copy|to modify|and permission)\b|(?:is )?hereby granted)",
-        r"\bpermission is (?:hereby |also )?(?:granted|given)\b|\bgrants? (?:you|to|the recipient)"
+        r"\A\W*(?:permission (?:to use|to copy|to modify|and permission)\b|(?:is )?hereby granted)",
+        r"\bpermission is (?:hereby |also )?(?:granted|given)\b(?=\W*$|.{0,160}\b(?:cop(?:y|ies|ied|ying)|use|used"
+        r"|distribut\w+|modif\w+|reproduc\w+|free|freely|anyone|any person|without)\b)"
+        r"|\bgrants? (?:you|to|the recipient)"
         r" .{0,60}(?:licen[cs]e|right)",
         r"\bredistributions? (?:and|or|of|in|with|is) (?:use|source|binary|.{0,60}\b(?:permitted|allowed|must"
         r"|forms?)\b)",
@@ -152,7 +155,8 @@ _FORMULAS = tuple(
         r"\b(?:provided|distributed|supplied|available|licensed|furnished|software|is|on an?|released|offered"
         r"|comes|delivered)"
         r"\b.{0,40}[\"'`\u201c\u201d\u2018\u2019]+as[ -]?is[\"'`\u201c\u201d\u2018\u2019,]+",
-        r"\b(?:provided|distributed|supplied|furnished|delivered|offered) (?:strictly )?(?:on an )?as[ -]is\b",
+        r"\b(?:provided|distributed|supplied|furnished|delivered|offered) (?:strictly )?(?:on an )?as[ -]is\b"
+        r"(?=\W*$|[^\w\s]| (?:and|or|with|without|by|basis|for|in the hope)\b)",
         r"\bon an [\"'\u201c]?as[ -]is[\"'\u201d]? basis\b|\bat your own risk\b.{0,60}|\buse (?:it )?at your"
         r" (?:own )?risk\b",
         r"\bin no (?:event|case|way|circumstances?) (?:shall|will|should|unless|can|is|are|may|do|does|as)\b",
@@ -200,6 +204,20 @@ _FORMULAS = tuple(
         r"\bthis (?:notice|header|comment|copyright|permission|licen[cs]e|message)(?: \w+)? (?:must|may|shall"
         r"|should|is to|has to|and)"
         r" (?:not )?(?:be )?(?:remov|kept|retain|remain|appear|stay|intact|includ|preserv|alter|list)",
+        r"\A\W*(?:this |the )?(?:file |code |software |program |source )*(?:is |are )?(?:the )?(?:sole |exclusive "
+        r"|confidential |proprietary |intellectual )*property of\b"
+        r"|\A\W*(?:this|these|all)\b.{0,40}\b(?:is|are) (?:the )?"
+        r"(?:sole|exclusive|confidential|proprietary|intellectual) property of\b"
+        r"|\A\W*licensed materials?\W*(?:property of\b|$)",
+        r"\A\W*unpublished\b.{0,40}\brights? reserved\b|\brights? reserved under the copyright laws?\b"
+        r"|\b(?:duplication|reproduction),? or disclosure\b.{0,60}\b(?:restrict|subject|prohibit)",
+        # The GPL's first sentence, a grant and "all rights reserved" in other languages.
+        r"\b(?:ist|sind) (?:eine )?freie software\b|\best (?:un )?logiciels? libres?\b|\bes (?:un )?software libre\b"
+        r"|\bé (?:um )?software livre\b|\bè (?:un )?software libero\b|\bsous (?:la )?licence\b.{0,40}"
+        rf"\b{_NAMES}(?![a-z])|\A\W*(?:lizenz|licencia|licença|licenza)\s*:\W*{_NAMES}(?![a-z])"
+        r"|\b(?:unter den bedingungen|selon les termes|suivant les termes|bajo los términos|según los términos"
+        r"|secondo i termini|nei termini|sob os termos)\b.{0,60}(?:\bgnu\b|licen|lizenz)"
+        r"|\btodos os direitos reservados\b|\bвсе права защищены\b|版权所有|版權所有|著作権所有|保留所有权利",  # noqa: RUF001
         r"\bcontributor licen[cs]e agreements?\b|\bnotice file distributed\b|\bregarding copyright (?:ownership"
         r"|owner)\b",
         r"\blicen[cs]es? this (?:file|work|software|code|program|project)\b|\bunder (?:an?|the|one|this|their"
@@ -229,7 +247,9 @@ _FORMULAS = tuple(
         r"|rights)"
         r"|\W*public domain\b.{0,40}$",
         r"\b(?:confidential (?:and|or) (?:proprietary|trade|internal)|proprietary (?:and|or) confidential|"
-        r"(?:contains?|valuable|proprietary).{0,40}trade secrets?|confidential information|proprietary"
+        r"(?:contains?|valuable|proprietary).{0,40}trade secrets?"
+        r"|(?:contains?|disclose|such|this is|are|is the) confidential information|confidential information of"
+        r"|proprietary"
         r" (?:information|software|property|rights|to|code)|"
         r"company confidential)\b",
         r"\A\W*unauthori[sz]ed (?:copying|use|reproduction|distribution|duplication|modification|access"
@@ -306,7 +326,8 @@ _CUE = re.compile(
     r"|substantial|governing"
     r"|intellect|property|patent|extent|moral|neighb|terms|agreement|applicable|risk|qt_|oracle|llvm|classpath"
     r"|bsd|mit|apache"
-    r"|isc|zlib|commons|mozilla|gpl|do not|distribut|retain|©|unless|other|regarding|far 52"
+    r"|isc|zlib|commons|mozilla|gpl|do not|distribut|retain|©|unless|other|regarding|far 52|duplicat|reproduc"
+    r"|materials|reserv|libre|livre|libero|freie soft|lizenz|wtfpl|gfdl|direitos|права защ|版权|版權|著作権|保留所有"
 )
 
 

@@ -19,7 +19,10 @@ from llama_data.stages.github.trimming import without_licence
 _CUES = (
     "copy", "licen", "(c)", "©", "spdx", "rights", "permi", "warrant", "public domain", "redistrib", "gpl", "as is",
     "as-is", "free software", "unencumbered", "copr.", "propriet", "confident", "liable", "mpl", "cddl", "mit", "bsd",
-    "apache", "reserv", "vorbehalten", "derechos", "diritti", "legal", "property of",
+    "apache", "reserv", "vorbehalten", "derechos", "diritti", "droits", "direitos", "legal", "property of",
+    "prohibited",
+    "wtfpl", "gfdl", "lizenz", "freie software", "logiciel libre", "software libre", "software livre",
+    "software libero", "права защищены", "版权", "版權", "著作権",
 )  # fmt: skip
 _FEW_LINES, _MAX_LINES = 50, 800
 _PHP = frozenset(["php", "php3", "php4", "php5", "phps", "phpt", "phtml", "inc"])

@@ -51,7 +51,8 @@ _GLUE = re.compile(
     r" license|warranty|"
     r"(?:begin|end|start)[ _-]*(?:of )?(?:licen[cs]e|copyright|legal|cddl header|gpl)\b.{0,20}|(?:licen[cs]e"
     r"|header) (?:end|start|"
-    r"begin)s?|authors?|preserve|or|and|see|is|either|important|terms of use|software|version \d[\d.]*(?:,? \w+"
+    r"begin)s?|authors?|preserve|or|and|see|is|either|important|terms of use|software|unpublished"
+    r"|version \d[\d.]*(?:,? \w+"
     r" \d{4})?|"
     r"of this software|head\d|inc|ltd|corp\w*|gmbh|llc|usa?|rights|licen[cs]ed|=head\d .{0,20}|\d+)\W*\Z",
     re.IGNORECASE,

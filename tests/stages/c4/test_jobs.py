@@ -171,6 +171,14 @@ def test_the_language_is_found_and_chosen(
     assert found["0.json.gz#1"]["language_score"] > 0.5
 
 
+@pytest.mark.parametrize("setting", ["language", "language_model"])
+def test_no_language_or_no_model_is_no_step(tmp_path: Path, run: RunContext, run_jobs: RunJobs, setting: str) -> None:
+    write_rows(tmp_path / "in" / "0.json.gz", [{"text": "\n".join([A, B, C])}])
+    run_jobs(jobs(Settings.model_validate({"rebuild": True, setting: None}), run))
+    found = ledger(run)["0.json.gz#1"]
+    assert (found["outcome"], found.get("language")) == ("kept", None)
+
+
 def test_a_missing_language_model_is_said_before_anything_runs(tmp_path: Path, run: RunContext) -> None:
     write_rows(tmp_path / "in" / "0.json.gz", [{"text": A}])
     with pytest.raises(ModelError, match=r"none\.bin"):

@@ -211,3 +211,17 @@ def test_any_bytes_are_some_text(body: bytes, label: str | None) -> None:
     text.encode()  # no lone surrogate
     decode_html(b"<meta charset=" + body, label)
     assert isinstance(text, str)
+
+
+@pytest.mark.parametrize("label", ["utf8", "UTF-8"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_damaged_utf_8_that_is_said_to_be_utf_8_is_not_guessed(label: str, count: int) -> None:
+    body = b"<p>The mill by the river</p>" + "é ".encode() * count + b"\xe9 " * count
+    assert decode_html(body, label).endswith("é " * count + "\ufffd " * count)
+
+
+@pytest.mark.parametrize("header", [None, "utf-8"])
+@pytest.mark.parametrize("name", ["euc-kr", "euc-jp", "gbk", "big5", "shift_jis", "windows-1251", "koi8-r"])
+def test_another_encoding_is_guessed(name: str, header: str | None) -> None:
+    text = "<p>" + TEXTS[{"euc-jp": "shift_jis"}.get(name, name)] * 3
+    assert decode_html(text.encode(name), header) == text

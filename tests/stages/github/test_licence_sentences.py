@@ -26,6 +26,14 @@ from llama_data.stages.github.sentences import Kind, kind_of
         "Permission to use, copy and modify this is hereby granted.", "In no event shall Roe be liable for any"
         " damages.",
         "For the full copyright and license information, please view the LICENSE", "Alle Rechte vorbehalten.",
+        "Tous droits réservés.", "Todos os direitos reservados.",
+        "Dieses Programm ist freie Software.", "Este programa es"
+        " software libre", "Ce fichier est sous licence MIT.", "Lizenz: GPL v2", "selon les termes de la licence GNU",
+        "This document is released under the GFDL.", "Use this under the terms of the WTFPL.",
+        "Permission is granted to anyone to make copies.", "Permission is granted.", "It is provided as is.",
+        "Provided as is, without support", "This is confidential information of Roe.", "This file is the property of"
+        " Roe.", "Licensed Materials - Property of Roe", "Unpublished - rights reserved under the copyright laws",
+        "Use, duplication or disclosure restricted by Roe.", "Reproduction of this file is prohibited.",
     ],
 )  # fmt: skip
 def test_licences(text: str) -> None:
@@ -44,6 +52,10 @@ def test_licences(text: str) -> None:
         "A previous version of this file used a faster algorithm.", "Handles the redistribution of shards among"
         " nodes",
         "Functions for downloading license files from a list", "Computes tides.", "Permission checks for users",
+        "The pointer is provided as is to the base class.", "Paths are distributed as is over the nodes.",
+        "Permission is granted to a group by calling grant().", "Confidential information is masked in logs.",
+        "The name is a property of the node.",
+        "Rights reserved for a group are listed.", "The mill is a property of Roe.",
         "You can obtain an object implementing this interface.", "The packed redistribution and overlap are"
         " informed by it",
     ],
@@ -84,3 +96,8 @@ def test_text_about_anything_else(text: str) -> None:
 def test_only_the_licence_goes(extension: str, text: str, left: str) -> None:
     assert strip_header(text, extension).text == left
     assert strip_header(left, extension).text == left
+
+
+@pytest.mark.parametrize("line", ["Tous droits réservés.", "版权所有", "Reproduction is prohibited.", "Lizenz: GPL v2"])
+def test_a_comment_of_one_sentence_without_english_is_looked_at(line: str) -> None:
+    assert strip_header(f"# {line}\nimport tides\n", "py").text == "import tides\n"
