@@ -139,8 +139,8 @@ class Speaker:
 
 def opener_of(record: Record, pieces: Pieces) -> list[int]:
     """What the model has seen before every document: BOS, or EOS where its rows (else its tokenizer) have no BOS."""
-    around = (record.bos_id, record.eos_id)
-    return [id for id in (pieces.special_ids if around == (None, None) else around) if id is not None][:1]
+    around = (record.bos_id, record.eos_id) if record.fingerprint else pieces.special_ids
+    return [id for id in around if id is not None][:1]
 
 
 def open_speaker(

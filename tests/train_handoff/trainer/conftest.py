@@ -92,7 +92,7 @@ def make_model(tmp_path: Path, tokenizer: Path) -> MakeModel:
     """Write RUN/train with one checkpoint of a model that was drawn at random, and RUN/tokenizer; returns RUN."""
 
     def write(
-        name: str = "run", model_file: bytes | None = None, settings: dict[str, Any] | None = None, **sizes: Any
+        name: str = "run", model_file: bytes | None = None, rows: dict[str, Any] | None = None, **sizes: Any
     ) -> Path:
         torch = pytest.importorskip("torch")
         from llama_data.train_handoff.trainer import checkpoint
@@ -112,8 +112,8 @@ def make_model(tmp_path: Path, tokenizer: Path) -> MakeModel:
             for parameter in model.parameters():  # sharper than trained ones, so that no two logits are alike
                 parameter.mul_(4 if parameter.dim() > 1 else 1).add_(0.1 * torch.randn(parameter.shape))
         record = Record(
-            step=3, rows=24, fingerprint="f", seed=1, tokenizer_sha256=sha256(content).hexdigest(),
-            model=config.model_dump(), settings=settings or {},
+            step=3, rows=24, fingerprint="" if rows is None else "f", seed=1, tokenizer_sha256=sha256(content).hexdigest(),
+            model=config.model_dump(), **(rows or {}),
         )  # fmt: skip
         folder = run / "train" / "checkpoints"
         folder.mkdir(parents=True)

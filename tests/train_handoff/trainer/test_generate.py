@@ -287,7 +287,7 @@ def test_a_model_without_bos_begins_as_its_documents_do(
     ],
 )
 def test_rows_say_what_a_document_begins_with(make_model: MakeModel, rows: dict[str, Any], opener: list[int]) -> None:
-    one = speaker(make_model(settings=rows), Sampling(tokens=1, temperature=0))
+    one = speaker(make_model(rows=rows), Sampling(tokens=1, temperature=0))
     read: list[int] = []
     one.model.register_forward_pre_hook(lambda _, ids: read.extend(ids[0][0].tolist()))
     list(one.complete(one.encode("the")))
