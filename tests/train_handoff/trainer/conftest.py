@@ -112,7 +112,8 @@ def make_model(tmp_path: Path, tokenizer: Path) -> MakeModel:
             for parameter in model.parameters():  # sharper than trained ones, so that no two logits are alike
                 parameter.mul_(4 if parameter.dim() > 1 else 1).add_(0.1 * torch.randn(parameter.shape))
         record = Record(
-            step=3, rows=24, fingerprint="" if rows is None else "f", seed=1, tokenizer_sha256=sha256(content).hexdigest(),
+            step=3, rows=24, fingerprint="" if rows is None else "f", seed=1,
+            tokenizer_sha256=sha256(content).hexdigest(),
             model=config.model_dump(), **(rows or {}),
         )  # fmt: skip
         folder = run / "train" / "checkpoints"
