@@ -137,6 +137,15 @@ def first_of_each(*keys: NDArray[Any]) -> NDArray[np.bool_]:
     return first
 
 
+def grouped_by_hash(records: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Records with ``high``, ``low``, ``task`` and ``place``: those of one hash together, in the order of the input.
+
+    The second value is True for the first of each hash.
+    """
+    records = records[np.lexsort((records["place"], records["task"], records["low"], records["high"]))]
+    return records, first_of_each(records["high"], records["low"])
+
+
 def write_groups(path: str, groups: NDArray[np.int64], count: int, records: NDArray[Any]) -> None:
     """Write ``records`` (in their order inside each of the ``count`` groups), atomically."""
     order = np.argsort(groups, kind="stable")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.document import Document
-from llama_data.pipeline.core.exchange import Exchange, first_of_each, read_groups
+from llama_data.pipeline.core.exchange import Exchange, grouped_by_hash, read_groups
 
 KEYED = np.dtype([("high", "<u8"), ("low", "<u8"), ("task", "<u4"), ("place", "<u4"), ("kept", "u1")])
 REPEAT = np.dtype([("task", "<u4"), ("place", "<u4"), ("number", "<u4"), ("first_task", "<u4"), ("first_place", "<u4")])
@@ -82,8 +82,7 @@ def repeats(found: NDArray[np.void]) -> NDArray[np.void]:
     """Of records ``KEYED`` the rows that do not keep their key, as ``REPEAT``: their number among the rows that
     share it (from 2), and the row that keeps it.
     """
-    found = found[np.lexsort((found["place"], found["task"], found["low"], found["high"]))]
-    first = first_of_each(found["high"], found["low"])
+    found, first = grouped_by_hash(found)
     starts = np.flatnonzero(first)
     group = np.cumsum(first) - 1
     rows = np.arange(len(found))

@@ -15,7 +15,7 @@ from llama_data.pipeline.core.document import Document, is_open, note
 from llama_data.pipeline.core.exchange import (
     DecidedRule,
     Exchange,
-    first_of_each,
+    grouped_by_hash,
     partitions,
     read_names,
     write_names,
@@ -105,9 +105,7 @@ class FindCopies(Step):
 
     def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write the copies of this range. Yields nothing."""
-        found = _hashes(self.work).take_all(self.tasks, rank, self.parts)
-        found = found[np.lexsort((found["place"], found["task"], found["low"], found["high"]))]
-        first = first_of_each(found["high"], found["low"])
+        found, first = grouped_by_hash(_hashes(self.work).take_all(self.tasks, rank, self.parts))
         keeper = np.maximum.accumulate(np.where(first, np.arange(len(found)), 0))
         copies = np.flatnonzero(~first)
         records = np.empty(len(copies), COPY)
