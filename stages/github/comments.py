@@ -150,7 +150,6 @@ _CODE = {
 }  # fmt: skip
 _DOCSTRING = re.compile(r"[rRuUbB]{0,2}(\"\"\"|''')")
 _POD_COMMAND = re.compile(r"=[a-zA-Z]\w*(?:\s|$)")
-_RST_LINE = re.compile(r"\.\.(?: (?!(?:[\w-]+::|_|\[|\|)).*)?\s*\Z")
 _RST_MARKUP = re.compile(r"\.\. (?:[\w-]+::|_|\[|\|)")
 
 

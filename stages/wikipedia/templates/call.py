@@ -139,8 +139,8 @@ class Call:
 
 
 def named(names: str, handler: Handler) -> dict[str, Handler]:
-    """The handler under each of the names, which are set apart by bars or line ends."""
-    return {name.strip(): handler for name in re.split(r"[|\n]", names) if name.strip()}
+    """The handler under the normal form of each name; names are set apart by bars or line ends."""
+    return {name.strip().casefold(): handler for name in re.split(r"[|\n]", names) if name.strip()}
 
 
 _CLEAN_NAME = re.compile(r"[\s_\u200e\u200f]+")

@@ -68,8 +68,5 @@ def _nothing(call: Call) -> str:
     return ""
 
 
-NOTICES: dict[str, dict[str, Handler]] = {
-    language: {name.casefold(): handler for name, handler in named(names, _nothing).items()}
-    for language, names in _NAMES.items()
-}
+NOTICES: dict[str, dict[str, Handler]] = {language: named(names, _nothing) for language, names in _NAMES.items()}
 """Handlers by language and normal name: each shows nothing."""
