@@ -107,7 +107,8 @@ def find_sound(folder: Path, processes: Processes) -> Path | None:
     All processes read a share of the files. What is damaged or half is stepped over, and said. Raises InputError when
     every checkpoint is damaged: beginning anew would overwrite what can perhaps be saved.
     """
-    for path, problem in incomplete(folder) if processes.main else []:
+    halves = incomplete(folder)
+    for path, problem in halves if processes.main else []:
         _say(f"{path}: {problem}; it is stepped over")
     dist.barrier()
     found = checkpoints(folder)
@@ -118,7 +119,7 @@ def find_sound(folder: Path, processes: Processes) -> Path | None:
         flag = torch.tensor([float(wrong is not None)], device=processes.device)
         if not sum_over_processes(flag).item():
             return path
-    if found or incomplete(folder):
+    if found or halves:
         raise InputError(
             f"{folder / CHECKPOINTS}: none of its checkpoints is whole; put one back from a copy, or train in another "
             "--output"

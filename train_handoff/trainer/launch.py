@@ -22,9 +22,11 @@ from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer.config import BenchConfig, TrainConfig, agree, load_config, make_config
 from llama_data.train_handoff.trainer.loader import require_rows, rows_left
 from llama_data.train_handoff.trainer.record import (
+    AT_WORK,
     LAUNCHER,
     LOCK,
     RECORD,
+    SIGNALS,
     checkpoints,
     find_checkpoint,
     read_record,
@@ -36,7 +38,6 @@ AGENT = "llama_data.train_handoff.trainer.agent"
 WORKER = "llama_data.train_handoff.trainer.loop"
 BENCH = "llama_data.train_handoff.trainer.measure.bench"
 EVALUATE = "llama_data.train_handoff.trainer.measure.evaluate"
-FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
 IMPATIENT = 3  # so many times Ctrl-C ends the processes at once, without a checkpoint
 SHUTDOWN_SECONDS = 3600  # for the step in hand and the checkpoint after it; a scheduler's own limit comes before
 
@@ -58,7 +59,7 @@ def torchrun(cluster: Cluster, config_path: Path, worker: str = WORKER) -> list[
         "-m",
         AGENT,
         f"--nproc-per-node={cluster.nproc}",
-        f"--signals-to-handle={','.join(number.name for number in FORWARDED)}",
+        f"--signals-to-handle={','.join(number.name for number in SIGNALS)}",
         f"--shutdown-timeout={SHUTDOWN_SECONDS}",
     ]
     if cluster.nnodes == 1:
@@ -112,7 +113,7 @@ def launch(config: TrainConfig, cluster: Cluster) -> None:
     require_torch()
     folder = Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)
-    refuse_if_held(folder / LOCK, "a training run is at work here")
+    refuse_if_held(folder / LOCK, AT_WORK)
     resolved = folder / "train.json"
     with atomic_write(str(resolved)) as stream:
         stream.write(json.dumps(config.model_dump(mode="json"), indent=2).encode())
@@ -128,7 +129,7 @@ def launch(config: TrainConfig, cluster: Cluster) -> None:
 def rewind(config: TrainConfig, row: int) -> list[Path]:
     """Set the run's checkpoints after ``row`` aside. Raises RequestError: it is at work, or has none before."""
     folder = Path(config.output or "")
-    refuse_if_held(folder / LOCK, "a training run is at work here")
+    refuse_if_held(folder / LOCK, AT_WORK)
     return set_aside(folder, row)
 
 
@@ -166,7 +167,7 @@ def run(command: list[str], cluster: Cluster, what: str) -> None:
         elif number == signal.SIGINT and got.count(signal.SIGINT) >= IMPATIENT:
             os.killpg(process.pid, signal.SIGKILL)
 
-    before = {number: signal.signal(number, forward) for number in FORWARDED} if _in_main_thread() else {}
+    before = {number: signal.signal(number, forward) for number in SIGNALS} if _in_main_thread() else {}
     try:
         code = process.wait()
     finally:

@@ -24,11 +24,8 @@ from llama_data.train_handoff.trainer.learner import Learner, StepResult
 from llama_data.train_handoff.trainer.loader import Batch, batches
 from llama_data.train_handoff.trainer.metrics import Metrics, flops_per_token, peak_flops, peak_memory
 from llama_data.train_handoff.trainer.optim import learning_rate
-from llama_data.train_handoff.trainer.record import LAUNCHER, LOCK, Record
+from llama_data.train_handoff.trainer.record import AT_WORK, LAUNCHER, LOCK, SIGNALS, Record
 from llama_data.train_handoff.trainer.start import find_start
-
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
-"""Each of them saves after the step in hand and ends the run."""
 
 
 class Stop:
@@ -209,7 +206,7 @@ class Trainer:
 @contextmanager
 def only_run(folder: Path, processes: distributed.Processes) -> Iterator[None]:
     """Hold the run's lock, on the first process for all of them. Raises RequestError when another run has it."""
-    lock, problem = Lock(folder / LOCK, "a training run is at work here"), ""
+    lock, problem = Lock(folder / LOCK, AT_WORK), ""
     if processes.main:
         try:
             lock.__enter__()

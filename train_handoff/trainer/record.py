@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from llama_data.train_handoff.trainer.config import ModelConfig
 RECORD = "record.json"
 CHECKPOINTS = "checkpoints"
 LOCK = "run.lock"
+AT_WORK = "a training run is at work here"
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
+"""Each of them saves after the step in hand and ends the run."""
+
 LAUNCHER = "LLAMA_TRAIN_LAUNCHER"  # environment: process id of the `llama-train launch` that waits for the processes
 _NAME = re.compile(r"rows-\d{12,}")
 
@@ -55,6 +60,11 @@ def checkpoint_name(rows: int) -> str:
     return f"rows-{rows:012d}"
 
 
+def rows_of(path: Path) -> int:
+    """The rows in a checkpoint's name."""
+    return int(path.name.removeprefix("rows-"))
+
+
 def checkpoints(folder: Path) -> list[Path]:
     """Checkpoints below the run's folder of which every file is there, by rows, fewest first.
 
@@ -74,7 +84,7 @@ def _found(folder: Path) -> list[tuple[Path, str | None]]:
     if old is not None:
         name = checkpoint_name(read_record(old).rows)
         raise InputError(f"{old}: named by its steps, as earlier versions did; rename it to {name} to go on from it")
-    return [(path, _problem(path)) for path in sorted(paths, key=lambda path: int(path.name[5:]))]
+    return [(path, _problem(path)) for path in sorted(paths, key=rows_of)]
 
 
 def _problem(path: Path) -> str | None:
@@ -98,9 +108,9 @@ def set_aside(folder: Path, row: int) -> list[Path]:
     Returns their new names. Raises RequestError when the run has no checkpoint up to that row.
     """
     found = checkpoints(folder)
-    later = [path for path in found if int(path.name[5:]) > row]
+    later = [path for path in found if rows_of(path) > row]
     if len(later) == len(found):
-        has = ", ".join(f"{int(path.name[5:]):,}" for path in found) or "none"
+        has = ", ".join(f"{rows_of(path):,}" for path in found) or "none"
         raise RequestError(f"{folder / CHECKPOINTS}: no checkpoint at or before row {row:,}; it has: {has}")
     moved = []
     for path in later:

@@ -17,8 +17,8 @@ from llama_data.train_handoff.trainer import distributed, learner  # noqa: E402
 from llama_data.train_handoff.trainer.config import TrainConfig  # noqa: E402
 from llama_data.train_handoff.trainer.learner import Learner  # noqa: E402
 from llama_data.train_handoff.trainer.loader import Batch, batches  # noqa: E402
-from llama_data.train_handoff.trainer.loop import SIGNALS, Stop, Trainer  # noqa: E402
-from llama_data.train_handoff.trainer.record import checkpoints, read_record  # noqa: E402
+from llama_data.train_handoff.trainer.loop import Stop, Trainer  # noqa: E402
+from llama_data.train_handoff.trainer.record import SIGNALS, checkpoints, read_record  # noqa: E402
 
 WINDOW, FACTOR = 3, 4.0
 
