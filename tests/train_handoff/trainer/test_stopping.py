@@ -160,3 +160,29 @@ def test_torchrun_is_told_which_signals_to_hand_on_and_to_wait_for_a_long_step()
     assert "--signals-to-handle=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1" in command
     assert f"--shutdown-timeout={SHUTDOWN_SECONDS}" in command
     assert SHUTDOWN_SECONDS >= 600
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("pass", 0),
+        ("raise RunError('no rows')", 1),
+        ("raise RequestError('no such row')", 2),
+        ("raise ValueError('unforeseen')", 1),
+        ("raise SystemExit(0)", 1),
+    ],
+)
+def test_a_process_that_is_done_ends_without_taking_the_interpreter_down(body: str, code: int) -> None:
+    script = (
+        "import atexit, os\n"
+        "from llama_data.pipeline.core.errors import RequestError, RunError\n"
+        "from llama_data.train_handoff.trainer.distributed import worker\n"
+        "atexit.register(os.abort)  # as a thread of gloo's that is late\n"
+        "print('written')\n"
+        f"with worker():\n    {body}\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert done.stdout == "written\n"
+    if "'" in body:
+        assert body.split("'")[1] in done.stderr
