@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from glob import escape
 
-from llama_data.pipeline import jobs
+from llama_data.pipeline import execution, jobs
 from llama_data.pipeline.core.errors import InputError, RequestError
 from llama_data.pipeline.core.files import list_files, list_inputs
 from llama_data.pipeline.core.job import Job
@@ -99,7 +99,7 @@ def measure(recipe: Recipe, domain: str) -> Rate:
         executor = recipe.executor.model_copy(update={"kind": "local", "workers": 1})
         trial = recipe.with_settings(domain, small).model_copy(update={"output": folder, "executor": executor})
         started = time.process_time()
-        jobs.execute(jobs.stage_jobs(trial, domain), trial, lambda line: None)
+        execution.execute(jobs.stage_jobs(trial, domain), trial, lambda line: None)
         seconds = max(time.process_time() - started, 1e-3)
         summaries = [summarise(trial.context(domain), name) for name in trial.ledgers(domain)]
         out = sum(summary.bytes_out for summary in summaries)

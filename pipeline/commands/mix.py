@@ -70,10 +70,10 @@ def plan_recipe(recipe: Recipe) -> MixPlan:
 
 def write(recipe: Recipe, plan: MixPlan, *, overwrite: bool = False) -> None:
     """Write the rows of the plan to RUN/mix."""
-    from llama_data.pipeline import jobs
+    from llama_data.pipeline import execution, made_from
     from llama_data.train_handoff.mix.jobs import mix_jobs
 
     made = mix_jobs(plan, tokens_folder=recipe.path("tokens"), output=recipe.path("mix"))
     settings = {"fingerprint": plan.fingerprint, "rows": plan.rows, "rows_per_shard": plan.rows_per_shard}
-    jobs.prepare("mix", made, recipe, settings, overwrite=overwrite, outputs=[recipe.path("mix")])
-    jobs.execute(made, recipe, lambda line: typer.echo(line, err=True))
+    made_from.prepare("mix", made, recipe, settings, overwrite=overwrite, outputs=[recipe.path("mix")])
+    execution.execute(made, recipe, lambda line: typer.echo(line, err=True))

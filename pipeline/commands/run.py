@@ -119,7 +119,7 @@ def run_stages(recipe: Recipe, stages: list[str], *, overwrite: bool = False) ->
     Raises:
         RunError: a stage has no documents, or more failed records than the recipe allows.
     """
-    from llama_data.pipeline import jobs, summary
+    from llama_data.pipeline import execution, jobs, made_from, summary
     from llama_data.pipeline.core.errors import RunError
     from llama_data.pipeline.core.files import remove_tree
     from llama_data.pipeline.core.left_out import LeftOut
@@ -135,11 +135,11 @@ def run_stages(recipe: Recipe, stages: list[str], *, overwrite: bool = False) ->
         settings |= {name: getattr(recipe, name) for name in ("rejected_sample", "documents_per_file")}
         folders = [context.documents, context.ledger, context.rejected, context.signatures]
         outputs = [folder(domain) for domain in recipe.ledgers(stage) for folder in folders]
-        jobs.prepare(stage, made, recipe, settings, overwrite=overwrite, outputs=[*outputs, context.work(stage)])
-    jobs.write_recipe(recipe)
+        made_from.prepare(stage, made, recipe, settings, overwrite=overwrite, outputs=[*outputs, context.work(stage)])
+    made_from.write_recipe(recipe)
     summaries, problems = [], []
     for stage, made in planned.items():
-        jobs.execute(made, recipe, lambda line: typer.echo(line, err=True))
+        execution.execute(made, recipe, lambda line: typer.echo(line, err=True))
         if recipe.executor.kind == "slurm":
             continue
         found = [summary.summarise(recipe.context(stage), domain) for domain in recipe.ledgers(stage)]

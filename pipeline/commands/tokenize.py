@@ -63,7 +63,7 @@ def tokenize_domains(recipe: Recipe, domains: list[str], *, overwrite: bool = Fa
     """Write RUN/tokens/<domain> for each of the domains, and print what came out."""
     import hashlib
 
-    from llama_data.pipeline import jobs
+    from llama_data.pipeline import execution, made_from
     from llama_data.pipeline.core.errors import RequestError
     from llama_data.pipeline.core.files import list_files, read_bytes, remove_tree
     from llama_data.pipeline.summary import format_table
@@ -81,8 +81,8 @@ def tokenize_domains(recipe: Recipe, domains: list[str], *, overwrite: bool = Fa
         made = tokenize_jobs(domain, context, tokenizer=model, settings=recipe.tokens)
         settings = {**recipe.tokens.model_dump(mode="json"), "seed": recipe.seed}
         settings["tokenizer"] = hashlib.sha256(read_bytes(model)).hexdigest()
-        jobs.prepare(group, made, recipe, settings, overwrite=overwrite, outputs=[folder])
-        jobs.execute(made, recipe, lambda line: typer.echo(line, err=True))
+        made_from.prepare(group, made, recipe, settings, overwrite=overwrite, outputs=[folder])
+        execution.execute(made, recipe, lambda line: typer.echo(line, err=True))
         remove_tree(context.work(domain))
         footers = [read_footer(path) for path in list_files(folder, ".parquet")]
         counts = [

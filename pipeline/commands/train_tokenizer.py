@@ -28,7 +28,7 @@ def train(recipe: Recipe, *, overwrite: bool = False) -> None:
     """Write RUN/tokenizer: the model, its vocabulary, Hugging Face's files and the card."""
     import json
 
-    from llama_data.pipeline import jobs
+    from llama_data.pipeline import execution, made_from
     from llama_data.pipeline.core.errors import RequestError
     from llama_data.pipeline.core.files import list_files, read_bytes, remove_tree
     from llama_data.tokenizer.train import train_jobs
@@ -48,8 +48,8 @@ def train(recipe: Recipe, *, overwrite: bool = False) -> None:
         )
     made = train_jobs(context, weights=recipe.weights(), settings=recipe.tokenizer)
     settings = {**recipe.tokenizer.model_dump(mode="json"), "weights": recipe.mix.weights, "seed": recipe.seed}
-    jobs.prepare("tokenizer", made, recipe, settings, overwrite=overwrite, outputs=[folder])
-    jobs.execute(made, recipe, lambda line: typer.echo(line, err=True))
+    made_from.prepare("tokenizer", made, recipe, settings, overwrite=overwrite, outputs=[folder])
+    execution.execute(made, recipe, lambda line: typer.echo(line, err=True))
     remove_tree(context.work("tokenizer"))
     card = json.loads(read_bytes(recipe.path("tokenizer", "card.json")))
     typer.echo(f"{folder}: {card['settings']['vocab_size']:,} pieces, sha256 {card['sha256']}")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from llama_data.pipeline import jobs
+from llama_data.pipeline import execution, jobs, made_from
 from llama_data.pipeline.core.block import Reader
 from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import InputError, RequestError, RunError
@@ -157,7 +157,7 @@ SPLIT = Split(path="/in/a", name="a", size=10, start=2, end=7)
 
 
 def fingerprint_of(*splits: Split, tasks: int = 2, name: str = "d/documents", settings: Any = 1) -> str:
-    return jobs.fingerprint([Job(name, [Numbers(splits=splits, domain="d")], tasks)], settings)
+    return made_from.fingerprint([Job(name, [Numbers(splits=splits, domain="d")], tasks)], settings)
 
 
 @pytest.mark.parametrize("change", [{"name": "b"}, {"size": 11}, {"start": 3}, {"end": 8}, {"end": None}])
@@ -203,13 +203,13 @@ def test_a_job_is_complete_when_every_task_is(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(jobs, "_executor", lambda job, settings, logs: Forgetful(logs, done))
     some = [Job("books/first", [], 3), Job("books/second", [], done or 1)]
     if done == 3:
-        assert [(item.job, item.tasks) for item in jobs.execute(some, made, quiet)] == [
+        assert [(item.job, item.tasks) for item in execution.execute(some, made, quiet)] == [
             ("books/first", 3),
             ("books/second", 3),
         ]
         return
     with pytest.raises(RunError, match=rf"books/first: {done} of 3 tasks are complete; .*the same command again"):
-        jobs.execute(some, made, quiet)
+        execution.execute(some, made, quiet)
     assert not (tmp_path / "run" / "logs" / "books" / "second").exists()
 
 
@@ -224,7 +224,7 @@ class Broken:
 def test_a_bug_in_a_task_is_one_sentence_that_names_the_log(tmp_path: Path) -> None:
     made = recipe(tmp_path, tmp_path / "run")
     with pytest.raises(RunError, match=r"books/broken: a task failed: ZeroDivisionError: a bug; its log is in .*logs"):
-        jobs.execute([Job("books/broken", [Broken()], 1)], made, quiet)
+        execution.execute([Job("books/broken", [Broken()], 1)], made, quiet)
     log = tmp_path / "run" / "logs" / "books" / "broken" / "logs" / "task_00000.log"
     assert "a bug" in log.read_text()
 
@@ -270,14 +270,14 @@ def test_rejected_records_count_as_records_that_could_be_read(tmp_path: Path) ->
 @pytest.mark.parametrize(("workers", "tasks", "started"), [(1, 3, 1), (3, 3, 3), (8, 3, 3)])
 def test_there_are_no_more_workers_than_tasks(tmp_path: Path, workers: int, tasks: int, started: int) -> None:
     made = recipe(tmp_path, tmp_path / "run", workers)
-    assert jobs._executor(Job("books/some", [], tasks), made.executor, str(tmp_path / "logs")).workers == started
+    assert execution._executor(Job("books/some", [], tasks), made.executor, str(tmp_path / "logs")).workers == started
 
 
 def test_an_output_in_an_object_store_makes_no_local_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     made = recipe(tmp_path, tmp_path).model_copy(update={"output": "memory://a-bucket/run"})
-    jobs.prepare("group", [], made, {"a": 1}, overwrite=False, outputs=["memory://a-bucket/run/documents/books"])
-    jobs.prepare("group", [], made, {"a": 1}, overwrite=False, outputs=["memory://a-bucket/run/documents/books"])
+    made_from.prepare("group", [], made, {"a": 1}, overwrite=False, outputs=["memory://a-bucket/run/documents/books"])
+    made_from.prepare("group", [], made, {"a": 1}, overwrite=False, outputs=["memory://a-bucket/run/documents/books"])
     with pytest.raises(RequestError, match="--overwrite"):
-        jobs.prepare("group", [], made, {"a": 2}, overwrite=False, outputs=[])
+        made_from.prepare("group", [], made, {"a": 2}, overwrite=False, outputs=[])
     assert list(tmp_path.iterdir()) == []
