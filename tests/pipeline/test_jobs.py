@@ -176,7 +176,7 @@ def test_the_fingerprint_is_of_the_jobs_and_their_settings(change: dict[str, Any
 
 def test_the_fingerprint_is_of_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
     first = fingerprint_of(SPLIT)
-    monkeypatch.setattr(jobs, "VERSION", "another")
+    monkeypatch.setattr(made_from, "VERSION", "another")
     assert fingerprint_of(SPLIT) != first
 
 
@@ -200,7 +200,7 @@ class Forgetful:
 @pytest.mark.parametrize("done", [0, 2, 3])
 def test_a_job_is_complete_when_every_task_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: int) -> None:
     made = recipe(tmp_path, tmp_path / "run")
-    monkeypatch.setattr(jobs, "_executor", lambda job, settings, logs: Forgetful(logs, done))
+    monkeypatch.setattr(execution, "_executor", lambda job, settings, logs: Forgetful(logs, done))
     some = [Job("books/first", [], 3), Job("books/second", [], done or 1)]
     if done == 3:
         assert [(item.job, item.tasks) for item in execution.execute(some, made, quiet)] == [
