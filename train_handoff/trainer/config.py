@@ -96,8 +96,9 @@ class TrainConfig(Strict):
     one process holds at a time. ``steps`` None: one pass over the rows of the mix. ``document_mask`` keeps attention
     inside a document; the paper mentions none. ``replicate`` > 1 is hybrid sharding (copies x shards). ``initial``: the
     checkpoint that a new run takes its parameters from (None: drawn from the seed); ``model`` is then that one's.
-    ``save_every``: steps between checkpoints, ``save_minutes``: minutes. ``skip_rows``: ranges (begin, end) of the mix
-    that are left out. ``change``: a run that is there already goes on with these settings.
+    ``save_every``: steps between checkpoints, ``save_minutes``: minutes.
+    ``async_save``: whether a checkpoint is written while training goes on (auto: on CUDA). ``skip_rows``: ranges
+    (begin, end) of the mix that are left out. ``change``: a run that is there already goes on with these settings.
     """
 
     name: str
@@ -118,6 +119,7 @@ class TrainConfig(Strict):
     replicate: int = Field(default=1, gt=0)
     save_every: int | None = Field(default=1000, gt=0)
     save_minutes: float | None = Field(default=None, gt=0)
+    async_save: Literal["auto", "on", "off"] = "auto"
     keep_checkpoints: int | None = Field(default=3, gt=0)
     log_every: int = Field(default=1, gt=0)
     spikes: SpikeConfig = SpikeConfig()
