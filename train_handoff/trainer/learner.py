@@ -45,12 +45,14 @@ def token_losses(model: Llama, ids: torch.Tensor, bos_id: int | None) -> torch.T
 class StepResult:
     """Mean loss of the global batch (nats a token), gradient norm before clipping, mean loss of each domain.
 
-    ``skipped``: why the parameters were left as they were (``not_finite``, ``spike``), None when the step was taken.
+    ``tokens``: of each domain in the global batch. ``skipped``: why the parameters were left as they were
+    (``not_finite``, ``spike``), None when the step was taken.
     """
 
     loss: float
     norm: float
     by_domain: dict[str, float]
+    tokens: dict[str, int]
     skipped: str | None = None
 
 
@@ -105,7 +107,8 @@ class Learner:
         by_domain = {
             name: loss / count for name, loss, count in zip(self.domains, losses, tokens, strict=True) if count
         }
-        return StepResult(loss, norm, by_domain, skipped)
+        counted = {name: round(count) for name, count in zip(self.domains, tokens, strict=True) if count}
+        return StepResult(loss, norm, by_domain, counted, skipped)
 
     def judge(self, loss: float, norm: float) -> str | None:
         """Why a step is not taken (``SpikeConfig``), None when it is. The same on every process: so are the figures."""

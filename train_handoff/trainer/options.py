@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,6 +29,26 @@ LossTokens = Annotated[
 ]
 States = Annotated[
     str | None, typer.Option("--states", help="float32 or bfloat16: what parameters and AdamW's moments are held in.")
+]
+
+Initial = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        help="Checkpoint (of `import`, or a run) whose parameters and model a new run starts with, from row 0 and "
+        "with a fresh optimiser. --model then only gives the settings [default: LLaMA's].",
+    ),
+]
+SkipRows = Annotated[
+    list[str] | None,
+    typer.Option("--skip-rows", help="A:B, leave rows A to B-1 of the mix out, for good; repeat it for more."),
+]
+Rewind = Annotated[
+    int | None,
+    typer.Option("--rewind", min=0, help="Go on from the newest checkpoint at or before this row of the mix."),
+]
+Change = Annotated[
+    bool, typer.Option("--change", help="Go on with settings that are not those the run was trained with.")
 ]
 
 
