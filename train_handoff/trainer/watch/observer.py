@@ -57,6 +57,7 @@ class StepSeen:
             **({} if self.skipped is None else {"skipped": self.skipped}),
             **{f"loss/{name}": value for name, value in self.by_domain.items()},
             **{f"tokens/{name}": value for name, value in self.seen.items()},
+            **{f"epochs/{name}": value for name, value in self.epochs.items()},
             **self.energy,
         }
 

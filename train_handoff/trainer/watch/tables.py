@@ -33,12 +33,17 @@ def summary_table(summary: dict[str, Any]) -> str:
     if summary["counted_since_row"]:
         lines.append(f"tokens and mean losses are counted since row {summary['counted_since_row']:,}")
     hours, energy = summary["device_hours"], summary.get("energy_kwh")
-    took = f"{hours:,.3f} device hours"
+    took = f"{_quantity(hours)} device hours"
     if energy is not None:
-        took += f", {energy:,.3f} kWh, {summary['co2e_kg']:,.3f} kg CO2e ({summary['energy_formula']})"
+        took += f", {_quantity(energy)} kWh, {_quantity(summary['co2e_kg'])} kg CO2e ({summary['energy_formula']})"
     lines.append(took)
     return "\n".join(lines)
 
 
 def _number(value: float | None, digits: int = 4) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _quantity(value: float) -> str:
+    """Three digits of a small one, a large one in full."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
