@@ -27,7 +27,7 @@ class TensorBoard(Observer):
     def __init__(self, folder: Path, axis: Axis, start: int) -> None:
         self.axis = axis
         tensorboard: Any = import_module("torch.utils.tensorboard")
-        self._writer = tensorboard.SummaryWriter(str(folder / TENSORBOARD), purge_step=start or None)
+        self._writer = tensorboard.SummaryWriter(str(folder / TENSORBOARD), purge_step=start)
 
     def step(self, seen: StepSeen) -> None:
         """Draw the figures of a step; one that was left out is a text too."""

@@ -101,6 +101,11 @@ class Terminal(Observer):
         if not self.quiet:
             self._say(held_out_line(result))
 
+    def saved(self, row: int) -> None:
+        """Write that there is something to go on from."""
+        if not self.quiet:
+            self._say(f"checkpoint at row {row:,}")
+
     def warned(self, text: str) -> None:
         """Write a warning."""
         self._clear()

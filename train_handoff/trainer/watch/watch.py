@@ -90,7 +90,7 @@ class Watch:
         made: list[Observer] = [Terminal(start.steps, self.config.log_every, quiet=watch.quiet)]
         if watch.tensorboard:
             begin = start.step if watch.axis == "step" else start.row * self.seq_len + 1
-            made.append(Guarded("tensorboard", lambda: TensorBoard(self.folder, watch.axis, begin if start.row else 0)))
+            made.append(Guarded("tensorboard", lambda: TensorBoard(self.folder, watch.axis, begin)))
         if watch.wandb is not None:
             project, config = watch.wandb, self.config.model_dump(mode="json")
             made.append(Guarded("wandb", lambda: Wandb(self.folder, project, watch.axis, config)))
