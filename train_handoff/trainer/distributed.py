@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -19,6 +22,7 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from llama_data.pipeline.core.errors import LlamaDataError, RequestError
 from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.model import Llama
+from llama_data.train_handoff.trainer.record import FAILURE, RESULT
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,12 @@ def sum_over_processes(values: torch.Tensor) -> torch.Tensor:
     return values
 
 
+def highest_of_processes(values: torch.Tensor) -> torch.Tensor:
+    """The highest of all processes of each value of a tensor."""
+    dist.all_reduce(values, op=dist.ReduceOp.MAX)
+    return values
+
+
 def stop() -> None:
     """Leave the process group."""
     if dist.is_initialized():
@@ -131,3 +141,18 @@ def worker() -> Iterator[None]:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def answer(request: str, find: Callable[[], dict[str, Any]]) -> None:
+    """One process that ``launch.ask`` has started: finds the answer together with the others, and ends.
+
+    The first process of every node writes it beside the request, and one that fails writes why.
+    """
+    with worker():
+        try:
+            found = find()
+        except LlamaDataError as error:
+            Path(request).with_name(FAILURE).write_text(str(error))
+            raise
+        if os.environ.get("LOCAL_RANK", "0") == "0":
+            Path(request).with_name(RESULT).write_text(json.dumps(found))

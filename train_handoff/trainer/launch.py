@@ -23,9 +23,11 @@ from llama_data.train_handoff.trainer.config import BenchConfig, TrainConfig, ag
 from llama_data.train_handoff.trainer.loader import require_rows, rows_left
 from llama_data.train_handoff.trainer.record import (
     AT_WORK,
+    FAILURE,
     LAUNCHER,
     LOCK,
     RECORD,
+    RESULT,
     SIGNALS,
     checkpoints,
     find_checkpoint,
@@ -52,6 +54,14 @@ class Cluster:
     rendezvous: str | None = None
 
 
+class FailedError(RunError):
+    """Processes have failed; ``reason`` is what one of them said of it, if any did."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 def torchrun(cluster: Cluster, config_path: Path, worker: str = WORKER) -> list[str]:
     """The command that starts the processes. Raises RequestError when several nodes have no meeting place."""
     command = [
@@ -69,7 +79,6 @@ def torchrun(cluster: Cluster, config_path: Path, worker: str = WORKER) -> list[
             raise RequestError(f"{cluster.nnodes} nodes need --rendezvous HOST:PORT (a port of the first node)")
         command += [
             f"--nnodes={cluster.nnodes}",
-            f"--node-rank={cluster.node_rank}",
             "--rdzv-backend=c10d",
             f"--rdzv-endpoint={cluster.rendezvous}",
         ]
@@ -184,18 +193,24 @@ def _in_main_thread() -> bool:
 
 
 def ask(cluster: Cluster, worker: str, request: Strict, what: str) -> dict[str, Any] | None:
-    """Start the processes of ``worker`` with a request, and return what the first of them found out.
+    """Start the processes of ``worker`` with a request, and return what they found out together.
 
-    None on a node that is not the first. Raises RunError when a process failed.
+    The answer is for the first node (``--node-rank 0``), whichever of them has the first process; None on the others.
+    Raises FailedError, with the reason where a process of this node gave one.
     """
     require_torch()
     with TemporaryDirectory(prefix="llama-train-") as folder:
         path = Path(folder) / "request.json"
         path.write_text(request.model_dump_json())
-        run(torchrun(cluster, path, worker), cluster, what)
-        result = Path(folder) / "result.json"
-        found: dict[str, Any] | None = json.loads(result.read_text()) if result.exists() else None
-        return found
+        try:
+            run(torchrun(cluster, path, worker), cluster, what)
+        except StoppedError:
+            raise
+        except RunError as error:
+            reason = path.with_name(FAILURE)
+            raise FailedError(str(error), reason.read_text() if reason.exists() else "") from None
+        found: dict[str, Any] = json.loads(path.with_name(RESULT).read_text())
+        return found if cluster.node_rank == 0 else None
 
 
 def bench_config(
