@@ -123,7 +123,11 @@ def launch(
         for path in launching.rewind(config, rewind):
             typer.echo(f"set aside: {path}")
     cluster = launching.Cluster(nproc or _devices(device), nnodes, node_rank, rendezvous)
-    typer.echo(launching.describe(config, cluster))
+    memory = options.memory_of_device(device_memory, device)
+    if data is None:
+        typer.echo(launching.describe_without_data(config, cluster, memory, seq_len=seq_len, vocab_size=vocab))
+        return
+    typer.echo(launching.describe(config, cluster, memory))
     if dry_run:
         typer.echo(" ".join(launching.torchrun(cluster, Path(config.output or "") / "train.json")))
         return

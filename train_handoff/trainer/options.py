@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from llama_data.train_handoff.trainer.cli_models import require_in
+from llama_data.train_handoff.trainer.cli_models import require_in, size_in_bytes
+from llama_data.train_handoff.trainer.fit import found_memory
 
 Nproc = Annotated[int | None, typer.Option("--nproc", min=1, help="Processes on this node.")]
 Nnodes = Annotated[int, typer.Option("--nnodes", min=1, help="Nodes.")]
@@ -76,3 +77,10 @@ def compute_settings(values: dict[str, Any]) -> dict[str, Any]:
     for name, allowed in _CHOICES.items():
         require_in(values[name], allowed, f"--{name}")
     return {key: values[name] for name, key in COMPUTE.items() if values[name] is not None}
+
+
+def memory_of_device(given: str | None, device: str | None) -> float | None:
+    """Bytes of a device, as given or as its driver says; None where neither says. Raises RequestError."""
+    if given is not None:
+        return size_in_bytes(given, "--device-memory")
+    return None if device == "cpu" else found_memory()
