@@ -147,17 +147,18 @@ class Run:
     def logits(self) -> float:
         """Bytes at the worst time of the loss, which is in its backward pass.
 
-        Whole: three times the logits, in float32 (their softmax, and two gradients). In chunks of n tokens: two and, in
-        bfloat16, a gradient, of n x V; the gradient of what the head read, T x D; that of the head, V x D, summed in
-        float32, and a chunk's.
+        Whole: three times the logits, in float32 (their softmax, and two gradients). In chunks of n tokens: the
+        gradient of what the head read, T x D; that of the head, V x D, summed in float32, and the last chunk's; and
+        either two of n x V in float32 with, in bfloat16, their gradient, or that and the next chunk's V x D.
         """
         vocabulary, limit = self.model.vocab_size or 0, self.config.loss_tokens
         if limit is None or limit >= self.tokens:
             return 3.0 * FLOAT32 * self.tokens * vocabulary
         chunk = -(-self.tokens // -(-self.tokens // limit))
-        slopes = 2 * FLOAT32 + (self.e if self.e < FLOAT32 else 0)
-        head = (FLOAT32 + self.e) * vocabulary * self.model.dim
-        return float(slopes * chunk * vocabulary + self.e * self.tokens * self.model.dim + head)
+        head = vocabulary * self.model.dim
+        slope = self.e * chunk * vocabulary
+        work = max(2 * FLOAT32 * chunk * vocabulary + (slope if self.e < FLOAT32 else 0), slope + self.e * head)
+        return float(self.e * self.tokens * self.model.dim + (FLOAT32 + self.e) * head + work)
 
     def gathered(self, parameters: int) -> float:
         """Bytes of the whole parameters of what FSDP shards as one, in the type they are computed in."""
@@ -192,7 +193,7 @@ def moments(config: TrainConfig, model: ModelConfig, world: int) -> list[Moment]
         gradients = run.gradient * (done if run.passes == 1 else model.parameters()) / run.shards
         return Moment(name, held, gradients, 2 * held, activations, logits, communication)
 
-    found = [moment("loss", 0, count * run.kept() + run.norm(), run.logits(), whole)]
+    found = [moment("loss", 0, count * run.kept() + run.norm(), run.logits(), whole + ahead)]
     for behind in sorted({0, min(1, count - 1), count - 1}):
         name, done, left = f"layer {count - behind}", behind * run.layer, count - behind
         summed = FLOAT32 * run.layer if behind else 0.0
