@@ -17,6 +17,7 @@ from llama_data.train_handoff.trainer.config import ModelConfig
 RECORD = "record.json"
 CHECKPOINTS = "checkpoints"
 LOCK = "run.lock"
+RESULT, FAILURE = "result.json", "failure.txt"  # what processes answer to `launch.ask`, beside its request
 AT_WORK = "a training run is at work here"
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
 """Each of them saves after the step in hand and ends the run."""
