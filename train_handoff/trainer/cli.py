@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -118,7 +119,7 @@ def launch(
     if data is None:
         typer.echo(launching.describe_without_data(config, cluster, memory, seq_len=seq_len, vocab_size=vocab))
         return
-    tell = (lambda text: None) if config.watch.quiet else typer.echo
+    tell: Callable[[str], Any] = (lambda text: None) if config.watch.quiet else typer.echo
     tell(launching.describe(config, cluster, memory))
     if dry_run:
         typer.echo(" ".join(launching.torchrun(cluster, Path(config.output or "") / "train.json")))
