@@ -26,6 +26,7 @@ PEAK_FLOPS = {
     "MI300X": 1300e12,
 }
 
+SUMMARY = "summary.json"
 LAST_BYTES = 1 << 16  # of a file, in which its last line is looked for
 
 
@@ -68,22 +69,28 @@ class Metrics(Observer):
         replaced_path = self.path.with_name("metrics-replaced.jsonl")
         self.newest_held_out: dict[str, Any] = {}
         self.spent = Spent()
-        kept: list[str] = []
+        for content in (_summary(self.path.with_name(SUMMARY)), *_last_line(replaced_path)):
+            self._count(content)
         replaced: list[str] = []
-        for _, content in [*_last_line(replaced_path), *_lines(self.path)]:
-            self.spent = max(self.spent, _spent(content), key=lambda spent: spent.device_hours)
-        for line, content in _lines(self.path):
-            held_out = content.get("kind") == "held_out"
-            stays = content["row"] <= first_row if held_out else content["row"] < first_row
-            (kept if stays else replaced).append(line + "\n")
-            if held_out and stays:
-                self.newest_held_out = content
-        if replaced:
-            with replaced_path.open("a") as stream:
-                stream.writelines(replaced)
         with atomic_write(str(self.path)) as whole:
-            whole.write("".join(kept).encode())
+            for line, content in _lines(self.path):
+                self._count(content)
+                held_out = content.get("kind") == "held_out"
+                if content["row"] > first_row or (content["row"] == first_row and not held_out):
+                    replaced.append(line)
+                    continue
+                whole.write(line.encode())
+                if held_out:
+                    self.newest_held_out = content
+            if replaced:
+                with replaced_path.open("a") as stream:
+                    stream.writelines(replaced)
         self._file = self.path.open("a")
+
+    def _count(self, content: dict[str, Any]) -> None:
+        """What was spent is the most that anything says."""
+        spent = Spent(content.get("device_hours", 0.0), content.get("energy_kwh"))
+        self.spent = max(self.spent, spent, key=lambda one: one.device_hours)
 
     def step(self, seen: StepSeen) -> None:
         """Write the step's line."""
@@ -121,17 +128,22 @@ def _whole(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
             content["row"] = int(content["row"])
         except (ValueError, KeyError, TypeError):
             continue
-        yield line.rstrip("\n"), content
+        yield line.rstrip("\n") + "\n", content
 
 
-def _last_line(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """The last whole line of a file that may not be there."""
+def _last_line(path: Path) -> list[dict[str, Any]]:
+    """What the last whole line of a file says that may not be there."""
     if not path.exists():
         return []
     with path.open("rb") as stream:
         stream.seek(max(0, path.stat().st_size - LAST_BYTES))
-        return list(_whole(stream.read().decode(errors="replace").splitlines()))[-1:]
+        return [content for _, content in _whole(stream.read().decode(errors="replace").splitlines())][-1:]
 
 
-def _spent(content: dict[str, Any]) -> Spent:
-    return Spent(content.get("device_hours", 0.0), content.get("energy_kwh"))
+def _summary(path: Path) -> dict[str, Any]:
+    """What an earlier process of the run ended with; empty when none did."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+    except (OSError, ValueError):
+        return {}

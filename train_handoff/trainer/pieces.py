@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import InputError
+from llama_data.pipeline.core.files import exists, is_local, join, local_path, read_bytes
 
 Ids = NDArray[np.int64]
 
@@ -23,10 +25,14 @@ def find_tokenizer(folder: Path) -> tuple[Path, str]:
 
 def pieces_beside(mix: str, wanted: str) -> Pieces | None:
     """The tokenizer beside a mix (RUN/tokenizer), None when there is none or its sha256 is not ``wanted``."""
-    folder = Path(mix).resolve().parent / "tokenizer"
-    if not (folder / "tokenizer.model").is_file() or find_tokenizer(folder)[1] != wanted:
+    run = str(Path(local_path(mix)).resolve().parent) if is_local(mix) else mix.rstrip("/").rpartition("/")[0]
+    path = join(run, "tokenizer", "tokenizer.model")
+    content = read_bytes(path) if exists(path) else b""
+    if sha256(content).hexdigest() != wanted:
         return None
-    return Pieces(folder)
+    with TemporaryDirectory(prefix="tokenizer-") as folder:
+        (Path(folder) / "tokenizer.model").write_bytes(content)
+        return Pieces(Path(folder))
 
 
 class Pieces:

@@ -17,7 +17,7 @@ from llama_data.train_handoff.trainer import distributed
 from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.learner import Learner, StepResult
 from llama_data.train_handoff.trainer.loader import Batch, TrainingRows
-from llama_data.train_handoff.trainer.metrics import Metrics, flops_per_token, peak_flops, peak_memory
+from llama_data.train_handoff.trainer.metrics import SUMMARY, Metrics, flops_per_token, peak_flops, peak_memory
 from llama_data.train_handoff.trainer.start import Start
 from llama_data.train_handoff.trainer.watch.boards import Guarded, TensorBoard, Wandb
 from llama_data.train_handoff.trainer.watch.checks import rows_to_validate
@@ -30,7 +30,6 @@ from llama_data.train_handoff.trainer.watch.totals import Totals, tokens_of_doma
 from llama_data.train_handoff.trainer.watch.validation import Validation
 from llama_data.train_handoff.trainer.watch.waiting import Waiting
 
-SUMMARY = "summary.json"
 UNSAMPLED = 3  # the first steps of a process, in which it compiles and reserves memory
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import json
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 from llama_data.pipeline.core.errors import RequestError
+from llama_data.train_handoff.trainer.pieces import pieces_beside
 from llama_data.train_handoff.trainer.watch.checks import require_boards
 from llama_data.train_handoff.trainer.watch.energy import Energy, Spent, kilowatt_hours, watts_of
 from llama_data.train_handoff.trainer.watch.observer import HeldOut, StepSeen
@@ -98,6 +101,18 @@ def test_energy_goes_on_where_an_earlier_process_stopped(monkeypatch: pytest.Mon
     assert energy.now() == {"device_hours": 18.0, "energy_kwh": 9.0, "co2e_kg": 4.5}
     unknown = Energy(Spent(10.0, None), devices=8, watts=None, pue=1.0, kg_per_kwh=0.5)
     assert unknown.now() == {"device_hours": 10.0}
+
+
+def test_the_tokenizer_beside_a_mix_is_found_wherever_it_lies(tokenizer: Path, tmp_path: Path) -> None:
+    digest = sha256(tokenizer.read_bytes()).hexdigest()
+    for run in (str(tmp_path / "run"), "memory://bucket/run"):
+        assert pieces_beside(f"{run}/mix", digest) is None
+        with fsspec.open(f"{run}/tokenizer/tokenizer.model", "wb", auto_mkdir=True) as stream:
+            stream.write(tokenizer.read_bytes())
+        found = pieces_beside(f"{run}/mix/", digest)
+        assert found is not None
+        assert found.sha256 == digest
+        assert pieces_beside(f"{run}/mix", "another") is None
 
 
 class Screen(io.StringIO):

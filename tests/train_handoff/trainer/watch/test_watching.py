@@ -29,6 +29,8 @@ torch = pytest.importorskip("torch")
 from llama_data.train_handoff.trainer import distributed, learner  # noqa: E402
 from llama_data.train_handoff.trainer.loop import Stop, Trainer  # noqa: E402
 from llama_data.train_handoff.trainer.measure import evaluate  # noqa: E402
+from llama_data.train_handoff.trainer.metrics import Metrics  # noqa: E402
+from llama_data.train_handoff.trainer.watch.energy import Spent  # noqa: E402
 
 MakeConfig = Callable[..., TrainConfig]
 OFF: dict[str, Any] = {"sample_every": None}
@@ -278,6 +280,23 @@ def test_waiting_for_rows_is_told(
     train(make_config(tmp_path, watch={"sample_every": 4, "data_wait": 0.01}, steps=4))
     assert f"process 0 on {socket.gethostname()} waits for its rows for " in capfd.readouterr().err
     assert sum(line["data_wait_seconds"] for line in lines(tmp_path)) > 0.5
+
+
+def test_what_was_spent_is_the_most_that_any_line_says(tmp_path: Path) -> None:
+    step = {"kind": "step", "row": 0, "device_hours": 2.0, "energy_kwh": 1.0}
+    (tmp_path / "metrics.jsonl").write_text(json.dumps(step) + "\n" + json.dumps({**step, "row": 8})[:-9])
+    metrics = Metrics(str(tmp_path), 8)
+    metrics.close()
+    assert metrics.spent == Spent(2.0, 1.0)
+    (tmp_path / "metrics-replaced.jsonl").write_text(json.dumps({**step, "device_hours": 3.0}) + "\n{")
+    again = Metrics(str(tmp_path), 8)
+    again.close()
+    assert again.spent == Spent(3.0, 1.0)
+    (tmp_path / "summary.json").write_text(json.dumps({"device_hours": 4.0}))
+    last = Metrics(str(tmp_path), 8)
+    last.close()
+    assert last.spent == Spent(4.0, None)
+    assert (tmp_path / "metrics.jsonl").read_text() == json.dumps(step) + "\n"
 
 
 def test_what_cannot_be_validated_is_said_before_anything_starts(
