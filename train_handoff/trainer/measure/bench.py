@@ -142,7 +142,7 @@ def bench(request: BenchConfig) -> dict[str, Any]:
     )
     try:
         learner = Learner(config, rows.footer, rows.domains, processes)
-        _fill(learner.model, config.seed)
+        fill(learner.model, config.seed)
         learner.model.train()
         measured = measure(request, learner, rows)
     except torch.OutOfMemoryError:
@@ -154,7 +154,7 @@ def bench(request: BenchConfig) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def _fill(model: Llama, seed: int) -> None:
+def fill(model: Llama, seed: int) -> None:
     """Any parameters of the usual size, drawn where they lie (a run draws its own whole on every process: slow)."""
     torch.manual_seed(seed)
     for parameter in model.parameters():
