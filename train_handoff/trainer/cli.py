@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -204,7 +206,7 @@ def evaluate(
     if nproc == 1:
         result = evaluating.evaluate_alone(request)
     else:
-        result = launching.ask(launching.Cluster(nproc), launching.EVALUATE, request, "evaluation") or {}
+        result = launching.ask(launching.Cluster(nproc), launching.EVALUATE, request, "evaluation")
     typer.echo(tables.evaluation(result))
     _write_json(json_file, result)
 
@@ -255,6 +257,13 @@ def bench(
     replicate: options.Replicate = None,
     device: options.Device = None,
     device_memory: options.DeviceMemory = None,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Try what may be faster and fits the device; what is given is not varied.")
+    ] = False,
+    write: Annotated[
+        Path | None,
+        typer.Option("--write", help="Sweep, and write the fastest to this .yaml file, for `launch --model`."),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
 ) -> None:
     """Tokens/s, TFLOP/s, MFU and peak memory of a training step, and where its time goes.
@@ -264,21 +273,46 @@ def bench(
     The times of forward-backward and optimizer hold the communication that happens in them. How long its collectives
     take (waiting for each other included; some run while something is computed) is measured on two further steps under
     the profiler, when there are several processes.
+
+    --sweep tries every recompute with the most rows at a time that fit the device, and half as many; then, from the
+    fastest on, compile, loss tokens, copies and attention, one at a time. MFU is PaLM's, `causal` torchtitan's (without
+    the embedding, and half of attention); memory is what `launch --dry-run` says, and what was measured.
     """
     from llama_data.train_handoff.trainer import launch as launching
+    from llama_data.train_handoff.trainer.config import load_config
+    from llama_data.train_handoff.trainer.measure import sweep as sweeping
     from llama_data.train_handoff.trainer.measure import tables
 
     given = options.compute_settings(context.params)
     cluster = launching.Cluster(nproc or _devices(device), nnodes, node_rank, rendezvous)
-    request = launching.bench_config(
-        model, given, cluster, steps=steps, warmup=warmup, seq_len=seq_len, vocab_size=vocab
-    )
-    result = launching.ask(cluster, launching.BENCH, request, "the measurement")
-    if result is not None:
-        typer.echo(tables.measurement(result))
-        _write_json(json_file, result)
+    tell = typer.echo if node_rank == 0 else _say_nothing
+    runs = itertools.count(1)
+
+    def measure(settings: dict[str, Any]) -> dict[str, Any]:
+        request = launching.bench_config(
+            model, {**given, **settings}, cluster, steps=steps, warmup=warmup, seq_len=seq_len, vocab_size=vocab
+        )
+        meeting = replace(cluster, meeting=f"bench-{next(runs)}")
+        return launching.ask(meeting, launching.BENCH, request, "the measurement")
+
+    if sweep or write is not None:
+        limit = options.memory_of_device(device_memory, device)
+        space = sweeping.space_of(model, given, cluster, limit, seq_len=seq_len, vocab_size=vocab)
+        best = sweeping.best_of(sweeping.sweep(space, measure, tell))
+        result = best.result or {}
+        if write is not None and node_rank == 0:
+            sweeping.write_preset(write, load_config(model, given), best)
     else:
-        typer.echo("the first node (--node-rank 0) prints the figures")
+        result = measure({})
+    if node_rank:
+        typer.echo("the first node (--node-rank 0) has the figures")
+        return
+    tell(tables.measurement(result))
+    _write_json(json_file, result)
+
+
+def _say_nothing(text: str) -> None:
+    pass
 
 
 def main() -> None:

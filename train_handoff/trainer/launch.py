@@ -55,12 +55,16 @@ SHUTDOWN_SECONDS = 3600  # for the step in hand and the checkpoint after it; a s
 
 @dataclass(frozen=True)
 class Cluster:
-    """How many processes on how many nodes; with several nodes, ``rendezvous`` is host:port of the first one."""
+    """How many processes on how many nodes; with several nodes, ``rendezvous`` is host:port of the first one.
+
+    ``meeting``: name of what they meet for, so that one that is late is not taken for one of the next.
+    """
 
     nproc: int = 1
     nnodes: int = 1
     node_rank: int = 0
     rendezvous: str | None = None
+    meeting: str = "train"
 
 
 class FailedError(RunError):
@@ -90,6 +94,7 @@ def torchrun(cluster: Cluster, config_path: Path, worker: str = WORKER) -> list[
             f"--nnodes={cluster.nnodes}",
             "--rdzv-backend=c10d",
             f"--rdzv-endpoint={cluster.rendezvous}",
+            f"--rdzv-id={cluster.meeting}",
         ]
     return [*command, "-m", worker, str(config_path)]
 
@@ -237,10 +242,9 @@ def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def ask(cluster: Cluster, worker: str, request: Strict, what: str) -> dict[str, Any] | None:
-    """Start the processes of ``worker`` with a request, and return what they found out together.
+def ask(cluster: Cluster, worker: str, request: Strict, what: str) -> dict[str, Any]:
+    """Start the processes of ``worker`` with a request, and return what they found out together, on every node.
 
-    The answer is for the first node (``--node-rank 0``), whichever of them has the first process; None on the others.
     Raises FailedError, with the reason where a process of this node gave one.
     """
     require_torch()
@@ -255,7 +259,7 @@ def ask(cluster: Cluster, worker: str, request: Strict, what: str) -> dict[str, 
             reason = path.with_name(FAILURE)
             raise FailedError(str(error), reason.read_text() if reason.exists() else "") from None
         found: dict[str, Any] = json.loads(path.with_name(RESULT).read_text())
-        return found if cluster.node_rank == 0 else None
+        return found
 
 
 def bench_config(

@@ -202,7 +202,8 @@ def moments(config: TrainConfig, model: ModelConfig, world: int) -> list[Moment]
             moment(name, done, (left - 1) * run.kept(), 0, whole + head + ahead + layer + run.reducing(run.layer)),
         ]
     gradients, summed = run.gathered(run.root), FLOAT32 * run.layer
-    reducing = max(whole + gradients + summed, gradients + FLOAT32 * run.root, run.reducing(run.root))
+    both = 2 * head if model.tied else 0.0  # the gradients of its two uses, until they are added up
+    reducing = max(whole + gradients + both + summed, gradients + FLOAT32 * run.root, run.reducing(run.root))
     found.append(moment("embedding and head", count * run.layer, 0, 0, reducing))
     found.append(moment("optimiser", model.parameters(), 0, 0, 0))
     return found

@@ -35,6 +35,12 @@ def flops_per_token(model: ModelConfig, seq_len: int) -> float:
     return 6.0 * model.parameters() + 12.0 * model.n_layers * model.dim * seq_len
 
 
+def causal_flops_per_token(model: ModelConfig, seq_len: int) -> float:
+    """As torchtitan counts: 6 x parameters but the embedding + 6 x layers x dim x seq_len (half of attention)."""
+    embedding = 0 if model.tied else (model.vocab_size or 0) * model.dim
+    return 6.0 * (model.parameters() - embedding) + 6.0 * model.n_layers * model.dim * seq_len
+
+
 def peak_flops(device: torch.device, dtype: str) -> float | None:
     """Peak of the device in bfloat16, or None when it is not known or the run computes in another type."""
     if device.type != "cuda" or dtype != "bfloat16":

@@ -23,7 +23,12 @@ from llama_data.train_handoff.trainer import distributed
 from llama_data.train_handoff.trainer.config import BenchConfig
 from llama_data.train_handoff.trainer.learner import Learner
 from llama_data.train_handoff.trainer.loader import TrainingRows, batches
-from llama_data.train_handoff.trainer.metrics import flops_per_token, peak_flops, peak_memory
+from llama_data.train_handoff.trainer.metrics import (
+    causal_flops_per_token,
+    flops_per_token,
+    peak_flops,
+    peak_memory,
+)
 from llama_data.train_handoff.trainer.model import Llama
 
 PHASES = ("data", "forward_backward", "optimizer")
@@ -142,7 +147,7 @@ def bench(request: BenchConfig) -> dict[str, Any]:
     )
     try:
         learner = Learner(config, rows.footer, rows.domains, processes)
-        _fill(learner.model, config.seed)
+        fill(learner.model, config.seed)
         learner.model.train()
         measured = measure(request, learner, rows)
     except torch.OutOfMemoryError:
@@ -154,7 +159,7 @@ def bench(request: BenchConfig) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def _fill(model: Llama, seed: int) -> None:
+def fill(model: Llama, seed: int) -> None:
     """Any parameters of the usual size, drawn where they lie (a run draws its own whole on every process: slow)."""
     torch.manual_seed(seed)
     for parameter in model.parameters():
@@ -176,6 +181,7 @@ def _result(request: BenchConfig, learner: Learner, measured: Measured) -> dict[
     tokens = learner.batch_rows * learner.seq_len
     rate = tokens * request.steps / shares[-1]
     flops = flops_per_token(learner.model.config, learner.seq_len) * rate / processes.world
+    causal = causal_flops_per_token(learner.model.config, learner.seq_len) * rate / processes.world
     peak = peak_flops(processes.device, config.dtype)
     cuda = processes.device.type == "cuda"
     return {
@@ -196,6 +202,7 @@ def _result(request: BenchConfig, learner: Learner, measured: Measured) -> dict[
         "tokens_per_second_per_process": rate / processes.world,
         "tflops_per_process": flops / 1e12,
         "mfu": None if peak is None else flops / peak,
+        "mfu_causal": None if peak is None else causal / peak,
         "step_seconds": {"mean": shares[-1] / request.steps, "median": float(highest[1]), "max": float(highest[2])},
         "split_seconds": {
             **dict(zip(PHASES, shares, strict=False)),

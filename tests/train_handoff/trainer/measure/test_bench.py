@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +17,8 @@ from typer.testing import CliRunner
 from llama_data.pipeline.core.errors import InputError, RecipeError, RequestError
 from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer.cli import app
-from llama_data.train_handoff.trainer.config import TrainConfig, load_config
-from llama_data.train_handoff.trainer.launch import Cluster, bench_config
+from llama_data.train_handoff.trainer.config import BenchConfig, TrainConfig, load_config
+from llama_data.train_handoff.trainer.launch import BENCH, Cluster, FailedError, ask, bench_config
 from llama_data.train_handoff.trainer.loader import batches
 
 torch = pytest.importorskip("torch")
@@ -62,6 +66,38 @@ def test_the_figures_of_two_processes_belong_together(small: Path, tmp_path: Pat
     assert f"{found['tokens_per_second']:,.0f}" in text
     assert "communication" in text
     assert "n/a" in text
+
+
+def test_of_several_nodes_the_first_has_the_figures(small: Path, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable, "-m", "llama_data.train_handoff.trainer.cli", "bench", "--model", str(small), "--nproc", "1",
+        "--nnodes", "2", "--rendezvous", f"127.0.0.1:{port}", "--steps", "1", "--warmup", "0", "--seq-len", "32",
+        "--vocab", "300", "--device", "cpu",
+    ]  # fmt: skip
+    nodes = [
+        subprocess.Popen(
+            [*command, "--node-rank", str(rank), "--json", str(tmp_path / f"{rank}.json")],
+            stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        for rank in (1, 0)  # the second one comes first
+    ]  # fmt: skip
+    second, first = (node.communicate()[0] for node in nodes)
+    assert [node.returncode for node in nodes] == [0, 0]
+    found = json.loads((tmp_path / "0.json").read_text())
+    assert (found["processes"], found["batch_rows"]) == (2, 4)
+    assert not (tmp_path / "1.json").exists()
+    assert f"{found['tokens_per_second']:,.0f}" in first
+    assert second.strip() == "the first node (--node-rank 0) has the figures"
+
+
+def test_what_a_process_says_of_a_failure_is_known(tmp_path: Path) -> None:
+    request = BenchConfig(run=load_config("tiny", {"device": "cpu", "replicate": 2}), steps=1, seq_len=16)
+    with pytest.raises(FailedError, match="the measurement stopped with exit code 1") as failed:
+        ask(Cluster(), BENCH, request, "the measurement")
+    assert failed.value.reason == "replicate 2: must divide the 1 processes"
 
 
 def test_a_mix_is_measured_with_its_rows(small: Path, mix: Path, tmp_path: Path) -> None:
