@@ -137,8 +137,9 @@ class Watch:
         """A step was taken, or left out, with the learning rate ``rate``."""
         seconds = time.perf_counter() - self._began
         self.totals.add(done.tokens, done.by_domain, done.skipped is not None)
-        self._since_sample[0] += self._waited
-        self._since_sample[1] += seconds
+        if self._taken:  # nothing was read ahead for the first
+            self._since_sample[0] += self._waited
+            self._since_sample[1] += seconds
         if self._sampled(batch.step):
             waited, passed = self._since_sample
             self._judge(Sample(seconds - self.waiting.end(), self._waited, waited / passed))

@@ -273,7 +273,7 @@ def test_waiting_for_rows_is_told(
     true = Mixture.__getitem__
 
     def slowly(self: Mixture, index: int) -> Any:
-        time.sleep(0.1)
+        time.sleep(0.25)
         return true(self, index)
 
     monkeypatch.setattr(Mixture, "__getitem__", slowly)
