@@ -36,9 +36,7 @@ def _options(
 @app.command()
 def launch(
     data: Annotated[str, typer.Option("--data", help="Folder of the mix (RUN/mix).")],
-    model: Annotated[
-        str | None, typer.Option("--model", help="tiny 125m 1b 7b 13b 33b 65b, or a .yaml file [default: tiny].")
-    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help=f"{options.PRESETS} [default: tiny].")] = None,
     initial: Annotated[
         Path | None,
         typer.Option(
@@ -223,7 +221,7 @@ def _write_json(path: Path | None, result: dict[str, Any]) -> None:
 
 @app.command()
 def bench(
-    model: Annotated[str, typer.Option("--model", help="tiny 125m 1b 7b 13b 33b 65b, or a .yaml file.")] = "tiny",
+    model: Annotated[str, typer.Option("--model", help=options.PRESETS)] = "tiny",
     data: Annotated[
         str | None, typer.Option("--data", help="Folder of a mix to read from [default: rows of random ids].")
     ] = None,
