@@ -43,9 +43,7 @@ def launch(
     data: Annotated[
         str | None, typer.Option("--data", help="Folder of the mix (RUN/mix); --dry-run does without.")
     ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", help="tiny 125m 1b 7b 13b 33b 65b, or a .yaml file [default: tiny].")
-    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help=f"{options.PRESETS} [default: tiny].")] = None,
     initial: options.Initial = None,
     output: Annotated[
         str | None,
@@ -230,7 +228,7 @@ def _write_json(path: Path | None, result: dict[str, Any]) -> None:
 @app.command()
 def bench(
     context: typer.Context,
-    model: Annotated[str, typer.Option("--model", help="tiny 125m 1b 7b 13b 33b 65b, or a .yaml file.")] = "tiny",
+    model: Annotated[str, typer.Option("--model", help=options.PRESETS)] = "tiny",
     data: Annotated[
         str | None, typer.Option("--data", help="Folder of a mix to read from [default: rows of random ids].")
     ] = None,

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from llama_data.pipeline.core.errors import RequestError
 from llama_data.train_handoff.trainer.config import ModelConfig
-from llama_data.train_handoff.trainer.handover import copy_tokenizer, new_files, open_tokenizer
+from llama_data.train_handoff.trainer.handover import copy_tokenizer, new_files, open_tokenizer, require_llama
 from llama_data.train_handoff.trainer.record import read_record
 from llama_data.train_handoff.trainer.weights import open_weights
 
@@ -45,9 +45,11 @@ def export(
     Raises:
         InputError: not a checkpoint, or a damaged one; no tokenizer in the folder given.
         RequestError: a tokenizer other than the one it was trained with, none found; ``output`` is not empty; a
-            parameter is larger than the format allows.
+            parameter is larger than the format allows; the model has a norm after its embedding.
     """
-    pieces = open_tokenizer(path, read_record(path), tokenizer)
+    record = read_record(path)
+    require_llama(record, path)
+    pieces = open_tokenizer(path, record, tokenizer)
     with new_files(output, (FILE,), overwrite) as folder:
         weights = open_weights(path)
         with (folder / FILE).open("wb") as stream:

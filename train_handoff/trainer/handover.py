@@ -46,6 +46,15 @@ def new_files(output: Path, earlier: tuple[str, ...], overwrite: bool) -> Iterat
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def require_llama(record: Record, path: Path) -> None:
+    """Raise RequestError for a model that others' LLaMA cannot be: one with a norm after the embedding."""
+    if record.model_config(path).embedding_norm:
+        raise RequestError(
+            f"{path}: the model has a norm after its embedding (embedding_norm), which neither transformers' "
+            "LlamaForCausalLM nor EasyLM has; it stays with `llama-train generate`, `evaluate` and `launch --from`"
+        )
+
+
 def open_tokenizer(checkpoint: Path, record: Record, given: Path | None) -> Pieces:
     """The tokenizer of a checkpoint's model: of the folder ``given``, else of the run or of what was imported.
 

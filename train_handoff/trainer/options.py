@@ -10,6 +10,7 @@ import typer
 from llama_data.train_handoff.trainer.cli_models import require_in, size_in_bytes
 from llama_data.train_handoff.trainer.fit import found_memory
 
+PRESETS = "tiny 125m 1b 1.1b 3b 7b 13b 33b 65b open-llama-7b, or a .yaml file"
 Nproc = Annotated[int | None, typer.Option("--nproc", min=1, help="Processes on this node.")]
 Nnodes = Annotated[int, typer.Option("--nnodes", min=1, help="Nodes.")]
 NodeRank = Annotated[int, typer.Option("--node-rank", min=0, help="Number of this node, from 0.")]

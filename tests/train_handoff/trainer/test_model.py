@@ -34,20 +34,61 @@ def small_model() -> Llama:
         ("13b", 13824, 13_015_864_320),
         ("33b", 17920, 32_528_943_616),
         ("65b", 22016, 65_285_660_672),
+        ("3b", 8640, 3_426_473_600),  # OpenLLaMA
+        ("1.1b", 5632, 1_100_048_384),  # TinyLlama
     ],
 )
-def test_presets_have_the_papers_sizes(name: str, hidden: int, parameters: int) -> None:
+def test_presets_have_the_published_sizes(name: str, hidden: int, parameters: int) -> None:
     model = load_config(name).model.model_copy(update={"vocab_size": 32_000})
     assert (model.hidden_dim, model.parameters()) == (hidden, parameters)
 
 
+def test_open_llama_is_a_7b_with_a_shared_embedding_and_a_norm_behind_it() -> None:
+    preset = load_config("open-llama-7b").model
+    llama = load_config("7b").model.model_copy(update={"vocab_size": 100_000})
+    assert (preset.vocab_size, preset.seq_len) == (100_000, 1024)
+    assert preset.parameters() == llama.parameters() - 100_000 * 4096 + 2 * 4096
+
+
+def test_presets_for_gpus_are_compiled_and_compute_in_bfloat16() -> None:
+    for name in set(presets()) - {"tiny"}:
+        config = load_config(name)
+        assert (config.compile, config.dtype, config.device) == (True, "bfloat16", "auto")
+    assert load_config("65b").model.norm_eps == 1e-5
+    assert {load_config(name).model.norm_eps for name in ("7b", "13b", "33b")} == {1e-6}
+
+
+@pytest.mark.parametrize(("tied", "embedding_norm"), [(False, False), (True, False), (False, True), (True, True)])
+def test_parameters_are_counted_right(tied: bool, embedding_norm: bool) -> None:
+    config = SMALL.model_copy(update={"tied": tied, "embedding_norm": embedding_norm, "n_kv_heads": 2})
+    assert sum(parameter.numel() for parameter in Llama(config).parameters()) == config.parameters()
+
+
+def test_the_embedding_norm_is_torchs_layer_norm_of_the_embedding() -> None:
+    config = SMALL.model_copy(update={"embedding_norm": True})
+    model = Llama(config)
+    model.init_weights(1)
+    assert model.embedding_norm is not None
+    with torch.no_grad():
+        model.embedding_norm.weight.mul_(torch.linspace(0.5, 2, 32))
+        model.embedding_norm.bias.add_(torch.linspace(-1, 1, 32))
+        plain = small_model()
+        weights = {name: value for name, value in model.state_dict().items() if "embedding_norm" not in name}
+        table = torch.nn.functional.layer_norm(
+            model.tok_embeddings.weight, (32,), model.embedding_norm.weight, model.embedding_norm.bias, 1e-5
+        )
+        plain.load_state_dict({**weights, "tok_embeddings.weight": table})
+        ids = torch.randint(0, 64, (2, 24), generator=torch.Generator().manual_seed(0))
+        torch.testing.assert_close(model(ids), plain(ids))
+
+
 def test_every_preset_loads_and_counts_its_parameters_right() -> None:
-    assert {"tiny", "125m", "1b", "7b", "13b", "33b", "65b"} <= set(presets())
+    assert {"tiny", "125m", "1b", "1.1b", "3b", "7b", "13b", "33b", "65b", "open-llama-7b"} == set(presets())
     assert sum(p.numel() for p in small_model().parameters()) == SMALL.parameters()
 
 
 def test_unknown_model_and_unknown_key_are_named(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="one of: 125m"):
+    with pytest.raises(RecipeError, match=r"one of: 1\.1b, 125m"):
         load_config("9b")
     file = tmp_path / "mine.yaml"
     file.write_text("name: mine\nmodel: {dim: 8, n_heads: 2, n_layers: 1}\noptim:\n  learning_rate: 1\n")

@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from llama_data.train_handoff.mix.plan import Mixture  # noqa: E402
 from llama_data.train_handoff.trainer import distributed  # noqa: E402
+from llama_data.train_handoff.trainer import learner as learners  # noqa: E402
 from llama_data.train_handoff.trainer import model as models  # noqa: E402
 from llama_data.train_handoff.trainer.config import TrainConfig  # noqa: E402
 from llama_data.train_handoff.trainer.learner import Learner  # noqa: E402
@@ -88,3 +89,21 @@ def test_rotary_tables_stay_float32_when_the_rest_is_bfloat16(
     monkeypatch.setattr(models, "rotate", look)
     learner.update(batch, 1e-3)
     assert set(seen) == {(torch.bfloat16, torch.float32, torch.float32)}
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # dynamo asks for it and hides it itself
+@pytest.mark.parametrize("recompute", ["none", "selective", "full"])
+def test_a_compiled_step_is_the_step(
+    recompute: str, mix: Path, processes: distributed.Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learners, "BACKEND", "aot_eager")
+    found = []
+    for compiled in (False, True):
+        chosen = {"recompute": recompute if compiled else "none", "loss_tokens": 24 if compiled else None}
+        asked = config(mix, compile=compiled, document_mask=True, **chosen)
+        learner, batch = learner_of(asked, mix, processes)
+        learner.model.train()
+        found.append([learner.update(batch, 1e-3) for _ in range(3)])
+    for ours, expected in zip(*found, strict=True):
+        assert ours.loss == pytest.approx(expected.loss, rel=1e-6)
+        assert ours.norm == pytest.approx(expected.norm, rel=1e-5)

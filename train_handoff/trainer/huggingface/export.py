@@ -15,7 +15,7 @@ from torch import Tensor
 
 from llama_data.train_handoff.trainer import checkpoint
 from llama_data.train_handoff.trainer.config import ModelConfig
-from llama_data.train_handoff.trainer.handover import copy_tokenizer, new_files, open_tokenizer
+from llama_data.train_handoff.trainer.handover import copy_tokenizer, new_files, open_tokenizer, require_llama
 from llama_data.train_handoff.trainer.model import Llama
 from llama_data.train_handoff.trainer.record import Record, read_record
 from llama_data.train_handoff.trainer.weights import Weights, open_weights
@@ -116,9 +116,11 @@ def export(
 
     Raises:
         InputError: not a checkpoint, or a damaged one; no tokenizer in the folder given.
-        RequestError: a tokenizer other than the one it was trained with, none found; ``output`` is not empty.
+        RequestError: a tokenizer other than the one it was trained with, none found; ``output`` is not empty; the
+            model has a norm after its embedding.
     """
     record = read_record(path)
+    require_llama(record, path)
     pieces = open_tokenizer(path, record, tokenizer)
     bos, eos = pieces.special_ids
     # A model that was imported keeps what its own config.json said.

@@ -23,7 +23,7 @@ from llama_data.train_handoff.trainer.record import find_checkpoint, read_record
 torch = pytest.importorskip("torch")
 safetensors = pytest.importorskip("safetensors.torch")
 
-from llama_data.train_handoff.trainer import handover  # noqa: E402
+from llama_data.train_handoff.trainer import easylm, handover  # noqa: E402
 from llama_data.train_handoff.trainer.huggingface import export as huggingface  # noqa: E402
 from llama_data.train_handoff.trainer.huggingface import pretrained  # noqa: E402
 from llama_data.train_handoff.trainer.weights import Weights, open_weights  # noqa: E402
@@ -242,3 +242,11 @@ def test_the_command(make_model: MakeModel, tmp_path: Path) -> None:
 def raise_from(result: Any) -> None:
     assert result.exception is not None
     raise result.exception
+
+
+def test_a_norm_behind_the_embedding_is_nothing_that_others_have(make_model: MakeModel, tmp_path: Path) -> None:
+    run = make_model(embedding_norm=True)
+    for export_to in (huggingface.export, easylm.export):
+        with pytest.raises(RequestError, match="the model has a norm after its embedding"):
+            export_to(find_checkpoint(run / "train"), tmp_path / "out", None)
+    assert not (tmp_path / "out").exists()
