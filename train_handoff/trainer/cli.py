@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from llama_data.pipeline.core.errors import RequestError, run_command_line
-from llama_data.train_handoff.trainer import cli_models
+from llama_data.train_handoff.trainer import cli_models, options
 from llama_data.train_handoff.trainer.cli_models import require_in
 
 app = typer.Typer(
@@ -51,26 +51,22 @@ def launch(
         str | None,
         typer.Option("--output", help="Folder for checkpoints and metrics [default: train/ beside the mix]."),
     ] = None,
-    nproc: Annotated[int | None, typer.Option("--nproc", min=1, help="Processes on this node.")] = None,
-    nnodes: Annotated[int, typer.Option("--nnodes", min=1, help="Nodes.")] = 1,
-    node_rank: Annotated[int, typer.Option("--node-rank", min=0, help="Number of this node, from 0.")] = 0,
-    rendezvous: Annotated[str | None, typer.Option("--rendezvous", help="HOST:PORT of the first node.")] = None,
+    nproc: options.Nproc = None,
+    nnodes: options.Nnodes = 1,
+    node_rank: options.NodeRank = 0,
+    rendezvous: options.Rendezvous = None,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Optimiser steps.")] = None,
-    batch_tokens: Annotated[int | None, typer.Option("--batch-tokens", min=1, help="Tokens of a step.")] = None,
-    micro_rows: Annotated[
-        int | None, typer.Option("--micro-rows", min=1, help="Rows a process holds at a time.")
-    ] = None,
+    batch_tokens: options.BatchTokens = None,
+    micro_rows: options.MicroRows = None,
     lr: Annotated[float | None, typer.Option("--lr", help="Peak learning rate.")] = None,
     warmup: Annotated[int | None, typer.Option("--warmup", min=0, help="Steps over which the rate rises.")] = None,
-    dtype: Annotated[str | None, typer.Option("--dtype", help="bfloat16 or float32 [default: the model's].")] = None,
-    compile_: Annotated[bool | None, typer.Option("--compile/--no-compile", help="torch.compile each layer.")] = None,
-    recompute: Annotated[
-        bool | None, typer.Option("--recompute/--no-recompute", help="Compute activations again in the backward pass.")
-    ] = None,
+    dtype: options.Dtype = None,
+    compile_: options.Compile = None,
+    recompute: options.Recompute = None,
+    loss_tokens: options.LossTokens = None,
+    states: options.States = None,
     save_every: Annotated[int | None, typer.Option("--save-every", min=1, help="Steps between checkpoints.")] = None,
-    save_minutes: Annotated[
-        float | None, typer.Option("--save-minutes", min=0.01, help="Minutes between checkpoints.")
-    ] = None,
+    save_minutes: options.SaveMinutes = None,
     skip_rows: Annotated[
         list[str] | None,
         typer.Option("--skip-rows", help="A:B, leave rows A to B-1 of the mix out, for good; repeat it for more."),
@@ -82,7 +78,7 @@ def launch(
     change: Annotated[
         bool, typer.Option("--change", help="Go on with settings that are not those the run was trained with.")
     ] = False,
-    device: Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")] = None,
+    device: options.Device = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and describe the run, start nothing.")] = False,
 ) -> None:
     """Train with FSDP through torchrun; goes on from the newest checkpoint in the output folder.
@@ -94,8 +90,7 @@ def launch(
     from llama_data.train_handoff.trainer import launch as launching
     from llama_data.train_handoff.trainer.config import load_config
 
-    require_in(device, ("auto", "cpu", "cuda"), "--device")
-    require_in(dtype, ("bfloat16", "float32"), "--dtype")
+    options.require_known(device=device, dtype=dtype, recompute=recompute, states=states)
     overrides = {
         "data": data,
         "output": output or str(Path(data).resolve().parent / "train"),
@@ -107,6 +102,8 @@ def launch(
         "dtype": dtype,
         "compile": compile_,
         "recompute": recompute,
+        "loss_tokens": loss_tokens,
+        "optim.states": states,
         "save_every": save_every,
         "save_minutes": save_minutes,
         "skip_rows": [_range(rows, "--skip-rows") for rows in skip_rows] if skip_rows else None,
@@ -230,27 +227,25 @@ def bench(
     data: Annotated[
         str | None, typer.Option("--data", help="Folder of a mix to read from [default: rows of random ids].")
     ] = None,
-    nproc: Annotated[int | None, typer.Option("--nproc", min=1, help="Processes on this node.")] = None,
-    nnodes: Annotated[int, typer.Option("--nnodes", min=1, help="Nodes.")] = 1,
-    node_rank: Annotated[int, typer.Option("--node-rank", min=0, help="Number of this node, from 0.")] = 0,
-    rendezvous: Annotated[str | None, typer.Option("--rendezvous", help="HOST:PORT of the first node.")] = None,
+    nproc: options.Nproc = None,
+    nnodes: options.Nnodes = 1,
+    node_rank: options.NodeRank = 0,
+    rendezvous: options.Rendezvous = None,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Steps that count.")] = 10,
     warmup: Annotated[int, typer.Option("--warmup", min=0, help="Steps before them that do not.")] = 3,
     batch_tokens: Annotated[
         int | None,
         typer.Option("--batch-tokens", min=1, help="Tokens of a step [default: --micro-rows on each process]."),
     ] = None,
-    micro_rows: Annotated[
-        int | None, typer.Option("--micro-rows", min=1, help="Rows a process holds at a time [default: the model's].")
-    ] = None,
+    micro_rows: options.MicroRows = None,
     seq_len: Annotated[int, typer.Option("--seq-len", min=1, help="Tokens of a random row.")] = 2048,
     vocab: Annotated[int, typer.Option("--vocab", min=4, help="Vocabulary of random rows.")] = 32_000,
-    dtype: Annotated[str | None, typer.Option("--dtype", help="bfloat16 or float32 [default: the model's].")] = None,
-    compile_: Annotated[bool | None, typer.Option("--compile/--no-compile", help="torch.compile each layer.")] = None,
-    recompute: Annotated[
-        bool | None, typer.Option("--recompute/--no-recompute", help="Compute activations again in the backward pass.")
-    ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")] = None,
+    dtype: options.Dtype = None,
+    compile_: options.Compile = None,
+    recompute: options.Recompute = None,
+    loss_tokens: options.LossTokens = None,
+    states: options.States = None,
+    device: options.Device = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
 ) -> None:
     """Tokens/s, TFLOP/s, MFU and peak memory of a training step, and where its time goes.
@@ -264,8 +259,7 @@ def bench(
     from llama_data.train_handoff.trainer import launch as launching
     from llama_data.train_handoff.trainer.measure import tables
 
-    require_in(device, ("auto", "cpu", "cuda"), "--device")
-    require_in(dtype, ("bfloat16", "float32"), "--dtype")
+    options.require_known(device=device, dtype=dtype, recompute=recompute, states=states)
     overrides = {
         "data": data,
         "batch_tokens": batch_tokens,
@@ -273,6 +267,8 @@ def bench(
         "dtype": dtype,
         "compile": compile_,
         "recompute": recompute,
+        "loss_tokens": loss_tokens,
+        "optim.states": states,
         "device": device,
     }
     given = {key: value for key, value in overrides.items() if value is not None}

@@ -25,6 +25,7 @@ from llama_data.train_handoff.trainer.loader import Batch, batches
 from llama_data.train_handoff.trainer.metrics import Metrics, flops_per_token, peak_flops, peak_memory
 from llama_data.train_handoff.trainer.optim import learning_rate
 from llama_data.train_handoff.trainer.record import AT_WORK, LAUNCHER, LOCK, SIGNALS, Record
+from llama_data.train_handoff.trainer.saver import Saver
 from llama_data.train_handoff.trainer.start import find_start
 
 
@@ -72,6 +73,8 @@ class Trainer:
         self.learner = Learner(config, self.rows.footer, self.rows.domains, processes)
         self.learner.norms.extend(self.start.norms)
         self.step, self.row = self.start.step, self.start.row
+        background = {"auto": processes.device.type == "cuda", "on": True, "off": False}[config.async_save]
+        self.saver = Saver(self.folder, config.keep_checkpoints, background=background)
         self.saved = time.monotonic()
         self.skipped: list[str] = []  # the last steps without a break that were left out
 
@@ -120,6 +123,7 @@ class Trainer:
         finally:
             if metrics is not None:
                 metrics.close()
+            self.saver.finish()
 
     def rate(self, batch: Batch) -> float:
         """Learning rate of a step."""
@@ -128,10 +132,13 @@ class Trainer:
         )
 
     def agreed(self) -> tuple[bool, bool]:
-        """Whether any process is to stop, and whether the first one's clock says that it is time to save."""
+        """Whether any process is to stop, and whether it is time to save by the first one's clock.
+
+        Or one could not write the checkpoint in hand: then ``save``, which waits for it, tells all of them.
+        """
         minutes = self.config.save_minutes
         due = self.processes.main and minutes is not None and time.monotonic() - self.saved >= 60 * minutes
-        flags = torch.tensor([float(bool(self.stop)), float(due)], device=self.processes.device)
+        flags = torch.tensor([float(bool(self.stop)), float(due or self.saver.failed())], device=self.processes.device)
         stopping, due = (bool(flag) for flag in distributed.sum_over_processes(flags).tolist())
         return stopping, due
 
@@ -167,7 +174,7 @@ class Trainer:
             settings=self.start.settings,
             norms=tuple(self.learner.norms),
         )
-        checkpoint.save(self.folder, record, self.learner.model, self.learner.optimizer, self.config.keep_checkpoints)
+        self.saver.save(record, self.learner.model, self.learner.optimizer)
         self.saved = time.monotonic()
 
     def report(self, metrics: Metrics, batch: Batch, done: StepResult) -> None:
