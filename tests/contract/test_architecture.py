@@ -37,6 +37,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "train_handoff.shards.file",
         "train_handoff.mix.order",
         "train_handoff.mix.plan",
+        "train_handoff.mix.trace",
         "pipeline.core.errors",
         "pipeline.core.files",
         "pipeline.core.lock",

@@ -13,10 +13,11 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.document import Document
+from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import atomic_write, join, list_files
 from llama_data.pipeline.core.job import Job
 from llama_data.train_handoff.mix.plan import MixPlan
-from llama_data.train_handoff.shards.file import Shard, ShardWriter, read_footer, require_agreement
+from llama_data.train_handoff.shards.file import Rows, Shard, ShardWriter, find_foreign, read_footer, require_agreement
 
 VALIDATION = "validation"
 
@@ -39,7 +40,7 @@ class WriteMix(Step):
 
 
 def write_shard(plan: MixPlan, number: int, path: str) -> None:
-    """Write shard ``number`` of the mix. Memory: its rows, once."""
+    """Write shard ``number`` of the mix. Memory: its rows, once. Raises InputError: an id is not in the vocabulary."""
     start = number * plan.rows_per_shard
     count = min(plan.rows_per_shard, plan.rows - start)
     domains, sources, rows = plan.locate(start, count)
@@ -56,6 +57,10 @@ def write_shard(plan: MixPlan, number: int, path: str) -> None:
                 Shard(source.path).take(rows[at], tokens, at)
                 origin[at] = len(names)
                 names.append(source.name)
+    foreign = find_foreign(tokens, plan.footer.vocab_size)
+    if foreign is not None:
+        source = plan.domains[domains[foreign]].sources[sources[foreign]]
+        raise _foreign_id(source.path, int(rows[foreign]), tokens[foreign], plan.footer.vocab_size)
     with ShardWriter(path, replace(plan.footer, kind="mix", split="train", domain="mix", dropped_tokens=0)) as shard:
         columns = {
             "domain": _dictionary(domains.astype(np.int32), [domain.name for domain in plan.domains]),
@@ -63,6 +68,13 @@ def write_shard(plan: MixPlan, number: int, path: str) -> None:
             "origin_row": pa.array(rows, pa.int64()),
         }
         shard.write(tokens, columns, opens=rows == 0)
+
+
+def _foreign_id(path: str, row: int, ids: Rows, vocab_size: int) -> InputError:
+    return InputError(
+        f"{path}: row {row:,}: id {int(ids.max()):,} is not in the vocabulary of {vocab_size:,} pieces; the shard is "
+        "damaged or belongs to another tokenizer; tokenize again"
+    )
 
 
 def _dictionary(codes: Any, names: list[str]) -> pa.Array:
@@ -90,6 +102,10 @@ class WriteValidation(Step):
                     shard = Shard(path)
                     for group in range(shard.groups):
                         rows = shard.group(group)
+                        foreign = find_foreign(rows, common.vocab_size)
+                        if foreign is not None:
+                            row = shard.first_row(group) + foreign
+                            raise _foreign_id(path, row, rows[foreign], common.vocab_size)
                         writer.write(rows, opens=np.arange(len(rows)) + group == 0)
                 writer.documents = sum(footer.documents for footer in footers)
                 writer.dropped_tokens = sum(footer.dropped_tokens for footer in footers)

@@ -1,7 +1,7 @@
 """From a training row to the documents in it, and from a document to the training rows it ended in.
 
-Both ways are computed: the order of rows is a function that can be turned round, and the index beside a token shard says
-which documents stand where. Nothing is searched from end to end.
+Both ways are computed: the order of rows is a function that can be turned round, and the index beside a token shard
+says which documents stand where. Nothing is searched from end to end.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Part(NamedTuple):
     """What one training row holds of one document.
 
     ``row`` of the mix is row ``shard_row`` of its file ``shard``, drawn in the domain's ``epoch`` (from 1) as row
-    ``origin_row`` of ``origin_shard`` (below tokens/). The document has ``tokens`` ids of the row from ``offset`` on; the
-    last id of a row is also the first of the domain's next. ``begins``, ``ends``: the document does so in this row.
+    ``origin_row`` of ``origin_shard`` (below tokens/). The document has ``tokens`` ids of the row from ``offset`` on;
+    the last id of a row is also the first of the domain's next. ``begins``, ``ends``: the document does so in this row.
     """
 
     row: int
@@ -88,9 +88,7 @@ def tokens_beside(mix: str) -> str:
     for run in (above, above.rpartition("/")[0] or "."):
         if exists(join(run, TOKENS)):
             return join(run, TOKENS)
-    raise InputError(
-        f"{join(above, TOKENS)}: no such folder: the token shards that the mix was drawn from; name theirs"
-    )
+    raise InputError(f"{join(above, TOKENS)}: no such folder; the token shards that the mix was drawn from: --tokens")
 
 
 class Trace:

@@ -1,8 +1,8 @@
 """Which documents a token shard holds, and where: an index in a file of its own (docs/formats.md).
 
-One row a document, in the order of the shard: id, source, first token in the shard's stream, tokens. Two further columns
-hold the same documents by a hash of their ids. The statistics of row groups lead to the one that has to be read, both
-from a place to its documents and from an id to its place.
+One row a document, in the order of the shard: id, source, first token in the shard's stream, tokens. Two further
+columns hold the same documents by a hash of their ids. The statistics of row groups lead to the one that has to be
+read, both from a place to its documents and from an id to its place.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Placed(NamedTuple):
 
 
 def index_path(shard: str) -> str:
-    """Where the index of a domain's shard is: in ``documents/`` beside it (of held-out rows: beside ``validation/``)."""
+    """Where the index of a domain's shard is: in ``documents/`` beside it (of held-out rows, beside their folder)."""
     folder, _, name = shard.rpartition("/")
     above, _, last = folder.rpartition("/")
     return join(above, FOLDER, last, name) if last == "validation" else join(folder, FOLDER, name)

@@ -103,6 +103,13 @@ def document_starts(rows: Rows, footer: Footer, opens: NDArray[np.bool_]) -> pa.
     return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(offsets, pa.int32()), type=kind)
 
 
+def find_foreign(rows: Rows, vocab_size: int) -> int | None:
+    """The first row that holds an id which is not in the vocabulary; None: there is none."""
+    if not rows.size or int(rows.max()) < vocab_size:
+        return None
+    return int(np.flatnonzero((rows >= vocab_size).any(axis=1))[0])
+
+
 def shard_schema(footer: Footer) -> pa.Schema:
     """The parquet schema of a shard."""
     starts = pa.list_(pa.field("element", pa.int32(), nullable=False))
@@ -270,6 +277,10 @@ class Shard:
     def groups(self) -> int:
         """Number of row groups."""
         return len(self._bodies)
+
+    def first_row(self, group: int) -> int:
+        """Number of the first row of a row group."""
+        return int(self._starts[group])
 
     def group(self, number: int) -> Rows:
         """All rows of one row group."""

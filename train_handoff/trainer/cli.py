@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from llama_data.pipeline.core.errors import RequestError, run_command_line
-from llama_data.train_handoff.trainer import cli_models, options
+from llama_data.train_handoff.trainer import cli_models, cli_rows, options
 from llama_data.train_handoff.trainer.cli_models import require_in
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
 
 
 app.add_typer(cli_models.app)
+app.add_typer(cli_rows.app)
 
 
 @app.callback()
@@ -106,7 +107,7 @@ def launch(
         "optim.states": states,
         "save_every": save_every,
         "save_minutes": save_minutes,
-        "skip_rows": [_range(rows, "--skip-rows") for rows in skip_rows] if skip_rows else None,
+        "skip_rows": [options.row_range(rows, "--skip-rows") for rows in skip_rows] if skip_rows else None,
         "change": change or None,
         "device": device,
     }
@@ -188,7 +189,7 @@ def evaluate(
             "data": data,
             "texts": tuple(text or ()),
             "tokenizer": None if tokenizer is None else str(tokenizer),
-            "rows": None if rows is None else _range(rows, "--rows"),
+            "rows": None if rows is None else options.row_range(rows, "--rows"),
             "limit": limit,
             "micro_rows": micro_rows,
             "device": device,
@@ -203,14 +204,6 @@ def evaluate(
         result = launching.ask(launching.Cluster(nproc), launching.EVALUATE, request, "evaluation") or {}
     typer.echo(tables.evaluation(result))
     _write_json(json_file, result)
-
-
-def _range(rows: str, option: str) -> tuple[int, int]:
-    """``A:B`` as two numbers."""
-    begin, colon, end = rows.partition(":")
-    if not (colon and begin.isdecimal() and end.isdecimal() and int(begin) < int(end)):
-        raise RequestError(f"{option} {rows}: expected A:B, two row numbers with A below B, as in 0:1000")
-    return int(begin), int(end)
 
 
 def _write_json(path: Path | None, result: dict[str, Any]) -> None:

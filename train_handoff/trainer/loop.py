@@ -190,6 +190,7 @@ class Trainer:
                 "step": batch.step,
                 "row": batch.start,
                 "rows": self.batch_rows,
+                **({"left_out": batch.left_out} if batch.left_out else {}),
                 "tokens": batch.end * self.rows.footer.seq_len,
                 "loss": done.loss,
                 "lr": lr,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from llama_data.pipeline.core.errors import RequestError
 from llama_data.train_handoff.trainer.cli_models import require_in
 
 Nproc = Annotated[int | None, typer.Option("--nproc", min=1, help="Processes on this node.")]
@@ -37,3 +38,11 @@ def require_known(*, device: str | None, dtype: str | None, recompute: str | Non
     require_in(dtype, ("bfloat16", "float32"), "--dtype")
     require_in(recompute, ("none", "selective", "full"), "--recompute")
     require_in(states, ("float32", "bfloat16"), "--states")
+
+
+def row_range(rows: str, option: str) -> tuple[int, int]:
+    """``A:B`` as two numbers. Raises RequestError for anything else."""
+    begin, colon, end = rows.partition(":")
+    if not (colon and begin.isdecimal() and end.isdecimal() and int(begin) < int(end)):
+        raise RequestError(f"{option} {rows}: expected A:B, two row numbers with A below B, as in 0:1000")
+    return int(begin), int(end)

@@ -11,73 +11,29 @@ import numpy as np
 import pytest
 
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import JsonlWriter
-from llama_data.pipeline.core.job import RunContext
 from llama_data.tokenizer.bpe.encode import FastEncoder
-from llama_data.train_handoff.mix.jobs import mix_jobs
 from llama_data.train_handoff.mix.order import Assignment, epoch_keys, integer_weights, permute, unpermute
-from llama_data.train_handoff.mix.plan import Mixture, plan_mix
+from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.mix.trace import Part, Trace, rows_with, tokens_beside
-from llama_data.train_handoff.pack import PackSettings, tokenize_jobs
 from llama_data.train_handoff.shards import documents as index_file
 from llama_data.train_handoff.shards.checked import stated_value
 from llama_data.train_handoff.shards.documents import DocumentIndex, IndexWriter, Names, id_hash, index_path
 from llama_data.train_handoff.shards.file import Footer, Shard
 from llama_data.train_handoff.shards.verify import verify_folder
 
-SEQ_LEN = 16
+SEQ_LEN = 16  # of the traced runs
 
 
-def run_jobs(jobs: list) -> None:  # type: ignore[type-arg]
-    for job in jobs:
-        for rank in range(job.tasks):
-            for step in job.steps:
-                list(step.run(None, rank, job.tasks))
-
-
-def write_documents(run: RunContext, domain: str, texts: list[str], files: int) -> None:
-    size = -(-len(texts) // files)
-    for number in range(files):
-        with JsonlWriter(f"{run.documents(domain)}/{number:05d}.jsonl.zst") as writer:
-            for place in range(number * size, min((number + 1) * size, len(texts))):
-                metadata = {"domain": domain, "source": f"{domain}.gz#{place * 100}"}
-                writer.write({"id": f"{domain}/{place}", "text": texts[place], "metadata": metadata})
+@pytest.fixture(scope="module", params=["traced", "traced_shuffled"])
+def made(request: pytest.FixtureRequest) -> Path:
+    """RUN with tokens of two domains, documents in order or shuffled, and a mix of them."""
+    found: Path = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture(scope="module")
-def texts(words: list[str]) -> dict[str, list[str]]:
-    """Documents from none to some hundred words: many in a row, and one over many rows."""
-    chooser = random.Random(5)
-    lengths = [0, 1, 1, 400, 2, 3, *(chooser.randint(0, 40) for _ in range(90))]
-    return {
-        domain: [" ".join(chooser.choices(words, k=length)) for length in lengths[: 96 if domain == "books" else 40]]
-        for domain in ("books", "arxiv")
-    }
-
-
-@pytest.fixture(scope="module", params=[False, True], ids=["in order", "shuffled"])
-def made(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    tokenizer: Path,
-    texts: dict[str, list[str]],
-) -> Path:
-    """RUN with tokens of two domains, books in two shards with held-out documents, and a mix of 2.5 epochs of books."""
-    folder = tmp_path_factory.mktemp("traced")
-    run = RunContext(input=str(folder), output=str(folder), seed=1)
-    for domain, files in (("books", 2), ("arxiv", 1)):
-        write_documents(run, domain, texts[domain], files)
-        settings = PackSettings(
-            seq_len=SEQ_LEN, validation=0.1 if domain == "books" else None, shuffle=request.param, max_task_bytes=1
-        )
-        run_jobs(tokenize_jobs(domain, run, tokenizer=str(tokenizer), settings=settings))
-    rows = sum(Shard(str(path)).rows for path in (folder / "tokens" / "books").glob("*.parquet"))
-    plan = plan_mix(
-        str(folder / "tokens"), weights={"books": 0.7, "arxiv": 0.3}, present=["books", "arxiv"],
-        tokens=int(rows * 2.5 / 0.7) * SEQ_LEN, seed=3, rows_per_shard=64, max_epochs=None,
-    )  # fmt: skip
-    run_jobs(mix_jobs(plan, tokens_folder=str(folder / "tokens"), output=str(folder / "mix")))
-    return folder
+def texts(traced_texts: dict[str, list[str]]) -> dict[str, list[str]]:
+    return traced_texts
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +180,7 @@ def test_a_drawn_row_is_found_in_the_order(weights: list[str], every: int) -> No
 def test_what_cannot_be_traced_is_said(made: Path, tmp_path: Path) -> None:
     mixture = Mixture(str(made / "mix"))
     assert tokens_beside(str(made / "mix")) == tokens_beside(str(made / "mix" / "other")) == str(made / "tokens")
-    with pytest.raises(InputError, match="no such folder: the token shards"):
+    with pytest.raises(InputError, match="no such folder; the token shards"):
         tokens_beside(str(tmp_path / "mix"))
     trace = Trace(mixture, str(made / "tokens"))
     with pytest.raises(InputError, match=rf"the mix has rows 0 to {len(mixture) - 1:,}"):
