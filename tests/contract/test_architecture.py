@@ -34,6 +34,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "train_handoff": ("train_handoff", "tokenizer.bpe.encode", *_GROUND),
     "train_handoff.trainer": (
         "train_handoff.trainer",
+        "train_handoff.shards.cache",
         "train_handoff.shards.file",
         "train_handoff.mix.order",
         "train_handoff.mix.plan",

@@ -16,9 +16,8 @@ import numpy as np
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import exists, join, list_files
 from llama_data.train_handoff.mix.order import epoch_keys, unpermute
-from llama_data.train_handoff.mix.plan import DomainShare, MixPlan, Mixture, Source, make_plan
+from llama_data.train_handoff.mix.plan import DomainShare, MixPlan, Mixture, Source, footer_of, make_plan
 from llama_data.train_handoff.shards.documents import DocumentIndex, Placed
-from llama_data.train_handoff.shards.file import Footer
 
 OPEN_INDEXES = 8
 CHUNK_ROWS = 1024
@@ -57,12 +56,6 @@ class Drawn(NamedTuple):
 
 def plan_of(record: dict[str, Any], where: str) -> MixPlan:
     """The plan that a mix.json describes. Raises InputError when what it says does not give its fingerprint."""
-    footer = Footer(
-        kind="mix",
-        split="train",
-        domain="mix",
-        **{name: record[name] for name in ("seq_len", "vocab_size", "tokenizer_sha256", "bos_id", "eos_id", "dtype")},
-    )
     plan = make_plan(
         {domain["name"]: Fraction(domain["weight"]) for domain in record["domains"]},
         {
@@ -71,7 +64,7 @@ def plan_of(record: dict[str, Any], where: str) -> MixPlan:
             ]
             for domain in record["domains"]
         },
-        footer=footer,
+        footer=footer_of(record),
         rows=record["rows"],
         seed=record["seed"],
         limits={},

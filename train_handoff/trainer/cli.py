@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from llama_data.pipeline.core.errors import RequestError, run_command_line
+from llama_data.pipeline.core.files import is_local, local_path
 from llama_data.train_handoff.trainer import cli_models, cli_rows, options
-from llama_data.train_handoff.trainer.cli_models import require_in
+from llama_data.train_handoff.trainer.cli_models import bytes_of, require_in
 
 app = typer.Typer(
     name="llama-train",
@@ -36,7 +37,7 @@ def _options(
 
 @app.command()
 def launch(
-    data: Annotated[str, typer.Option("--data", help="Folder of the mix (RUN/mix).")],
+    data: Annotated[str, typer.Option("--data", help="Folder or URL of the mix (RUN/mix).")],
     model: Annotated[
         str | None, typer.Option("--model", help="tiny 125m 1b 7b 13b 33b 65b, or a .yaml file [default: tiny].")
     ] = None,
@@ -51,6 +52,15 @@ def launch(
     output: Annotated[
         str | None,
         typer.Option("--output", help="Folder for checkpoints and metrics [default: train/ beside the mix]."),
+    ] = None,
+    cache_dir: Annotated[
+        str | None,
+        typer.Option(
+            "--cache-dir", help="Local folder for shards of a mix in an object store [default: ~/.cache/...]."
+        ),
+    ] = None,
+    cache_bytes: Annotated[
+        str | None, typer.Option("--cache-bytes", help="Most that may lie there, as in 100GB [default: 20GB].")
     ] = None,
     nproc: options.Nproc = None,
     nnodes: options.Nnodes = 1,
@@ -94,7 +104,9 @@ def launch(
     options.require_known(device=device, dtype=dtype, recompute=recompute, states=states)
     overrides = {
         "data": data,
-        "output": output or str(Path(data).resolve().parent / "train"),
+        "output": output or _beside(data),
+        "cache_dir": cache_dir,
+        "cache_bytes": None if cache_bytes is None else bytes_of(cache_bytes, "--cache-bytes"),
         "steps": steps,
         "batch_tokens": batch_tokens,
         "micro_rows": micro_rows,
@@ -123,6 +135,13 @@ def launch(
         return
     launching.launch(config, cluster)
     typer.echo(f"checkpoints and metrics.jsonl are in {config.output}")
+
+
+def _beside(data: str) -> str:
+    """The folder of a run on a mix, when none is named. Raises RequestError when the mix is in an object store."""
+    if not is_local(data):
+        raise RequestError(f"--data {data}: the mix is in an object store; name a local folder for the run as --output")
+    return str(Path(local_path(data)).resolve().parent / "train")
 
 
 def _devices(device: str | None) -> int:

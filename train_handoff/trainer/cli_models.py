@@ -33,7 +33,7 @@ def require_in(value: str | None, allowed: tuple[str, ...], option: str) -> None
         raise RequestError(f"{option} {value}: expected {', '.join(allowed[:-1])} or {allowed[-1]}")
 
 
-def _bytes(size: str, option: str) -> int:
+def bytes_of(size: str, option: str) -> int:
     """``5GB`` or ``500MB`` as a number of bytes."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]?)B?", size.upper())
     if found is None or not float(found[1]):
@@ -94,7 +94,7 @@ def export(
 
     require_in(to, ("hf", "easylm"), "--to")
     require_in(dtype, ("bfloat16", "float16", "float32"), "--dtype")
-    size, path = _bytes(shard_size, "--shard-size"), find_checkpoint(run)
+    size, path = bytes_of(shard_size, "--shard-size"), find_checkpoint(run)
     if to == "hf":
         from llama_data.train_handoff.trainer.huggingface import export as huggingface
 

@@ -19,6 +19,7 @@ from llama_data.pipeline.core.files import atomic_write
 from llama_data.pipeline.core.lock import refuse_if_held
 from llama_data.pipeline.core.settings import Strict
 from llama_data.train_handoff.mix.plan import Mixture
+from llama_data.train_handoff.shards.cache import open_cache
 from llama_data.train_handoff.trainer.config import BenchConfig, TrainConfig, agree, load_config, make_config
 from llama_data.train_handoff.trainer.loader import require_rows, rows_left
 from llama_data.train_handoff.trainer.record import (
@@ -79,7 +80,7 @@ def torchrun(cluster: Cluster, config_path: Path, worker: str = WORKER) -> list[
 def describe(config: TrainConfig, cluster: Cluster) -> str:
     """What would be trained: parameters, batch, steps, tokens, memory; checks the rows against the model."""
     assert config.data is not None
-    rows = Mixture(config.data)
+    rows = Mixture(config.data, open_cache(config.cache_dir, config.cache_bytes))
     found = checkpoints(Path(config.output)) if config.output is not None else []
     start = find_start(config, rows, resume=found[-1] if found else None)
     model, seq_len, batch_rows = start.model, rows.footer.seq_len, start.batch_rows
@@ -208,7 +209,8 @@ def bench_config(
     """
     config = load_config(source, overrides)
     world = cluster.nproc * cluster.nnodes
-    rows = None if config.data is None else Mixture(config.data)
+    cache = open_cache(config.cache_dir, config.cache_bytes)
+    rows = None if config.data is None else Mixture(config.data, cache)
     if rows is not None:
         seq_len, vocab_size = rows.footer.seq_len, rows.footer.vocab_size
     if "batch_tokens" not in overrides:
