@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +124,71 @@ def traced_shuffled(
     tmp_path_factory: pytest.TempPathFactory, tokenizer: Path, traced_texts: dict[str, list[str]]
 ) -> Path:
     return write_traced(tmp_path_factory.mktemp("shuffled"), tokenizer, traced_texts, shuffle=True)
+
+
+class Store:
+    """A web server over a folder that answers ranges and counts what it sends; ``faults`` change an answer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.sent: Counter[str] = Counter()
+        self.requests: Counter[str] = Counter()
+        self.faults: list[Callable[[bytes], bytes | int]] = []
+        store = self
+
+        class Handler(SimpleHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *arguments: Any) -> None:
+                pass
+
+            def do_GET(self) -> None:
+                path = folder / self.path.lstrip("/")
+                if not path.is_file():
+                    return self.send_error(404)
+                content, wanted = path.read_bytes(), re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+                data: bytes | int = content[int(wanted[1]) : int(wanted[2]) + 1] if wanted else content
+                name = path.name
+                store.requests[name] += 1
+                if store.faults and wanted:
+                    data = store.faults.pop(0)(content[int(wanted[1]) : int(wanted[2]) + 1])
+                if isinstance(data, int):
+                    return self.send_error(data)
+                self.send_response(206 if wanted else 200)
+                if wanted:
+                    self.send_header("Content-Range", f"bytes {wanted[1]}-{wanted[2]}/{len(content)}")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                store.sent[name] += len(data)
+                self.wfile.write(data)
+                return None
+
+            def do_HEAD(self) -> None:
+                path = folder / self.path.lstrip("/")
+                if not path.is_file():
+                    return self.send_error(404)
+                self.send_response(200)
+                self.send_header("Accept-Ranges", "bytes")
+                self.send_header("Content-Length", str(path.stat().st_size))
+                self.end_headers()
+                return None
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Path], Store]]:
+    stores: list[Store] = []
+
+    def start(folder: Path) -> Store:
+        stores.append(Store(folder))
+        return stores[-1]
+
+    yield start
+    for store in stores:
+        store.close()

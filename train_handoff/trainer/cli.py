@@ -102,9 +102,11 @@ def launch(
     from llama_data.train_handoff.trainer.config import load_config
 
     options.require_known(device=device, dtype=dtype, recompute=recompute, states=states)
+    folder = output or _beside(data)
+    launching.require_local(folder)
     overrides = {
         "data": data,
-        "output": output or _beside(data),
+        "output": folder,
         "cache_dir": cache_dir,
         "cache_bytes": None if cache_bytes is None else bytes_of(cache_bytes, "--cache-bytes"),
         "steps": steps,

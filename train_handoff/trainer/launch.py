@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from llama_data.pipeline.core.errors import RequestError, RunError, StoppedError
-from llama_data.pipeline.core.files import atomic_write
+from llama_data.pipeline.core.files import atomic_write, is_local
 from llama_data.pipeline.core.lock import refuse_if_held
 from llama_data.pipeline.core.settings import Strict
 from llama_data.train_handoff.mix.plan import Mixture
@@ -111,6 +111,7 @@ def launch(config: TrainConfig, cluster: Cluster) -> None:
     """
     if config.data is None or config.output is None:
         raise RequestError("a training run needs --data (RUN/mix) and --output (a folder for checkpoints and metrics)")
+    require_local(config.output)
     require_torch()
     folder = Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)
@@ -132,6 +133,15 @@ def rewind(config: TrainConfig, row: int) -> list[Path]:
     folder = Path(config.output or "")
     refuse_if_held(folder / LOCK, AT_WORK)
     return set_aside(folder, row)
+
+
+def require_local(output: str) -> None:
+    """Raise RequestError when a run's folder is in an object store, where nothing is renamed or appended to."""
+    if not is_local(output):
+        raise RequestError(
+            f"--output {output}: checkpoints and metrics need a folder that every node sees; name one, and copy it "
+            "to the store (a checkpoint is whole when its folder has its final name)"
+        )
 
 
 def require_torch() -> None:
