@@ -40,13 +40,13 @@ def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_step_leads_to_its_documents_and_a_document_to_its_rows(quickstart: Path) -> None:
-    command = [sys.executable, "-m", "llama_data.train_handoff.trainer.cli", "rows", str(quickstart / "train")]
+    command = [sys.executable, "-m", "llama_data.train_handoff.trainer.cli", "rows", str(quickstart / "run" / "train")]
     done = subprocess.run([*command, "--step", "2", "--json", "--text"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     parts = [json.loads(line) for line in done.stdout.splitlines()]
     assert {part["step"] for part in parts} == {2}
     for part in (parts[0], parts[-1]):
-        told = llama_data("why", quickstart, part["id"], "--full").stdout
+        told = llama_data("why", quickstart / "run", part["id"], "--full").stdout
         assert part["source"] in told
         assert f"tokens in tokens/{part['origin_shard']}" in told
         rows = f"{part['row']:,} (row {part['origin_row']:,}, epoch {part['epoch']})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,8 @@ import typer
 from llama_data.pipeline.core.errors import RequestError, run_command_line
 from llama_data.pipeline.core.files import is_local, local_path
 from llama_data.train_handoff.trainer import cli_models, cli_rows, options
-from llama_data.train_handoff.trainer.cli_models import bytes_of, require_in
+from llama_data.train_handoff.trainer.cli_models import require_in, size_in_bytes
+from llama_data.train_handoff.trainer.watch import options as watching
 
 app = typer.Typer(
     name="llama-train",
@@ -37,18 +39,14 @@ def _options(
 
 @app.command()
 def launch(
-    data: Annotated[str, typer.Option("--data", help="Folder or URL of the mix (RUN/mix).")],
+    context: typer.Context,
+    data: Annotated[
+        str | None, typer.Option("--data", help="Folder or URL of the mix (RUN/mix); --dry-run does without.")
+    ] = None,
     model: Annotated[
         str | None, typer.Option("--model", help="tiny 125m 1b 7b 13b 33b 65b, or a .yaml file [default: tiny].")
     ] = None,
-    initial: Annotated[
-        Path | None,
-        typer.Option(
-            "--from",
-            help="Checkpoint (of `import`, or a run) whose parameters and model a new run starts with, from row 0 and "
-            "with a fresh optimiser. --model then only gives the settings [default: LLaMA's].",
-        ),
-    ] = None,
+    initial: options.Initial = None,
     output: Annotated[
         str | None,
         typer.Option("--output", help="Folder for checkpoints and metrics [default: train/ beside the mix]."),
@@ -76,20 +74,26 @@ def launch(
     recompute: options.Recompute = None,
     loss_tokens: options.LossTokens = None,
     states: options.States = None,
+    attention: options.Attention = None,
+    document_mask: options.DocumentMask = None,
+    replicate: options.Replicate = None,
     save_every: Annotated[int | None, typer.Option("--save-every", min=1, help="Steps between checkpoints.")] = None,
     save_minutes: options.SaveMinutes = None,
-    skip_rows: Annotated[
-        list[str] | None,
-        typer.Option("--skip-rows", help="A:B, leave rows A to B-1 of the mix out, for good; repeat it for more."),
-    ] = None,
-    rewind: Annotated[
-        int | None,
-        typer.Option("--rewind", min=0, help="Go on from the newest checkpoint at or before this row of the mix."),
-    ] = None,
-    change: Annotated[
-        bool, typer.Option("--change", help="Go on with settings that are not those the run was trained with.")
-    ] = False,
+    async_save: options.AsyncSave = None,
+    skip_rows: options.SkipRows = None,
+    rewind: options.Rewind = None,
+    change: options.Change = False,
     device: options.Device = None,
+    validate_every: watching.ValidateEvery = None,
+    validate_rows: watching.ValidateRows = None,
+    tensorboard: watching.TensorBoardOption = False,
+    wandb: watching.WandbOption = None,
+    profile_steps: watching.ProfileSteps = None,
+    device_watts: watching.DeviceWatts = None,
+    quiet: watching.Quiet = False,
+    device_memory: options.DeviceMemory = None,
+    seq_len: options.SeqLen = 2048,
+    vocab: options.Vocab = 32_000,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and describe the run, start nothing.")] = False,
 ) -> None:
     """Train with FSDP through torchrun; goes on from the newest checkpoint in the output folder.
@@ -101,42 +105,42 @@ def launch(
     from llama_data.train_handoff.trainer import launch as launching
     from llama_data.train_handoff.trainer.config import load_config
 
-    options.require_known(device=device, dtype=dtype, recompute=recompute, states=states)
-    folder = output or _beside(data)
+    if data is None and not dry_run:
+        raise RequestError("launch needs --data, the folder of the mix (RUN/mix); --dry-run does without")
+    folder = output or (None if data is None else _beside(data))
     launching.require_local(folder)
     overrides = {
-        "data": data,
         "output": folder,
         "cache_dir": cache_dir,
-        "cache_bytes": None if cache_bytes is None else bytes_of(cache_bytes, "--cache-bytes"),
+        "cache_bytes": None if cache_bytes is None else size_in_bytes(cache_bytes, "--cache-bytes"),
         "steps": steps,
-        "batch_tokens": batch_tokens,
-        "micro_rows": micro_rows,
         "optim.lr": lr,
         "optim.warmup_steps": warmup,
-        "dtype": dtype,
-        "compile": compile_,
-        "recompute": recompute,
-        "loss_tokens": loss_tokens,
-        "optim.states": states,
         "save_every": save_every,
         "save_minutes": save_minutes,
         "skip_rows": [options.row_range(rows, "--skip-rows") for rows in skip_rows] if skip_rows else None,
         "change": change or None,
-        "device": device,
+        **watching.watch_overrides(context.params),
+        "async_save": async_save,
     }
     given = {key: value for key, value in overrides.items() if value is not None}
+    given |= options.compute_settings(context.params)
     config = load_config(model or "tiny", given) if initial is None else launching.starting_from(initial, model, given)
     if rewind is not None and node_rank == 0 and not dry_run:
         for path in launching.rewind(config, rewind):
             typer.echo(f"set aside: {path}")
     cluster = launching.Cluster(nproc or _devices(device), nnodes, node_rank, rendezvous)
-    typer.echo(launching.describe(config, cluster))
+    memory = options.memory_of_device(device_memory, device)
+    if data is None:
+        typer.echo(launching.describe_without_data(config, cluster, memory, seq_len=seq_len, vocab_size=vocab))
+        return
+    tell: Callable[[str], Any] = (lambda text: None) if config.watch.quiet else typer.echo
+    tell(launching.describe(config, cluster, memory))
     if dry_run:
         typer.echo(" ".join(launching.torchrun(cluster, Path(config.output or "") / "train.json")))
         return
     launching.launch(config, cluster)
-    typer.echo(f"checkpoints and metrics.jsonl are in {config.output}")
+    tell(f"checkpoints and metrics.jsonl are in {config.output}")
 
 
 def _beside(data: str) -> str:
@@ -237,6 +241,7 @@ def _write_json(path: Path | None, result: dict[str, Any]) -> None:
 
 @app.command()
 def bench(
+    context: typer.Context,
     model: Annotated[str, typer.Option("--model", help="tiny 125m 1b 7b 13b 33b 65b, or a .yaml file.")] = "tiny",
     data: Annotated[
         str | None, typer.Option("--data", help="Folder of a mix to read from [default: rows of random ids].")
@@ -252,14 +257,18 @@ def bench(
         typer.Option("--batch-tokens", min=1, help="Tokens of a step [default: --micro-rows on each process]."),
     ] = None,
     micro_rows: options.MicroRows = None,
-    seq_len: Annotated[int, typer.Option("--seq-len", min=1, help="Tokens of a random row.")] = 2048,
-    vocab: Annotated[int, typer.Option("--vocab", min=4, help="Vocabulary of random rows.")] = 32_000,
+    seq_len: options.SeqLen = 2048,
+    vocab: options.Vocab = 32_000,
     dtype: options.Dtype = None,
     compile_: options.Compile = None,
     recompute: options.Recompute = None,
     loss_tokens: options.LossTokens = None,
     states: options.States = None,
+    attention: options.Attention = None,
+    document_mask: options.DocumentMask = None,
+    replicate: options.Replicate = None,
     device: options.Device = None,
+    device_memory: options.DeviceMemory = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
 ) -> None:
     """Tokens/s, TFLOP/s, MFU and peak memory of a training step, and where its time goes.
@@ -273,19 +282,7 @@ def bench(
     from llama_data.train_handoff.trainer import launch as launching
     from llama_data.train_handoff.trainer.measure import tables
 
-    options.require_known(device=device, dtype=dtype, recompute=recompute, states=states)
-    overrides = {
-        "data": data,
-        "batch_tokens": batch_tokens,
-        "micro_rows": micro_rows,
-        "dtype": dtype,
-        "compile": compile_,
-        "recompute": recompute,
-        "loss_tokens": loss_tokens,
-        "optim.states": states,
-        "device": device,
-    }
-    given = {key: value for key, value in overrides.items() if value is not None}
+    given = options.compute_settings(context.params)
     cluster = launching.Cluster(nproc or _devices(device), nnodes, node_rank, rendezvous)
     request = launching.bench_config(
         model, given, cluster, steps=steps, warmup=warmup, seq_len=seq_len, vocab_size=vocab
@@ -294,6 +291,8 @@ def bench(
     if result is not None:
         typer.echo(tables.measurement(result))
         _write_json(json_file, result)
+    else:
+        typer.echo("the first node (--node-rank 0) prints the figures")
 
 
 def main() -> None:

@@ -24,7 +24,8 @@ Tokenizer = Annotated[
     Path | None, typer.Option("--tokenizer", help="Folder of its tokenizer [default: tokenizer/ beside the mix].")
 ]
 
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_UNITS: dict[str, int] = {"": 1, **{name: 1000**power for power, name in enumerate("KMGT", 1)}}
+_UNITS |= {f"{name}I": 1024**power for power, name in enumerate("KMGT", 1)}
 
 
 def require_in(value: str | None, allowed: tuple[str, ...], option: str) -> None:
@@ -33,9 +34,9 @@ def require_in(value: str | None, allowed: tuple[str, ...], option: str) -> None
         raise RequestError(f"{option} {value}: expected {', '.join(allowed[:-1])} or {allowed[-1]}")
 
 
-def bytes_of(size: str, option: str) -> int:
-    """``5GB`` or ``500MB`` as a number of bytes."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]?)B?", size.upper())
+def size_in_bytes(size: str, option: str) -> int:
+    """``5GB``, ``500MB`` or ``79GiB`` as a number of bytes. Raises RequestError."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?((?:[KMGT]I?)?)B?", size.upper())
     if found is None or not float(found[1]):
         raise RequestError(f"{option} {size}: expected a size as in 5GB or 500MB")
     return round(float(found[1]) * _UNITS[found[2]])
@@ -94,7 +95,7 @@ def export(
 
     require_in(to, ("hf", "easylm"), "--to")
     require_in(dtype, ("bfloat16", "float16", "float32"), "--dtype")
-    size, path = bytes_of(shard_size, "--shard-size"), find_checkpoint(run)
+    size, path = size_in_bytes(shard_size, "--shard-size"), find_checkpoint(run)
     if to == "hf":
         from llama_data.train_handoff.trainer.huggingface import export as huggingface
 

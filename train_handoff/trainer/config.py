@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from llama_data.pipeline.core.errors import RecipeError, RequestError
 from llama_data.pipeline.core.settings import Count, Places, Strict, parse_yaml, read_text, validate
+from llama_data.train_handoff.trainer.watch.settings import WatchConfig
 
 
 class ModelConfig(Strict):
@@ -142,6 +143,7 @@ class TrainConfig(Strict):
     keep_checkpoints: int | None = Field(default=3, gt=0)
     log_every: int = Field(default=1, gt=0)
     spikes: SpikeConfig = SpikeConfig()
+    watch: WatchConfig = WatchConfig()
     skip_rows: tuple[tuple[int, int], ...] = ()
     change: bool = False
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
-from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 
 from llama_data.pipeline.core.errors import LlamaDataError, RequestError
 from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.model import Llama
+from llama_data.train_handoff.trainer.record import FAILURE, RESULT
 
 
 @dataclass(frozen=True)
@@ -74,13 +78,14 @@ def shard(model: Llama, config: TrainConfig, processes: Processes) -> None:
     have to stay float32 (in bfloat16 neighbouring positions of a long row have the same angle).
     """
     mesh = processes.mesh if config.replicate > 1 else processes.mesh["shard"]
-    low = torch.bfloat16 if config.dtype == "bfloat16" else None
-    policy = MixedPrecisionPolicy(param_dtype=low, reduce_dtype=torch.float32, cast_forward_inputs=False)
+    computed = getattr(torch, config.dtype)
+    policy = MixedPrecisionPolicy(param_dtype=computed, reduce_dtype=torch.float32, cast_forward_inputs=False)
     for layer in model.layers:
-        if config.compile:
-            layer.compile()
+        if model.compute.backend is not None:
+            layer.compile(backend=model.compute.backend)
         fully_shard(layer, mesh=mesh, mp_policy=policy)
     fully_shard(model, mesh=mesh, mp_policy=policy)
+    register_fsdp_forward_method(model, "losses")
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)
@@ -100,6 +105,12 @@ def synchronise_copies(model: nn.Module, wanted: bool) -> None:
 def sum_over_processes(values: torch.Tensor) -> torch.Tensor:
     """Sum a tensor over all processes."""
     dist.all_reduce(values, op=dist.ReduceOp.SUM)
+    return values
+
+
+def highest_of_processes(values: torch.Tensor) -> torch.Tensor:
+    """The highest of all processes of each value of a tensor."""
+    dist.all_reduce(values, op=dist.ReduceOp.MAX)
     return values
 
 
@@ -131,3 +142,18 @@ def worker() -> Iterator[None]:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def answer(request: str, find: Callable[[], dict[str, Any]]) -> None:
+    """One process that ``launch.ask`` has started: finds the answer together with the others, and ends.
+
+    The first process of every node writes it beside the request, and one that fails writes why.
+    """
+    with worker():
+        try:
+            found = find()
+        except LlamaDataError as error:
+            Path(request).with_name(FAILURE).write_text(str(error))
+            raise
+        if os.environ.get("LOCAL_RANK", "0") == "0":
+            Path(request).with_name(RESULT).write_text(json.dumps(found))

@@ -20,13 +20,23 @@ from llama_data.pipeline.core.lock import refuse_if_held
 from llama_data.pipeline.core.settings import Strict
 from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.shards.cache import open_cache
-from llama_data.train_handoff.trainer.config import BenchConfig, TrainConfig, agree, load_config, make_config
-from llama_data.train_handoff.trainer.loader import require_rows, rows_left
+from llama_data.train_handoff.trainer.config import (
+    BenchConfig,
+    ModelConfig,
+    TrainConfig,
+    agree,
+    load_config,
+    make_config,
+)
+from llama_data.train_handoff.trainer.fit import report
+from llama_data.train_handoff.trainer.loader import TrainingRows, require_rows, rows_left
 from llama_data.train_handoff.trainer.record import (
     AT_WORK,
+    FAILURE,
     LAUNCHER,
     LOCK,
     RECORD,
+    RESULT,
     SIGNALS,
     checkpoints,
     find_checkpoint,
@@ -34,6 +44,7 @@ from llama_data.train_handoff.trainer.record import (
     set_aside,
 )
 from llama_data.train_handoff.trainer.start import SIZES, find_start
+from llama_data.train_handoff.trainer.watch.checks import require_boards, rows_to_validate
 
 AGENT = "llama_data.train_handoff.trainer.agent"
 WORKER = "llama_data.train_handoff.trainer.loop"
@@ -53,6 +64,14 @@ class Cluster:
     rendezvous: str | None = None
 
 
+class FailedError(RunError):
+    """Processes have failed; ``reason`` is what one of them said of it, if any did."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 def torchrun(cluster: Cluster, config_path: Path, worker: str = WORKER) -> list[str]:
     """The command that starts the processes. Raises RequestError when several nodes have no meeting place."""
     command = [
@@ -70,15 +89,17 @@ def torchrun(cluster: Cluster, config_path: Path, worker: str = WORKER) -> list[
             raise RequestError(f"{cluster.nnodes} nodes need --rendezvous HOST:PORT (a port of the first node)")
         command += [
             f"--nnodes={cluster.nnodes}",
-            f"--node-rank={cluster.node_rank}",
             "--rdzv-backend=c10d",
             f"--rdzv-endpoint={cluster.rendezvous}",
         ]
     return [*command, "-m", worker, str(config_path)]
 
 
-def describe(config: TrainConfig, cluster: Cluster) -> str:
-    """What would be trained: parameters, batch, steps, tokens, memory; checks the rows against the model."""
+def describe(config: TrainConfig, cluster: Cluster, memory: float | None = None) -> str:
+    """What would be trained: parameters, batch, steps, tokens, memory; checks the rows against the model.
+
+    ``memory``: bytes of a device, to say whether the run fits.
+    """
     assert config.data is not None
     rows = Mixture(config.data, open_cache(config.cache_dir, config.cache_bytes))
     found = checkpoints(Path(config.output)) if config.output is not None else []
@@ -86,9 +107,9 @@ def describe(config: TrainConfig, cluster: Cluster) -> str:
     model, seq_len, batch_rows = start.model, rows.footer.seq_len, start.batch_rows
     steps, world = max(0, start.steps - start.step), cluster.nproc * cluster.nnodes
     require_rows(rows_left(start.row, len(rows), start.skip), batch_rows, steps, world)
+    require_watchable(config, cluster, rows)
     lines = [
-        f"model {config.name}: {model.parameters():,} parameters, vocabulary {model.vocab_size:,}, "
-        f"rows of {seq_len:,} tokens",
+        _model_line(config, model),
         f"goes on from {start.resume} (row {start.row:,}, step {start.step:,})"
         if start.resume is not None
         else f"starts from {start.initial or f'parameters drawn from seed {config.seed}'}",
@@ -96,10 +117,35 @@ def describe(config: TrainConfig, cluster: Cluster) -> str:
         *(f"rows {first:,} to {last - 1:,} are left out" for first, last in start.skip if last > start.row),
         f"data {config.data}: {len(rows):,} rows, {len(rows) * seq_len:,} tokens",
         f"{steps:,} steps of {batch_rows:,} rows = {steps * batch_rows * seq_len:,} tokens on {world} processes",
-        f"parameters, gradients and AdamW state: {16 * model.parameters() * config.replicate / world / 1e9:,.2f} GB "
-        "a process, before activations",
+        *report(config, model, world, memory),
     ]
     return "\n".join(lines)
+
+
+def describe_without_data(
+    config: TrainConfig, cluster: Cluster, memory: float | None = None, *, seq_len: int, vocab_size: int
+) -> str:
+    """What would be trained on rows of ``seq_len`` tokens of a vocabulary: parameters, a step, memory.
+
+    What the model itself says of both comes first. Raises RequestError when the batch does not divide.
+    """
+    seq_len, vocab_size = config.model.seq_len or seq_len, config.model.vocab_size or vocab_size
+    model, world = agree(config, vocab_size, seq_len), cluster.nproc * cluster.nnodes
+    rows = config.batch_rows(seq_len)
+    require_rows(rows, rows, 1, world)
+    lines = [
+        _model_line(config, model),
+        f"no data was given: a step of {rows:,} rows = {rows * seq_len:,} tokens on {world} processes",
+        *report(config, model, world, memory),
+    ]
+    return "\n".join(lines)
+
+
+def _model_line(config: TrainConfig, model: ModelConfig) -> str:
+    return (
+        f"model {config.name}: {model.parameters():,} parameters, vocabulary {model.vocab_size:,}, "
+        f"rows of {model.seq_len:,} tokens"
+    )
 
 
 def launch(config: TrainConfig, cluster: Cluster) -> None:
@@ -113,6 +159,8 @@ def launch(config: TrainConfig, cluster: Cluster) -> None:
         raise RequestError("a training run needs --data (RUN/mix) and --output (a folder for checkpoints and metrics)")
     require_local(config.output)
     require_torch()
+    cache = open_cache(config.cache_dir, config.cache_bytes)
+    require_watchable(config, cluster, Mixture(config.data, cache))
     folder = Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)
     refuse_if_held(folder / LOCK, AT_WORK)
@@ -128,6 +176,13 @@ def launch(config: TrainConfig, cluster: Cluster) -> None:
         raise StoppedError(f"{stopped}; {state}: {again}", stopped.number) from None
 
 
+def require_watchable(config: TrainConfig, cluster: Cluster, rows: TrainingRows) -> None:
+    """Raise RequestError when nothing was held out that is to be validated, or a package for curves is missing."""
+    rows_to_validate(config.watch, rows)
+    if cluster.node_rank == 0:  # curves are drawn by the first process
+        require_boards(config.watch)
+
+
 def rewind(config: TrainConfig, row: int) -> list[Path]:
     """Set the run's checkpoints after ``row`` aside. Raises RequestError: it is at work, or has none before."""
     folder = Path(config.output or "")
@@ -135,9 +190,9 @@ def rewind(config: TrainConfig, row: int) -> list[Path]:
     return set_aside(folder, row)
 
 
-def require_local(output: str) -> None:
+def require_local(output: str | None) -> None:
     """Raise RequestError when a run's folder is in an object store, where nothing is renamed or appended to."""
-    if not is_local(output):
+    if output is not None and not is_local(output):
         raise RequestError(
             f"--output {output}: checkpoints and metrics need a folder that every node sees; name one, and copy it "
             "to the store (a checkpoint is whole when its folder has its final name)"
@@ -195,18 +250,24 @@ def _in_main_thread() -> bool:
 
 
 def ask(cluster: Cluster, worker: str, request: Strict, what: str) -> dict[str, Any] | None:
-    """Start the processes of ``worker`` with a request, and return what the first of them found out.
+    """Start the processes of ``worker`` with a request, and return what they found out together.
 
-    None on a node that is not the first. Raises RunError when a process failed.
+    The answer is for the first node (``--node-rank 0``), whichever of them has the first process; None on the others.
+    Raises FailedError, with the reason where a process of this node gave one.
     """
     require_torch()
     with TemporaryDirectory(prefix="llama-train-") as folder:
         path = Path(folder) / "request.json"
         path.write_text(request.model_dump_json())
-        run(torchrun(cluster, path, worker), cluster, what)
-        result = Path(folder) / "result.json"
-        found: dict[str, Any] | None = json.loads(result.read_text()) if result.exists() else None
-        return found
+        try:
+            run(torchrun(cluster, path, worker), cluster, what)
+        except StoppedError:
+            raise
+        except RunError as error:
+            reason = path.with_name(FAILURE)
+            raise FailedError(str(error), reason.read_text() if reason.exists() else "") from None
+        found: dict[str, Any] = json.loads(path.with_name(RESULT).read_text())
+        return found if cluster.node_rank == 0 else None
 
 
 def bench_config(

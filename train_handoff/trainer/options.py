@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from llama_data.pipeline.core.errors import RequestError
-from llama_data.train_handoff.trainer.cli_models import require_in
+from llama_data.train_handoff.trainer.cli_models import require_in, size_in_bytes
+from llama_data.train_handoff.trainer.fit import found_memory
 
 Nproc = Annotated[int | None, typer.Option("--nproc", min=1, help="Processes on this node.")]
 Nnodes = Annotated[int, typer.Option("--nnodes", min=1, help="Nodes.")]
@@ -31,13 +33,42 @@ States = Annotated[
     str | None, typer.Option("--states", help="float32 or bfloat16: what parameters and AdamW's moments are held in.")
 ]
 
-
-def require_known(*, device: str | None, dtype: str | None, recompute: str | None, states: str | None) -> None:
-    """Raise RequestError for a value that is none of those an option has; None is not given."""
-    require_in(device, ("auto", "cpu", "cuda"), "--device")
-    require_in(dtype, ("bfloat16", "float32"), "--dtype")
-    require_in(recompute, ("none", "selective", "full"), "--recompute")
-    require_in(states, ("float32", "bfloat16"), "--states")
+Initial = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        help="Checkpoint (of `import`, or a run) whose parameters and model a new run starts with, from row 0 and "
+        "with a fresh optimiser. --model then only gives the settings [default: LLaMA's].",
+    ),
+]
+SkipRows = Annotated[
+    list[str] | None,
+    typer.Option("--skip-rows", help="A:B, leave rows A to B-1 of the mix out, for good; repeat it for more."),
+]
+Rewind = Annotated[
+    int | None,
+    typer.Option("--rewind", min=0, help="Go on from the newest checkpoint at or before this row of the mix."),
+]
+Change = Annotated[
+    bool, typer.Option("--change", help="Go on with settings that are not those the run was trained with.")
+]
+AsyncSave = Annotated[
+    str | None,
+    typer.Option("--async-save", help="auto (on CUDA), on or off: train on while a checkpoint is written."),
+]
+SeqLen = Annotated[int, typer.Option("--seq-len", min=1, help="Tokens of a row, where there is no --data.")]
+Vocab = Annotated[int, typer.Option("--vocab", min=4, help="Vocabulary of the rows, where there is no --data.")]
+Replicate = Annotated[
+    int | None, typer.Option("--replicate", min=1, help="Copies of the model; each is sharded over its processes.")
+]
+Attention = Annotated[str | None, typer.Option("--attention", help="auto, sdpa, varlen or flex.")]
+DocumentMask = Annotated[
+    bool | None, typer.Option("--document-mask/--no-document-mask", help="Keep attention inside a document.")
+]
+DeviceMemory = Annotated[
+    str | None,
+    typer.Option("--device-memory", help="Memory of a device, as in 80GB or 79GiB [default: of the one found]."),
+]
 
 
 def row_range(rows: str, option: str) -> tuple[int, int]:
@@ -46,3 +77,44 @@ def row_range(rows: str, option: str) -> tuple[int, int]:
     if not (colon and begin.isdecimal() and end.isdecimal() and int(begin) < int(end)):
         raise RequestError(f"{option} {rows}: expected A:B, two row numbers with A below B, as in 0:1000")
     return int(begin), int(end)
+
+
+# Parameters of both commands, and what they set in a run's configuration.
+COMPUTE = {
+    "data": "data",
+    "batch_tokens": "batch_tokens",
+    "micro_rows": "micro_rows",
+    "device": "device",
+    "dtype": "dtype",
+    "compile_": "compile",
+    "recompute": "recompute",
+    "loss_tokens": "loss_tokens",
+    "states": "optim.states",
+    "attention": "attention",
+    "document_mask": "document_mask",
+    "replicate": "replicate",
+}
+_CHOICES = {
+    "device": ("auto", "cpu", "cuda"),
+    "dtype": ("bfloat16", "float32"),
+    "recompute": ("none", "selective", "full"),
+    "states": ("float32", "bfloat16"),
+    "attention": ("auto", "sdpa", "varlen", "flex"),
+}
+
+
+def compute_settings(values: dict[str, Any]) -> dict[str, Any]:
+    """Of a command's parameters those that were given and that ``COMPUTE`` has, by dotted key.
+
+    Raises RequestError for a value that is none of those an option has.
+    """
+    for name, allowed in _CHOICES.items():
+        require_in(values[name], allowed, f"--{name}")
+    return {key: values[name] for name, key in COMPUTE.items() if values[name] is not None}
+
+
+def memory_of_device(given: str | None, device: str | None) -> float | None:
+    """Bytes of a device, as given or as its driver says; None where neither says. Raises RequestError."""
+    if given is not None:
+        return size_in_bytes(given, "--device-memory")
+    return None if device == "cpu" else found_memory()

@@ -17,6 +17,7 @@ from llama_data.train_handoff.trainer.config import ModelConfig
 RECORD = "record.json"
 CHECKPOINTS = "checkpoints"
 LOCK = "run.lock"
+RESULT, FAILURE = "result.json", "failure.txt"  # what processes answer to `launch.ask`, beside its request
 AT_WORK = "a training run is at work here"
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
 """Each of them saves after the step in hand and ends the run."""
@@ -34,7 +35,8 @@ class Record:
     ``origin``: what the parameters were before row 0, None for drawn from the seed. Of an imported checkpoint the
     Hugging Face files and their sha256; of a run that started from a checkpoint, that one and its record's sha256.
     ``settings``: what the last steps were taken with (``start.settings_of``). ``norms``: the newest gradient norms, by
-    which the next step is judged. ``files``: size in bytes and sha256 of every other file of the checkpoint.
+    which the next step is judged. ``totals``: what the parameters were trained on, by domain (``watch.totals``).
+    ``files``: size in bytes and sha256 of every other file of the checkpoint.
     """
 
     step: int
@@ -48,6 +50,7 @@ class Record:
     origin: dict[str, Any] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     norms: tuple[float, ...] = ()
+    totals: dict[str, Any] = field(default_factory=dict)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def model_config(self, where: Path) -> ModelConfig:

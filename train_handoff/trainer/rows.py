@@ -86,7 +86,11 @@ def _read(path: Path) -> Iterator[dict[str, Any]]:
             found = json.loads(line)
         except ValueError:
             continue  # a line that a killed process left half-written
-        if isinstance(found, dict) and {"step", "row", "rows", "tokens"} <= found.keys():
+        if (
+            isinstance(found, dict)
+            and {"step", "row", "rows", "tokens"} <= found.keys()
+            and found.get("kind", "step") == "step"
+        ):
             yield found
 
 

@@ -66,6 +66,12 @@ class Saver:
             written.result()
         return checkpoint.complete(self.folder, record, self.keep, self._group)
 
+    def __enter__(self) -> Saver:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.finish()
+
     def failed(self) -> bool:
         """Whether the checkpoint in hand could not be written, which ``finish`` will say; does not wait."""
         return self._pending is not None and self._pending.done() and self._pending.exception() is not None

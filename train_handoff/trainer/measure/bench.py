@@ -175,8 +175,8 @@ def _result(request: BenchConfig, learner: Learner, measured: Measured) -> dict[
     split = {name: sum(step[name] for step in measured.steps) / request.steps for name in PHASES}
     means = torch.tensor([*split.values(), measured.communication or 0.0, sum(seconds)], dtype=torch.float64)
     shares = (distributed.sum_over_processes(means.to(processes.device)) / processes.world).tolist()
-    memory = torch.zeros(processes.world, dtype=torch.float64, device=processes.device)
-    memory[processes.rank] = measured.memory
+    highest = torch.tensor([measured.memory, median(seconds), max(seconds)], dtype=torch.float64)
+    highest = distributed.highest_of_processes(highest.to(processes.device))
     tokens = learner.batch_rows * learner.seq_len
     rate = tokens * request.steps / shares[-1]
     flops = flops_per_token(learner.model.config, learner.seq_len) * rate / processes.world
@@ -200,22 +200,19 @@ def _result(request: BenchConfig, learner: Learner, measured: Measured) -> dict[
         "tokens_per_second_per_process": rate / processes.world,
         "tflops_per_process": flops / 1e12,
         "mfu": None if peak is None else flops / peak,
-        "step_seconds": {"mean": shares[-1] / request.steps, "median": median(seconds), "max": max(seconds)},
+        "step_seconds": {"mean": shares[-1] / request.steps, "median": float(highest[1]), "max": float(highest[2])},
         "split_seconds": {
             **dict(zip(PHASES, shares, strict=False)),
             "communication": None if measured.communication is None else shares[len(PHASES)],
         },
-        "peak_memory_bytes": int(distributed.sum_over_processes(memory).max()),
+        "peak_memory_bytes": int(highest[0]),
         "peak_memory_of": "device" if cuda else "process",
     }
 
 
 def main(path: str) -> None:
-    """One process of a measurement; the first one writes the result to result.json beside the request."""
-    with distributed.worker():
-        result = bench(validate(BenchConfig, json.loads(Path(path).read_text()), path))
-        if torch.distributed.get_rank() == 0:
-            (Path(path).parent / "result.json").write_text(json.dumps(result))
+    """One process of a measurement."""
+    distributed.answer(path, lambda: bench(validate(BenchConfig, json.loads(Path(path).read_text()), path)))
 
 
 if __name__ == "__main__":

@@ -164,11 +164,8 @@ def _figures(losses: NDArray[np.float64], bytes_known: bool) -> dict[str, Any]:
 
 
 def main(path: str) -> None:
-    """One process of an evaluation; the first one writes the result to result.json beside the request."""
-    with distributed.worker():
-        result = evaluate(validate(Request, json.loads(Path(path).read_text()), path))
-        if torch.distributed.get_rank() == 0:
-            (Path(path).parent / "result.json").write_text(json.dumps(result))
+    """One process of an evaluation."""
+    distributed.answer(path, lambda: evaluate(validate(Request, json.loads(Path(path).read_text()), path)))
 
 
 if __name__ == "__main__":
