@@ -173,7 +173,14 @@ class Finish(Step):
     def about(self, models: Mapping[str, Any]) -> dict[str, Any]:
         """What does not belong to the content."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        return {"finished": now, "tool": f"llama-data {VERSION}", "command": self.group.command, "models": dict(models)}
+        root = self.context.output
+        return {
+            "finished": now,
+            "tool": f"llama-data {VERSION}",
+            "command": self.group.command,
+            "run": root,
+            "models": dict(models),
+        }
 
     def account(self) -> dict[str, dict[str, Any]]:
         """What is said of a result beside its files. Raises RunError: it is not to be used."""
