@@ -35,6 +35,7 @@ from llama_data.pipeline.core.files import (
 )
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import Strict
+from llama_data.pipeline.core.written import leave_note, written_bytes
 from llama_data.tokenizer.bpe.encode import FastEncoder
 from llama_data.train_handoff.read import read_texts
 from llama_data.train_handoff.shards.checked import stated_value
@@ -117,6 +118,8 @@ def document_key(seed: int, id: str) -> tuple[int, int]:
 class PackStep(Step):
     """What the packing steps share: groups of input files, the encoder, the footer of the shards."""
 
+    writes = True
+
     def __init__(
         self, *, groups: Sequence[Sequence[Split]], domain: str, run: RunContext, tokenizer: str, settings: PackSettings
     ) -> None:
@@ -127,11 +130,13 @@ class PackStep(Step):
         self.context = run
         self.tokenizer = tokenizer
         self.settings = settings
+        self.files = (tokenizer,)
+        self.leaves = "" if self.writes else None
 
     @property
     def output(self) -> str:
         """Folder of the domain's shards."""
-        return join(self.context.output, "tokens", self.domain)
+        return tokens_folder(self.context, self.domain)
 
     def encoder(self) -> FastEncoder:
         """The encoder, loaded once a process. Raises ModelError when it lacks the BOS or EOS that is asked for."""
@@ -165,6 +170,14 @@ class PackStep(Step):
         footers = [self.footer(encoder, split) for split in ("train", VALIDATION)]
         writers = [ShardWriter(join(self.output, name), footer) for name, footer in zip(names, footers, strict=False)]
         return [Packer(stack.enter_context(writer)) for writer in writers]
+
+    def finish(self, packers: Sequence[Packer], stack: ExitStack, rank: int) -> None:
+        """Write the last rows, close the shards, and leave the note of what was written."""
+        for packer in packers:
+            packer.finish()
+        stack.close()
+        written = [file for packer in packers for file in (packer.writer.written, packer.index.written)]
+        leave_note(self.context.output, group_of(self.domain), f"{rank:05d}", written)
 
     def encoded(self, rank: int) -> Iterator[tuple[Names, NDArray[Any], NDArray[np.int64]]]:
         """Batches of this task's documents: ids and sources, tokens of all, and where each one's tokens end."""
@@ -202,8 +215,7 @@ class Pack(PackStep):
                     picked = np.nonzero(chosen)[0]
                     if len(picked):
                         packer.add(np.concatenate([parts[i] for i in picked]), cut(names, picked), lengths[picked])
-            for packer in packers:
-                packer.finish()
+            self.finish(packers, stack, rank)
         yield from ()
 
 
@@ -211,6 +223,7 @@ class Scatter(PackStep):
     """First pass of a shuffle: encodes a group of files and leaves its documents sorted by their random key."""
 
     name = "scatter"
+    writes = False
 
     def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write this task's tokens, names and index below the work folder. Memory: these, of the task."""
@@ -262,8 +275,7 @@ class Gather(PackStep):
             for place in order:
                 part = parts[place]
                 packers[1 if held[place] else 0].add(part, cut(names, [place]), np.array([len(part)]))
-            for packer in packers:
-                packer.finish()
+            self.finish(packers, stack, rank)
         yield from ()
 
 
@@ -290,10 +302,13 @@ class Index(Step):
     """Writes tokens.json beside the shards, so that a missing file is noticed, and clears what is left over."""
 
     name = "index"
+    leaves = "index-"
 
-    def __init__(self, *, output: str, tasks: int, work: str | None) -> None:
+    def __init__(self, *, run: RunContext, domain: str, tasks: int, work: str | None) -> None:
         super().__init__()
-        self.output = output
+        self.context = run
+        self.domain = domain
+        self.output = tokens_folder(run, domain)
         self.tasks = tasks
         self.work = work
 
@@ -321,15 +336,30 @@ class Index(Step):
                         "index_crc32": stated_value(index_path(path)),
                     }
                 )
-        with atomic_write(join(self.output, "tokens.json")) as stream:
-            stream.write(json.dumps({"format": 1, "shards": shards}, indent=1).encode())
+        content = json.dumps({"format": 1, "shards": shards}, indent=1).encode()
+        written = written_bytes(join(self.output, "tokens.json"), content)
+        leave_note(self.context.output, group_of(self.domain), f"{self.leaves}{rank:05d}", [written])
         if self.work is not None:
             remove_tree(self.work)
         yield from ()
 
 
-def tokenize_jobs(domain: str, run: RunContext, *, tokenizer: str, settings: PackSettings) -> list[Job]:
+def group_of(domain: str) -> str:
+    """What the jobs of a domain are called together, in the logs."""
+    return f"tokenize/{domain}"
+
+
+def tokens_folder(run: RunContext, domain: str) -> str:
+    """Folder of a domain's shards."""
+    return join(run.output, "tokens", domain)
+
+
+def tokenize_jobs(
+    domain: str, run: RunContext, *, tokenizer: str, settings: PackSettings, documents: Sequence[Split] | None = None
+) -> list[Job]:
     """The jobs that turn RUN/documents/<domain> into RUN/tokens/<domain>.
+
+    ``documents``: the files to take; None: those that lie there.
 
     Raises:
         RecipeError: neither BOS nor EOS is to be put around documents.
@@ -337,7 +367,8 @@ def tokenize_jobs(domain: str, run: RunContext, *, tokenizer: str, settings: Pac
     """
     if not (settings.bos or settings.eos):
         raise RecipeError("tokenize: bos and eos are both off: documents could not be told apart; turn one on")
-    groups = group_splits(list_inputs(run.documents(domain), ["*.jsonl.zst"]), settings.max_task_bytes)
+    found = list_inputs(run.documents(domain), ["*.jsonl.zst"]) if documents is None else documents
+    groups = group_splits(found, settings.max_task_bytes)
     common: dict[str, Any] = {
         "groups": groups,
         "domain": domain,
@@ -348,7 +379,7 @@ def tokenize_jobs(domain: str, run: RunContext, *, tokenizer: str, settings: Pac
     work = join(run.work(domain), "shuffle") if settings.shuffle else None
     index = Job(
         f"tokenize/{domain}/index",
-        [Index(output=join(run.output, "tokens", domain), tasks=len(groups), work=work)],
+        [Index(run=run, domain=domain, tasks=len(groups), work=work)],
         1,
     )
     if settings.shuffle:

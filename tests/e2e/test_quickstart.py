@@ -102,9 +102,10 @@ def test_the_report_is_one_page_without_outside_resources(quickstart: Path) -> N
 
 
 def test_everything_verifies(quickstart: Path) -> None:
-    done = llama_data("verify", quickstart / "run")
+    done = llama_data("verify", quickstart / "run", "--full")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("ok ") == 2 * len(DOMAINS) + 1
+    # Of each domain the chain and the content of documents and of tokens, of the mix both, of the tokenizer its chain.
+    assert done.stdout.count("ok ") == 4 * len(DOMAINS) + 3
 
 
 def test_one_worker_writes_the_same_documents_and_shards(quickstart: Path, tmp_path: Path) -> None:

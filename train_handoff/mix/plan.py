@@ -196,10 +196,13 @@ def normalised(weights: Weights, *, normalise: bool = False) -> dict[str, Fracti
     return result
 
 
-def find_sources(tokens: str, domain: str) -> list[tuple[Source, Footer]]:
-    """The training shards of a domain below the tokens folder, sorted by name; empty ones are left out."""
+def find_sources(tokens: str, domain: str, shards: Sequence[str] | None = None) -> list[tuple[Source, Footer]]:
+    """The training shards of a domain below the tokens folder, sorted by name; empty ones are left out.
+
+    ``shards``: their paths; None: those that lie there.
+    """
     found = []
-    for path in list_files(join(tokens, domain), ".parquet"):
+    for path in list_files(join(tokens, domain), ".parquet") if shards is None else shards:
         footer = read_footer(path)
         if footer.split != "train" or footer.kind != "domain":
             raise InputError(f"{path}: expected packed training rows, found a {footer.split} shard of a {footer.kind}")
@@ -219,10 +222,12 @@ def plan_mix(
     max_epochs: Mapping[str, float | None] | float | None = 4.0,
     rows_per_shard: int = ROWS_PER_SHARD,
     normalise: bool = False,
+    shards: Mapping[str, Sequence[str]] | None = None,
 ) -> MixPlan:
     """Plan a mix of ``tokens`` trained tokens (None: as many as ``max_epochs`` allows) from RUN/tokens.
 
-    ``present``: the domains that have token shards. ``max_epochs``: the limit of each domain, or of all.
+    ``present``: the domains that have token shards. ``shards``: the paths of each one's; None: those that lie there.
+    ``max_epochs``: the limit of each domain, or of all.
 
     Raises:
         RecipeError: weights are wrong (see ``normalised``), name a domain that is not there, or ask for more than
@@ -236,16 +241,16 @@ def plan_mix(
             f"weights: {', '.join(absent)}: no token shards below {tokens_folder}; tokenize it first, or take it out "
             f"of the weights (there are: {', '.join(present) or 'none'})"
         )
-    shards = {name: find_sources(tokens_folder, name) for name in shares}
-    for name, found in shards.items():
+    sources = {name: find_sources(tokens_folder, name, None if shards is None else shards[name]) for name in shares}
+    for name, found in sources.items():
         if not found:
             raise InputError(f"{join(tokens_folder, name)}: there are no training rows; its documents are too few")
-    footer = require_agreement((source.path, footer) for found in shards.values() for source, footer in found)
+    footer = require_agreement((source.path, footer) for found in sources.values() for source, footer in found)
     limits = dict(max_epochs) if isinstance(max_epochs, Mapping) else dict.fromkeys(shares, max_epochs)
     unused = tuple(name for name in present if name not in shares)
     return make_plan(
         shares,
-        {name: [source for source, _ in found] for name, found in shards.items()},
+        {name: [source for source, _ in found] for name, found in sources.items()},
         footer=footer,
         rows=None if tokens is None else tokens // footer.seq_len,
         seed=seed,

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import atomic_write, exists, join, open_binary
+from llama_data.pipeline.core.hashed import HashedStream, WrittenFile
 from llama_data.pipeline.core.version import VERSION
 from llama_data.train_handoff.shards.checked import BLANK_CHECK, CHECK_KEY, CheckedStream
 from llama_data.train_handoff.shards.file import Footer
@@ -100,8 +101,11 @@ def id_hash(id: str) -> int:
 class IndexWriter:
     """Collects the documents of one shard and writes their index.
 
-    Memory: twelve bytes a document, and ids and sources compressed, until the shard is finished.
+    Memory: twelve bytes a document, and ids and sources compressed, until the shard is finished. ``written``: what was
+    written, once it is there.
     """
+
+    written: WrittenFile
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -125,7 +129,7 @@ class IndexWriter:
         del self._waiting.ids[:GROUP_DOCUMENTS], self._waiting.sources[:GROUP_DOCUMENTS]
         self._spill.write_batch(pa.record_batch([pa.array(ids, pa.string()), pa.array(sources, pa.string())], _NAMES))
 
-    def write(self, shard: Footer) -> IndexFooter:
+    def write(self, shard: Footer) -> None:
         """Write the index of the shard that these documents were packed into."""
         if self._waiting.ids:
             self._flush()
@@ -135,7 +139,8 @@ class IndexWriter:
         order = np.argsort(hashes, kind="stable")
         footer = IndexFooter(shard_sha256=shard.content_sha256, documents=len(lengths), tokens=int(lengths.sum()))
         with atomic_write(self.path) as target:
-            stream = CheckedStream(target)
+            hashed = HashedStream(target)
+            stream = CheckedStream(cast("BinaryIO", hashed))
             writer = pq.ParquetWriter(
                 stream,
                 _SCHEMA,
@@ -158,7 +163,7 @@ class IndexWriter:
             stream.held = bytearray()
             writer.close()
             stream.finish()
-        return footer
+        self.written = hashed.result(self.path, footer.documents)
 
 
 class DocumentIndex:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import atomic_write, is_local, open_binary
+from llama_data.pipeline.core.hashed import WrittenFile
 from llama_data.pipeline.core.version import VERSION
 from llama_data.train_handoff.shards.checked import BLANK_CHECK, CHECK_KEY, CheckedStream
 
@@ -129,8 +130,11 @@ def shard_schema(footer: Footer) -> pa.Schema:
 class ShardWriter:
     """Writes one shard, atomically; a context manager. ``footer`` gives what is known before writing.
 
-    Rows are buffered up to a row group (at most 8,192 rows and 16 MiB, at least one row).
+    Rows are buffered up to a row group (at most 8,192 rows and 16 MiB, at least one row). ``written``: what was
+    written, once it is there.
     """
+
+    written: WrittenFile
 
     def __init__(self, path: str, footer: Footer) -> None:
         self.path = path
@@ -203,7 +207,8 @@ class ShardWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            record = json.dumps(asdict(self.result()), sort_keys=True)
+            result = self.result()
+            record = json.dumps(asdict(result), sort_keys=True)
             self._writer.add_key_value_metadata({FOOTER_KEY: record, CHECK_KEY: BLANK_CHECK.decode()})
             self._stream.held = bytearray()
             self._writer.close()
@@ -213,6 +218,7 @@ class ShardWriter:
             self._file.__exit__(type(problem), problem, problem.__traceback__)
             raise
         self._file.__exit__(kind, error, trace)
+        self.written = WrittenFile(self.path, self._stream.position, result.rows, result.content_sha256)
 
 
 def read_footer(path: str, metadata: pq.FileMetaData | None = None) -> Footer:
