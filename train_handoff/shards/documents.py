@@ -94,7 +94,7 @@ def index_path(shard: str) -> str:
 
 
 def id_hash(id: str) -> int:
-    """32 bits by which a document's id is looked up: the first four bytes, little-endian, of its BLAKE2b."""
+    """32 bits by which a document's id is looked up: BLAKE2b with a digest of four bytes, little-endian."""
     return int.from_bytes(blake2b(id.encode(), digest_size=4).digest(), "little")
 
 

@@ -47,19 +47,9 @@ def launch(
         str | None, typer.Option("--model", help="tiny 125m 1b 7b 13b 33b 65b, or a .yaml file [default: tiny].")
     ] = None,
     initial: options.Initial = None,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", help="Folder for checkpoints and metrics [default: train/ beside the mix]."),
-    ] = None,
-    cache_dir: Annotated[
-        str | None,
-        typer.Option(
-            "--cache-dir", help="Local folder for shards of a mix in an object store [default: ~/.cache/...]."
-        ),
-    ] = None,
-    cache_bytes: Annotated[
-        str | None, typer.Option("--cache-bytes", help="Most that may lie there, as in 100GB [default: 20GB].")
-    ] = None,
+    output: options.Output = None,
+    cache_dir: options.CacheDir = None,
+    cache_bytes: options.CacheBytes = None,
     nproc: options.Nproc = None,
     nnodes: options.Nnodes = 1,
     node_rank: options.NodeRank = 0,
@@ -107,10 +97,8 @@ def launch(
 
     if data is None and not dry_run:
         raise RequestError("launch needs --data, the folder of the mix (RUN/mix); --dry-run does without")
-    folder = output or (None if data is None else _beside(data))
-    launching.require_local(folder)
     overrides = {
-        "output": folder,
+        "output": _folder(output, data),
         "cache_dir": cache_dir,
         "cache_bytes": None if cache_bytes is None else size_in_bytes(cache_bytes, "--cache-bytes"),
         "steps": steps,
@@ -143,8 +131,13 @@ def launch(
     tell(f"checkpoints and metrics.jsonl are in {config.output}")
 
 
-def _beside(data: str) -> str:
-    """The folder of a run on a mix, when none is named. Raises RequestError when the mix is in an object store."""
+def _folder(output: str | None, data: str | None) -> str | None:
+    """The folder of a run, beside its mix when none is named. Raises RequestError when it would be in a store."""
+    from llama_data.train_handoff.trainer.launch import require_local
+
+    if output is not None or data is None:
+        require_local(output)
+        return output
     if not is_local(data):
         raise RequestError(f"--data {data}: the mix is in an object store; name a local folder for the run as --output")
     return str(Path(local_path(data)).resolve().parent / "train")

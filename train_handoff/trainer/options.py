@@ -33,6 +33,16 @@ States = Annotated[
     str | None, typer.Option("--states", help="float32 or bfloat16: what parameters and AdamW's moments are held in.")
 ]
 
+Output = Annotated[
+    str | None, typer.Option("--output", help="Folder for checkpoints and metrics [default: train/ beside the mix].")
+]
+CacheDir = Annotated[
+    str | None,
+    typer.Option("--cache-dir", help="Local folder for shards of a mix in an object store [default: in ~/.cache]."),
+]
+CacheBytes = Annotated[
+    str | None, typer.Option("--cache-bytes", help="Most that may lie there, as in 100GB [default: 20GB].")
+]
 Initial = Annotated[
     Path | None,
     typer.Option(
