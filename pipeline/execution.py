@@ -97,6 +97,11 @@ def _executor(job: Job, settings: ExecutorSettings, logs: str) -> Any:
     return LocalExecutor(pipeline=list(job.steps), tasks=job.tasks, workers=workers, logging_dir=logs)
 
 
+def is_complete(job: Job, recipe: Recipe) -> bool:
+    """True when every task of the job is complete."""
+    return len(list_files(recipe.path("logs", job.name, "completions"), "")) >= job.tasks
+
+
 def _check_complete(job: Job, recipe: Recipe) -> None:
     done = len(list_files(recipe.path("logs", job.name, "completions"), ""))
     if done < job.tasks:

@@ -100,7 +100,9 @@ class Recipe(Strict):
 
     ``rejected_sample``: share of the rejected texts kept in full (null: none). ``failure_limit``: share of a
     domain's records that may fail before the run counts as failed (null: all). ``documents_per_file``: most
-    documents in a file (null: a task's documents are one file). ``sources``: domains of your own, by name.
+    documents in a file (null: a task's documents are one file). ``inputs_by``: how an input is known to be the same
+    when a run goes on: by ``time`` (name, size, and time of modification or a store's etag), or by ``hash`` (sha256 of
+    its content, taken once while its time stays). ``sources``: domains of your own, by name.
     """
 
     name: str
@@ -111,6 +113,7 @@ class Recipe(Strict):
     failure_limit: float | None = Field(default=0.01, ge=0.0, le=1.0)
     models_dir: str | None = None
     documents_per_file: int | None = Field(default=None, gt=0)
+    inputs_by: Literal["time", "hash"] = "time"
     executor: ExecutorSettings = Field(default_factory=ExecutorSettings)
     domains: Domains = Domains()
     sources: dict[str, SourceSettings] = Field(default_factory=dict)

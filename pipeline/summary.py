@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
+from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.files import file_size, list_files
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.ledger import read_table
+from llama_data.pipeline.core.sink import SUFFIX
 
 
 @dataclass
@@ -34,6 +37,16 @@ class DomainSummary:
         """Input records: the sum over all outcomes."""
         return sum(self.outcomes.values())
 
+    def record(self) -> dict[str, Any]:
+        """The counts as JSON, for the manifest."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Self:
+        """The counts that a manifest holds."""
+        counters = {name: Counter(record[name]) for name in ("outcomes", "reasons")}
+        return cls(**{**record, **counters})
+
     @property
     def kept(self) -> int:
         """Records that became documents."""
@@ -53,8 +66,15 @@ def summarise(context: RunContext, domain: str) -> DomainSummary:
             summary.example = _first_failed(path)
         summary.chars_in += sum(table.column("chars_in").to_pylist())
         summary.chars_out += sum(table.column("chars_out").to_pylist())
-    summary.bytes_out = sum(file_size(path) for path in list_files(context.documents(domain), ".zst"))
+    summary.bytes_out = sum(file_size(path) for path in list_files(context.documents(domain), SUFFIX))
     return summary
+
+
+def counted(context: RunContext, domain: str) -> DomainSummary:
+    """The counts of a domain: from its manifest where it is finished, else from its ledger."""
+    found = manifest.find(context.documents(domain))
+    account = found.content["account"] if found is not None else None
+    return DomainSummary.of(account) if account else summarise(context, domain)
 
 
 def _first_failed(path: str) -> str | None:

@@ -1,21 +1,41 @@
-"""Checks everything that a run has written: ledgers, documents, token shards, the mix."""
+"""Checks a run: that every link from mix to input holds, that every file is there, and, in full, every byte."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from llama_data.pipeline import chain
+from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import exists, join, list_files, read_bytes, read_jsonl
+from llama_data.pipeline.core.files import (
+    exists,
+    file_system,
+    is_local,
+    join,
+    list_files,
+    local_path,
+    open_binary,
+    read_bytes,
+    read_jsonl,
+)
 from llama_data.pipeline.core.ledger import read_table
+from llama_data.pipeline.core.listing import stamp_of
+from llama_data.pipeline.core.manifest import MANIFEST, Manifest
 from llama_data.pipeline.core.sink import documents_of_task
+from llama_data.pipeline.core.written import sizes_in, unlike_disk
+from llama_data.pipeline.differences import changed_stamp
 from llama_data.train_handoff.shards.verify import verify_folder
+
+_SHARD_FOLDERS = ("tokens", "mix")
+_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -26,22 +46,170 @@ class Finding:
     what: str
 
 
-def verify_run(run: str) -> Iterator[Finding]:
+def verify_run(run: str, *, full: bool = False) -> Iterator[Finding]:
     """Check a run's folder, part by part; parts that are not there yet are not checked.
+
+    Of every result: its manifest, its files by name and size, and whether what it was made from is still the same.
+    ``full``: reads every byte besides.
 
     Raises:
         InputError: the folder holds nothing of a run.
     """
-    ledgers = list_files(join(run, "ledger"), "")
-    tokens = list_files(join(run, "tokens"), "")
-    mixed = exists(join(run, "mix"))
-    if not (ledgers or tokens or mixed):
+    folders = chain.folders(run)
+    if not folders:
         raise InputError(f"{run}: no ledger, tokens or mix there; expected the folder of a run")
-    for folder in ledgers:
+    found: dict[str, Manifest | None] = {}
+    for folder in folders:
+        try:
+            found[folder] = manifest.find(join(run, folder))
+        except InputError as error:
+            found[folder] = None
+            yield Finding(False, str(error))
+        else:
+            if found[folder] is None:
+                command = chain.command_of(folder)
+                what = f"not finished: it has no {MANIFEST}; `llama-data {command}` makes it, or goes on"
+                yield Finding(False, f"{join(run, folder)}: {what}")
+    for folder, made in found.items():
+        if made is not None:
+            yield from _result(run, folder, made, found)
+    if full:
+        for folder, made in found.items():
+            yield from _bytes(folder, made)
+        yield from check_content(run)
+
+
+def _result(run: str, folder: str, made: Manifest, found: Mapping[str, Manifest | None]) -> Iterator[Finding]:
+    """Hold a result against its manifest, and the manifest against those of the results that it was made from."""
+    try:
+        files = made.files
+    except InputError as error:
+        yield Finding(False, str(error))
+        return
+    problems = [*unlike_disk(made.root, files), *_surplus(made)]
+    again = chain.redo(chain.command_of(folder, made))
+    where = join(run, folder)
+    for earlier, expected in made.made_from["before"].items():
+        now = found.get(earlier)
+        if now is None:
+            problems.append(
+                f"{where} is stale: made from {earlier} {expected[:12]}, which is not there or not finished"
+            )
+        elif now.sha256 != expected:
+            told = f"made from {earlier} {expected[:12]}, which is {now.sha256[:12]} now"
+            problems.append(f"{where} is stale: {told}; {again}")
+    models, gone_models = _models(run, made)
+    inputs, gone = _inputs(made)
+    problems += [f"{where} is stale: {told}; {again}" for told in (*models, *inputs)]
+    yield from (Finding(False, problem) for problem in problems[:_SHOWN])
+    if len(problems) > _SHOWN:
+        yield Finding(False, f"{where}: and {len(problems) - _SHOWN:,} more")
+    if not problems:
+        count = made.made_from["inputs"]["count"]
+        absent = f"; {gone:,} of its {count:,} inputs are no longer there and were not compared" if gone else ""
+        absent += f"; not compared, as they are no longer there: {', '.join(gone_models)}" if gone_models else ""
+        yield Finding(True, f"{where}: {len(files):,} files as they were written, made from what is there now{absent}")
+
+
+def _surplus(made: Manifest) -> list[str]:
+    """Files in the result's folders that its manifest does not name: nobody reads them."""
+    known = {join(made.root, file.name) for file in made.files}
+    present = sizes_in({path.rpartition("/")[0] for path in known})
+    own = (MANIFEST, manifest.FILES, manifest.INPUTS)
+    return [
+        f"{path}: surplus: the manifest does not name it; no verb reads it"
+        for path in sorted(set(present) - known)
+        if path.rpartition("/")[2] not in own
+    ]
+
+
+def _models(run: str, made: Manifest) -> tuple[list[str], list[str]]:
+    """Which files that steps depend on are others by now, and which are not there."""
+    about = made.record["about"]
+    stale, gone = [], []
+    for path, (*touched, expected) in about["models"].items():
+        # A run may have been moved, with the tokenizer in it.
+        here = join(run, path.removeprefix(join(about["run"], ""))) if path.startswith(join(about["run"], "")) else path
+        if not exists(here):
+            gone.append(path)
+            continue
+        now = _hash_of(here, touched, expected)
+        if now != expected:
+            stale.append(f"made with {path} {expected[:12]}, which is {now[:12]} now")
+    return stale, gone
+
+
+def _hash_of(path: str, touched: Sequence[int], known: str) -> str:
+    """The hash of a file, taken again only where it was touched since."""
+    if path.endswith(f"/{MANIFEST}"):
+        found = manifest.find(path.rpartition("/")[0])
+        return "not finished" if found is None else found.sha256
+    if is_local(path) and touched:
+        about = os.stat(local_path(path))
+        if list(touched) == [about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns]:
+            return known
+    return _sha256(path)
+
+
+def _sha256(path: str) -> str:
+    digest = hashlib.sha256()
+    with open_binary(path) as stream:
+        while piece := stream.read(4 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _inputs(made: Manifest) -> tuple[list[str], int]:
+    """Which inputs are others by now, and how many are not there any more."""
+    stale: list[str] = []
+    gone: set[str] = set()
+    seen: set[str] = set()
+    for row in made.inputs():
+        path = row["path"]
+        if path in seen or not row["stamp"]:
+            continue
+        seen.add(path)
+        now = _stamp(path)
+        if now is None:
+            gone.add(path)
+            continue
+        told = changed_stamp({**row, "sha256": None}, {**row, "stamp": now, "sha256": None})
+        if told is not None and not (row.get("sha256") and _sha256(path) == row["sha256"]):
+            stale.append(f"input {path} {told}")
+    return stale, len(gone)
+
+
+def _stamp(path: str) -> str | None:
+    """What changes when a file does; None: it is not there."""
+    try:
+        if is_local(path):
+            return str(os.stat(local_path(path)).st_mtime_ns)
+        fs, target = file_system(path)
+        return stamp_of(fs.info(target))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _bytes(folder: str, made: Manifest | None) -> Iterator[Finding]:
+    """Hash the files of documents and tokenizer; shards have hashes and check values of their own."""
+    if made is None or folder.split("/")[0] in _SHARD_FOLDERS:
+        return
+    for file in made.files:
+        path = join(made.root, file.name)
+        if exists(path):
+            now = _sha256(path)
+            if now != file.sha256:
+                yield Finding(False, f"{path}: sha256 {now[:12]}, expected {file.sha256[:12]}: a byte was changed")
+
+
+def check_content(run: str) -> Iterator[Finding]:
+    """Check that documents are those of their ledgers, and every byte of token shards and mixes."""
+    for folder in list_files(join(run, "ledger"), ""):
         yield from _documents(run, folder.rstrip("/").rsplit("/", 1)[-1])
     model = join(run, "tokenizer", "tokenizer.model")
     sha256 = hashlib.sha256(read_bytes(model)).hexdigest() if exists(model) else None
-    for folder in [*tokens, *([join(run, "mix")] if mixed else [])]:
+    shards = [*(f"tokens/{name}" for name in chain.names_in(run, "tokens")), *chain.mixes(run)]
+    for folder in [join(run, name) for name in shards]:
         problems = verify_folder(folder, tokenizer_sha256=sha256)
         yield from (Finding(False, str(problem)) for problem in problems)
         if not problems:

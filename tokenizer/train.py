@@ -15,12 +15,15 @@ from pydantic import Field
 from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import RecipeError
-from llama_data.pipeline.core.files import Split, atomic_write, join, list_inputs, remove_tree
+from llama_data.pipeline.core.files import Split, join, list_inputs, remove_tree
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import Count, Strict
+from llama_data.pipeline.core.written import leave_note, written_bytes
 from llama_data.tokenizer.huggingface import huggingface_files
 from llama_data.tokenizer.model_file import parse_model
 from llama_data.tokenizer.sample import Counts, Sample, collect
+
+GROUP = "tokenizer"
 
 # Every setting of LLaMA's trainer that is not a size or a path. The number of threads does not change the result.
 LLAMA_SETTINGS: dict[str, Any] = {
@@ -120,12 +123,13 @@ class Train(Step):
     """Trains on the sample and writes tokenizer.model, its vocabulary, the Hugging Face files and the card."""
 
     name = "train"
+    leaves = ""
 
     def __init__(
         self,
         *,
         work: str,
-        output: str,
+        run: str,
         groups: Sequence[str],
         weights: Mapping[str, float],
         seed: int,
@@ -133,7 +137,7 @@ class Train(Step):
     ) -> None:
         super().__init__()
         self.work = work
-        self.output = output
+        self.root = run
         self.groups = tuple(groups)
         self.weights = dict(weights)
         self.seed = seed
@@ -152,9 +156,8 @@ class Train(Step):
         vocabulary = "".join(f"{piece.text}\t{piece.score:g}\n" for piece in facts.pieces)
         files = {"tokenizer.model": model, "tokenizer.vocab": vocabulary.encode(), **huggingface_files(facts)}
         files["card.json"] = orjson.dumps(self.card(model, sample, counts), option=orjson.OPT_INDENT_2)
-        for name, content in files.items():
-            with atomic_write(join(self.output, name)) as stream:
-                stream.write(content)
+        written = [written_bytes(join(self.root, "tokenizer", name), content) for name, content in files.items()]
+        leave_note(self.root, GROUP, f"{rank:05d}", written)
         remove_tree(self.work)
         yield from ()
 
@@ -188,8 +191,16 @@ class Train(Step):
         }
 
 
-def train_jobs(run: RunContext, *, weights: Mapping[str, float], settings: TokenizerSettings) -> list[Job]:
+def train_jobs(
+    run: RunContext,
+    *,
+    weights: Mapping[str, float],
+    settings: TokenizerSettings,
+    documents: Mapping[str, Sequence[Split]] | None = None,
+) -> list[Job]:
     """The jobs that sample RUN/documents by ``weights`` and write RUN/tokenizer.
+
+    ``documents``: for each domain the files to take; None: those that lie there.
 
     Raises:
         InputError: a domain of the weights has no documents.
@@ -201,7 +212,8 @@ def train_jobs(run: RunContext, *, weights: Mapping[str, float], settings: Token
     groups: list[tuple[str, list[Split]]] = []
     for domain in chosen:
         size = 0
-        for split in list_inputs(run.documents(domain), ["*.jsonl.zst"]):
+        files = list_inputs(run.documents(domain), ["*.jsonl.zst"]) if documents is None else documents[domain]
+        for split in files:
             if not groups or groups[-1][0] != domain or size + split.size > settings.max_task_bytes:
                 groups.append((domain, []))
                 size = 0
@@ -211,10 +223,10 @@ def train_jobs(run: RunContext, *, weights: Mapping[str, float], settings: Token
     sample = Sample(groups=groups, budgets=budgets(chosen, settings), seed=run.seed, work=work)
     train = Train(
         work=work,
-        output=join(run.output, "tokenizer"),
+        run=run.output,
         groups=[domain for domain, _ in groups],
         weights=chosen,
         seed=run.seed,
         settings=settings,
     )
-    return [Job("tokenizer/sample", [sample], len(groups)), Job("tokenizer/train", [train], 1)]
+    return [Job(f"{GROUP}/sample", [sample], len(groups)), Job(f"{GROUP}/train", [train], 1)]

@@ -35,19 +35,23 @@ def export_shards(paths: Sequence[str], target: str, to: Format) -> list[str]:
     return {"megatron": _megatron, "bin": _bin, "hf": _hf}[to](shards, target)
 
 
-def export_run(run: str, output: str, to: Format) -> list[str]:
+def export_run(run: str, output: str, to: Format, *, mix_folder: str = "mix") -> list[str]:
     """Export RUN/mix with its validation rows or, when there is no mix, each domain of RUN/tokens.
 
+    ``mix_folder``: the folder of a further mix, below the run.
+
     Raises:
-        InputError: the run has neither.
+        InputError: the run has neither, or not the further mix that was asked for.
     """
-    mix, tokens = join(run, "mix"), join(run, "tokens")
+    mix, tokens = join(run, mix_folder), join(run, "tokens")
     parts: dict[str, list[str]] = {}
     if exists(join(mix, "mix.json")):
         mixture = Mixture(mix)
         parts["mix"] = [join(mix, shard["name"]) for shard in mixture.record["shards"]]
         for name, shard in mixture.validation().items():
             parts[f"validation-{name}"] = [shard.path]
+    elif mix_folder != "mix":
+        raise InputError(f"{mix}: no finished mix; `llama-data mix --name {mix_folder.rpartition('/')[2]}` makes it")
     else:
         for folder in sorted({path.rsplit("/", 2)[-2] for path in _token_shards(tokens)}):
             parts[folder] = list_files(join(tokens, folder), ".parquet")

@@ -15,6 +15,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+import orjson
 from datatrove.utils.logging import logger  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from pydantic import Field
@@ -34,12 +35,15 @@ from llama_data.pipeline.core.files import (
 )
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import Strict
+from llama_data.pipeline.core.written import leave_note, written_bytes
 from llama_data.tokenizer.bpe.encode import FastEncoder
 from llama_data.train_handoff.read import read_texts
+from llama_data.train_handoff.shards.checked import stated_value
+from llama_data.train_handoff.shards.documents import IndexWriter, Names, cut, index_path
 from llama_data.train_handoff.shards.file import Footer, ShardWriter, read_footer
 
 VALIDATION = "validation"
-SHUFFLE_INDEX = np.dtype([("key", "<u8"), ("length", "<i8"), ("validation", "?")])
+SHUFFLE_INDEX = np.dtype([("key", "<u8"), ("length", "<i8"), ("names", "<i8"), ("validation", "?")])
 
 
 class PackSettings(Strict):
@@ -61,17 +65,19 @@ class PackSettings(Strict):
 
 
 class Packer:
-    """Cuts a stream of tokens into rows and writes them to one shard."""
+    """Cuts a stream of tokens into rows and writes them to one shard, and beside it which documents they are."""
 
     def __init__(self, writer: ShardWriter) -> None:
         self.writer = writer
+        self.index = IndexWriter(index_path(writer.path))
         self.seq_len = writer.footer.seq_len
         self.pending: list[NDArray[Any]] = []
         self.size = 0
 
-    def add(self, ids: NDArray[Any], documents: int) -> None:
-        """Append the tokens of whole documents."""
-        self.writer.documents += documents
+    def add(self, ids: NDArray[Any], names: Names, lengths: NDArray[np.int64]) -> None:
+        """Append the tokens of whole documents, of ``lengths`` tokens each."""
+        self.writer.documents += len(names.ids)
+        self.index.add(names, lengths)
         self.pending.append(ids)
         self.size += len(ids)
         if self.size > self.seq_len * self.writer.group_rows:
@@ -89,11 +95,12 @@ class Packer:
         self.size = len(self.pending[0])
 
     def finish(self) -> None:
-        """Write the last whole rows; the rest is dropped and counted."""
+        """Write the last whole rows, and the index; the rest of the tokens is dropped and counted."""
         if self.pending:
             self._write(max(self.size - 1, 0) // self.seq_len)
         # The last token of the last row is also what would begin the next one: it is not lost.
         self.writer.dropped_tokens = self.size - 1 if self.writer.rows else self.size
+        self.index.write(self.writer.result())
 
 
 @lru_cache(maxsize=1)
@@ -111,6 +118,8 @@ def document_key(seed: int, id: str) -> tuple[int, int]:
 class PackStep(Step):
     """What the packing steps share: groups of input files, the encoder, the footer of the shards."""
 
+    writes = True
+
     def __init__(
         self, *, groups: Sequence[Sequence[Split]], domain: str, run: RunContext, tokenizer: str, settings: PackSettings
     ) -> None:
@@ -121,11 +130,13 @@ class PackStep(Step):
         self.context = run
         self.tokenizer = tokenizer
         self.settings = settings
+        self.files = (tokenizer,)
+        self.leaves = "" if self.writes else None
 
     @property
     def output(self) -> str:
         """Folder of the domain's shards."""
-        return join(self.context.output, "tokens", self.domain)
+        return tokens_folder(self.context, self.domain)
 
     def encoder(self) -> FastEncoder:
         """The encoder, loaded once a process. Raises ModelError when it lacks the BOS or EOS that is asked for."""
@@ -160,14 +171,22 @@ class PackStep(Step):
         writers = [ShardWriter(join(self.output, name), footer) for name, footer in zip(names, footers, strict=False)]
         return [Packer(stack.enter_context(writer)) for writer in writers]
 
-    def encoded(self, rank: int) -> Iterator[tuple[list[str], NDArray[Any], NDArray[np.int64]]]:
-        """Batches of this task's documents: ids, tokens of all, and where each one's tokens end."""
+    def finish(self, packers: Sequence[Packer], stack: ExitStack, rank: int) -> None:
+        """Write the last rows, close the shards, and leave the note of what was written."""
+        for packer in packers:
+            packer.finish()
+        stack.close()
+        written = [file for packer in packers for file in (packer.writer.written, packer.index.written)]
+        leave_note(self.context.output, group_of(self.domain), f"{rank:05d}", written)
+
+    def encoded(self, rank: int) -> Iterator[tuple[Names, NDArray[Any], NDArray[np.int64]]]:
+        """Batches of this task's documents: ids and sources, tokens of all, and where each one's tokens end."""
         encoder = self.encoder()
         for batch in chain.from_iterable(read_texts(split.path) for split in self.groups[rank]):
             tokens, ends = encoder.encode_documents(batch.texts, bos=self.settings.bos, eos=self.settings.eos)
             self.stat_update("documents", value=len(batch.ids), unit="batch")
             self.stat_update("tokens", value=len(tokens), unit="batch")
-            yield batch.ids, tokens, ends
+            yield Names(batch.ids, batch.sources), tokens, ends
 
     def keys(self, ids: Sequence[str]) -> list[tuple[int, bool]]:
         """Of each document its random key, and whether it goes to the validation split."""
@@ -185,18 +204,18 @@ class Pack(PackStep):
         """Write this task's shards. Yields nothing."""
         with ExitStack() as stack:
             packers = self.packers(stack, self.encoder(), rank)
-            for ids, tokens, ends in self.encoded(rank):
-                out = np.array([held and len(packers) > 1 for _, held in self.keys(ids)], np.bool_)
+            for names, tokens, ends in self.encoded(rank):
+                out = np.array([held and len(packers) > 1 for _, held in self.keys(names.ids)], np.bool_)
+                lengths = np.diff(ends, prepend=0)
                 if not out.any():
-                    packers[0].add(tokens, len(ids))
+                    packers[0].add(tokens, names, lengths)
                     continue
                 parts = np.split(tokens, ends[:-1])
                 for packer, chosen in zip(packers, (~out, out), strict=True):
-                    picked = [parts[i] for i in np.nonzero(chosen)[0]]
-                    if picked:
-                        packer.add(np.concatenate(picked), len(picked))
-            for packer in packers:
-                packer.finish()
+                    picked = np.nonzero(chosen)[0]
+                    if len(picked):
+                        packer.add(np.concatenate([parts[i] for i in picked]), cut(names, picked), lengths[picked])
+            self.finish(packers, stack, rank)
         yield from ()
 
 
@@ -204,22 +223,28 @@ class Scatter(PackStep):
     """First pass of a shuffle: encodes a group of files and leaves its documents sorted by their random key."""
 
     name = "scatter"
+    writes = False
 
     def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
-        """Write this task's tokens and index below the work folder. Memory: the tokens of the task."""
+        """Write this task's tokens, names and index below the work folder. Memory: these, of the task."""
         parts: list[NDArray[Any]] = []
-        rows: list[tuple[int, int, bool]] = []
-        for ids, tokens, ends in self.encoded(rank):
+        named: list[bytes] = []
+        rows: list[tuple[int, int, int, bool]] = []
+        for names, tokens, ends in self.encoded(rank):
             found = np.split(tokens, ends[:-1])
             parts += found
-            for (key, held), part in zip(self.keys(ids), found, strict=True):
-                rows.append((key, len(part), held))
+            lines = [orjson.dumps(pair) + b"\n" for pair in zip(*names, strict=True)]
+            named += lines
+            for (key, held), part, line in zip(self.keys(names.ids), found, lines, strict=True):
+                rows.append((key, len(part), len(line), held))
         index = np.array(rows, SHUFFLE_INDEX)
         order = np.argsort(index["key"], kind="stable")
         work = join(self.context.work(self.domain), "shuffle")
         with atomic_write(join(work, f"{rank:05d}.tokens")) as stream:
             for place in order:
                 stream.write(parts[place].tobytes())
+        with atomic_write(join(work, f"{rank:05d}.names")) as stream:
+            stream.writelines(named[place] for place in order)
         with atomic_write(join(work, f"{rank:05d}.index")) as stream:
             stream.write(index[order].tobytes())
         yield from ()
@@ -233,49 +258,57 @@ class Gather(PackStep):
     def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write this task's shards. Memory: the tokens of the task."""
         tasks, encoder = len(self.groups), self.encoder()
-        keys, lengths, out, parts = [], [], [], []
+        keys, out, parts, names = [], [], [], Names([], [])
         for task in range(tasks):
-            index, tokens = _read_bucket(
+            index, tokens, named = _read_bucket(
                 join(self.context.work(self.domain), "shuffle", f"{task:05d}"), rank, tasks, encoder
             )
             keys.append(index["key"])
-            lengths.append(index["length"])
             out.append(index["validation"])
+            names.ids.extend(named.ids)
+            names.sources.extend(named.sources)
             parts += np.split(tokens, np.cumsum(index["length"])[:-1]) if len(index) else []
         order = np.argsort(np.concatenate(keys), kind="stable")
         held = np.concatenate(out)
         with ExitStack() as stack:
             packers = self.packers(stack, encoder, rank)
             for place in order:
-                packers[1 if held[place] else 0].add(parts[place], 1)
-            for packer in packers:
-                packer.finish()
+                part = parts[place]
+                packers[1 if held[place] else 0].add(part, cut(names, [place]), np.array([len(part)]))
+            self.finish(packers, stack, rank)
         yield from ()
 
 
-def _read_bucket(path: str, bucket: int, buckets: int, encoder: FastEncoder) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Index and tokens of the documents of one bucket in one task's file of the first pass."""
+def _read_bucket(
+    path: str, bucket: int, buckets: int, encoder: FastEncoder
+) -> tuple[NDArray[Any], NDArray[Any], Names]:
+    """Index, tokens and names of the documents of one bucket in one task's files of the first pass."""
     with open_binary(path + ".index") as stream:
         index = np.frombuffer(stream.read(), SHUFFLE_INDEX)
     bounds = np.array([min((number << 64) // buckets, 2**64 - 1) for number in (bucket, bucket + 1)], np.uint64)
     first, last = np.searchsorted(index["key"], bounds)
     last = len(index) if bucket + 1 == buckets else last
-    before = int(index["length"][:first].sum())
-    index = index[first:last]
+    before, index = index[:first], index[first:last]
     with open_binary(path + ".tokens") as stream:
-        stream.seek(before * encoder.dtype.itemsize)
+        stream.seek(int(before["length"].sum()) * encoder.dtype.itemsize)
         tokens = np.frombuffer(stream.read(int(index["length"].sum()) * encoder.dtype.itemsize), encoder.dtype)
-    return index, tokens
+    with open_binary(path + ".names") as stream:
+        stream.seek(int(before["names"].sum()))
+        pairs = [orjson.loads(line) for line in stream.read(int(index["names"].sum())).splitlines()]
+    return index, tokens, Names([id for id, _ in pairs], [source for _, source in pairs])
 
 
 class Index(Step):
-    """Writes tokens.json beside the shards, so that a missing one is noticed, and clears what is left over."""
+    """Writes tokens.json beside the shards, so that a missing file is noticed, and clears what is left over."""
 
     name = "index"
+    leaves = "index-"
 
-    def __init__(self, *, output: str, tasks: int, work: str | None) -> None:
+    def __init__(self, *, run: RunContext, domain: str, tasks: int, work: str | None) -> None:
         super().__init__()
-        self.output = output
+        self.context = run
+        self.domain = domain
+        self.output = tokens_folder(run, domain)
         self.tasks = tasks
         self.work = work
 
@@ -288,6 +321,7 @@ class Index(Step):
                 name = path.rsplit("/", 1)[-1]
                 if name not in wanted:
                     remove_tree(path)
+                    remove_tree(index_path(path))
                     continue
                 footer = read_footer(path)
                 shards.append(
@@ -299,17 +333,33 @@ class Index(Step):
                         "tokens": footer.tokens,
                         "dropped_tokens": footer.dropped_tokens,
                         "content_sha256": footer.content_sha256,
+                        "index_crc32": stated_value(index_path(path)),
                     }
                 )
-        with atomic_write(join(self.output, "tokens.json")) as stream:
-            stream.write(json.dumps({"format": 1, "shards": shards}, indent=1).encode())
+        content = json.dumps({"format": 1, "shards": shards}, indent=1).encode()
+        written = written_bytes(join(self.output, "tokens.json"), content)
+        leave_note(self.context.output, group_of(self.domain), f"{self.leaves}{rank:05d}", [written])
         if self.work is not None:
             remove_tree(self.work)
         yield from ()
 
 
-def tokenize_jobs(domain: str, run: RunContext, *, tokenizer: str, settings: PackSettings) -> list[Job]:
+def group_of(domain: str) -> str:
+    """What the jobs of a domain are called together, in the logs."""
+    return f"tokenize/{domain}"
+
+
+def tokens_folder(run: RunContext, domain: str) -> str:
+    """Folder of a domain's shards."""
+    return join(run.output, "tokens", domain)
+
+
+def tokenize_jobs(
+    domain: str, run: RunContext, *, tokenizer: str, settings: PackSettings, documents: Sequence[Split] | None = None
+) -> list[Job]:
     """The jobs that turn RUN/documents/<domain> into RUN/tokens/<domain>.
+
+    ``documents``: the files to take; None: those that lie there.
 
     Raises:
         RecipeError: neither BOS nor EOS is to be put around documents.
@@ -317,7 +367,8 @@ def tokenize_jobs(domain: str, run: RunContext, *, tokenizer: str, settings: Pac
     """
     if not (settings.bos or settings.eos):
         raise RecipeError("tokenize: bos and eos are both off: documents could not be told apart; turn one on")
-    groups = group_splits(list_inputs(run.documents(domain), ["*.jsonl.zst"]), settings.max_task_bytes)
+    found = list_inputs(run.documents(domain), ["*.jsonl.zst"]) if documents is None else documents
+    groups = group_splits(found, settings.max_task_bytes)
     common: dict[str, Any] = {
         "groups": groups,
         "domain": domain,
@@ -328,7 +379,7 @@ def tokenize_jobs(domain: str, run: RunContext, *, tokenizer: str, settings: Pac
     work = join(run.work(domain), "shuffle") if settings.shuffle else None
     index = Job(
         f"tokenize/{domain}/index",
-        [Index(output=join(run.output, "tokens", domain), tasks=len(groups), work=work)],
+        [Index(run=run, domain=domain, tasks=len(groups), work=work)],
         1,
     )
     if settings.shuffle:

@@ -16,10 +16,11 @@ READ_BYTES = 4 << 20
 
 @dataclass(frozen=True)
 class Texts:
-    """Some documents: their ids and texts."""
+    """Some documents: their ids, texts and sources (None where a document's metadata names none)."""
 
     ids: list[str]
     texts: list[str]
+    sources: list[str | None]
 
 
 def _chunks(path: str) -> Iterator[bytes]:
@@ -44,16 +45,24 @@ def read_texts(path: str) -> Iterator[Texts]:
     """
     number = 0
     for lines in cut_lines(_chunks(path)):
-        found = Texts([], [])
+        found = Texts([], [], [])
         for line in lines:
             number += 1
             if not line:
                 continue
             try:
                 record = orjson.loads(line)
-                found.ids.append(record["id"])
-                found.texts.append(record["text"])
-            except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+                found.ids.append(_text(record["id"]))
+                found.texts.append(_text(record["text"]))
+                source = (record.get("metadata") or {}).get("source")
+                found.sources.append(None if source is None else str(source))
+            except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
                 raise InputError(f"{path}: line {number}: not a document with id and text: {error}") from None
         if found.ids:
             yield found
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected a text, found {str(value)[:40]!r}")
+    return value

@@ -9,6 +9,9 @@ import typer
 from llama_data.pipeline.commands import options
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from llama_data.pipeline.core.manifest import Manifest
     from llama_data.pipeline.recipe import Recipe
     from llama_data.train_handoff.mix.plan import MixPlan
 
@@ -22,20 +25,30 @@ def mix(
     weights: Annotated[
         str | None, typer.Option("--weights", help="A .yaml file of shares of sampled tokens by domain.")
     ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of a further mix, which goes to RUN/mix/NAME [default: RUN/mix].")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Seed of the order [default: the recipe's].")
+    ] = None,
     workers: options.Workers = None,
     executor: options.Executor = None,
     plan_only: Annotated[bool, typer.Option("--plan-only", help="Print the table and write nothing.")] = False,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Draw rows by the mixture's weights and write them in training order; print the table beside LLaMA's."""
+    from llama_data.pipeline.groups import mix_folder
+
     changes = options.overrides(output=output, workers=workers, executor=executor)
+    changes |= {} if seed is None else {"seed": seed}
     changes |= {key: value for key, value in (("mix.tokens", tokens), ("mix.weights", _weights(weights))) if value}
     recipe = options.recipe_for_run(config, changes)
-    plan = plan_recipe(recipe)
+    folder = recipe.path(mix_folder(name))
+    before = shards_of(recipe)
+    plan = plan_recipe(recipe, before)
     typer.echo(plan.table())
-    if not plan_only:
-        write(recipe, plan, overwrite=overwrite)
-        typer.echo(f"{recipe.path('mix')}: train on it with `llama-train launch --data {recipe.path('mix')}`")
+    if not plan_only and write(recipe, plan, before, name=name, overwrite=overwrite):
+        typer.echo(f"{folder}: train on it with `llama-train launch --data {folder}`")
 
 
 def _weights(path: str | None) -> dict[str, object] | None:
@@ -50,30 +63,83 @@ def _weights(path: str | None) -> dict[str, object] | None:
     return dict(inner) if isinstance(inner, dict) else data
 
 
-def plan_recipe(recipe: Recipe) -> MixPlan:
-    """The mix that the recipe asks for, over the token shards that are in the run's folder."""
-    from llama_data.pipeline.core.files import list_files
+def shards_of(recipe: Recipe) -> dict[str, Manifest]:
+    """The finished token shards of every domain that has any. Raises RequestError: some are not finished."""
+    from llama_data.pipeline.before import tokens_of
+    from llama_data.pipeline.chain import names_in
+
+    wanted = [domain for domain, weight in recipe.weights().items() if weight > 0]
+    present = names_in(recipe.path(), "tokens")
+    return {domain: tokens_of(recipe, domain) for domain in present if domain in wanted or _is_finished(recipe, domain)}
+
+
+def _is_finished(recipe: Recipe, domain: str) -> bool:
+    from llama_data.pipeline.core import manifest
+
+    return manifest.find(recipe.path("tokens", domain)) is not None
+
+
+def plan_recipe(recipe: Recipe, before: Mapping[str, Manifest]) -> MixPlan:
+    """The mix that the recipe asks for, over finished token shards."""
     from llama_data.train_handoff.mix.plan import plan_mix
 
-    folder = recipe.path("tokens")
-    present = [path.rstrip("/").rsplit("/", 1)[-1] for path in list_files(folder, "")]
     return plan_mix(
-        folder,
+        recipe.path("tokens"),
         weights=recipe.weights(),
-        present=present,
+        present=list(before),
         tokens=recipe.mix.tokens,
         seed=recipe.seed,
         max_epochs=recipe.mix.max_epochs,
         rows_per_shard=recipe.mix.rows_per_shard,
+        shards={domain: _paths(made, f"tokens/{domain}") for domain, made in before.items()},
     )
 
 
-def write(recipe: Recipe, plan: MixPlan, *, overwrite: bool = False) -> None:
-    """Write the rows of the plan to RUN/mix."""
-    from llama_data.pipeline import execution, made_from
-    from llama_data.train_handoff.mix.jobs import mix_jobs
+def _paths(made: Manifest, folder: str) -> list[str]:
+    return [split.path for split in made.below(folder, ".parquet")]
 
-    made = mix_jobs(plan, tokens_folder=recipe.path("tokens"), output=recipe.path("mix"))
-    settings = {"fingerprint": plan.fingerprint, "rows": plan.rows, "rows_per_shard": plan.rows_per_shard}
-    made_from.prepare("mix", made, recipe, settings, overwrite=overwrite, outputs=[recipe.path("mix")])
-    execution.execute(made, recipe, lambda line: typer.echo(line, err=True))
+
+def write(
+    recipe: Recipe,
+    plan: MixPlan,
+    before: Mapping[str, Manifest],
+    *,
+    name: str | None = None,
+    overwrite: bool = False,
+) -> bool:
+    """Write the rows of the plan to RUN/mix, or RUN/mix/NAME; False when that was only submitted."""
+    from llama_data.pipeline import execution, history, made_from
+    from llama_data.pipeline.core import manifest
+    from llama_data.pipeline.groups import mix_folder, mix_group
+    from llama_data.train_handoff.mix.jobs import VALIDATION, Notes, mix_jobs
+
+    group, output = mix_group(recipe, name), recipe.path(mix_folder(name))
+    used = {domain.name: before[domain.name] for domain in plan.domains}
+    made = mix_jobs(
+        plan,
+        tokens_folder=recipe.path("tokens"),
+        output=output,
+        validation={domain: _paths(found, f"tokens/{domain}/{VALIDATION}") for domain, found in used.items()},
+        notes=Notes(recipe.context().output, group.name),
+    )
+    settings = {
+        "weights": {domain.name: domain.share for domain in plan.domains},
+        "seed": plan.seed,
+        "rows": plan.rows,
+        "rows_per_shard": plan.rows_per_shard,
+        "unused": list(plan.unused),
+        "max_epochs": recipe.mix.max_epochs,
+    }
+    ready = made_from.prepare(
+        group,
+        made,
+        recipe,
+        settings,
+        before={f"tokens/{domain}": found.sha256 for domain, found in used.items()},
+        overwrite=overwrite,
+        say=lambda line: typer.echo(line, err=True),
+    )
+    history.write_recipe(recipe, group.command.replace(" --name ", "-"))
+    with made_from.noting_failure(group, recipe.path()):
+        execution.execute(ready, recipe, lambda line: typer.echo(line, err=True))
+    return manifest.find(output) is not None

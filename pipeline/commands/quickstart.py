@@ -40,9 +40,10 @@ def quickstart(
     _say(started, "documents → token shards")
     tokenize.tokenize_domains(recipe, recipe.documents())
     _say(started, "token shards → mix")
-    plan = mix.plan_recipe(recipe)
+    shards = mix.shards_of(recipe)
+    plan = mix.plan_recipe(recipe, shards)
     typer.echo(plan.table())
-    mix.write(recipe, plan)
+    mix.write(recipe, plan, shards)
     if train:
         _say(started, f"mix → a tiny model, {STEPS} steps on {PROCESSES} processes")
         _train(output)

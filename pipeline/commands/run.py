@@ -10,6 +10,8 @@ from llama_data.pipeline.commands import options
 from llama_data.pipeline.core.domains import DOMAINS
 
 if TYPE_CHECKING:
+    from llama_data.pipeline.core.job import Job
+    from llama_data.pipeline.finish import Group
     from llama_data.pipeline.recipe import Recipe
     from llama_data.pipeline.summary import DomainSummary
 
@@ -119,37 +121,66 @@ def run_stages(recipe: Recipe, stages: list[str], *, overwrite: bool = False) ->
     Raises:
         RunError: a stage has no documents, or more failed records than the recipe allows.
     """
-    from llama_data.pipeline import execution, jobs, made_from, summary
-    from llama_data.pipeline.core.errors import RunError
-    from llama_data.pipeline.core.files import remove_tree
+    from llama_data.pipeline import execution, history, jobs, made_from, summary
+    from llama_data.pipeline.core.errors import LlamaDataError, RunError
     from llama_data.pipeline.core.left_out import LeftOut
+    from llama_data.pipeline.groups import stage_group
     from llama_data.pipeline.plan import left_out_notes
 
     left_out = LeftOut()
     planned = {stage: jobs.stage_jobs(recipe, stage, left_out) for stage in stages}
     for line in left_out_notes(recipe, stages, left_out):
         typer.echo(line, err=True)
-    for stage, made in planned.items():
-        context, chosen = recipe.context(stage), recipe.settings(stage)
-        settings = {**(chosen.model_dump(mode="json") if chosen else {}), "seed": recipe.seed}
-        settings |= {name: getattr(recipe, name) for name in ("rejected_sample", "documents_per_file")}
-        folders = [context.documents, context.ledger, context.rejected, context.signatures]
-        outputs = [folder(domain) for domain in recipe.ledgers(stage) for folder in folders]
-        made_from.prepare(stage, made, recipe, settings, overwrite=overwrite, outputs=[*outputs, context.work(stage)])
-    made_from.write_recipe(recipe)
+    groups = {stage: stage_group(recipe, stage) for stage in stages}
+    ready = {stage: _prepare(recipe, stage, groups[stage], made, overwrite) for stage, made in planned.items()}
+    history.write_recipe(recipe, "run")
     summaries, problems = [], []
-    for stage, made in planned.items():
-        execution.execute(made, recipe, lambda line: typer.echo(line, err=True))
-        if recipe.executor.kind == "slurm":
+    for stage, made in ready.items():
+        error: LlamaDataError | None = None
+        try:
+            with made_from.noting_failure(groups[stage], recipe.path()):
+                execution.execute(made, recipe, lambda line: typer.echo(line, err=True))
+        except LlamaDataError as failure:
+            # The last job refuses a result of which too much failed; others may still be made.
+            if len(made) < 2 or not execution.is_complete(made[-2], recipe):
+                raise
+            error = failure
+        if made and recipe.executor.kind == "slurm":
             continue
-        found = [summary.summarise(recipe.context(stage), domain) for domain in recipe.ledgers(stage)]
+        found = [summary.counted(recipe.context(stage), domain) for domain in recipe.ledgers(stage)]
         problem = summary.problem(stage, found, recipe.failure_limit)
+        if error is not None and problem is None:
+            raise error
         problems += [] if problem is None else [problem]
         summaries += found
-        remove_tree(recipe.context(stage).work(stage))
     if summaries:
         typer.echo(summary.table(summaries))
         typer.echo(f"documents, ledger and rejected texts are in {recipe.path()}")
     if problems:
         raise RunError("\n".join(problems))
     return summaries
+
+
+def _prepare(recipe: Recipe, stage: str, group: Group, made: list[Job], overwrite: bool) -> list[Job]:
+    """The jobs of a stage that are to be executed; see ``made_from.prepare``."""
+    from functools import partial
+
+    from llama_data.pipeline import made_from
+    from llama_data.pipeline.finish import FinishStage
+
+    chosen = recipe.settings(stage)
+    settings = {**(chosen.model_dump(mode="json") if chosen else {}), "seed": recipe.seed}
+    settings |= {name: getattr(recipe, name) for name in ("rejected_sample", "documents_per_file")}
+    ready = made_from.prepare(
+        group,
+        made,
+        recipe,
+        settings,
+        finish=partial(FinishStage, domains=recipe.ledgers(stage), limit=recipe.failure_limit),
+        reads_inputs=True,
+        overwrite=overwrite,
+        say=lambda line: typer.echo(line, err=True),
+    )
+    if not ready:
+        typer.echo(f"  {stage}: complete and made from the same; nothing to do", err=True)
+    return ready

@@ -30,11 +30,11 @@ def tokenize(
 
 def _with_documents(recipe: Recipe) -> list[str]:
     """The recipe's domains that have documents; the others are said. Raises RequestError when none has."""
+    from llama_data.pipeline.before import has_begun
     from llama_data.pipeline.core.errors import RequestError
-    from llama_data.pipeline.core.files import list_files
 
     chosen = recipe.documents()
-    found = [domain for domain in chosen if list_files(recipe.context().documents(domain), ".jsonl.zst")]
+    found = [domain for domain in chosen if has_begun(recipe, domain)]
     if not found:
         raise RequestError(f"{recipe.path('documents')}: no documents; run `llama-data run` first")
     if found != chosen:
@@ -45,13 +45,16 @@ def _with_documents(recipe: Recipe) -> list[str]:
 
 def tokenizer_model(recipe: Recipe) -> str:
     """Path of the tokenizer of the run: the recipe's own, or the one that was trained in the run's folder."""
+    from llama_data.pipeline.before import tokenizer_of
     from llama_data.pipeline.core.errors import RequestError
     from llama_data.pipeline.core.files import exists
     from llama_data.stages.steps.model_files import refuse_starter
 
-    if recipe.tokenizer.model is not None:
-        refuse_starter(recipe.tokenizer.model)
-    path = recipe.tokenizer.model or recipe.path("tokenizer", "tokenizer.model")
+    path = recipe.tokenizer.model
+    if path is None:
+        tokenizer_of(recipe)
+        return recipe.path("tokenizer", "tokenizer.model")
+    refuse_starter(path)
     if not exists(path):
         raise RequestError(
             f"{path}: no tokenizer; run `llama-data train-tokenizer`, or set tokenizer.model in the recipe"
@@ -61,30 +64,38 @@ def tokenizer_model(recipe: Recipe) -> str:
 
 def tokenize_domains(recipe: Recipe, domains: list[str], *, overwrite: bool = False) -> None:
     """Write RUN/tokens/<domain> for each of the domains, and print what came out."""
-    import hashlib
-
-    from llama_data.pipeline import execution, made_from
-    from llama_data.pipeline.core.errors import RequestError
-    from llama_data.pipeline.core.files import list_files, read_bytes, remove_tree
+    from llama_data.pipeline import execution, history, made_from
+    from llama_data.pipeline.before import documents_of
+    from llama_data.pipeline.core import manifest
+    from llama_data.pipeline.groups import tokens_group
     from llama_data.pipeline.summary import format_table
     from llama_data.train_handoff.pack import tokenize_jobs
     from llama_data.train_handoff.shards.file import read_footer
 
-    model = tokenizer_model(recipe)
-    context = recipe.context()
-    for domain in domains:
-        if not list_files(context.documents(domain), ".jsonl.zst"):
-            raise RequestError(f"{context.documents(domain)}: no documents; run `llama-data run {domain}` first")
+    model, context = tokenizer_model(recipe), recipe.context()
+    found = {domain: documents_of(recipe, domain) for domain in domains}
+    settings = {**recipe.tokens.model_dump(mode="json"), "seed": recipe.seed}
+    ready = {}
+    for domain, made in found.items():
+        documents = made.below(f"documents/{domain}", ".jsonl.zst")
+        ready[domain] = made_from.prepare(
+            tokens_group(recipe, domain),
+            tokenize_jobs(domain, context, tokenizer=model, settings=recipe.tokens, documents=documents),
+            recipe,
+            settings,
+            before={f"documents/{domain}": made.sha256},
+            overwrite=overwrite,
+            say=lambda line: typer.echo(line, err=True),
+        )
+    history.write_recipe(recipe, "tokenize")
     rows: list[tuple[str, ...]] = [("domain", "documents", "tokens", "rows", "dropped tail tokens", "shards")]
-    for domain in domains:
-        group, folder = f"tokenize/{domain}", recipe.path("tokens", domain)
-        made = tokenize_jobs(domain, context, tokenizer=model, settings=recipe.tokens)
-        settings = {**recipe.tokens.model_dump(mode="json"), "seed": recipe.seed}
-        settings["tokenizer"] = hashlib.sha256(read_bytes(model)).hexdigest()
-        made_from.prepare(group, made, recipe, settings, overwrite=overwrite, outputs=[folder])
-        execution.execute(made, recipe, lambda line: typer.echo(line, err=True))
-        remove_tree(context.work(domain))
-        footers = [read_footer(path) for path in list_files(folder, ".parquet")]
+    for domain, jobs in ready.items():
+        with made_from.noting_failure(tokens_group(recipe, domain), recipe.path()):
+            execution.execute(jobs, recipe, lambda line: typer.echo(line, err=True))
+        finished = manifest.find(recipe.path("tokens", domain))
+        if finished is None:  # submitted, not done
+            continue
+        footers = [read_footer(split.path) for split in finished.below(f"tokens/{domain}", ".parquet")]
         counts = [
             sum(getattr(footer, name) for footer in footers)
             for name in ("documents", "tokens", "rows", "dropped_tokens")

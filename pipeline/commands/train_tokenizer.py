@@ -28,28 +28,36 @@ def train(recipe: Recipe, *, overwrite: bool = False) -> None:
     """Write RUN/tokenizer: the model, its vocabulary, Hugging Face's files and the card."""
     import json
 
-    from llama_data.pipeline import execution, made_from
+    from llama_data.pipeline import execution, history, made_from
+    from llama_data.pipeline.before import documents_of
     from llama_data.pipeline.core.errors import RequestError
-    from llama_data.pipeline.core.files import list_files, read_bytes, remove_tree
+    from llama_data.pipeline.core.files import read_bytes
+    from llama_data.pipeline.groups import tokenizer_group
     from llama_data.tokenizer.train import train_jobs
 
     if recipe.tokenizer.model is not None:
         raise RequestError(f"the recipe names an existing tokenizer ({recipe.tokenizer.model}): nothing to train")
-    context, folder = recipe.context(), recipe.path("tokenizer")
-    missing = [
-        domain
-        for domain, share in recipe.weights().items()
-        if share > 0 and not list_files(context.documents(domain), ".jsonl.zst")
-    ]
-    if missing:
-        raise RequestError(
-            f"{recipe.path('documents')}: no documents of {', '.join(missing)}, which have a share of the mix; "
-            f"run `llama-data run {missing[0]}` first, or leave them out of mix.weights in the recipe"
-        )
-    made = train_jobs(context, weights=recipe.weights(), settings=recipe.tokenizer)
+    context, folder, group = recipe.context(), recipe.path("tokenizer"), tokenizer_group(recipe)
+    wanted = [domain for domain, share in recipe.weights().items() if share > 0]
+    advice = ", or leave it out of mix.weights in the recipe"
+    found = {domain: documents_of(recipe, domain, advice) for domain in wanted}
+    documents = {domain: made.below(f"documents/{domain}", ".jsonl.zst") for domain, made in found.items()}
+    made = train_jobs(context, weights=recipe.weights(), settings=recipe.tokenizer, documents=documents)
     settings = {**recipe.tokenizer.model_dump(mode="json"), "weights": recipe.mix.weights, "seed": recipe.seed}
-    made_from.prepare("tokenizer", made, recipe, settings, overwrite=overwrite, outputs=[folder])
-    execution.execute(made, recipe, lambda line: typer.echo(line, err=True))
-    remove_tree(context.work("tokenizer"))
+    before = {f"documents/{domain}": made.sha256 for domain, made in found.items()}
+    ready = made_from.prepare(
+        group,
+        made,
+        recipe,
+        settings,
+        before=before,
+        overwrite=overwrite,
+        say=lambda line: typer.echo(line, err=True),
+    )
+    history.write_recipe(recipe, "train-tokenizer")
+    with made_from.noting_failure(group, recipe.path()):
+        execution.execute(ready, recipe, lambda line: typer.echo(line, err=True))
+    if ready and recipe.executor.kind == "slurm":
+        return
     card = json.loads(read_bytes(recipe.path("tokenizer", "card.json")))
     typer.echo(f"{folder}: {card['settings']['vocab_size']:,} pieces, sha256 {card['sha256']}")

@@ -9,13 +9,14 @@ import typer
 
 def verify(
     run: Annotated[str, typer.Argument(help="Folder or URL of the run.")],
+    full: Annotated[bool, typer.Option("--full", help="Read every byte too, not only names, sizes and times.")] = False,
 ) -> None:
-    """Check that ledgers add up, that documents are those of the ledger, and that no token has changed."""
+    """Follow the run from mix to input: say which link is stale, which file is missing, and in full which byte."""
     from llama_data.pipeline.core.errors import RunError
     from llama_data.pipeline.verify import verify_run
 
     problems = []
-    for finding in verify_run(run):
+    for finding in verify_run(run, full=full):
         typer.echo(f"{'ok ' if finding.ok else 'BAD'} {finding.what}")
         if not finding.ok:
             problems.append(finding.what)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SHOWN = 600
+ROWS_SHOWN = 8
 
 
 def why(
@@ -18,7 +19,10 @@ def why(
     limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most this many records.")] = 5,
     full: Annotated[bool, typer.Option("--full", help="Print the whole text.")] = False,
 ) -> None:
-    """Say what happened to a record: kept, rejected or failed, by which step, why, and with which scores."""
+    """Say what happened to a record: kept, rejected or failed, by which step, why, and with which scores.
+
+    Of a kept one that is tokenized: the token shard and rows it lies in, and the training rows of every mix, by epoch.
+    """
     from llama_data.pipeline.core.errors import RequestError
 
     rows = list(_rows(run, document, limit))
@@ -26,6 +30,8 @@ def why(
         raise RequestError(f"{document}: no record with this id, source or URL in {run}/ledger")
     for row in rows:
         _explain(run, row, full)
+        if row["outcome"] == "kept":
+            _follow(run, row, full)
 
 
 def _rows(run: str, wanted: str, limit: int) -> Iterator[dict[str, Any]]:
@@ -84,6 +90,18 @@ def _explain(run: str, row: dict[str, Any], full: bool) -> None:
     else:
         body = text if full or len(text) <= SHOWN else text[:SHOWN] + " …"
         typer.echo("\n".join("  | " + line for line in body.splitlines()))
+
+
+def _follow(run: str, row: dict[str, Any], full: bool) -> None:
+    """Say where a document lies in the token shards, and which training rows it ended in."""
+    from llama_data.pipeline.core.errors import InputError
+    from llama_data.pipeline.whereabouts import follow
+
+    try:
+        for line in follow(run, row["domain"], row["id"], None if full else ROWS_SHOWN):
+            typer.echo(f"  {line}")
+    except InputError as error:
+        typer.echo(f"  its tokens cannot be followed: {error}")
 
 
 def _text(run: str, row: dict[str, Any]) -> str | None:

@@ -35,12 +35,16 @@ _ENDS_THE_TASK = (LlamaDataError, OSError, MemoryError, ImportError)
 class Step(PipelineStep):  # type: ignore[misc]
     """A step of ours: a plain name, counted by datatrove's statistics.
 
-    ``splits``: the input that the step reads by itself. ``accountable``: whether documents that are not kept travel
-    on, marked; a ``Job`` sets it for all its steps.
+    ``splits``: the input that the step reads by itself. ``files``: what its decisions depend on besides, models and
+    lists; a result is made anew when their content changes. ``leaves``: how the notes of its tasks about the files
+    they have written begin (``core.written``); None: it writes nothing that stays. ``accountable``: whether documents
+    that are not kept travel on, marked; a ``Job`` sets it for all its steps.
     """
 
     type = "llama-data"
     splits: tuple[Split, ...] = ()
+    files: tuple[str, ...] = ()
+    leaves: str | None = None
     accountable = False
 
     def __init__(self) -> None:

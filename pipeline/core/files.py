@@ -18,9 +18,10 @@ import orjson
 import zstandard
 
 from llama_data.pipeline.core.errors import InputError
+from llama_data.pipeline.core.hashed import HashedStream, WrittenFile
 from llama_data.pipeline.core.left_out import LeftOut
 from llama_data.pipeline.core.lines import cut_lines
-from llama_data.pipeline.core.listing import look_in_folder, look_in_store, printable
+from llama_data.pipeline.core.listing import look_in_folder, look_in_store, printable, stamp_of
 
 ZSTD_LEVEL = 3
 
@@ -50,7 +51,8 @@ class Split:
     """One piece of an input file.
 
     ``name`` is the path relative to the input folder; ``start`` and ``end`` are byte offsets in the file as
-    it is stored (``end`` None: to the end); ``size`` is the size of the piece in bytes.
+    it is stored (``end`` None: to the end); ``size`` is the size of the piece in bytes. ``stamp``: what changes when
+    the file does, its time of modification in nanoseconds or a store's etag; "" where it is not known.
     """
 
     path: str
@@ -58,9 +60,10 @@ class Split:
     size: int
     start: int = 0
     end: int | None = None
+    stamp: str = ""
 
     def identity(self) -> list[Any]:
-        """What tells this piece from another, for the record of what a result was made from."""
+        """What tells this piece from another, for the record of what a result was made from; without ``stamp``."""
         return [self.name, self.size, self.start, self.end]
 
 
@@ -107,7 +110,9 @@ def list_inputs(root: str, patterns: Sequence[str], left_out: LeftOut | None = N
         raise InputError(f"{root}: no such folder; expected the input that holds {', '.join(patterns)}")
     if fs.isfile(base):
         path = base if is_local(root) else root
-        return [Split(path=path, name=printable(os.path.basename(base)), size=int(fs.size(base) or 0))]
+        info = fs.info(base)
+        stamp = str(os.stat(base).st_mtime_ns) if is_local(root) else stamp_of(info)
+        return [Split(path, printable(os.path.basename(base)), int(info["size"] or 0), stamp=stamp)]
     if not patterns:
         raise InputError(f"{root}: no glob says which of its files to take; give some as `inputs`")
     found = look_in_folder(base, patterns) if is_local(root) else look_in_store(fs, base, patterns)
@@ -115,7 +120,7 @@ def list_inputs(root: str, patterns: Sequence[str], left_out: LeftOut | None = N
         left_out.saw(root, patterns, found)
     if not found.taken:
         raise InputError(f"{root}: no file matches {', '.join(patterns)}")
-    return [Split(path=path, name=name, size=size) for name, path, size in found.taken]
+    return [Split(entry.path, entry.name, entry.size, stamp=entry.stamp) for entry in found.taken]
 
 
 def cut_split(split: Split, size: int) -> Iterator[Split]:
@@ -310,7 +315,12 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
 
 
 class JsonlWriter:
-    """Writes one JSON object a line, zstd-compressed, atomically. A context manager."""
+    """Writes one JSON object a line, zstd-compressed, atomically. A context manager.
+
+    ``written``: what was written, once it is there.
+    """
+
+    written: WrittenFile
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -318,9 +328,9 @@ class JsonlWriter:
 
     def __enter__(self) -> Self:
         self._file = atomic_write(self.path)
-        self._raw = self._file.__enter__()
+        self._raw = HashedStream(self._file.__enter__())
         compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True)
-        self._stream = compressor.stream_writer(self._raw, closefd=False)
+        self._stream = compressor.stream_writer(cast("BinaryIO", self._raw), closefd=False)
         return self
 
     def write(self, record: dict[str, Any]) -> None:
@@ -334,6 +344,7 @@ class JsonlWriter:
         if error is None:
             self._stream.close()  # type: ignore[no-untyped-call]
         self._file.__exit__(kind, error, trace)
+        self.written = self._raw.result(self.path, self.count)
 
 
 def read_jsonl(path: str) -> Iterator[dict[str, Any]]:

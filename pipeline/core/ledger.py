@@ -10,6 +10,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.document import Document, Outcome, verdict
 from llama_data.pipeline.core.files import atomic_write, read_bytes
+from llama_data.pipeline.core.hashed import HashedStream, WrittenFile
 
 COLUMNS: dict[str, str] = {
     "id": "string",
@@ -75,19 +76,25 @@ def count_lines(text: str) -> int:
 
 
 class LedgerWriter:
-    """Writes one task's ledger file, row groups of 64k rows, atomically. A context manager."""
+    """Writes one task's ledger file, row groups of 64k rows, atomically. A context manager.
+
+    ``written``: what was written, once it is there.
+    """
 
     GROUP = 65_536
+    written: WrittenFile
 
     def __init__(self, path: str, extra: Mapping[str, str]) -> None:
         self.path = path
         self.schema = schema(extra)
         self._extra = tuple(extra)
         self._rows: list[tuple[Any, ...]] = []
+        self._count = 0
 
     def __enter__(self) -> LedgerWriter:
         self._file = atomic_write(self.path)
-        self._parquet = _parquet_writer(self._file.__enter__(), self.schema)
+        self._stream = HashedStream(self._file.__enter__())
+        self._parquet = _parquet_writer(self._stream, self.schema)
         return self
 
     def add(self, doc: Document) -> None:
@@ -101,6 +108,7 @@ class LedgerWriter:
             columns = zip(*self._rows, strict=True)
             arrays = [_array(values, field.type) for values, field in zip(columns, self.schema, strict=True)]
             self._parquet.write_table(pa.Table.from_arrays(arrays, schema=self.schema))
+            self._count += len(self._rows)
             self._rows = []
 
     def __exit__(self, *error: Any) -> None:
@@ -109,6 +117,7 @@ class LedgerWriter:
         # Also after an error: left to itself it would write to the closed file.
         self._parquet.close()
         self._file.__exit__(*error)
+        self.written = self._stream.result(self.path, self._count)
 
 
 def _parquet_writer(stream: Any, schema: pa.Schema) -> pq.ParquetWriter:

@@ -10,7 +10,7 @@ import fnmatch
 import os
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -22,11 +22,12 @@ _MAGIC = re.compile(r"[*?[]")
 
 
 class Entry(NamedTuple):
-    """A file: its name from the folder on, where it is, its size in bytes."""
+    """A file: its name from the folder on, where it is, its size in bytes, and what changes when it does."""
 
     name: str
     path: str
     size: int
+    stamp: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ def look_in_folder(base: str, patterns: Sequence[str]) -> Listing:
                 else:
                     sorter.found.unopened.append(printable(name))
             elif os.path.isfile(entry.path):
-                sorter.add(printable(name), entry.path, entry.stat().st_size)
+                about = entry.stat()
+                sorter.add(Entry(printable(name), entry.path, about.st_size, str(about.st_mtime_ns)))
             elif not sorter.globs.match(printable(name)):
                 sorter.found.others.append(printable(name))
             elif entry.is_symlink():
@@ -155,7 +157,7 @@ def look_in_store(fs: Any, base: str, patterns: Sequence[str]) -> Listing:
         for path, info in found.items():
             name = path.removeprefix(prefix).rstrip("/")
             if info["type"] == "file":
-                sorter.add(name, fs.unstrip_protocol(path), int(info["size"] or 0))
+                sorter.add(Entry(name, fs.unstrip_protocol(path), int(info["size"] or 0), stamp_of(info)))
             elif name and depth is not None and len(name.split("/")) - len(root.split("/") if root else ()) == depth:
                 sorter.found.unopened.append(name)
     return sorter.end()
@@ -179,8 +181,9 @@ class _Sorter:
         self._seen: dict[str, str] = {}
         self._idle = set(range(len(self.globs.patterns)))
 
-    def add(self, name: str, path: str, size: int) -> None:
+    def add(self, entry: Entry) -> None:
         """Sort a file; one that two listings give is one. Raises InputError: two files have one name."""
+        name, path = entry.name, entry.path
         known = self._seen.setdefault(name, path)
         if known != path:
             raise InputError(
@@ -189,7 +192,7 @@ class _Sorter:
         matching = self.globs.match(name)
         self._idle.difference_update(matching)
         if matching:
-            self.found.taken.append(Entry(name, path, size))
+            self.found.taken.append(entry)
         else:
             self.found.others.append(name)
 
@@ -203,6 +206,19 @@ class _Sorter:
             refused=sorted(found.refused),
             idle=[self.globs.patterns[number] for number in sorted(self._idle)],
         )
+
+
+# What stores call the mark of an object's content, the surest first; then its time.
+_MARKS = ("ETag", "etag", "md5Hash", "crc32c", "blob_id", "generation")
+_TIMES = ("LastModified", "last_modified", "updated", "mtime", "modified", "created")
+
+
+def stamp_of(info: Mapping[str, Any]) -> str:
+    """What of fsspec's description of a file changes when the file does; "" when there is nothing such in it."""
+    mark = next((info[name] for name in _MARKS if info.get(name)), None)
+    if mark is not None:
+        return str(mark).strip('"')
+    return str(next((info[name] for name in _TIMES if info.get(name)), ""))
 
 
 def printable(name: str) -> str:

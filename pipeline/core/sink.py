@@ -13,11 +13,13 @@ from typing import Any, Self
 from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.document import Document, Verdict, fail, is_open, verdict
 from llama_data.pipeline.core.files import JsonlWriter, exists, join, list_files, remove_tree
+from llama_data.pipeline.core.hashed import WrittenFile
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.keys import KeyHashes
 from llama_data.pipeline.core.ledger import LedgerWriter
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import Utf8Document
+from llama_data.pipeline.core.written import leave_note
 
 SUFFIX = ".jsonl.zst"
 
@@ -42,6 +44,7 @@ class Sink(Step):
     """
 
     name = "write"
+    leaves = ""
 
     def __init__(
         self,
@@ -54,6 +57,7 @@ class Sink(Step):
     ) -> None:
         super().__init__()
         self.context = run
+        self.group = domain
         self.keys = keys
         self.domains = tuple(domains) or (domain,)
         self.columns = dict(columns or {})
@@ -80,6 +84,8 @@ class Sink(Step):
                     keys.add(doc, found is None)
         if keys is not None:
             keys.write()
+        files = [file for output in outputs.values() for file in output.written()]
+        leave_note(self.context.output, self.group, f"{self.leaves}{rank:05d}", files)
         self.count(outcomes)
         yield from ()
 
@@ -120,6 +126,10 @@ class _Output:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
+    def written(self) -> list[WrittenFile]:
+        """What was written, once it is there."""
+        return [*self._documents.written, self._rejected.written, self._ledger.written]
+
     def add(self, doc: Document) -> Verdict | None:
         """Write the document where it belongs, and its row; what became of it in the end."""
         if is_open(doc):
@@ -150,12 +160,16 @@ def _plain(text: str) -> str:
 
 
 class DocumentsWriter:
-    """Writes the documents of a task: to ``name.jsonl.zst``, or in parts ``name-00000.jsonl.zst`` of ``most`` each."""
+    """Writes the documents of a task: to ``name.jsonl.zst``, or in parts ``name-00000.jsonl.zst`` of ``most`` each.
+
+    ``written``: what was written, once it is there.
+    """
 
     def __init__(self, folder: str, name: str, most: int | None) -> None:
         self._base = join(folder, name)
         self._most = most
         self._part = 0
+        self.written: list[WrittenFile] = []
 
     def __enter__(self) -> Self:
         if self._most is not None:
@@ -181,7 +195,7 @@ class DocumentsWriter:
     def write(self, record: dict[str, Any]) -> None:
         """Add one document."""
         if self._file.count == self._most:
-            self._file.__exit__(None, None, None)
+            self._close(None, None, None)
             self._part += 1
             self._open()
         self._file.write(record)
@@ -189,7 +203,13 @@ class DocumentsWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._close(kind, error, trace)
+
+    def _close(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.__exit__(kind, error, trace)
+        self.written.append(self._file.written)
 
 
 def documents_of_task(folder: str, name: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
+from llama_data.pipeline.chain import mixes
 from llama_data.pipeline.core.domains import DOMAINS
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import exists, join, list_files, read_bytes, read_jsonl
@@ -17,7 +18,7 @@ from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.ledger import read_table
 from llama_data.pipeline.core.reasons import sentence_of
 from llama_data.pipeline.report.templates import UnknownTemplate, unknown_templates
-from llama_data.pipeline.summary import DomainSummary, summarise
+from llama_data.pipeline.summary import DomainSummary, counted
 from llama_data.train_handoff.shards.file import Footer, read_footer
 
 SCORES = ("language_score", "perplexity", "reference_score")
@@ -64,7 +65,7 @@ class RunReport:
     domains: list[DomainReport]
     tokenizer: dict[str, Any] | None
     tokens: list[dict[str, Any]]
-    mix: dict[str, Any] | None
+    mixes: dict[str, dict[str, Any]]
     training: list[dict[str, Any]]
 
 
@@ -84,7 +85,7 @@ def collect(run: str) -> RunReport:
         domains=[_domain(context, name) for name in present],
         tokenizer=_json(join(run, "tokenizer", "card.json")),
         tokens=_tokens(run),
-        mix=_json(join(run, "mix", "mix.json")),
+        mixes={folder: record for folder in mixes(run) if (record := _json(join(run, folder, "mix.json"))) is not None},
         training=_training(join(run, "train", "metrics.jsonl")),
     )
 
@@ -97,7 +98,7 @@ def _json(path: str) -> dict[str, Any] | None:
 
 
 def _domain(context: RunContext, domain: str) -> DomainReport:
-    report = DomainReport(summarise(context, domain))
+    report = DomainReport(counted(context, domain))
     columns: dict[str, list[Any]] = {name: [] for name in (*SCORES, "language")}
     for path in list_files(context.ledger(domain), ".parquet"):
         table = read_table(path, list(columns))
@@ -110,11 +111,11 @@ def _domain(context: RunContext, domain: str) -> DomainReport:
             report.histograms.append(histogram(name, values))
     languages: Counter[str] = Counter()
     for column in columns["language"]:
-        counted = pa.chunked_array(column).drop_null().value_counts().to_pylist()
-        languages.update({item["values"]: item["counts"] for item in counted})
+        found = pa.chunked_array(column).drop_null().value_counts().to_pylist()
+        languages.update({item["values"]: item["counts"] for item in found})
     report.languages = languages.most_common(12)
-    found = unknown_templates(list_files(context.ledger(domain), ".parquet"))
-    report.templates, report.templates_in_all = found[:UNKNOWN_TEMPLATES], len(found)
+    templates = unknown_templates(list_files(context.ledger(domain), ".parquet"))
+    report.templates, report.templates_in_all = templates[:UNKNOWN_TEMPLATES], len(templates)
     report.kept = _examples(context.documents(domain), EXAMPLES, None)
     report.rejected = _examples(context.rejected(domain), 12, "reason")
     return report

@@ -95,7 +95,7 @@ def _overlap(settings: Settings, threshold: float, context: StepContext) -> Buil
     folder = join(context.work, "overlap")
     made = None if settings.permutations is None else Made(settings.permutations, settings.shingle_words)
     signatures = None if made is None else context.run.signatures(DOMAIN)
-    write = WriteSets(folder=folder, width=settings.shingle_words, signatures=signatures, made=made)
+    write = WriteSets(folder=folder, width=settings.shingle_words, run=context.run, domain=DOMAIN, made=made)
     compare = ComparePairs(folder=folder, threshold=threshold, measure=settings.measure, signatures=signatures)
     return Built(
         passes=[

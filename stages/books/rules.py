@@ -8,7 +8,9 @@ from contextlib import ExitStack
 from llama_data.pipeline.core.block import Rule, Step
 from llama_data.pipeline.core.document import Document, is_open
 from llama_data.pipeline.core.errors import RecordError
+from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.pipeline.core.written import leave_note
 from llama_data.pipeline.kernels.minhash import shingle_hashes
 from llama_data.stages.books.formats import HEAD, foreign_format
 from llama_data.stages.books.gutenberg import strip_gutenberg
@@ -50,25 +52,28 @@ class StripGutenberg(Rule):
 class WriteSets(Step):
     """Ends the first job: leaves the shingle set of every sound book on disk, 8 bytes a distinct shingle.
 
-    ``signatures``: the folder that MinHash signatures go to, made as ``made`` says; None leaves none.
+    MinHash signatures go to the run's folder for them, made as ``made`` says; None leaves none.
     """
 
     name = "shingles"
 
-    def __init__(self, *, folder: str, width: int, signatures: str | None, made: Made | None) -> None:
+    def __init__(self, *, folder: str, width: int, run: RunContext, domain: str, made: Made | None) -> None:
         super().__init__()
         self.folder = folder
         self.width = width
-        self.signatures = signatures
+        self.context = run
+        self.domain = domain
         self.made = made
+        self.leaves = None if made is None else "signatures-"
 
     def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write this task's sets and signatures. Yields nothing."""
         with ExitStack() as files:
             writer = files.enter_context(SetWriter(self.folder, rank))
             signer = None
-            if self.signatures is not None and self.made is not None:
-                signer = files.enter_context(SignatureWriter(self.signatures, rank, self.made))
+            if self.made is not None:
+                signatures = self.context.signatures(self.domain)
+                signer = files.enter_context(SignatureWriter(signatures, rank, self.made))
             for doc in data:
                 if not is_open(doc):
                     continue
@@ -79,6 +84,8 @@ class WriteSets(Step):
                 writer.add(doc.id, shingles, chars=len(doc.text), gutenberg=gutenberg)
                 if signer is not None:
                     signer.add(doc.id, shingles)
+        if signer is not None:
+            leave_note(self.context.output, self.domain, f"{self.leaves}{rank:05d}", [signer.written])
         yield from ()
 
 

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import atomic_write, join, list_files, read_bytes
+from llama_data.pipeline.core.hashed import HashedStream, WrittenFile
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.kernels.minhash import (
     SCHEME,
@@ -58,7 +59,12 @@ class Signed(NamedTuple):
 
 
 class SignatureWriter:
-    """Writes the signatures of one task, atomically. A context manager."""
+    """Writes the signatures of one task, atomically. A context manager.
+
+    ``written``: what was written, once it is there.
+    """
+
+    written: WrittenFile
 
     def __init__(self, folder: str, rank: int, made: Made) -> None:
         self._path = join(folder, f"{rank:05d}{_SUFFIX}")
@@ -86,10 +92,12 @@ class SignatureWriter:
         arrays = [pa.array(values, type=kind) for values, kind in zip(columns, types, strict=True)]
         # signatures are as good as random: they are stored as they are
         packed = {"id": "zstd", "shingles": "zstd", "signature": "none"}
-        with atomic_write(self._path) as stream:
+        with atomic_write(self._path) as file:
+            stream = HashedStream(file)
             pq.write_table(
                 pa.Table.from_arrays(arrays, schema=schema), stream, compression=packed, use_dictionary=False
             )
+        self.written = stream.result(self._path, len(self._rows))
 
 
 def read_signatures(run: str) -> Iterator[tuple[str, MinHash]]:

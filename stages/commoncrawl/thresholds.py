@@ -8,10 +8,11 @@ from typing import Any
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.block import Reader, Rule
 from llama_data.pipeline.core.document import Document, Outcome, fail, new_document, reject
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import Split, join, list_files, open_binary, read_jsonl
+from llama_data.pipeline.core.files import Split, join, open_binary, read_jsonl
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import Strict
 from llama_data.pipeline.core.sink import documents_of_task
@@ -61,6 +62,12 @@ class AnnotatedReader(Reader):
     """Reads an annotated run: its documents with their scores, and its ledger's rows of what was not kept."""
 
     name = "read_annotated"
+
+    def __init__(self, *, splits: Sequence[Split], domain: str) -> None:
+        super().__init__(splits=splits, domain=domain)
+        # LEDGER/../../documents/DOMAIN: the manifest of the run answers for all of them.
+        runs = {split.path.rsplit("/", 3)[0] for split in splits}
+        self.files = tuple(join(run, "documents", domain, manifest.MANIFEST) for run in sorted(runs))
 
     def read(self, split: Split) -> Iterator[Document]:
         """Yield a document for every row of a ledger file.
@@ -119,8 +126,10 @@ def documents_of(ledger: str) -> list[str]:
 
 def annotated_splits(run: str, domain: str) -> Sequence[Split]:
     """The ledger files of an annotated run. Raises InputError when there are none."""
-    folder = join(run, "ledger", domain)
-    paths = list_files(folder, ".parquet")
+    made = manifest.find(join(run, "documents", domain))
+    paths = [split.path for split in made.below(f"ledger/{domain}", ".parquet")] if made is not None else []
     if not paths or not documents_of(paths[0]):
-        raise InputError(f"{run}: no ledger and documents of {domain} there; expected a run made with --annotate-only")
+        raise InputError(
+            f"{run}: no finished ledger and documents of {domain} there; expected a run made with --annotate-only"
+        )
     return [Split(path=path, name=path.rpartition("/")[2], size=0) for path in paths]

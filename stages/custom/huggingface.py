@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from llama_data.pipeline.core.errors import InputError
@@ -65,7 +66,7 @@ def _saved(folder: str, prefix: str) -> list[Split]:
     missing = sorted(names - set(found))
     if missing or not names:
         raise InputError(f"{folder}: expected the files that {_STATE} names, missing: {', '.join(missing) or 'all'}")
-    return [Split(path=found[name].path, name=prefix + name, size=found[name].size) for name in sorted(names)]
+    return [replace(found[name], name=prefix + name) for name in sorted(names)]
 
 
 def _snapshot(root: str) -> str:

@@ -48,7 +48,7 @@ def find(root: str, patterns: Sequence[str]) -> list[Repository]:
     if not os.path.exists(base):
         raise InputError(f"{root}: no such folder; expected the input that holds {', '.join(patterns)}")
     if os.path.isfile(base):
-        split = Split(path=base, name=os.path.basename(base), size=os.path.getsize(base))
+        split = _split(base, os.path.basename(base), os.stat(base))
         return [_archive(split)] if is_archive(base) else []
     if "." in patterns and is_repository(base):
         return [_git(base, os.path.basename(os.path.abspath(base)))]
@@ -71,8 +71,7 @@ def _walk(folder: str, name: str, wanted: Globs, above: frozenset[str]) -> Itera
         inner = f"{name}/{entry.name}" if name else entry.name
         if not entry.is_dir():
             if is_archive(inner) and entry.is_file() and wanted.match(inner):
-                split = Split(path=entry.path, name=_printable(inner), size=entry.stat().st_size)
-                yield _archive(split)
+                yield _archive(_split(entry.path, _printable(inner), entry.stat()))
         elif wanted.match(inner) and is_repository(entry.path):
             yield _git(entry.path, _printable(inner))
         elif wanted.reach(inner):
@@ -94,8 +93,12 @@ def is_repository(folder: str) -> bool:
     return inner[0] and any(inner[1:]) and os.path.isdir(os.path.join(folder, "objects"))
 
 
+def _split(path: str, name: str, about: os.stat_result) -> Split:
+    return Split(path, name, about.st_size, stamp=str(about.st_mtime_ns))
+
+
 def _archive(split: Split) -> Repository:
-    return Repository(path=split.path, name=split.name, size=split.size)
+    return Repository(path=split.path, name=split.name, size=split.size, stamp=split.stamp)
 
 
 def _git(path: str, name: str) -> Repository:

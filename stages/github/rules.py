@@ -120,6 +120,7 @@ class LettersPerToken(Rule):
     def __init__(self, *, model: str, minimum: float) -> None:
         super().__init__()
         self.model = model
+        self.files = (model,)
         self.minimum = minimum
         self._encoder: Any = None
 

@@ -36,6 +36,7 @@ class BadWords(Rule):
     def __init__(self, *, path: str) -> None:
         super().__init__()
         self.path = path
+        self.files = (path,)
         self._pattern: re.Pattern[str] | None = None
 
     def judge(self, doc: Document) -> Reason | None:

@@ -78,6 +78,9 @@ def load_rule(path: str, settings: dict[str, Any]) -> Rule:
         takes = inspect.signature(found).replace(return_annotation=inspect.Signature.empty)
         raise RequestError(f"step {path}: {error}; it takes {takes}") from None
     rule: Rule = made if wrapper is None else wrapper(made)
+    source = inspect.getsourcefile(found)
+    # The code is part of what a result is made from, as far as one file holds it.
+    rule.files = (*rule.files, *([source] if source is not None else []))
     return rule
 
 

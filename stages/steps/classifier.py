@@ -59,6 +59,7 @@ class ReferenceClassifier(BatchRule):
     def __init__(self, *, model: str, threshold: float | None = THRESHOLD, annotate_only: bool = False) -> None:
         super().__init__()
         self.model_file = model
+        self.files = (model,)
         self.threshold = threshold
         self.annotate_only = annotate_only
 

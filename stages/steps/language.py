@@ -85,6 +85,7 @@ class Language(BatchRule):
     ) -> None:
         super().__init__()
         self.model_file = model
+        self.files = (model,)
         self.languages = None if languages is None else tuple(languages)
         self.threshold = threshold
         self.newlines: Newlines = newlines

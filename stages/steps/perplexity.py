@@ -181,6 +181,7 @@ class Perplexity(BatchRule):
             require_kenlm()  # Here, before a run starts: later it would cost every record.
         super().__init__()
         self.models = dict(models)
+        self.files = tuple(path for files in models.values() for path in files if path is not None)
         self.kept = None if kept is None else tuple(kept)
         self.annotate_only = annotate_only
         self._loaded: dict[str, PerplexityModel] = {}

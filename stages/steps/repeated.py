@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.block import Step
@@ -13,11 +14,13 @@ from llama_data.pipeline.core.document import Document, Outcome
 from llama_data.pipeline.core.exchange import partitions
 from llama_data.pipeline.core.files import JsonlWriter, atomic_write, exists, join, list_files, read_bytes, remove_tree
 from llama_data.pipeline.core.files import read_jsonl as read
+from llama_data.pipeline.core.hashed import WrittenFile
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.keys import FindRepeated, read_repeats
 from llama_data.pipeline.core.ledger import change_rows, read_table
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.sink import SUFFIX, DocumentsWriter, documents_of_task, sampled
+from llama_data.pipeline.core.written import leave_note, written_bytes
 
 # Stored bytes of input for a byte of records: these are 25 bytes for a page of a kilobyte, or a paper of a megabyte.
 RATIO = 40
@@ -67,22 +70,26 @@ class SettleRepeated(Step):
         folder = join(self.work, "settled", name)
         if not exists(join(folder, "complete")):
             remove_tree(folder)
-            self._make(name, folder, self._decisions(rows))
+            made = self._make(name, folder, self._decisions(rows))
             with atomic_write(join(folder, "complete")) as stream:
-                stream.write(b"")
+                stream.write(orjson.dumps({file.name.rpartition("/settled/")[2]: file.rows for file in made}))
         run, domain = self.context, self.domain
+        counts: dict[str, int] = orjson.loads(read_bytes(join(folder, "complete")))
         old = documents_of_task(run.documents(domain), name)
-        new = [self._copy(path, run.documents(domain)) for path in list_files(join(folder, "documents"), SUFFIX)]
-        for path in sorted({path.rpartition("/")[2] for path in old} - set(new), reverse=True):
+        new = [
+            self._copy(path, run.documents(domain), counts) for path in list_files(join(folder, "documents"), SUFFIX)
+        ]
+        names = {file.name.rpartition("/")[2] for file in new}
+        for path in sorted({path.rpartition("/")[2] for path in old} - names, reverse=True):
             remove_tree(join(run.documents(domain), path))
-        self._copy(join(folder, name + SUFFIX), run.rejected(domain))
-        self._copy(join(folder, name + ".parquet"), run.ledger(domain))
+        new.append(self._copy(join(folder, name + SUFFIX), run.rejected(domain), counts))
+        new.append(self._copy(join(folder, name + ".parquet"), run.ledger(domain), counts))
+        # In the place of the sink's note of this task.
+        leave_note(run.output, domain, name, new)
 
-    def _copy(self, path: str, folder: str) -> str:
-        name = path.rpartition("/")[2]
-        with atomic_write(join(folder, name)) as stream:
-            stream.write(read_bytes(path))
-        return name
+    def _copy(self, path: str, folder: str, counts: Mapping[str, int]) -> WrittenFile:
+        inside = path.rpartition("/settled/")[2]
+        return written_bytes(join(folder, path.rpartition("/")[2]), read_bytes(path), counts[inside])
 
     def _decisions(self, rows: NDArray[np.void]) -> dict[int, tuple[int, str]]:
         """For each place the record's number among those with its key, and what is said of the one that keeps it."""
@@ -96,8 +103,8 @@ class SettleRepeated(Step):
                 found[int(row["place"])] = (int(row["number"]), said)
         return found
 
-    def _make(self, name: str, folder: str, decisions: Mapping[int, tuple[int, str]]) -> None:
-        """Write the task's documents, rejected texts and ledger as they are with unique ids."""
+    def _make(self, name: str, folder: str, decisions: Mapping[int, tuple[int, str]]) -> list[WrittenFile]:
+        """Write the task's documents, rejected texts and ledger as they are with unique ids; what was written."""
         run = self.context
         table = read_table(join(run.ledger(self.domain), name + ".parquet"))
         ids, outcomes = table["id"].to_pylist(), table["outcome"].to_pylist()
@@ -125,4 +132,6 @@ class SettleRepeated(Step):
                 if record is not None and (not was_kept or sampled(run, own)):
                     metadata = {**record["metadata"], **marks} if was_kept else record["metadata"]
                     gone.write({"id": own, "text": record["text"], "metadata": metadata})
-        change_rows(table, changed, join(folder, name + ".parquet"))
+        ledger = join(folder, name + ".parquet")
+        change_rows(table, changed, ledger)
+        return [*kept.written, gone.written, WrittenFile(ledger, 0, len(ids), "")]

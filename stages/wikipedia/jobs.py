@@ -64,24 +64,30 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     context = StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
     from_dump = settings.template_definitions == FROM_DUMP
     first = passes(splits, dumps, settings.languages, context.work) if from_dump else []
+    own_files: tuple[str, ...] = ()
     if not from_dump and settings.template_definitions is not None:
-        _expect_definitions(settings.template_definitions, {dump.language for dump in dumps.values()})
+        own_files = _definitions(settings.template_definitions, {dump.language for dump in dumps.values()})
     cleaning = CleanWikitext(
         title=settings.title,
         min_chars=max(settings.min_chars or 0, 1),
         max_page_chars=limit_of(settings.max_page_chars),
         definitions=(context.work if first else None) if from_dump else settings.template_definitions,
     )
+    cleaning.files = own_files
     selection = SelectArticles(languages=settings.languages, disambiguation=settings.disambiguation)
     reader = WikipediaReader(splits=splits, domain=DOMAIN, dumps=dumps)
     built = Built(rules=[selection, cleaning], passes=first)
     return chain(context, [reader], [built], columns=COLUMNS, natural_keys=True)
 
 
-def _expect_definitions(folder: str, languages: set[str]) -> None:
-    if not any(exists(definitions_path(folder, language)) for language in languages):
+def _definitions(folder: str, languages: set[str]) -> tuple[str, ...]:
+    """The files of a folder with definitions for some of the languages. Raises ModelError: there is none."""
+    paths = [definitions_path(folder, language) for language in sorted(languages)]
+    found = tuple(path for path in paths if exists(path))
+    if not found:
         wanted = ", ".join(f"{language}.templates" for language in sorted(languages))
         raise ModelError(
             f"template_definitions: {folder} has none of {wanted}; "
             "write them with `llama-data models train-templates DUMP... --out FOLDER`, or say `dump` or null"
         )
+    return found

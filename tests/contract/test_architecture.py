@@ -34,9 +34,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "train_handoff": ("train_handoff", "tokenizer.bpe.encode", *_GROUND),
     "train_handoff.trainer": (
         "train_handoff.trainer",
+        "train_handoff.shards.cache",
         "train_handoff.shards.file",
         "train_handoff.mix.order",
         "train_handoff.mix.plan",
+        "train_handoff.mix.trace",
         "pipeline.core.errors",
         "pipeline.core.files",
         "pipeline.core.lock",

@@ -39,6 +39,22 @@ def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_a_step_leads_to_its_documents_and_a_document_to_its_rows(quickstart: Path) -> None:
+    command = [sys.executable, "-m", "llama_data.train_handoff.trainer.cli", "rows", str(quickstart / "run" / "train")]
+    done = subprocess.run([*command, "--step", "2", "--json", "--text"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    parts = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {part["step"] for part in parts} == {2}
+    for part in (parts[0], parts[-1]):
+        told = llama_data("why", quickstart / "run", part["id"], "--full").stdout
+        assert part["source"] in told
+        assert f"tokens in tokens/{part['origin_shard']}" in told
+        rows = f"{part['row']:,} (row {part['origin_row']:,}, epoch {part['epoch']})"
+        assert rows in told
+        longest = max(part["text"].splitlines(), key=len).strip()
+        assert longest in told
+
+
 def ledger(run: Path, domain: str) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = pq.read_table(run / "ledger" / domain).to_pylist()
     return rows
@@ -86,9 +102,10 @@ def test_the_report_is_one_page_without_outside_resources(quickstart: Path) -> N
 
 
 def test_everything_verifies(quickstart: Path) -> None:
-    done = llama_data("verify", quickstart / "run")
+    done = llama_data("verify", quickstart / "run", "--full")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("ok ") == 2 * len(DOMAINS) + 1
+    # Of each domain the chain and the content of documents and of tokens, of the mix both, of the tokenizer its chain.
+    assert done.stdout.count("ok ") == 4 * len(DOMAINS) + 3
 
 
 def test_one_worker_writes_the_same_documents_and_shards(quickstart: Path, tmp_path: Path) -> None:

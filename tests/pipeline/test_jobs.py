@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import InputError, RequestError, RunError
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.groups import stage_group
 from llama_data.pipeline.recipe import Recipe, load_recipe
 from llama_data.pipeline.summary import problem, summarise
 
@@ -49,7 +51,10 @@ def run(made: Recipe, **options: bool) -> None:
 
 def digests(folder: Path) -> dict[str, str]:
     files = sorted(p for kind in ("documents", "ledger", "rejected") for p in (folder / kind).rglob("*") if p.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    found = {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    # A manifest says when it was written, outside of what its own hash is over.
+    manifests = {str(path.relative_to(folder)): path for path in files if path.name == "manifest.json"}
+    return found | {name: json.loads(path.read_bytes())["sha256"] for name, path in manifests.items()}
 
 
 def test_any_number_of_workers_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -156,8 +161,9 @@ def test_an_input_that_grew_under_its_name_is_another_input(tmp_path: Path) -> N
 SPLIT = Split(path="/in/a", name="a", size=10, start=2, end=7)
 
 
-def fingerprint_of(*splits: Split, tasks: int = 2, name: str = "d/documents", settings: Any = 1) -> str:
-    return made_from.fingerprint([Job(name, [Numbers(splits=splits, domain="d")], tasks)], settings)
+def fingerprint_of(*splits: Split, tasks: int = 2, name: str = "d/documents", settings: Any = 1) -> Any:
+    jobs = [Job(name, [Numbers(splits=splits, domain="d")], tasks)]
+    return made_from.describe(jobs, settings, inputs=splits).content
 
 
 @pytest.mark.parametrize("change", [{"name": "b"}, {"size": 11}, {"start": 3}, {"end": 8}, {"end": None}])
@@ -276,8 +282,9 @@ def test_there_are_no_more_workers_than_tasks(tmp_path: Path, workers: int, task
 def test_an_output_in_an_object_store_makes_no_local_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     made = recipe(tmp_path, tmp_path).model_copy(update={"output": "memory://a-bucket/run"})
-    made_from.prepare("group", [], made, {"a": 1}, overwrite=False, outputs=["memory://a-bucket/run/documents/books"])
-    made_from.prepare("group", [], made, {"a": 1}, overwrite=False, outputs=["memory://a-bucket/run/documents/books"])
-    with pytest.raises(RequestError, match="--overwrite"):
-        made_from.prepare("group", [], made, {"a": 2}, overwrite=False, outputs=[])
+    group = stage_group(made, "books")
+    for _ in range(2):
+        assert [job.name for job in made_from.prepare(group, [], made, {"a": 1})] == ["books/finish"]
+    with pytest.raises(RequestError, match=r"books was begun there from .* a 1 → 2; .*--overwrite"):
+        made_from.prepare(group, [], made, {"a": 2})
     assert list(tmp_path.iterdir()) == []

@@ -14,6 +14,7 @@ from llama_data.pipeline.core.files import JsonlWriter, Split, group_splits
 from llama_data.pipeline.core.job import RunContext
 from llama_data.tokenizer.bpe.encode import FastEncoder
 from llama_data.train_handoff.pack import Packer, PackSettings, document_key, read_texts, tokenize_jobs
+from llama_data.train_handoff.shards.documents import Names
 from llama_data.train_handoff.shards.file import Footer, Shard, ShardWriter
 
 
@@ -85,7 +86,7 @@ def test_no_token_is_lost_over_tasks_and_splits(
 ) -> None:
     run = write_run(tmp_path, documents, 4)
     folder = tokenize(run, tokenizer, validation=0.2, shuffle=shuffle, max_task_bytes=1)
-    shards = [Shard(str(path)) for path in sorted(folder.rglob("*.parquet"))]
+    shards = [Shard(str(path)) for below in ("", "validation") for path in sorted((folder / below).glob("*.parquet"))]
     assert len(shards) == 8
     oracle = FastEncoder(str(tokenizer)).oracle
     total = sum(len(oracle.encode(text)) + 2 for _, text in documents)
@@ -111,7 +112,7 @@ def test_the_same_bytes_for_any_order_of_tasks(
                 {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
             )
         assert found[0] == found[1]
-        assert len(found[0]) == 7
+        assert len(found[0]) == 13  # three training and three held-out shards, their indexes, tokens.json
 
 
 def documents_of(folder: Path) -> list[tuple[int, ...]]:
@@ -150,7 +151,8 @@ def test_a_packer_gives_the_same_rows_however_the_tokens_arrive(tmp_path: Path) 
         with ShardWriter(str(tmp_path / name), footer) as writer:
             packer = Packer(writer)
             for at in range(0, len(tokens), size):
-                packer.add(tokens[at : at + size], 0)
+                part = tokens[at : at + size]
+                packer.add(part, Names([], []), np.array([], np.int64))
             packer.finish()
         found.append((tmp_path / name).read_bytes())
     assert found[0] == found[1] == found[2]
@@ -164,7 +166,7 @@ def test_the_tail_is_dropped_and_counted(tmp_path: Path, count: int) -> None:
     )
     with ShardWriter(str(tmp_path / "x"), footer) as writer:
         packer = Packer(writer)
-        packer.add(np.arange(count, dtype=np.uint16), 1)
+        packer.add(np.arange(count, dtype=np.uint16), Names(["x/1"], [None]), np.array([count]))
         packer.finish()
     found = Shard(str(tmp_path / "x")).footer
     rows = max(count - 1, 0) // 4

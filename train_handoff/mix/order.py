@@ -150,6 +150,19 @@ class Assignment:
         domains, index, _ = self._run(start - whole * period, within, count)
         return domains, index + np.array(self.weights, np.int64)[domains] * whole
 
+    def row_of(self, domain: int, drawn: int) -> int:
+        """The training row that is the ``drawn``-th (from 0) of a domain. Reads at most ``every`` rows on."""
+        period, weight = sum(self.weights), self.weights[domain]
+        whole, rest = divmod(drawn, weight)
+        start = int(np.searchsorted(self.marks[:, domain], rest, side="right")) * self.every
+        while True:
+            count = min(self.every, period - start)
+            domains, within = self.rows(whole * period + start, count)
+            found = np.flatnonzero((domains == domain) & (within == drawn))
+            if len(found):
+                return whole * period + start + int(found[0])
+            start += count
+
     def _run(self, rows: int, taken: Sequence[int], count: int) -> tuple[NDArray[np.uint8], Ints, list[int]]:
         credit, late, part = _state(self.weights, rows, taken)
         out, within = np.empty(count, np.uint8), np.empty(count, np.int64)
@@ -189,6 +202,33 @@ def permute(index: Ints, n: int, keys: NDArray[np.uint64]) -> Ints:
     out = np.empty(len(index), np.int64)
     if len(index):
         _permute(np.ascontiguousarray(index, np.int64), n, keys, out)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _unpermute(values, n, keys, out):  # type: ignore[no-untyped-def]
+    """The inverse of ``_permute``: the rounds backwards, walked until the value falls below n."""
+    half = np.uint64(1)
+    while (np.uint64(1) << (half * np.uint64(2))) < np.uint64(n):
+        half += np.uint64(1)
+    mask = (np.uint64(1) << half) - np.uint64(1)
+    for i in range(values.size):
+        value = np.uint64(values[i])
+        while True:
+            left, right = value >> half, value & mask
+            for r in range(keys.size - 1, -1, -1):
+                left, right = right ^ (mix64(left ^ keys[r]) & mask), left
+            value = (left << half) | right
+            if value < np.uint64(n):
+                break
+        out[i] = np.int64(value)
+
+
+def unpermute(places: Ints, n: int, keys: NDArray[np.uint64]) -> Ints:
+    """The index that ``permute`` sends to each of ``places`` (each in 0..n-1)."""
+    out = np.empty(len(places), np.int64)
+    if len(places):
+        _unpermute(np.ascontiguousarray(places, np.int64), n, keys, out)
     return out
 
 

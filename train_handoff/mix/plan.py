@@ -21,13 +21,15 @@ from numpy.typing import NDArray
 
 from llama_data.pipeline.core.domains import TABLE_1
 from llama_data.pipeline.core.errors import InputError, RecipeError
-from llama_data.pipeline.core.files import exists, join, list_files, read_bytes
+from llama_data.pipeline.core.files import exists, is_local, join, list_files, read_bytes
 from llama_data.train_handoff.mix.order import Assignment, draw, integer_weights
+from llama_data.train_handoff.shards.cache import ShardCache
 from llama_data.train_handoff.shards.file import Footer, Rows, Shard, read_footer, require_agreement
 
 MIX_FORMAT = 1
 ROWS_PER_SHARD = 65536
 OPEN_SHARDS = 4
+OPEN_COPIES = 2  # of shards in a store: what was pushed out of the cache is freed when it is closed
 
 Weights = Mapping[str, float]
 
@@ -194,10 +196,13 @@ def normalised(weights: Weights, *, normalise: bool = False) -> dict[str, Fracti
     return result
 
 
-def find_sources(tokens: str, domain: str) -> list[tuple[Source, Footer]]:
-    """The training shards of a domain below the tokens folder, sorted by name; empty ones are left out."""
+def find_sources(tokens: str, domain: str, shards: Sequence[str] | None = None) -> list[tuple[Source, Footer]]:
+    """The training shards of a domain below the tokens folder, sorted by name; empty ones are left out.
+
+    ``shards``: their paths; None: those that lie there.
+    """
     found = []
-    for path in list_files(join(tokens, domain), ".parquet"):
+    for path in list_files(join(tokens, domain), ".parquet") if shards is None else shards:
         footer = read_footer(path)
         if footer.split != "train" or footer.kind != "domain":
             raise InputError(f"{path}: expected packed training rows, found a {footer.split} shard of a {footer.kind}")
@@ -217,10 +222,12 @@ def plan_mix(
     max_epochs: Mapping[str, float | None] | float | None = 4.0,
     rows_per_shard: int = ROWS_PER_SHARD,
     normalise: bool = False,
+    shards: Mapping[str, Sequence[str]] | None = None,
 ) -> MixPlan:
     """Plan a mix of ``tokens`` trained tokens (None: as many as ``max_epochs`` allows) from RUN/tokens.
 
-    ``present``: the domains that have token shards. ``max_epochs``: the limit of each domain, or of all.
+    ``present``: the domains that have token shards. ``shards``: the paths of each one's; None: those that lie there.
+    ``max_epochs``: the limit of each domain, or of all.
 
     Raises:
         RecipeError: weights are wrong (see ``normalised``), name a domain that is not there, or ask for more than
@@ -234,16 +241,16 @@ def plan_mix(
             f"weights: {', '.join(absent)}: no token shards below {tokens_folder}; tokenize it first, or take it out "
             f"of the weights (there are: {', '.join(present) or 'none'})"
         )
-    shards = {name: find_sources(tokens_folder, name) for name in shares}
-    for name, found in shards.items():
+    sources = {name: find_sources(tokens_folder, name, None if shards is None else shards[name]) for name in shares}
+    for name, found in sources.items():
         if not found:
             raise InputError(f"{join(tokens_folder, name)}: there are no training rows; its documents are too few")
-    footer = require_agreement((source.path, footer) for found in shards.values() for source, footer in found)
+    footer = require_agreement((source.path, footer) for found in sources.values() for source, footer in found)
     limits = dict(max_epochs) if isinstance(max_epochs, Mapping) else dict.fromkeys(shares, max_epochs)
     unused = tuple(name for name in present if name not in shares)
     return make_plan(
         shares,
-        {name: [source for source, _ in found] for name, found in shards.items()},
+        {name: [source for source, _ in found] for name, found in sources.items()},
         footer=footer,
         rows=None if tokens is None else tokens // footer.seq_len,
         seed=seed,
@@ -307,17 +314,25 @@ def _check_epochs(plan: MixPlan) -> None:
         )
 
 
+def footer_of(record: dict[str, Any]) -> Footer:
+    """What a mix.json says of all shards of the mix."""
+    names = ("seq_len", "vocab_size", "tokenizer_sha256", "bos_id", "eos_id", "dtype")
+    return Footer(kind="mix", split="train", domain="mix", **{name: record[name] for name in names})
+
+
 class Mixture:
     """The rows that a mix wrote, in training order: ``mixture[k]`` is row k as ``seq_len + 1`` ids.
 
-    Opens shards on demand and keeps a few open.
+    Opens shards on demand and keeps a few open. Those of a URL are read through ``cache``, the next one fetched ahead;
+    without one from the store itself, row group by row group.
 
     Raises:
         InputError: there is no finished mix in the folder, a shard is missing, or one disagrees with mix.json.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, cache: ShardCache | None = None) -> None:
         self.folder = folder
+        self.cache = None if is_local(folder) else cache
         path = join(folder, "mix.json")
         if not exists(path):
             raise InputError(f"{path}: no such file; expected the folder of a finished mix (run `llama-data mix`)")
@@ -331,14 +346,15 @@ class Mixture:
         self._open: OrderedDict[int, Shard] = OrderedDict()
         self._codes: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
         names = {shard["name"] for shard in self.record["shards"]}
-        missing = sorted(names - {path.rsplit("/", 1)[-1] for path in list_files(folder, ".parquet")})
+        listed = not folder.startswith(("http://", "https://"))  # which need not have a listing
+        missing = sorted(names - {path.rsplit("/", 1)[-1] for path in list_files(folder, ".parquet")}) if listed else []
         if missing:
             raise InputError(f"{join(folder, missing[0])}: {len(missing)} shard(s) of the mix are missing; mix again")
 
     @property
     def footer(self) -> Footer:
-        """The footer of the first shard; all agree in what the trainer has to check."""
-        return self.shard(0).footer
+        """What all shards agree in. Of a mix in a store as mix.json says it: each shard is checked as it is opened."""
+        return self.shard(0).footer if self.cache is None else footer_of(self.record)
 
     def __len__(self) -> int:
         return self.rows
@@ -354,14 +370,38 @@ class Mixture:
             self._open.move_to_end(number)
             return self._open[number]
         expected = self.record["shards"][number]
-        shard = Shard(join(self.folder, expected["name"]))
+        path = join(self.folder, expected["name"])
+        shard = Shard(path) if self.cache is None else self._from_store(self.cache, number)
         wrong = shard.footer.content_sha256 != expected["content_sha256"] or shard.rows != expected["rows"]
         if wrong or any(self.record[name] != value for name, value in shard.footer.agreement().items()):
-            raise InputError(f"{shard.path}: its footer disagrees with mix.json: it belongs to another mix; mix again")
+            raise InputError(f"{path}: its footer disagrees with mix.json: it belongs to another mix; mix again")
         self._open[number] = shard
-        while len(self._open) > OPEN_SHARDS:
+        while len(self._open) > (OPEN_SHARDS if self.cache is None else OPEN_COPIES):
             self._open.popitem(last=False)
         return shard
+
+    def _from_store(self, cache: ShardCache, number: int) -> Shard:
+        """A shard's copy; the one after it is fetched ahead."""
+
+        def opened(path: str) -> Shard:
+            shard = Shard(path)
+            self._keep_codes(number, shard)  # while the copy is there
+            return shard
+
+        shard = cache.read(*self._remote(number), opened)
+        if number + 1 < len(self.record["shards"]):
+            cache.ahead(*self._remote(number + 1), keep=self._remote(number)[1])
+        return shard
+
+    def _remote(self, number: int) -> tuple[str, str, str]:
+        """Address of a shard, its name in a cache, hash of its rows."""
+        expected = self.record["shards"][number]
+        digest = expected["content_sha256"]
+        return (
+            join(self.folder, expected["name"]),
+            f"{self.fingerprint[:16]}-{number:05d}-{digest[:16]}.parquet",
+            digest,
+        )
 
     def domain_of(self, index: int) -> int:
         """Index in ``domains`` of the domain that row ``index`` comes from."""
@@ -369,19 +409,32 @@ class Mixture:
 
     def place(self, index: int) -> str:
         """The shard and the row in it that hold row ``index``, for people."""
-        return f"{self.shard(index // self.rows_per_shard).path}, row {index % self.rows_per_shard:,}"
+        name = self.record["shards"][index // self.rows_per_shard]["name"]
+        return f"{join(self.folder, name)}, row {index % self.rows_per_shard:,}"
 
     def codes(self, number: int) -> NDArray[np.uint8]:
         """For each row of one shard, the index in ``domains`` of its domain."""
         if number not in self._codes:
-            column = self.shard(number).column("domain").combine_chunks().dictionary_encode()
-            column = column.combine_chunks() if hasattr(column, "combine_chunks") else column
-            names = np.array([self.domains.index(name) for name in column.dictionary.to_pylist()], np.uint8)
-            self._codes[number] = names[column.indices.to_numpy()]
-            while len(self._codes) > OPEN_SHARDS:
-                self._codes.popitem(last=False)
+            if self.cache is not None:
+                self._open.pop(number, None)  # its copy may have been pushed out since
+            shard = self.shard(number)
+            if number not in self._codes:
+                self._keep_codes(number, shard)
         return self._codes[number]
+
+    def _keep_codes(self, number: int, shard: Shard) -> None:
+        column = shard.column("domain").combine_chunks().dictionary_encode()
+        column = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+        names = np.array([self.domains.index(name) for name in column.dictionary.to_pylist()], np.uint8)
+        self._codes[number] = names[column.indices.to_numpy()]
+        while len(self._codes) > OPEN_SHARDS:
+            self._codes.popitem(last=False)
 
     def validation(self) -> dict[str, Shard]:
         """The validation rows of each domain that has any."""
-        return {name: Shard(join(self.folder, "validation", f"{name}.parquet")) for name in self.record["validation"]}
+        found = {}
+        for name in self.record["validation"]:
+            path = join(self.folder, "validation", f"{name}.parquet")
+            copy = f"{self.fingerprint[:16]}-validation-{name}.parquet"
+            found[name] = Shard(path) if self.cache is None else self.cache.read(path, copy, None, Shard)
+        return found

@@ -48,6 +48,18 @@ class CheckedStream(io.RawIOBase):
         self.target.write(tail)
 
 
+def stated_value(path: str) -> str | None:
+    """The check value that a file's footer states, without looking at the rest of the file; None: it states none."""
+    size = file_size(path)
+    with open_binary(path) as stream:
+        stream.seek(max(size - 8, 0))
+        length = int.from_bytes(stream.read(4), "little") + 8
+        stream.seek(max(size - length, 0))
+        tail = stream.read()
+    at = tail.find(MARK) + len(MARK)
+    return tail[at : at + 8].decode("latin-1") if at >= len(MARK) else None
+
+
 def check_value(path: str) -> str | None:
     """Compare a file with the CRC-32 in its footer: None, or what is wrong with it."""
     size = file_size(path)

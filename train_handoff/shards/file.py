@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import atomic_write, is_local, open_binary
+from llama_data.pipeline.core.hashed import WrittenFile
 from llama_data.pipeline.core.version import VERSION
 from llama_data.train_handoff.shards.checked import BLANK_CHECK, CHECK_KEY, CheckedStream
 
@@ -103,6 +104,13 @@ def document_starts(rows: Rows, footer: Footer, opens: NDArray[np.bool_]) -> pa.
     return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(offsets, pa.int32()), type=kind)
 
 
+def find_foreign(rows: Rows, vocab_size: int) -> int | None:
+    """The first row that holds an id which is not in the vocabulary; None: there is none."""
+    if not rows.size or int(rows.max()) < vocab_size:
+        return None
+    return int(np.flatnonzero((rows >= vocab_size).any(axis=1))[0])
+
+
 def shard_schema(footer: Footer) -> pa.Schema:
     """The parquet schema of a shard."""
     starts = pa.list_(pa.field("element", pa.int32(), nullable=False))
@@ -122,8 +130,11 @@ def shard_schema(footer: Footer) -> pa.Schema:
 class ShardWriter:
     """Writes one shard, atomically; a context manager. ``footer`` gives what is known before writing.
 
-    Rows are buffered up to a row group (at most 8,192 rows and 16 MiB, at least one row).
+    Rows are buffered up to a row group (at most 8,192 rows and 16 MiB, at least one row). ``written``: what was
+    written, once it is there.
     """
+
+    written: WrittenFile
 
     def __init__(self, path: str, footer: Footer) -> None:
         self.path = path
@@ -196,7 +207,8 @@ class ShardWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            record = json.dumps(asdict(self.result()), sort_keys=True)
+            result = self.result()
+            record = json.dumps(asdict(result), sort_keys=True)
             self._writer.add_key_value_metadata({FOOTER_KEY: record, CHECK_KEY: BLANK_CHECK.decode()})
             self._stream.held = bytearray()
             self._writer.close()
@@ -206,6 +218,7 @@ class ShardWriter:
             self._file.__exit__(type(problem), problem, problem.__traceback__)
             raise
         self._file.__exit__(kind, error, trace)
+        self.written = WrittenFile(self.path, self._stream.position, result.rows, result.content_sha256)
 
 
 def read_footer(path: str, metadata: pq.FileMetaData | None = None) -> Footer:
@@ -270,6 +283,10 @@ class Shard:
     def groups(self) -> int:
         """Number of row groups."""
         return len(self._bodies)
+
+    def first_row(self, group: int) -> int:
+        """Number of the first row of a row group."""
+        return int(self._starts[group])
 
     def group(self, number: int) -> Rows:
         """All rows of one row group."""

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
+from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import LlamaDataError
 from llama_data.pipeline.core.files import exists, join, list_files, open_binary, read_bytes
-from llama_data.train_handoff.shards.checked import check_value
+from llama_data.train_handoff.shards.checked import check_value, stated_value
+from llama_data.train_handoff.shards.documents import FOLDER, DocumentIndex, id_hash, index_path, read_index
 from llama_data.train_handoff.shards.file import Shard, document_starts
 
 # What parsing a damaged parquet footer or page can raise.
@@ -58,6 +60,7 @@ def verify_folder(folder: str, *, tokenizer_sha256: str | None = None, vocab_siz
         where = join(folder, below) if below else folder
         for path in list_files(where, ".parquet"):
             present[f"{below}/{path.rsplit('/', 1)[-1]}".lstrip("/")] = path
+    indexed = [join(folder, name) for name, shard in expected.items() if "index_crc32" in shard]
     known = {*expected, *(f"validation/{name}.parquet" for name in record.get("validation", []))}
     problems += [
         Problem(join(folder, name), "missing: it is listed but not there") for name in sorted(known - set(present))
@@ -65,6 +68,12 @@ def verify_folder(folder: str, *, tokenizer_sha256: str | None = None, vocab_siz
     problems += [Problem(present[name], "surplus: it is not listed") for name in sorted(set(present) - known)]
     for name in sorted(known & set(present)):
         problems += _verify_shard(present[name], tokenizer_sha256, vocab_size, expected.get(name))
+    problems += [
+        Problem(path, "surplus: it is the index of no shard that is listed")
+        for below in (FOLDER, f"{FOLDER}/validation")
+        for path in list_files(join(folder, below), ".parquet")
+        if not any(path == index_path(shard) for shard in indexed)
+    ]
     return problems
 
 
@@ -86,7 +95,53 @@ def _verify_shard(
         found.append(Problem(path, f"made for {footer.vocab_size} pieces, the tokenizer has {vocab_size}"))
     if expected is not None and (footer.content_sha256, footer.rows) != (expected["content_sha256"], expected["rows"]):
         found.append(Problem(path, "its rows are not those that were listed: it belongs to another run"))
-    return found + _verify_rows(shard)
+    found += _verify_rows(shard)
+    if expected is not None and "index_crc32" in expected:
+        found += [Problem(index_path(path), what) for what in _verify_index(shard, expected["index_crc32"])]
+    return found
+
+
+def _verify_index(shard: Shard, crc32: str) -> list[str]:
+    """Hold the index of a shard's documents against the list, and against the shard itself."""
+    path, footer = index_path(shard.path), shard.footer
+    if not exists(path):
+        return ["missing: it is listed but not there"]
+    damage = check_value(path)
+    if damage is not None:
+        return [damage]
+    if stated_value(path) != crc32:
+        return ["its documents are not those that were listed: it belongs to another run"]
+    try:
+        index = DocumentIndex(shard.path, footer.content_sha256).footer
+        table = read_index(path)
+        starts, lengths, hashes, order = (
+            table.column(name).to_numpy() for name in ("start", "tokens", "hash", "hash_document")
+        )
+        wanted = np.fromiter(map(id_hash, table.column("id").to_pylist()), np.uint32, len(table))
+    except (LlamaDataError, *DAMAGE) as error:
+        return [str(error).removeprefix(f"{path}: ")]
+    found = []
+    whole = footer.tokens + footer.dropped_tokens
+    sums = (len(table), int(lengths.sum()), index.documents, index.tokens)
+    if sums != (footer.documents, whole, footer.documents, whole):
+        found.append(f"{sums[0]:,} documents of {sums[1]:,} tokens; the shard has {footer.documents:,} of {whole:,}")
+    elif not np.array_equal(starts, np.cumsum(lengths) - lengths) or not _begin_there(shard, starts):
+        found.append("its documents do not begin where the shard's do")
+    if not np.array_equal(np.argsort(wanted, kind="stable"), order) or not np.array_equal(wanted[order], hashes):
+        found.append("its hashes are not those of its ids")
+    return found
+
+
+def _begin_there(shard: Shard, starts: NDArray[np.int64]) -> bool:
+    """Whether the shard's rows say that documents begin at these places of its stream, and at no others."""
+    size = shard.footer.seq_len
+    lists = shard.column("doc_starts").combine_chunks()
+    counts = np.diff(lists.offsets.to_numpy())
+    offsets = np.asarray(lists.values)
+    rows = np.repeat(np.arange(len(counts)), counts)
+    places = np.unique(rows * size + offsets)
+    last = shard.rows * size + (1 if shard.footer.bos_id is not None else 0)
+    return bool(np.array_equal(places, starts[starts < last] if shard.rows else starts[:0]))
 
 
 def _verify_rows(shard: Shard) -> list[Problem]:

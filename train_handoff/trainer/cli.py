@@ -13,8 +13,9 @@ from typing import Annotated, Any
 import typer
 
 from llama_data.pipeline.core.errors import RequestError, run_command_line
-from llama_data.train_handoff.trainer import cli_models, options
-from llama_data.train_handoff.trainer.cli_models import require_in
+from llama_data.pipeline.core.files import is_local, local_path
+from llama_data.train_handoff.trainer import cli_models, cli_rows, options
+from llama_data.train_handoff.trainer.cli_models import require_in, size_in_bytes
 from llama_data.train_handoff.trainer.watch import options as watching
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app = typer.Typer(
 
 
 app.add_typer(cli_models.app)
+app.add_typer(cli_rows.app)
 
 
 @app.callback()
@@ -41,14 +43,13 @@ def _options(
 def launch(
     context: typer.Context,
     data: Annotated[
-        str | None, typer.Option("--data", help="Folder of the mix (RUN/mix); --dry-run does without.")
+        str | None, typer.Option("--data", help="Folder or URL of the mix (RUN/mix); --dry-run does without.")
     ] = None,
     model: Annotated[str | None, typer.Option("--model", help=f"{options.PRESETS} [default: tiny].")] = None,
     initial: options.Initial = None,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", help="Folder for checkpoints and metrics [default: train/ beside the mix]."),
-    ] = None,
+    output: options.Output = None,
+    cache_dir: options.CacheDir = None,
+    cache_bytes: options.CacheBytes = None,
     nproc: options.Nproc = None,
     nnodes: options.Nnodes = 1,
     node_rank: options.NodeRank = 0,
@@ -97,13 +98,15 @@ def launch(
     if data is None and not dry_run:
         raise RequestError("launch needs --data, the folder of the mix (RUN/mix); --dry-run does without")
     overrides = {
-        "output": output or (None if data is None else str(Path(data).resolve().parent / "train")),
+        "output": _folder(output, data),
+        "cache_dir": cache_dir,
+        "cache_bytes": None if cache_bytes is None else size_in_bytes(cache_bytes, "--cache-bytes"),
         "steps": steps,
         "optim.lr": lr,
         "optim.warmup_steps": warmup,
         "save_every": save_every,
         "save_minutes": save_minutes,
-        "skip_rows": [_range(rows, "--skip-rows") for rows in skip_rows] if skip_rows else None,
+        "skip_rows": [options.row_range(rows, "--skip-rows") for rows in skip_rows] if skip_rows else None,
         "change": change or None,
         **watching.watch_overrides(context.params),
         "async_save": async_save,
@@ -126,6 +129,18 @@ def launch(
         return
     launching.launch(config, cluster)
     tell(f"checkpoints and metrics.jsonl are in {config.output}")
+
+
+def _folder(output: str | None, data: str | None) -> str | None:
+    """The folder of a run, beside its mix when none is named. Raises RequestError when it would be in a store."""
+    from llama_data.train_handoff.trainer.launch import require_local
+
+    if output is not None or data is None:
+        require_local(output)
+        return output
+    if not is_local(data):
+        raise RequestError(f"--data {data}: the mix is in an object store; name a local folder for the run as --output")
+    return str(Path(local_path(data)).resolve().parent / "train")
 
 
 def _devices(device: str | None) -> int:
@@ -192,7 +207,7 @@ def evaluate(
             "data": data,
             "texts": tuple(text or ()),
             "tokenizer": None if tokenizer is None else str(tokenizer),
-            "rows": None if rows is None else _range(rows, "--rows"),
+            "rows": None if rows is None else options.row_range(rows, "--rows"),
             "limit": limit,
             "micro_rows": micro_rows,
             "device": device,
@@ -207,14 +222,6 @@ def evaluate(
         result = launching.ask(launching.Cluster(nproc), launching.EVALUATE, request, "evaluation")
     typer.echo(tables.evaluation(result))
     _write_json(json_file, result)
-
-
-def _range(rows: str, option: str) -> tuple[int, int]:
-    """``A:B`` as two numbers."""
-    begin, colon, end = rows.partition(":")
-    if not (colon and begin.isdecimal() and end.isdecimal() and int(begin) < int(end)):
-        raise RequestError(f"{option} {rows}: expected A:B, two row numbers with A below B, as in 0:1000")
-    return int(begin), int(end)
 
 
 def _write_json(path: Path | None, result: dict[str, Any]) -> None:

@@ -106,7 +106,8 @@ class TrainConfig(Strict):
     one process holds at a time. ``steps`` None: one pass over the rows of the mix. ``document_mask`` keeps attention
     inside a document; the paper mentions none. ``replicate`` > 1 is hybrid sharding (copies x shards). ``initial``: the
     checkpoint that a new run takes its parameters from (None: drawn from the seed); ``model`` is then that one's.
-    ``save_every``: steps between checkpoints, ``save_minutes``: minutes.
+    ``cache_dir``, ``cache_bytes``: where shards of a mix in an object store are kept, and how much (None: the defaults
+    of ``shards.cache``). ``save_every``: steps between checkpoints, ``save_minutes``: minutes.
     ``async_save``: whether a checkpoint is written while training goes on (auto: on CUDA). ``skip_rows``: ranges
     (begin, end) of the mix that are left out. ``change``: a run that is there already goes on with these settings.
 
@@ -119,6 +120,8 @@ class TrainConfig(Strict):
     name: str
     data: str | None = None
     output: str | None = None
+    cache_dir: str | None = None
+    cache_bytes: int | None = Field(default=None, gt=0)
     initial: str | None = None
     model: ModelConfig
     optim: OptimConfig = OptimConfig()

@@ -15,10 +15,11 @@ from types import FrameType
 from typing import Any
 
 from llama_data.pipeline.core.errors import RequestError, RunError, StoppedError
-from llama_data.pipeline.core.files import atomic_write
+from llama_data.pipeline.core.files import atomic_write, is_local
 from llama_data.pipeline.core.lock import refuse_if_held
 from llama_data.pipeline.core.settings import Strict
 from llama_data.train_handoff.mix.plan import Mixture
+from llama_data.train_handoff.shards.cache import open_cache
 from llama_data.train_handoff.trainer.config import (
     BenchConfig,
     ModelConfig,
@@ -105,7 +106,7 @@ def describe(config: TrainConfig, cluster: Cluster, memory: float | None = None)
     ``memory``: bytes of a device, to say whether the run fits.
     """
     assert config.data is not None
-    rows = Mixture(config.data)
+    rows = Mixture(config.data, open_cache(config.cache_dir, config.cache_bytes))
     found = checkpoints(Path(config.output)) if config.output is not None else []
     start = find_start(config, rows, resume=found[-1] if found else None)
     model, seq_len, batch_rows = start.model, rows.footer.seq_len, start.batch_rows
@@ -161,8 +162,10 @@ def launch(config: TrainConfig, cluster: Cluster) -> None:
     """
     if config.data is None or config.output is None:
         raise RequestError("a training run needs --data (RUN/mix) and --output (a folder for checkpoints and metrics)")
+    require_local(config.output)
     require_torch()
-    require_watchable(config, cluster, Mixture(config.data))
+    cache = open_cache(config.cache_dir, config.cache_bytes)
+    require_watchable(config, cluster, Mixture(config.data, cache))
     folder = Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)
     refuse_if_held(folder / LOCK, AT_WORK)
@@ -190,6 +193,15 @@ def rewind(config: TrainConfig, row: int) -> list[Path]:
     folder = Path(config.output or "")
     refuse_if_held(folder / LOCK, AT_WORK)
     return set_aside(folder, row)
+
+
+def require_local(output: str | None) -> None:
+    """Raise RequestError when a run's folder is in an object store, where nothing is renamed or appended to."""
+    if output is not None and not is_local(output):
+        raise RequestError(
+            f"--output {output}: checkpoints and metrics need a folder that every node sees; name one, and copy it "
+            "to the store (a checkpoint is whole when its folder has its final name)"
+        )
 
 
 def require_torch() -> None:
@@ -272,7 +284,8 @@ def bench_config(
     """
     config = load_config(source, overrides)
     world = cluster.nproc * cluster.nnodes
-    rows = None if config.data is None else Mixture(config.data)
+    cache = open_cache(config.cache_dir, config.cache_bytes)
+    rows = None if config.data is None else Mixture(config.data, cache)
     if rows is not None:
         seq_len, vocab_size = rows.footer.seq_len, rows.footer.vocab_size
     if "batch_tokens" not in overrides:

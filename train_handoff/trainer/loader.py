@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import InputError, RequestError
 from llama_data.train_handoff.shards.file import Footer, Rows
+
+Ranges = tuple[tuple[int, int], ...]
+"""Disjoint ranges ``(begin, end)`` of rows, in order."""
 
 
 class TrainingRows(Protocol):
@@ -46,7 +50,7 @@ class Batch:
     """This process's part of a global batch.
 
     ``ids`` (rows, seq_len + 1) int64; ``domains`` (rows,) indexes ``Mixture.domains``; ``start`` is the first row of
-    the global batch in the mix, ``end`` the one after its last.
+    the global batch in the mix, ``end`` the one after its last; ``left_out``: ranges between them that are skipped.
     """
 
     step: int
@@ -54,10 +58,7 @@ class Batch:
     end: int
     ids: NDArray[np.int64]
     domains: NDArray[np.int64]
-
-
-Ranges = tuple[tuple[int, int], ...]
-"""Disjoint ranges ``(begin, end)`` of rows, in order."""
+    left_out: Ranges = ()
 
 
 def merge_ranges(ranges: Iterable[tuple[int, int]]) -> Ranges:
@@ -135,7 +136,8 @@ def batches(
                 f"{row}:{row + 1}"
             )
         domains = np.array([rows.domain_of(row) for row in mine], dtype=np.int64)
-        return Batch(step, pieces[0].start, end, ids, domains)
+        left_out = tuple((before.stop, after.start) for before, after in pairwise(pieces))
+        return Batch(step, pieces[0].start, end, ids, domains, left_out)
 
     with ThreadPoolExecutor(1, thread_name_prefix="rows") as pool:
         pending = pool.submit(read, first, start_row) if first < steps else None

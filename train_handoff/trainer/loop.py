@@ -18,6 +18,7 @@ from llama_data.pipeline.core.errors import RequestError, RunError
 from llama_data.pipeline.core.lock import Lock
 from llama_data.pipeline.core.settings import validate
 from llama_data.train_handoff.mix.plan import Mixture
+from llama_data.train_handoff.shards.cache import open_cache
 from llama_data.train_handoff.trainer import checkpoint, distributed
 from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.learner import Learner, StepResult
@@ -67,7 +68,7 @@ class Trainer:
         self.processes = processes
         self.stop = stop
         self.folder = Path(config.output)
-        self.rows = Mixture(config.data)
+        self.rows = Mixture(config.data, open_cache(config.cache_dir, config.cache_bytes))
         self.start = find_start(config, self.rows, resume=checkpoint.find_sound(self.folder, processes))
         self.batch_rows, self.steps = self.start.batch_rows, self.start.steps
         self.learner = Learner(config, self.rows.footer, self.rows.domains, processes)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from llama_data.pipeline.core.errors import RequestError
 from llama_data.train_handoff.trainer.cli_models import require_in, size_in_bytes
 from llama_data.train_handoff.trainer.fit import found_memory
 
@@ -33,6 +34,16 @@ States = Annotated[
     str | None, typer.Option("--states", help="float32 or bfloat16: what parameters and AdamW's moments are held in.")
 ]
 
+Output = Annotated[
+    str | None, typer.Option("--output", help="Folder for checkpoints and metrics [default: train/ beside the mix].")
+]
+CacheDir = Annotated[
+    str | None,
+    typer.Option("--cache-dir", help="Local folder for shards of a mix in an object store [default: in ~/.cache]."),
+]
+CacheBytes = Annotated[
+    str | None, typer.Option("--cache-bytes", help="Most that may lie there, as in 100GB [default: 20GB].")
+]
 Initial = Annotated[
     Path | None,
     typer.Option(
@@ -69,6 +80,15 @@ DeviceMemory = Annotated[
     str | None,
     typer.Option("--device-memory", help="Memory of a device, as in 80GB or 79GiB [default: of the one found]."),
 ]
+
+
+def row_range(rows: str, option: str) -> tuple[int, int]:
+    """``A:B`` as two numbers. Raises RequestError for anything else."""
+    begin, colon, end = rows.partition(":")
+    if not (colon and begin.isdecimal() and end.isdecimal() and int(begin) < int(end)):
+        raise RequestError(f"{option} {rows}: expected A:B, two row numbers with A below B, as in 0:1000")
+    return int(begin), int(end)
+
 
 # Parameters of both commands, and what they set in a run's configuration.
 COMPUTE = {

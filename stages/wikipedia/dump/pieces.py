@@ -136,6 +136,6 @@ def cut(split: Split, max_bytes: int, encoding: str = UTF8) -> list[Split]:
         starts += range(max_bytes, split.size, max_bytes)
     ends = [*starts[1:], None]
     return [
-        Split(split.path, split.name, (end if end is not None else split.size) - start, start, end)
+        replace(split, size=(end if end is not None else split.size) - start, start=start, end=end)
         for start, end in zip(starts, ends, strict=True)
     ]

@@ -16,7 +16,7 @@ from llama_data.pipeline.core.files import Split, read_jsonl
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.sink import Sink, documents_of_task
-from llama_data.pipeline.verify import verify_run
+from llama_data.pipeline.verify import check_content
 
 
 class Made(Reader):
@@ -74,7 +74,7 @@ def test_a_file_holds_at_most_so_many_documents(tmp_path: Path, count: int, most
     expected = ["00000.jsonl.zst"] if most is None else [f"00000-{n:05d}.jsonl.zst" for n in range(len(sizes))]
     assert names(run.documents("d")) == expected
     assert len(list(read_jsonl(f"{run.rejected('d')}/00000.jsonl.zst"))) == 1
-    assert all(finding.ok for finding in verify_run(str(tmp_path)))
+    assert all(finding.ok for finding in check_content(str(tmp_path)))
 
 
 def test_the_files_of_a_task_are_not_those_of_another(tmp_path: Path) -> None:

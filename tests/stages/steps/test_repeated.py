@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from llama_data.pipeline.core.files import list_files, read_jsonl
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.keys import KEYED, repeats
-from llama_data.pipeline.verify import verify_run
+from llama_data.pipeline.verify import check_content
 from llama_data.stages.arxiv import jobs as arxiv
 from llama_data.stages.books import jobs as books
 from llama_data.stages.steps import repeated
@@ -164,7 +164,7 @@ def test_any_overlap_comes_out_right_in_any_order_of_tasks(
         kept = [row for row in rows if row["outcome"] == "kept"]
         assert {row["id"] for row in kept} == {f"arxiv/{name}" for name in given_names if name in names}
         assert sum(row["outcome"] == "failed" for row in rows) == sum(name.endswith("bad") for name in given_names)
-        assert all(finding.ok for finding in verify_run(context.output))
+        assert all(finding.ok for finding in check_content(context.output))
         files = list_files(context.documents("arxiv"), ".zst")
         documents = [doc for path in files for doc in read_jsonl(path)]
         assert [doc["id"] for doc in documents] == [row["id"] for row in kept]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from llama_data.train_handoff.mix.plan import (
     normalised,
     plan_mix,
 )
-from llama_data.train_handoff.shards.file import Footer, Shard
+from llama_data.train_handoff.shards.file import Footer, Shard, ShardWriter, read_footer
 
 WEIGHTS = {"web": 0.6, "books": 0.3, "code": 0.1}
 PRESENT = ["books", "code", "web", "extra"]
@@ -232,3 +233,22 @@ def test_llamas_table_comes_back_for_both_sizes_of_run() -> None:
         assert epochs == pytest.approx(TABLE_1[name].epochs / 1.4, rel=1e-4)
     with pytest.raises(RecipeError, match="wikipedia"):
         llama_plan(1.5e12)
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_an_id_outside_the_vocabulary_is_refused(tmp_path: Path, make_shard, split: str) -> None:
+    path = tmp_path / "tokens" / "books" / "00000.parquet"
+    make_shard(path, 20, vocab_size=50)
+    rows = make_shard(path, 20, vocab_size=50, seed=1)
+    bad = path if split == "train" else path.parent / "validation" / "00000.parquet"
+    rows[13, 4] = 50  # the first that is not in it
+    footer = replace(read_footer(str(path)), split=split)
+    with ShardWriter(str(bad), footer) as writer:
+        writer.write(rows)
+    plan = plan_mix(str(tmp_path / "tokens"), weights={"books": 1}, present=["books"], max_epochs=1)
+    jobs = mix_jobs(plan, tokens_folder=str(tmp_path / "tokens"), output=str(tmp_path / "mix"))
+    step = next(job for job in jobs if job.name.endswith("shards" if split == "train" else "validation")).steps[0]
+    with pytest.raises(
+        InputError, match=r"books/.*00000\.parquet: row 13: id 50 is not in the vocabulary of 50 pieces"
+    ):
+        list(step.run(None, 0, 1))

@@ -18,6 +18,7 @@ from torch.profiler import ProfilerActivity, profile
 from llama_data.pipeline.core.errors import RequestError
 from llama_data.pipeline.core.settings import validate
 from llama_data.train_handoff.mix.plan import Mixture
+from llama_data.train_handoff.shards.cache import open_cache
 from llama_data.train_handoff.shards.file import Footer, Rows
 from llama_data.train_handoff.trainer import distributed
 from llama_data.train_handoff.trainer.config import BenchConfig
@@ -142,8 +143,11 @@ def bench(request: BenchConfig) -> dict[str, Any]:
     config = request.run
     processes = distributed.start(config)
     needed = (request.warmup + request.steps + request.profiled) * config.batch_rows(request.seq_len)
+    cache = open_cache(config.cache_dir, config.cache_bytes)
     rows: TrainingRows = (
-        SyntheticRows(needed, request.seq_len, request.vocab_size) if config.data is None else Mixture(config.data)
+        SyntheticRows(needed, request.seq_len, request.vocab_size)
+        if config.data is None
+        else Mixture(config.data, cache)
     )
     try:
         learner = Learner(config, rows.footer, rows.domains, processes)

@@ -18,6 +18,7 @@ from llama_data.pipeline.core.errors import InputError, RequestError
 from llama_data.pipeline.core.files import DAMAGE, exists, join, list_files, open_decompressed, read_jsonl
 from llama_data.train_handoff.mix.order import Assignment, draw
 from llama_data.train_handoff.mix.plan import Mixture
+from llama_data.train_handoff.shards.cache import open_cache
 from llama_data.train_handoff.shards.file import Footer, Rows, Shard, open_shards
 from llama_data.train_handoff.trainer.pieces import Pieces
 from llama_data.train_handoff.trainer.record import Record, require_same_tokenizer
@@ -102,7 +103,7 @@ def rows_of(
         RequestError: the rows belong to another tokenizer than the model's, or there are no such rows.
     """
     if exists(join(data, "mix.json")):
-        return _of_mix(Mixture(data), record, where, rows, limit, pieces)
+        return _of_mix(Mixture(data, open_cache(None, None)), record, where, rows, limit, pieces)
     paths = [data] if data.endswith(".parquet") else list_files(data, ".parquet")
     if not paths:
         raise InputError(f"{data}: expected the folder of a mix (RUN/mix), one with token shards, or a .parquet file")

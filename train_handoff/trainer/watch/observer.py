@@ -11,7 +11,8 @@ from typing import Any
 class StepSeen:
     """A step that was taken or left out (``skipped`` says why), as everybody may see it.
 
-    ``step`` counts from 0; ``row`` is its first row, ``end`` the one after its last; ``tokens`` are behind it.
+    ``step`` counts from 0; ``row`` is its first row, ``end`` the one after its last, ``left_out`` the ranges
+    between them that are skipped; ``tokens`` are behind it.
     ``seconds`` passed, of which the first process waited ``data_wait`` for its rows. ``by_domain``: mean loss (nats a
     token); ``seen``: tokens of each domain that the parameters were trained on so far; ``epochs``: these over
     the tokens that the domain has. ``energy``: of the whole run so far, as metrics.jsonl names it.
@@ -32,6 +33,7 @@ class StepSeen:
     peak_memory: int
     processes: int
     skipped: str | None = None
+    left_out: tuple[tuple[int, int], ...] = ()
     by_domain: dict[str, float] = field(default_factory=dict)
     seen: dict[str, int] = field(default_factory=dict)
     epochs: dict[str, float] = field(default_factory=dict)
@@ -44,6 +46,7 @@ class StepSeen:
             "step": self.step,
             "row": self.row,
             "rows": self.rows,
+            **({"left_out": self.left_out} if self.left_out else {}),
             "tokens": self.tokens,
             "loss": self.loss,
             "lr": self.lr,

@@ -172,6 +172,7 @@ class Watch:
             peak_memory=peak_memory(device),
             processes=world,
             skipped=done.skipped,
+            left_out=batch.left_out,
             by_domain=done.by_domain,
             seen=dict(self.totals.tokens),
             epochs={name: self.totals.tokens[name] / size for name, size in self.sizes.items() if size},

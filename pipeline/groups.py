@@ -1,0 +1,66 @@
+"""The groups of jobs of a run: what each makes, where, and by which verb."""
+
+from __future__ import annotations
+
+import re
+
+from llama_data.pipeline.chain import MIX, TOKENIZER
+from llama_data.pipeline.core.errors import RequestError
+from llama_data.pipeline.core.files import file_system, join
+from llama_data.pipeline.finish import Group, Result
+from llama_data.pipeline.recipe import Recipe
+from llama_data.train_handoff.mix.jobs import VALIDATION
+from llama_data.train_handoff.pack import group_of
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_PARTS = {"documents": "documents", "ledger": "records", "rejected": "rejected", "signatures": "signatures"}
+
+
+def stage_group(recipe: Recipe, stage: str) -> Group:
+    """The documents, ledgers, rejected texts and signatures of a domain or source."""
+    domains = recipe.ledgers(stage)
+    results = [
+        Result(f"documents/{domain}", tuple((f"{part}/{domain}", name) for part, name in _PARTS.items()))
+        for domain in domains
+    ]
+    outputs = tuple(f"{part}/{domain}" for domain in domains for part in _PARTS)
+    return Group(stage, f"run {stage}", tuple(results), outputs, recipe.context().work(stage))
+
+
+def tokenizer_group(recipe: Recipe) -> Group:
+    """The tokenizer of a run."""
+    result = Result(TOKENIZER, ((TOKENIZER, "rows"),))
+    return Group(TOKENIZER, "train-tokenizer", (result,), (TOKENIZER,), recipe.context().work(TOKENIZER))
+
+
+def tokens_group(recipe: Recipe, domain: str) -> Group:
+    """The token shards of a domain."""
+    folder = f"tokens/{domain}"
+    result = Result(folder, ((folder, "rows"), (f"{folder}/{VALIDATION}", "validation_rows")))
+    return Group(group_of(domain), f"tokenize {domain}", (result,), (folder,), recipe.context().work(domain))
+
+
+def mix_folder(name: str | None) -> str:
+    """The folder of a mix, below the run's. Raises RequestError: it is no name for one."""
+    if name is None:
+        return MIX
+    if not _NAME.fullmatch(name) or name == VALIDATION:
+        raise RequestError(
+            f"--name {name}: no name for a mix: letters, digits, and . _ - after the first; not {VALIDATION}, "
+            "which is the folder of a mix's held-out rows"
+        )
+    return f"{MIX}/{name}"
+
+
+def mix_group(recipe: Recipe, name: str | None) -> Group:
+    """A mix. Further ones have folders in the first one's, which are not its own."""
+    folder = mix_folder(name)
+    result = Result(folder, ((folder, "rows"), (f"{folder}/{VALIDATION}", "validation_rows")), base=folder)
+    fs, base = file_system(recipe.path(folder))
+    present = fs.ls(base, detail=True) if fs.isdir(base) else []
+    names = [entry["name"].rstrip("/").rpartition("/")[2] for entry in present if entry["type"] == "file"]
+    outputs = tuple(f"{folder}/{file}" for file in [*sorted(names), VALIDATION])
+    # A dot is in the name of no source, so the logs of a mix are never those of one.
+    group = MIX if name is None else f"{MIX}.{name}"
+    command = MIX if name is None else f"{MIX} --name {name}"
+    return Group(group, command, (result,), outputs, join(recipe.path("work"), group))
