@@ -316,6 +316,8 @@ class Mixture:
         InputError: there is no finished mix in the folder, a shard is missing, or one disagrees with mix.json.
     """
 
+    kind = "mix"
+
     def __init__(self, folder: str) -> None:
         self.folder = folder
         path = join(folder, "mix.json")

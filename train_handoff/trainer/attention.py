@@ -12,11 +12,15 @@ def document_ids(ids: Tensor, bos: int) -> Tensor:
 
 
 def document_mask(ids: Tensor, bos: int) -> Tensor:
-    """Boolean mask (B, 1, S, S), True where a token may look: not ahead, and only at its own document.
+    """The mask of rows whose documents begin at their BOS tokens; see ``mask_of``."""
+    return mask_of(document_ids(ids, bos))
+
+
+def mask_of(documents: Tensor) -> Tensor:
+    """Boolean mask (B, 1, S, S), True where a token may look: not ahead, and only at its own of ``documents`` (B, S).
 
     Positions need not start again at each document, since rotary attention sees distances only.
     """
-    documents = document_ids(ids, bos)
     same = documents[:, :, None] == documents[:, None, :]
-    causal = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool, device=ids.device).tril()
+    causal = torch.ones(documents.shape[1], documents.shape[1], dtype=torch.bool, device=documents.device).tril()
     return (same & causal)[:, None]

@@ -97,7 +97,9 @@ class TrainConfig(Strict):
     inside a document; the paper mentions none. ``replicate`` > 1 is hybrid sharding (copies x shards). ``initial``: the
     checkpoint that a new run takes its parameters from (None: drawn from the seed); ``model`` is then that one's.
     ``save_every``: steps between checkpoints, ``save_minutes``: minutes. ``skip_rows``: ranges (begin, end) of the mix
-    that are left out. ``change``: a run that is there already goes on with these settings.
+    that are left out. ``change``: a run that is there already goes on with these settings. ``template``: how a prompt
+    is written for the model (``template.Template``), which `chat` and `export` then know. ``epochs``: of examples (None:
+    one); of a mix they are in its plan.
     """
 
     name: str
@@ -123,6 +125,8 @@ class TrainConfig(Strict):
     spikes: SpikeConfig = SpikeConfig()
     skip_rows: tuple[tuple[int, int], ...] = ()
     change: bool = False
+    template: str | None = None
+    epochs: int | None = Field(default=None, gt=0)
 
     def batch_rows(self, seq_len: int) -> int:
         """Rows in one global batch. Raises RecipeError when the tokens are not a whole number of rows."""

@@ -33,6 +33,7 @@ from llama_data.train_handoff.trainer.record import (
     set_aside,
 )
 from llama_data.train_handoff.trainer.start import SIZES, find_start
+from llama_data.train_handoff.trainer.tuning.rows import ExampleRows, open_rows
 
 AGENT = "llama_data.train_handoff.trainer.agent"
 WORKER = "llama_data.train_handoff.trainer.loop"
@@ -79,7 +80,7 @@ def torchrun(cluster: Cluster, config_path: Path, worker: str = WORKER) -> list[
 def describe(config: TrainConfig, cluster: Cluster) -> str:
     """What would be trained: parameters, batch, steps, tokens, memory; checks the rows against the model."""
     assert config.data is not None
-    rows = Mixture(config.data)
+    rows = open_rows(config)
     found = checkpoints(Path(config.output)) if config.output is not None else []
     start = find_start(config, rows, resume=found[-1] if found else None)
     model, seq_len, batch_rows = start.model, rows.footer.seq_len, start.batch_rows
@@ -93,7 +94,11 @@ def describe(config: TrainConfig, cluster: Cluster) -> str:
         else f"starts from {start.initial or f'parameters drawn from seed {config.seed}'}",
         *(f"changed: {name} {before} -> {now}" for name, (before, now) in start.changed.items()),
         *(f"rows {first:,} to {last - 1:,} are left out" for first, last in start.skip if last > start.row),
-        f"data {config.data}: {len(rows):,} rows, {len(rows) * seq_len:,} tokens",
+        *(
+            rows.summary()
+            if isinstance(rows, ExampleRows)
+            else [f"data {config.data}: {len(rows):,} rows, {len(rows) * seq_len:,} tokens"]
+        ),
         f"{steps:,} steps of {batch_rows:,} rows = {steps * batch_rows * seq_len:,} tokens on {world} processes",
         f"parameters, gradients and AdamW state: {16 * model.parameters() * config.replicate / world / 1e9:,.2f} GB "
         "a process, before activations",

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from llama_data.pipeline.core.errors import RequestError
 from llama_data.train_handoff.shards.file import Footer
 from llama_data.train_handoff.trainer import distributed
-from llama_data.train_handoff.trainer.attention import document_mask
+from llama_data.train_handoff.trainer.attention import document_mask, mask_of
 from llama_data.train_handoff.trainer.config import ModelConfig, TrainConfig, agree
 from llama_data.train_handoff.trainer.loader import Batch
 from llama_data.train_handoff.trainer.model import Llama
@@ -33,10 +33,16 @@ def sharded_model(config: TrainConfig, described: ModelConfig, processes: distri
     return model
 
 
-def token_losses(model: Llama, ids: torch.Tensor, bos_id: int | None) -> torch.Tensor:
-    """Cross-entropy (B, S) of each next token of ``ids`` (B, S + 1), float32; ``bos_id``: with the document mask."""
+def token_losses(
+    model: Llama, ids: torch.Tensor, bos_id: int | None, documents: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Cross-entropy (B, S) of each next token of ``ids`` (B, S + 1), float32.
+
+    With the document mask: documents begin at ``bos_id``, or are what ``documents`` (B, S) numbers.
+    """
     inputs, targets = ids[:, :-1], ids[:, 1:]
     mask = None if bos_id is None else document_mask(inputs, bos_id)
+    mask = mask if documents is None else mask_of(documents)
     logits = model(inputs, mask).float()
     return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
 
@@ -80,20 +86,26 @@ class Learner:
         device = self.processes.device
         ids = torch.from_numpy(batch.ids).to(device, non_blocking=True)
         sums = torch.zeros(2, len(self.domains), dtype=torch.float64, device=device)
-        total = self.batch_rows * self.seq_len
+        counts, examples = (
+            None if part is None else torch.from_numpy(part).to(device) for part in (batch.counts, batch.examples)
+        )
+        total = batch.targets
         pieces = range(0, len(ids), self.config.micro_rows)
         for start in pieces:
             piece = ids[start : start + self.config.micro_rows]
             distributed.synchronise_copies(self.model, start == pieces[-1])
-            row_losses = token_losses(self.model, piece, self.bos_id).sum(dim=1)
+            mine = slice(start, start + len(piece))
+            losses = token_losses(self.model, piece, self.bos_id, None if examples is None else examples[mine])
+            counted = torch.ones_like(losses) if counts is None else counts[mine].to(losses.dtype)
+            row_losses = (losses * counted).sum(dim=1)
             (row_losses.sum() / total).backward()  # type: ignore[no-untyped-call]
-            codes = torch.from_numpy(batch.domains[start : start + len(piece)]).to(device)
+            codes = torch.from_numpy(batch.domains[mine]).to(device)
             sums[0].index_add_(0, codes, row_losses.detach().double())
-            sums[1].index_add_(0, codes, torch.full_like(row_losses.detach(), self.seq_len, dtype=torch.float64))
+            sums[1].index_add_(0, codes, counted.sum(dim=1).double())
         if lap is not None:
             lap("forward_backward")
-        losses, tokens = distributed.sum_over_processes(sums).tolist()
-        loss, norm = sum(losses) / total, clip_gradients(self.model, self.config.optim.clip)
+        by_name, tokens = distributed.sum_over_processes(sums).tolist()
+        loss, norm = sum(by_name) / total, clip_gradients(self.model, self.config.optim.clip)
         skipped = self.judge(loss, norm)
         if skipped is None:
             set_learning_rate(self.optimizer, rate)
@@ -103,7 +115,7 @@ class Learner:
         if lap is not None:
             lap("optimizer")
         by_domain = {
-            name: loss / count for name, loss, count in zip(self.domains, losses, tokens, strict=True) if count
+            name: loss / count for name, loss, count in zip(self.domains, by_name, tokens, strict=True) if count
         }
         return StepResult(loss, norm, by_domain, skipped)
 

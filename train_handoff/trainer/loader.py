@@ -7,10 +7,11 @@ processes or another batch. numpy only; imports no torch.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,15 @@ from llama_data.pipeline.core.errors import InputError, RequestError
 from llama_data.train_handoff.shards.file import Footer, Rows
 
 
+class Marks(NamedTuple):
+    """Of a row: the targets that count (seq_len,) bool, and the number of the example of each input (seq_len,)."""
+
+    counts: NDArray[np.bool_]
+    examples: NDArray[np.int64]
+
+
 class TrainingRows(Protocol):
-    """What a loader reads: a mix, or something that looks like one."""
+    """What a loader reads: a mix, examples to tune on, or something that looks like them."""
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -41,12 +49,31 @@ class TrainingRows(Protocol):
         """The shard and the row in it that hold a row, for people."""
 
 
+class RunRows(TrainingRows, Protocol):
+    """Rows that a run can go on with; ``kind`` is what they are, ``fingerprint`` fixes them and their order."""
+
+    kind: str
+    fingerprint: str
+
+
+@runtime_checkable
+class MarkedRows(Protocol):
+    """Rows of which not every target counts."""
+
+    def marks(self, index: int) -> Marks:
+        """Which targets of a row count, and the number of each input's example."""
+
+    def targets(self, index: int) -> int:
+        """How many targets of a row count."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """This process's part of a global batch.
 
     ``ids`` (rows, seq_len + 1) int64; ``domains`` (rows,) indexes ``Mixture.domains``; ``start`` is the first row of
-    the global batch in the mix, ``end`` the one after its last.
+    the global batch in the mix, ``end`` the one after its last. ``targets``: how many count in the whole global batch.
+    ``counts`` and ``examples`` (rows, seq_len) are the rows' ``Marks``; None where every target counts.
     """
 
     step: int
@@ -54,6 +81,9 @@ class Batch:
     end: int
     ids: NDArray[np.int64]
     domains: NDArray[np.int64]
+    targets: int
+    counts: NDArray[np.bool_] | None = None
+    examples: NDArray[np.int64] | None = None
 
 
 Ranges = tuple[tuple[int, int], ...]
@@ -135,7 +165,12 @@ def batches(
                 f"{row}:{row + 1}"
             )
         domains = np.array([rows.domain_of(row) for row in mine], dtype=np.int64)
-        return Batch(step, pieces[0].start, end, ids, domains)
+        start = pieces[0].start
+        if not isinstance(rows, MarkedRows):
+            return Batch(step, start, end, ids, domains, batch_rows * rows.footer.seq_len)
+        marks = [rows.marks(row) for row in mine]
+        counts, examples = (np.stack(parts) for parts in zip(*marks, strict=True))
+        return Batch(step, start, end, ids, domains, sum(map(rows.targets, itertools.chain(*pieces))), counts, examples)
 
     with ThreadPoolExecutor(1, thread_name_prefix="rows") as pool:
         pending = pool.submit(read, first, start_row) if first < steps else None

@@ -34,7 +34,8 @@ class Record:
     ``origin``: what the parameters were before row 0, None for drawn from the seed. Of an imported checkpoint the
     Hugging Face files and their sha256; of a run that started from a checkpoint, that one and its record's sha256.
     ``settings``: what the last steps were taken with (``start.settings_of``). ``norms``: the newest gradient norms, by
-    which the next step is judged. ``files``: size in bytes and sha256 of every other file of the checkpoint.
+    which the next step is judged. ``template``: how a prompt is written for the model, None when it was not tuned.
+    ``files``: size in bytes and sha256 of every other file of the checkpoint.
     """
 
     step: int
@@ -48,6 +49,7 @@ class Record:
     origin: dict[str, Any] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     norms: tuple[float, ...] = ()
+    template: str | None = None
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def model_config(self, where: Path) -> ModelConfig:
