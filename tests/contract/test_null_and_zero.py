@@ -56,7 +56,7 @@ SIZES = {
     *("shingle_words", "permutations", "vocab_size", "input_sentence_size", "sample_bytes", "seq_len", "tokens"),
     *("dim", "n_layers", "n_heads", "n_kv_heads", "multiple_of", "norm_eps", "rope_theta", "init_std", "lr", "eps"),
     *("batch_tokens", "micro_rows", "steps", "replicate", "save_every", "keep_checkpoints", "log_every", "clip"),
-    *("profiled", "max_epochs", "max_overlap", "save_minutes", "factor", "window", "in_a_row"),
+    *("profiled", "max_epochs", "max_overlap", "save_minutes", "factor", "window", "in_a_row", "loss_tokens", "epochs"),
 }
 # Numbers that are no decision which can be off.
 VALUES = {"seed", "beta1", "beta2", "weight_decay", "warmup_steps", "min_lr_ratio", "warmup"}

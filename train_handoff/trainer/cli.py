@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from llama_data.pipeline.core.errors import RequestError, run_command_line
-from llama_data.train_handoff.trainer import cli_models
-from llama_data.train_handoff.trainer.cli_models import require_in
+from llama_data.pipeline.core.errors import run_command_line
+from llama_data.train_handoff.trainer import cli_evaluate, cli_models, cli_tune, options
 
 app = typer.Typer(
     name="llama-train",
@@ -23,6 +20,8 @@ app = typer.Typer(
 )
 
 
+app.add_typer(cli_evaluate.app)
+app.add_typer(cli_tune.app)
 app.add_typer(cli_models.app)
 
 
@@ -51,39 +50,27 @@ def launch(
         str | None,
         typer.Option("--output", help="Folder for checkpoints and metrics [default: train/ beside the mix]."),
     ] = None,
-    nproc: Annotated[int | None, typer.Option("--nproc", min=1, help="Processes on this node.")] = None,
-    nnodes: Annotated[int, typer.Option("--nnodes", min=1, help="Nodes.")] = 1,
-    node_rank: Annotated[int, typer.Option("--node-rank", min=0, help="Number of this node, from 0.")] = 0,
-    rendezvous: Annotated[str | None, typer.Option("--rendezvous", help="HOST:PORT of the first node.")] = None,
+    nproc: options.Nproc = None,
+    nnodes: options.Nnodes = 1,
+    node_rank: options.NodeRank = 0,
+    rendezvous: options.Rendezvous = None,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Optimiser steps.")] = None,
-    batch_tokens: Annotated[int | None, typer.Option("--batch-tokens", min=1, help="Tokens of a step.")] = None,
-    micro_rows: Annotated[
-        int | None, typer.Option("--micro-rows", min=1, help="Rows a process holds at a time.")
-    ] = None,
+    batch_tokens: options.BatchTokens = None,
+    micro_rows: options.MicroRows = None,
     lr: Annotated[float | None, typer.Option("--lr", help="Peak learning rate.")] = None,
     warmup: Annotated[int | None, typer.Option("--warmup", min=0, help="Steps over which the rate rises.")] = None,
-    dtype: Annotated[str | None, typer.Option("--dtype", help="bfloat16 or float32 [default: the model's].")] = None,
-    compile_: Annotated[bool | None, typer.Option("--compile/--no-compile", help="torch.compile each layer.")] = None,
-    recompute: Annotated[
-        bool | None, typer.Option("--recompute/--no-recompute", help="Compute activations again in the backward pass.")
-    ] = None,
-    save_every: Annotated[int | None, typer.Option("--save-every", min=1, help="Steps between checkpoints.")] = None,
-    save_minutes: Annotated[
-        float | None, typer.Option("--save-minutes", min=0.01, help="Minutes between checkpoints.")
-    ] = None,
-    skip_rows: Annotated[
-        list[str] | None,
-        typer.Option("--skip-rows", help="A:B, leave rows A to B-1 of the mix out, for good; repeat it for more."),
-    ] = None,
-    rewind: Annotated[
-        int | None,
-        typer.Option("--rewind", min=0, help="Go on from the newest checkpoint at or before this row of the mix."),
-    ] = None,
-    change: Annotated[
-        bool, typer.Option("--change", help="Go on with settings that are not those the run was trained with.")
-    ] = False,
-    device: Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and describe the run, start nothing.")] = False,
+    dtype: options.Dtype = None,
+    compile_: options.Compile = None,
+    recompute: options.Recompute = None,
+    loss_tokens: options.LossTokens = None,
+    states: options.States = None,
+    save_every: options.SaveEvery = None,
+    save_minutes: options.SaveMinutes = None,
+    skip_rows: options.SkipRows = None,
+    rewind: options.Rewind = None,
+    change: options.Change = False,
+    device: options.Device = None,
+    dry_run: options.DryRun = False,
 ) -> None:
     """Train with FSDP through torchrun; goes on from the newest checkpoint in the output folder.
 
@@ -94,8 +81,7 @@ def launch(
     from llama_data.train_handoff.trainer import launch as launching
     from llama_data.train_handoff.trainer.config import load_config
 
-    require_in(device, ("auto", "cpu", "cuda"), "--device")
-    require_in(dtype, ("bfloat16", "float32"), "--dtype")
+    options.require_known(device=device, dtype=dtype, recompute=recompute, states=states)
     overrides = {
         "data": data,
         "output": output or str(Path(data).resolve().parent / "train"),
@@ -107,9 +93,11 @@ def launch(
         "dtype": dtype,
         "compile": compile_,
         "recompute": recompute,
+        "loss_tokens": loss_tokens,
+        "optim.states": states,
         "save_every": save_every,
         "save_minutes": save_minutes,
-        "skip_rows": [_range(rows, "--skip-rows") for rows in skip_rows] if skip_rows else None,
+        "skip_rows": options.ranges(skip_rows, "--skip-rows") if skip_rows else None,
         "change": change or None,
         "device": device,
     }
@@ -118,7 +106,7 @@ def launch(
     if rewind is not None and node_rank == 0 and not dry_run:
         for path in launching.rewind(config, rewind):
             typer.echo(f"set aside: {path}")
-    cluster = launching.Cluster(nproc or _devices(device), nnodes, node_rank, rendezvous)
+    cluster = launching.Cluster(nproc or options.devices(device), nnodes, node_rank, rendezvous)
     typer.echo(launching.describe(config, cluster))
     if dry_run:
         typer.echo(" ".join(launching.torchrun(cluster, Path(config.output or "") / "train.json")))
@@ -127,130 +115,31 @@ def launch(
     typer.echo(f"checkpoints and metrics.jsonl are in {config.output}")
 
 
-def _devices(device: str | None) -> int:
-    """Processes to start when --nproc is not given: one for each CUDA device, one on a machine without."""
-    if device == "cpu":
-        return 1
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return max(1, len([item for item in visible.split(",") if item]))
-    return max(1, len(list(Path("/proc/driver/nvidia/gpus").glob("*"))))
-
-
-@app.command()
-def evaluate(
-    run: Annotated[Path, typer.Argument(help="A checkpoint, or the folder of a training run.")],
-    data: Annotated[
-        str | None, typer.Option("--data", help="Folder of a mix, folder of token shards, or one .parquet shard.")
-    ] = None,
-    text: Annotated[
-        list[str] | None,
-        typer.Option("--text", help="UTF-8 text file, or .jsonl of documents, maybe compressed; repeat it for more."),
-    ] = None,
-    tokenizer: Annotated[
-        Path | None, typer.Option("--tokenizer", help="Folder of the run's tokenizer; needed for bits per byte.")
-    ] = None,
-    rows: Annotated[str | None, typer.Option("--rows", help="A:B, rows A to B-1 of the mix or the shards.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many rows of each domain.")] = None,
-    nproc: Annotated[int, typer.Option("--nproc", min=1, help="Processes to share the model and the rows.")] = 1,
-    micro_rows: Annotated[int, typer.Option("--micro-rows", min=1, help="Rows a process holds at a time.")] = 8,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
-    dtype: Annotated[str, typer.Option("--dtype", help="float32, or bfloat16: faster, a little off.")] = "float32",
-    document_mask: Annotated[
-        bool,
-        typer.Option("--document-mask", help="Keep attention inside a document, as a run with document_mask does."),
-    ] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
-) -> None:
-    """Loss (nats a token), perplexity and bits per byte on rows or texts, by domain.
-
-    What is held out: `launch` trains on every row of its mix. Of a mix `evaluate` therefore reads the rows of the
-    documents that `llama-data tokenize` held out (`tokens.validation` in the recipe), which are in no training row.
-    --rows A:B takes training rows instead, and says how many of them the checkpoint was trained on: those from the
-    number it had consumed on are new, unless they repeat an earlier epoch. Shards and texts are taken as they are.
-
-    A text is read alone, BOS first, in pieces of the model's length that do not see each other. Bits per byte count
-    what stands for text (not BOS and EOS), in UTF-8 bytes. The result is the same for any --nproc.
-    """
-    from llama_data.train_handoff.trainer import launch as launching
-    from llama_data.train_handoff.trainer.measure import evaluate as evaluating
-    from llama_data.train_handoff.trainer.measure import tables
-    from llama_data.train_handoff.trainer.record import find_checkpoint
-
-    require_in(device, ("auto", "cpu", "cuda"), "--device")
-    require_in(dtype, ("float32", "bfloat16"), "--dtype")
-    if (data is None) == (not text):
-        raise RequestError("evaluate needs --data (a mix or token shards) or --text (files), one of the two")
-    if text and (rows or limit):
-        raise RequestError("--rows and --limit count rows of --data; texts are read whole")
-    if rows and limit:
-        raise RequestError("--rows and --limit: give one of the two")
-    request = evaluating.Request.model_validate(
-        {
-            "checkpoint": str(find_checkpoint(run)),
-            "data": data,
-            "texts": tuple(text or ()),
-            "tokenizer": None if tokenizer is None else str(tokenizer),
-            "rows": None if rows is None else _range(rows, "--rows"),
-            "limit": limit,
-            "micro_rows": micro_rows,
-            "device": device,
-            "dtype": dtype,
-            "document_mask": document_mask,
-        }
-    )
-    evaluating.open_windows(request)
-    if nproc == 1:
-        result = evaluating.evaluate_alone(request)
-    else:
-        result = launching.ask(launching.Cluster(nproc), launching.EVALUATE, request, "evaluation") or {}
-    typer.echo(tables.evaluation(result))
-    _write_json(json_file, result)
-
-
-def _range(rows: str, option: str) -> tuple[int, int]:
-    """``A:B`` as two numbers."""
-    begin, colon, end = rows.partition(":")
-    if not (colon and begin.isdecimal() and end.isdecimal() and int(begin) < int(end)):
-        raise RequestError(f"{option} {rows}: expected A:B, two row numbers with A below B, as in 0:1000")
-    return int(begin), int(end)
-
-
-def _write_json(path: Path | None, result: dict[str, Any]) -> None:
-    if path is not None:
-        from llama_data.pipeline.core.files import atomic_write
-
-        with atomic_write(str(path)) as stream:
-            stream.write(json.dumps(result, indent=2).encode() + b"\n")
-
-
 @app.command()
 def bench(
     model: Annotated[str, typer.Option("--model", help="tiny 125m 1b 7b 13b 33b 65b, or a .yaml file.")] = "tiny",
     data: Annotated[
         str | None, typer.Option("--data", help="Folder of a mix to read from [default: rows of random ids].")
     ] = None,
-    nproc: Annotated[int | None, typer.Option("--nproc", min=1, help="Processes on this node.")] = None,
-    nnodes: Annotated[int, typer.Option("--nnodes", min=1, help="Nodes.")] = 1,
-    node_rank: Annotated[int, typer.Option("--node-rank", min=0, help="Number of this node, from 0.")] = 0,
-    rendezvous: Annotated[str | None, typer.Option("--rendezvous", help="HOST:PORT of the first node.")] = None,
+    nproc: options.Nproc = None,
+    nnodes: options.Nnodes = 1,
+    node_rank: options.NodeRank = 0,
+    rendezvous: options.Rendezvous = None,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Steps that count.")] = 10,
     warmup: Annotated[int, typer.Option("--warmup", min=0, help="Steps before them that do not.")] = 3,
     batch_tokens: Annotated[
         int | None,
         typer.Option("--batch-tokens", min=1, help="Tokens of a step [default: --micro-rows on each process]."),
     ] = None,
-    micro_rows: Annotated[
-        int | None, typer.Option("--micro-rows", min=1, help="Rows a process holds at a time [default: the model's].")
-    ] = None,
+    micro_rows: options.MicroRows = None,
     seq_len: Annotated[int, typer.Option("--seq-len", min=1, help="Tokens of a random row.")] = 2048,
     vocab: Annotated[int, typer.Option("--vocab", min=4, help="Vocabulary of random rows.")] = 32_000,
-    dtype: Annotated[str | None, typer.Option("--dtype", help="bfloat16 or float32 [default: the model's].")] = None,
-    compile_: Annotated[bool | None, typer.Option("--compile/--no-compile", help="torch.compile each layer.")] = None,
-    recompute: Annotated[
-        bool | None, typer.Option("--recompute/--no-recompute", help="Compute activations again in the backward pass.")
-    ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")] = None,
+    dtype: options.Dtype = None,
+    compile_: options.Compile = None,
+    recompute: options.Recompute = None,
+    loss_tokens: options.LossTokens = None,
+    states: options.States = None,
+    device: options.Device = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
 ) -> None:
     """Tokens/s, TFLOP/s, MFU and peak memory of a training step, and where its time goes.
@@ -264,8 +153,7 @@ def bench(
     from llama_data.train_handoff.trainer import launch as launching
     from llama_data.train_handoff.trainer.measure import tables
 
-    require_in(device, ("auto", "cpu", "cuda"), "--device")
-    require_in(dtype, ("bfloat16", "float32"), "--dtype")
+    options.require_known(device=device, dtype=dtype, recompute=recompute, states=states)
     overrides = {
         "data": data,
         "batch_tokens": batch_tokens,
@@ -273,17 +161,19 @@ def bench(
         "dtype": dtype,
         "compile": compile_,
         "recompute": recompute,
+        "loss_tokens": loss_tokens,
+        "optim.states": states,
         "device": device,
     }
     given = {key: value for key, value in overrides.items() if value is not None}
-    cluster = launching.Cluster(nproc or _devices(device), nnodes, node_rank, rendezvous)
+    cluster = launching.Cluster(nproc or options.devices(device), nnodes, node_rank, rendezvous)
     request = launching.bench_config(
         model, given, cluster, steps=steps, warmup=warmup, seq_len=seq_len, vocab_size=vocab
     )
     result = launching.ask(cluster, launching.BENCH, request, "the measurement")
     if result is not None:
         typer.echo(tables.measurement(result))
-        _write_json(json_file, result)
+        options.write_json(json_file, result)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from llama_data.pipeline.core.errors import RecipeError, RequestError
 from llama_data.pipeline.core.settings import Count, Places, Strict, parse_yaml, read_text, validate
@@ -22,7 +22,8 @@ class ModelConfig(Strict):
     The feed-forward width is 2/3 of 4 x ``dim``, rounded up to a multiple of ``multiple_of``. ``init_std`` 0.02 with
     the projections into the residual stream scaled by 1/sqrt(2 x layers): not stated in the paper. ``n_kv_heads``
     None: as many key and value heads as query heads, as in the paper; fewer are shared by groups of query heads.
-    ``tied``: the output head is the embedding (not in the paper).
+    ``tied``: the output head is the embedding; ``embedding_norm``: a LayerNorm (with bias, of eps 1e-5) after the
+    embedding, which Open-Llama calls its stable embedding. Neither is in the paper.
     """
 
     dim: int = Field(gt=0)
@@ -36,6 +37,7 @@ class ModelConfig(Strict):
     rope_theta: float = Field(default=10_000.0, gt=0)
     init_std: float = Field(default=0.02, gt=0)
     tied: bool = False
+    embedding_norm: bool = False
 
     @model_validator(mode="after")
     def _heads_divide(self) -> ModelConfig:
@@ -61,11 +63,17 @@ class ModelConfig(Strict):
             raise ValueError("the vocabulary size is not known yet")
         attention = 2 * self.dim**2 + 2 * self.dim * (self.dim // self.n_heads) * self.kv_heads
         block = attention + 3 * self.dim * self.hidden_dim + 2 * self.dim
-        return self.n_layers * block + (1 if self.tied else 2) * self.vocab_size * self.dim + self.dim
+        norms = self.dim + (2 * self.dim if self.embedding_norm else 0)
+        return self.n_layers * block + (1 if self.tied else 2) * self.vocab_size * self.dim + norms
 
 
 class OptimConfig(Strict):
-    """AdamW with LLaMA's values; warm-up to ``lr``, then a cosine to ``min_lr_ratio`` of it."""
+    """AdamW with LLaMA's values; warm-up to ``lr``, then a cosine to ``min_lr_ratio`` of it.
+
+    ``states``: what the parameters and AdamW's two moments are held in. With float32 a parameter takes 16 bytes (4
+    each, and 4 of gradient); with bfloat16 10 (2 each, and the gradient stays float32), so that 7B trains on one card
+    of 80 GB. What is written back in bfloat16 is rounded stochastically, so that small updates are not lost.
+    """
 
     lr: float = Field(default=3.0e-4, gt=0)
     beta1: float = Field(default=0.9, ge=0, lt=1)
@@ -75,6 +83,7 @@ class OptimConfig(Strict):
     clip: float | None = Field(default=1.0, gt=0)
     warmup_steps: int = Field(default=2000, ge=0)
     min_lr_ratio: float = Field(default=0.1, ge=0, le=1)
+    states: Literal["float32", "bfloat16"] = "float32"
 
 
 class SpikeConfig(Strict):
@@ -98,8 +107,13 @@ class TrainConfig(Strict):
     checkpoint that a new run takes its parameters from (None: drawn from the seed); ``model`` is then that one's.
     ``save_every``: steps between checkpoints, ``save_minutes``: minutes. ``skip_rows``: ranges (begin, end) of the mix
     that are left out. ``change``: a run that is there already goes on with these settings. ``template``: how a prompt
-    is written for the model (``template.Template``), which `chat` and `export` then know. ``epochs``: of examples (None:
-    one); of a mix they are in its plan.
+    is written for the model (``template.Template``), which `chat` and `export` then know. ``epochs``: of examples
+    (None: one); of a mix they are in its plan.
+
+    ``recompute``: which activations the backward pass computes again: ``none``; ``selective``, all but the outputs of
+    linear layers and of attention (LLaMA, section 2.4); ``full``, all but the inputs of the layers. ``loss_tokens``: of
+    so many tokens a process holds the logits at a time (None: of the whole micro-batch). ``attention`` auto: under a
+    document mask on CUDA ``varlen`` in bfloat16 and ``flex`` in float32; else ``sdpa``, with the mask as a matrix.
     """
 
     name: str
@@ -115,7 +129,9 @@ class TrainConfig(Strict):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     compile: bool = False
-    recompute: bool = False
+    recompute: Literal["none", "selective", "full"] = "none"
+    loss_tokens: Count | None = 2048
+    attention: Literal["auto", "sdpa", "varlen", "flex"] = "auto"
     document_mask: bool = False
     replicate: int = Field(default=1, gt=0)
     save_every: int | None = Field(default=1000, gt=0)
@@ -127,6 +143,13 @@ class TrainConfig(Strict):
     change: bool = False
     template: str | None = None
     epochs: int | None = Field(default=None, gt=0)
+
+    @field_validator("recompute", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        if isinstance(value, bool):
+            raise ValueError(f"write {'full' if value else 'none'} for what was {str(value).lower()}, or selective")
+        return value
 
     def batch_rows(self, seq_len: int) -> int:
         """Rows in one global batch. Raises RecipeError when the tokens are not a whole number of rows."""

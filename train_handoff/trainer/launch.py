@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -238,17 +239,20 @@ def first_checkpoint(initial: Path, output: str | None) -> Path:
     return find_checkpoint(initial)
 
 
-def starting_from(initial: Path, source: str | None, overrides: dict[str, Any]) -> TrainConfig:
+def starting_from(
+    initial: Path, source: str | None, overrides: dict[str, Any], settings: dict[str, Any] | None = None
+) -> TrainConfig:
     """A run that begins with the parameters and the model of the checkpoint ``initial``.
 
-    ``source``: the preset or .yaml file with its settings (None: LLaMA's batch and schedule). A model stated there has
-    to have the checkpoint's sizes; ``norm_eps`` and ``rope_theta`` are the checkpoint's. Raises RequestError.
+    ``source``: the preset or .yaml file with its settings (None: ``settings``, else LLaMA's batch and schedule). A
+    model stated there has to have the checkpoint's sizes; ``norm_eps`` and ``rope_theta`` are the checkpoint's. Raises
+    RequestError.
     """
     initial = first_checkpoint(initial, overrides.get("output"))
     where = initial if (initial / RECORD).exists() else find_checkpoint(Path(overrides["output"]))
     model = read_record(where).model_config(where)
     if source is None:
-        described = {"name": initial.name, "model": model.model_dump()}
+        described = {"name": initial.name, "model": model.model_dump(), **deepcopy(settings or {})}
         config = make_config(described, str(initial / RECORD), {}, overrides)
     else:
         config = load_config(source, overrides)

@@ -94,7 +94,7 @@ class Llama(nn.Module):
     (Or ``init_tables`` alone, when the parameters are loaded.)
     """
 
-    def __init__(self, config: ModelConfig, recompute: bool = False) -> None:
+    def __init__(self, config: ModelConfig, recompute: str = "none") -> None:
         super().__init__()
         if config.vocab_size is None or config.seq_len is None:
             raise ValueError("vocab_size and seq_len must be set before the model is built")
@@ -119,7 +119,7 @@ class Llama(nn.Module):
         if start:
             mask = may_look(start, count, ids.device)
         for layer, before in zip(self.layers, past or repeat(None), strict=False):
-            if self.recompute and self.training:
+            if self.recompute != "none" and self.training:
                 x = checkpoint(layer, x, cos, sin, mask, use_reentrant=False)
             else:
                 x = layer(x, cos, sin, mask, before)

@@ -12,7 +12,7 @@ from llama_data.train_handoff.trainer.config import ModelConfig, TrainConfig, ag
 from llama_data.train_handoff.trainer.loader import Ranges, RunRows, merge_ranges, rows_left, take_rows
 from llama_data.train_handoff.trainer.record import RECORD, Record, read_record, require_same_tokenizer
 
-SAME = ("norm_eps", "rope_theta", "tied")
+SAME = ("norm_eps", "rope_theta", "tied", "embedding_norm")
 SIZES = ("dim", "n_layers", "n_heads", "kv_heads", "hidden_dim", "vocab_size", "seq_len")
 Settings = dict[str, Any]
 

@@ -148,7 +148,7 @@ def bench(request: BenchConfig) -> dict[str, Any]:
     except torch.OutOfMemoryError:
         raise RequestError(
             f"{processes.device}: out of memory with --micro-rows {config.micro_rows}; "
-            "take fewer rows, --recompute, or more processes"
+            "take fewer rows, --recompute full, or more processes"
         ) from None
     return _result(request, learner, measured)
 

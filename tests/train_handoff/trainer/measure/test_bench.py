@@ -65,7 +65,7 @@ def test_the_figures_of_two_processes_belong_together(small: Path, tmp_path: Pat
 
 
 def test_a_mix_is_measured_with_its_rows(small: Path, mix: Path, tmp_path: Path) -> None:
-    changes = {"data": str(mix), "batch_tokens": 128, "micro_rows": 1, "recompute": True, "device": "cpu"}
+    changes = {"data": str(mix), "batch_tokens": 128, "micro_rows": 1, "recompute": "full", "device": "cpu"}
     request = bench_config(str(small), changes, Cluster(), steps=2, warmup=0, seq_len=2048, vocab_size=9)
     try:
         found = bench.bench(request)
@@ -73,7 +73,7 @@ def test_a_mix_is_measured_with_its_rows(small: Path, mix: Path, tmp_path: Path)
         distributed.stop()
     text = tables.measurement(found)
     assert (found["seq_len"], found["batch_rows"], found["micro_rows"]) == (32, 4, 1)
-    assert (found["data"], found["recompute"], found["compile"]) == (str(mix), True, False)
+    assert (found["data"], found["recompute"], found["compile"]) == (str(mix), "full", False)
     assert found["split_seconds"]["communication"] is None
     assert "communication" not in text
     assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
