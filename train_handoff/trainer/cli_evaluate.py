@@ -82,7 +82,7 @@ def evaluate(
         raise RequestError("--rows and --limit: give one of the two")
     if not harness and (few_shot is not None or tasks_path is not None):
         raise RequestError("--few-shot and --tasks-path are for --harness")
-    how = {"micro_rows": micro_rows, "device": device, "dtype": dtype}
+    how: dict[str, Any] = {"micro_rows": micro_rows, "device": device, "dtype": dtype}
     tasks = None
     if harness:
         names = tuple(name.strip() for name in harness.split(","))
