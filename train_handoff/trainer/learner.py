@@ -95,7 +95,9 @@ class Learner:
             piece = ids[start : start + self.config.micro_rows]
             distributed.synchronise_copies(self.model, start == pieces[-1])
             mine = slice(start, start + len(piece))
-            losses = token_losses(self.model, piece, self.bos_id, None if examples is None else examples[mine])
+            losses = token_losses(
+                self.model, piece, self.bos_id, documents=None if examples is None else examples[mine]
+            )
             counted = torch.ones_like(losses) if counts is None else counts[mine].to(losses.dtype)
             row_losses = (losses * counted).sum(dim=1)
             (row_losses.sum() / total).backward()  # type: ignore[no-untyped-call]
