@@ -161,6 +161,5 @@ _TOTALS = ("rows", "documents", "tokens", "dropped_tokens")
 
 
 def _training(path: str) -> list[dict[str, Any]]:
-    if not exists(path):
-        return []
-    return [json.loads(line) for line in read_bytes(path).splitlines()]
+    lines = read_bytes(path).splitlines() if exists(path) else []
+    return [line for line in map(json.loads, lines) if line.get("kind", "step") == "step"]

@@ -31,6 +31,7 @@ from llama_data.stages.steps.contract import StepContext
 from llama_data.stages.steps.model_files import starters
 from llama_data.train_handoff.pack import PackSettings
 from llama_data.train_handoff.trainer.config import BenchConfig, ModelConfig, OptimConfig, SpikeConfig, TrainConfig
+from llama_data.train_handoff.trainer.watch.settings import WatchConfig
 
 MODELS: dict[str, type[BaseModel]] = {
     **{f"domains.{name}": stage.settings for name, stage in STAGES.items()},
@@ -47,6 +48,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "train.model": ModelConfig,
     "train.optim": OptimConfig,
     "train.spikes": SpikeConfig,
+    "train.watch": WatchConfig,
     "bench": BenchConfig,
 }
 # What a value of nothing would make no sense for: sizes of work and of memory, and what a model is built of.
@@ -57,9 +59,10 @@ SIZES = {
     *("dim", "n_layers", "n_heads", "n_kv_heads", "multiple_of", "norm_eps", "rope_theta", "init_std", "lr", "eps"),
     *("batch_tokens", "micro_rows", "steps", "replicate", "save_every", "keep_checkpoints", "log_every", "clip"),
     *("profiled", "max_epochs", "max_overlap", "save_minutes", "factor", "window", "in_a_row", "loss_tokens", "epochs"),
+    *("validate_every", "validate_rows", "sample_every", "slow_factor", "device_watts", "pue"),
 }
 # Numbers that are no decision which can be off.
-VALUES = {"seed", "beta1", "beta2", "weight_decay", "warmup_steps", "min_lr_ratio", "warmup"}
+VALUES = {"seed", "beta1", "beta2", "weight_decay", "warmup_steps", "min_lr_ratio", "warmup", "kg_co2e_per_kwh"}
 
 
 def numbers() -> Iterator[tuple[str, str, bool]]:
@@ -70,7 +73,7 @@ def numbers() -> Iterator[tuple[str, str, bool]]:
             if (
                 {int, float} & kinds
                 and bool not in kinds
-                and name not in ("weights", "group", "dedup_group", "skip_rows")
+                and name not in ("weights", "group", "dedup_group", "skip_rows", "profile_steps", "profile_ranks")
             ):
                 yield section, name, NoneType in kinds
 

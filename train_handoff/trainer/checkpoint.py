@@ -12,11 +12,11 @@ import os
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -31,7 +31,7 @@ from torch.distributed.checkpoint.state_dict import (
 )
 from torch.optim import Optimizer
 
-from llama_data.pipeline.core.errors import InputError
+from llama_data.pipeline.core.errors import InputError, RunError
 from llama_data.train_handoff.trainer.distributed import Processes, sum_over_processes
 from llama_data.train_handoff.trainer.record import (
     CHECKPOINTS,
@@ -46,39 +46,98 @@ from llama_data.train_handoff.trainer.record import (
 )
 from llama_data.train_handoff.trainer.storage import SafePlanner, SafeReader
 
-_SUMS = "sums-"  # checksums of one process, until the record has them
+_Result = TypeVar("_Result")
 
 
 def save(folder: Path, record: Record, model: nn.Module, optimizer: Optimizer, keep: int | None) -> Path:
-    """Write a checkpoint from all processes, give it its name when it is complete, and drop the oldest ones."""
-    final = folder / CHECKPOINTS / checkpoint_name(record.rows)
-    partial = final.with_suffix(".partial")
-    rank, main = dist.get_rank(), dist.get_rank() == 0
-    if main:
+    """Write a checkpoint from all processes, give it its name when it is complete, and drop the oldest ones.
+
+    Training waits meanwhile; ``saver.Saver`` writes in the background. Raises RunError, on all processes.
+    """
+    partial = begin(folder, record)
+    with written():
+        state_dict_saver.save(state_of(model, optimizer), checkpoint_id=str(partial))
+    return complete(folder, record, keep)
+
+
+def state_of(model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
+    """What a checkpoint holds of both, in the shards of this process."""
+    weights, moments = get_state_dict(model, optimizer)
+    return {"model": weights, "optimizer": moments}
+
+
+def _partial(folder: Path, record: Record) -> Path:
+    return folder / CHECKPOINTS / f"{checkpoint_name(record.rows)}.partial"
+
+
+def begin(folder: Path, record: Record) -> Path:
+    """The empty folder that a checkpoint is written in until it is complete. Called by all processes."""
+    partial = _partial(folder, record)
+    if dist.get_rank() == 0:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
     dist.barrier()
-    weights, moments = get_state_dict(model, optimizer)
-    state_dict_saver.save({"model": weights, "optimizer": moments}, checkpoint_id=str(partial))
+    return partial
+
+
+def complete(folder: Path, record: Record, keep: int | None, group: dist.ProcessGroup | None = None) -> Path:
+    """Give what all processes have written a record and its name, and drop the oldest checkpoints.
+
+    Called by all processes, which talk over ``group``. Raises RunError, on all of them, when one could not read what it
+    wrote, or the first one could not write the record.
+    """
+    partial, rank = _partial(folder, record), dist.get_rank()
+    final = partial.with_suffix("")
     # Each process reads again what it wrote itself, while the file system still holds it.
-    own = {file.name: file_entry(file) for file in partial.glob(f"__{rank}_*")}
-    (partial / f"{_SUMS}{rank}").write_text(json.dumps(own))
-    dist.barrier()
-    if main:
-        _finish(partial, record)
+    own = _attempt(lambda: {file.name: file_entry(file) for file in partial.glob(f"__{rank}_*")})
+    sums: dict[str, Any] = {}
+    for entries in _agreed(own, group):
+        sums |= entries
+
+    def finish() -> None:
+        _finish(partial, record, sums)
         shutil.rmtree(final, ignore_errors=True)
         partial.rename(final)
         _prune(folder, final, keep)
-    dist.barrier()
+
+    _agreed(_attempt(finish) if rank == 0 else (None, None), group)
     return final
 
 
-def _finish(partial: Path, record: Record) -> None:
-    """Write the record, with the checksums of all files."""
-    files: dict[str, Any] = {}
-    for path in partial.glob(f"{_SUMS}*"):
-        files |= json.loads(path.read_text())
-        path.unlink()
+@contextmanager
+def written() -> Iterator[None]:
+    """Around what writes tensors: raises RunError when a process could not (torch tells all of them)."""
+    try:
+        yield
+    except CheckpointException as error:
+        raise _unwritten(next(iter(error.failures.values()))[0]) from None
+
+
+def _unwritten(problem: object) -> RunError:
+    return RunError(f"a checkpoint could not be written: {problem}; those before it are as they were")
+
+
+def _attempt(action: Callable[[], _Result]) -> tuple[_Result | None, str | None]:
+    """The action's result, or what went wrong with the files."""
+    try:
+        return action(), None
+    except OSError as error:
+        return None, str(error)
+
+
+def _agreed(mine: tuple[_Result | None, str | None], group: dist.ProcessGroup | None) -> list[Any]:
+    """The results of all processes. Raises RunError on all of them when something went wrong on one."""
+    outcomes: list[Any] = [None] * dist.get_world_size(group)
+    dist.all_gather_object(outcomes, mine, group=group)
+    problem = next((problem for _, problem in outcomes if problem is not None), None)
+    if problem is not None:
+        raise _unwritten(problem)
+    return [result for result, _ in outcomes]
+
+
+def _finish(partial: Path, record: Record, sums: dict[str, Any]) -> None:
+    """Write the record, with the checksums of all files; ``sums`` has those that are known."""
+    files = dict(sums)
     for path in partial.iterdir():
         if path.name not in files:
             files[path.name] = file_entry(path)
@@ -185,7 +244,7 @@ def save_weights(path: Path, record: Record, model: nn.Module) -> None:
     partial.mkdir(parents=True)
     with _quiet():
         state_dict_saver.save({"model": get_model_state_dict(model)}, checkpoint_id=str(partial), no_dist=True)
-    _finish(partial, record)
+    _finish(partial, record, {})
     partial.rename(path)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from llama_data.pipeline.core.errors import run_command_line
 from llama_data.train_handoff.trainer import cli_evaluate, cli_models, cli_tune, options
+from llama_data.train_handoff.trainer.watch import options as watching
 
 app = typer.Typer(
     name="llama-train",
@@ -34,18 +35,12 @@ def _options(
 
 @app.command()
 def launch(
+    context: typer.Context,
     data: Annotated[str, typer.Option("--data", help="Folder of the mix (RUN/mix).")],
     model: Annotated[
         str | None, typer.Option("--model", help="tiny 125m 1b 7b 13b 33b 65b, or a .yaml file [default: tiny].")
     ] = None,
-    initial: Annotated[
-        Path | None,
-        typer.Option(
-            "--from",
-            help="Checkpoint (of `import`, or a run) whose parameters and model a new run starts with, from row 0 and "
-            "with a fresh optimiser. --model then only gives the settings [default: LLaMA's].",
-        ),
-    ] = None,
+    initial: options.Initial = None,
     output: Annotated[
         str | None,
         typer.Option("--output", help="Folder for checkpoints and metrics [default: train/ beside the mix]."),
@@ -70,6 +65,13 @@ def launch(
     rewind: options.Rewind = None,
     change: options.Change = False,
     device: options.Device = None,
+    validate_every: watching.ValidateEvery = None,
+    validate_rows: watching.ValidateRows = None,
+    tensorboard: watching.TensorBoardOption = False,
+    wandb: watching.WandbOption = None,
+    profile_steps: watching.ProfileSteps = None,
+    device_watts: watching.DeviceWatts = None,
+    quiet: watching.Quiet = False,
     dry_run: options.DryRun = False,
 ) -> None:
     """Train with FSDP through torchrun; goes on from the newest checkpoint in the output folder.
@@ -100,6 +102,7 @@ def launch(
         "skip_rows": options.ranges(skip_rows, "--skip-rows") if skip_rows else None,
         "change": change or None,
         "device": device,
+        **watching.watch_overrides(context.params),
     }
     given = {key: value for key, value in overrides.items() if value is not None}
     config = load_config(model or "tiny", given) if initial is None else launching.starting_from(initial, model, given)
@@ -107,12 +110,15 @@ def launch(
         for path in launching.rewind(config, rewind):
             typer.echo(f"set aside: {path}")
     cluster = launching.Cluster(nproc or options.devices(device), nnodes, node_rank, rendezvous)
-    typer.echo(launching.describe(config, cluster))
+    described = launching.describe(config, cluster)
+    if not config.watch.quiet:
+        typer.echo(described)
     if dry_run:
         typer.echo(" ".join(launching.torchrun(cluster, Path(config.output or "") / "train.json")))
         return
     launching.launch(config, cluster)
-    typer.echo(f"checkpoints and metrics.jsonl are in {config.output}")
+    if not config.watch.quiet:
+        typer.echo(f"checkpoints and metrics.jsonl are in {config.output}")
 
 
 @app.command()

@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from llama_data.pipeline.core.errors import RecipeError, RequestError
 from llama_data.pipeline.core.settings import Count, Places, Strict, parse_yaml, read_text, validate
+from llama_data.train_handoff.trainer.watch.settings import WatchConfig
 
 
 class ModelConfig(Strict):
@@ -105,10 +106,11 @@ class TrainConfig(Strict):
     one process holds at a time. ``steps`` None: one pass over the rows of the mix. ``document_mask`` keeps attention
     inside a document; the paper mentions none. ``replicate`` > 1 is hybrid sharding (copies x shards). ``initial``: the
     checkpoint that a new run takes its parameters from (None: drawn from the seed); ``model`` is then that one's.
-    ``save_every``: steps between checkpoints, ``save_minutes``: minutes. ``skip_rows``: ranges (begin, end) of the mix
-    that are left out. ``change``: a run that is there already goes on with these settings. ``template``: how a prompt
-    is written for the model (``template.Template``), which `chat` and `export` then know. ``epochs``: of examples
-    (None: one); of a mix they are in its plan.
+    ``save_every``: steps between checkpoints, ``save_minutes``: minutes.
+    ``async_save``: whether a checkpoint is written while training goes on (auto: on CUDA). ``skip_rows``: ranges
+    (begin, end) of the mix that are left out. ``change``: a run that is there already goes on with these settings.
+    ``template``: how a prompt is written for the model (``template.Template``), which `chat` and `export` then know.
+    ``epochs``: of examples (None: one); of a mix they are in its plan.
 
     ``recompute``: which activations the backward pass computes again: ``none``; ``selective``, all but the outputs of
     linear layers and of attention (LLaMA, section 2.4); ``full``, all but the inputs of the layers. ``loss_tokens``: of
@@ -136,9 +138,11 @@ class TrainConfig(Strict):
     replicate: int = Field(default=1, gt=0)
     save_every: int | None = Field(default=1000, gt=0)
     save_minutes: float | None = Field(default=None, gt=0)
+    async_save: Literal["auto", "on", "off"] = "auto"
     keep_checkpoints: int | None = Field(default=3, gt=0)
     log_every: int = Field(default=1, gt=0)
     spikes: SpikeConfig = SpikeConfig()
+    watch: WatchConfig = WatchConfig()
     skip_rows: tuple[tuple[int, int], ...] = ()
     change: bool = False
     template: str | None = None

@@ -21,7 +21,7 @@ from llama_data.pipeline.core.lock import refuse_if_held
 from llama_data.pipeline.core.settings import Strict
 from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer.config import BenchConfig, TrainConfig, agree, load_config, make_config
-from llama_data.train_handoff.trainer.loader import require_rows, rows_left
+from llama_data.train_handoff.trainer.loader import TrainingRows, require_rows, rows_left
 from llama_data.train_handoff.trainer.record import (
     AT_WORK,
     LAUNCHER,
@@ -35,6 +35,7 @@ from llama_data.train_handoff.trainer.record import (
 )
 from llama_data.train_handoff.trainer.start import SIZES, find_start
 from llama_data.train_handoff.trainer.tuning.rows import ExampleRows, open_rows
+from llama_data.train_handoff.trainer.watch.checks import require_boards, rows_to_validate
 
 AGENT = "llama_data.train_handoff.trainer.agent"
 WORKER = "llama_data.train_handoff.trainer.loop"
@@ -87,6 +88,7 @@ def describe(config: TrainConfig, cluster: Cluster) -> str:
     model, seq_len, batch_rows = start.model, rows.footer.seq_len, start.batch_rows
     steps, world = max(0, start.steps - start.step), cluster.nproc * cluster.nnodes
     require_rows(rows_left(start.row, len(rows), start.skip), batch_rows, steps, world)
+    require_watchable(config, cluster, rows)
     lines = [
         f"model {config.name}: {model.parameters():,} parameters, vocabulary {model.vocab_size:,}, "
         f"rows of {seq_len:,} tokens",
@@ -117,6 +119,7 @@ def launch(config: TrainConfig, cluster: Cluster) -> None:
     if config.data is None or config.output is None:
         raise RequestError("a training run needs --data (RUN/mix) and --output (a folder for checkpoints and metrics)")
     require_torch()
+    require_watchable(config, cluster, open_rows(config))
     folder = Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)
     refuse_if_held(folder / LOCK, AT_WORK)
@@ -130,6 +133,13 @@ def launch(config: TrainConfig, cluster: Cluster) -> None:
         state = f"saved at row {read_record(found[-1]).rows:,}" if found else "nothing was saved yet"
         again = "the same command goes on from there" if found else "the same command begins anew"
         raise StoppedError(f"{stopped}; {state}: {again}", stopped.number) from None
+
+
+def require_watchable(config: TrainConfig, cluster: Cluster, rows: TrainingRows) -> None:
+    """Raise RequestError when nothing was held out that is to be validated, or a package for curves is missing."""
+    rows_to_validate(config.watch, rows)
+    if cluster.node_rank == 0:  # curves are drawn by the first process
+        require_boards(config.watch)
 
 
 def rewind(config: TrainConfig, row: int) -> list[Path]:

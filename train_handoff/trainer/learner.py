@@ -51,12 +51,14 @@ def token_losses(
 class StepResult:
     """Mean loss of the global batch (nats a token), gradient norm before clipping, mean loss of each domain.
 
-    ``skipped``: why the parameters were left as they were (``not_finite``, ``spike``), None when the step was taken.
+    ``tokens``: of each domain in the global batch. ``skipped``: why the parameters were left as they were
+    (``not_finite``, ``spike``), None when the step was taken.
     """
 
     loss: float
     norm: float
     by_domain: dict[str, float]
+    tokens: dict[str, int]
     skipped: str | None = None
 
 
@@ -95,15 +97,14 @@ class Learner:
             piece = ids[start : start + self.config.micro_rows]
             distributed.synchronise_copies(self.model, start == pieces[-1])
             mine = slice(start, start + len(piece))
-            losses = token_losses(
-                self.model, piece, self.bos_id, documents=None if examples is None else examples[mine]
-            )
-            counted = torch.ones_like(losses) if counts is None else counts[mine].to(losses.dtype)
-            row_losses = (losses * counted).sum(dim=1)
+            documents = None if examples is None else examples[mine]
+            losses = token_losses(self.model, piece, self.bos_id, documents=documents)
+            weights = torch.ones_like(losses) if counts is None else counts[mine].to(losses.dtype)
+            row_losses = (losses * weights).sum(dim=1)
             (row_losses.sum() / total).backward()  # type: ignore[no-untyped-call]
             codes = torch.from_numpy(batch.domains[mine]).to(device)
             sums[0].index_add_(0, codes, row_losses.detach().double())
-            sums[1].index_add_(0, codes, counted.sum(dim=1).double())
+            sums[1].index_add_(0, codes, weights.sum(dim=1).double())
         if lap is not None:
             lap("forward_backward")
         by_name, tokens = distributed.sum_over_processes(sums).tolist()
@@ -119,7 +120,8 @@ class Learner:
         by_domain = {
             name: loss / count for name, loss, count in zip(self.domains, by_name, tokens, strict=True) if count
         }
-        return StepResult(loss, norm, by_domain, skipped)
+        counted = {name: round(count) for name, count in zip(self.domains, tokens, strict=True) if count}
+        return StepResult(loss, norm, by_domain, counted, skipped)
 
     def judge(self, loss: float, norm: float) -> str | None:
         """Why a step is not taken (``SpikeConfig``), None when it is. The same on every process: so are the figures."""

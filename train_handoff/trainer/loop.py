@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -21,11 +21,12 @@ from llama_data.train_handoff.trainer import checkpoint, distributed
 from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.learner import Learner, StepResult
 from llama_data.train_handoff.trainer.loader import Batch, batches
-from llama_data.train_handoff.trainer.metrics import Metrics, flops_per_token, peak_flops, peak_memory
 from llama_data.train_handoff.trainer.optim import learning_rate
 from llama_data.train_handoff.trainer.record import AT_WORK, LAUNCHER, LOCK, SIGNALS, Record
+from llama_data.train_handoff.trainer.saver import Saver
 from llama_data.train_handoff.trainer.start import find_start
 from llama_data.train_handoff.trainer.tuning.rows import open_rows
+from llama_data.train_handoff.trainer.watch.watch import Watch
 
 
 class Stop:
@@ -72,6 +73,8 @@ class Trainer:
         self.learner = Learner(config, self.rows.footer, self.rows.domains, processes)
         self.learner.norms.extend(self.start.norms)
         self.step, self.row = self.start.step, self.start.row
+        background = {"auto": processes.device.type == "cuda", "on": True, "off": False}[config.async_save]
+        self.saver = Saver(self.folder, config.keep_checkpoints, background=background)
         self.saved = time.monotonic()
         self.skipped: list[str] = []  # the last steps without a break that were left out
 
@@ -88,9 +91,8 @@ class Trainer:
     def train(self) -> None:
         """Train to the last step, saving on the way; a signal saves and stops after the step in hand."""
         self.fill()
-        metrics = Metrics(str(self.folder), self.row) if self.processes.main else None
         self.learner.model.train()
-        saved = self.step
+        watch = Watch(self.config, self.rows, self.start, self.learner)
         source = batches(
             self.rows,
             batch_rows=self.batch_rows,
@@ -101,25 +103,21 @@ class Trainer:
             world=self.processes.world,
             skip=self.start.skip,
         )
-        try:
-            for batch in source:
-                done = self.learner.update(batch, self.rate(batch))
+        with closing(watch), self.saver:
+            watch.validate(self.step, self.row)  # what a process owes that was stopped or killed
+            for batch in watch.steps(source):
+                rate = self.rate(batch)
+                done = self.learner.update(batch, rate)
                 self.step, self.row = batch.step + 1, batch.end
-                if metrics is not None:
-                    self.report(metrics, batch, done)
+                watch.step(batch, done, rate)
                 self.require_progress(batch, done)
                 stopping, due = self.agreed()
                 every = self.config.save_every
-                if stopping or due or (every is not None and self.step % every == 0 and self.step < self.steps):
-                    self.save()
-                    saved = self.step
+                if stopping or due or self.step == self.steps or (every is not None and self.step % every == 0):
+                    self.save(watch)
                 if stopping:
                     return
-            if self.step > saved:
-                self.save()
-        finally:
-            if metrics is not None:
-                metrics.close()
+                watch.validate(self.step, self.row)
 
     def rate(self, batch: Batch) -> float:
         """Learning rate of a step."""
@@ -128,10 +126,13 @@ class Trainer:
         )
 
     def agreed(self) -> tuple[bool, bool]:
-        """Whether any process is to stop, and whether the first one's clock says that it is time to save."""
+        """Whether any process is to stop, and whether it is time to save by the first one's clock.
+
+        Or one could not write the checkpoint in hand: then ``save``, which waits for it, tells all of them.
+        """
         minutes = self.config.save_minutes
         due = self.processes.main and minutes is not None and time.monotonic() - self.saved >= 60 * minutes
-        flags = torch.tensor([float(bool(self.stop)), float(due)], device=self.processes.device)
+        flags = torch.tensor([float(bool(self.stop)), float(due or self.saver.failed())], device=self.processes.device)
         stopping, due = (bool(flag) for flag in distributed.sum_over_processes(flags).tolist())
         return stopping, due
 
@@ -142,8 +143,6 @@ class Trainer:
             return
         what = f"step {batch.step} (rows {batch.start} to {batch.end - 1} of the mix)"
         self.skipped.append(f"{what}: loss {done.loss:.4f}, gradient norm {done.norm:.4f}")
-        if self.processes.main:
-            print(f"llama-train: {self.skipped[-1]}: {done.skipped}; left out", file=sys.stderr, flush=True)
         limit = self.config.spikes.in_a_row
         if limit is not None and len(self.skipped) >= limit:
             raise RunError(
@@ -152,7 +151,7 @@ class Trainer:
                 "for what is wrong in the data, or --change --lr for a lower rate"
             )
 
-    def save(self) -> None:
+    def save(self, watch: Watch) -> None:
         """Write a checkpoint after ``self.step`` steps."""
         record = Record(
             step=self.step,
@@ -167,41 +166,11 @@ class Trainer:
             settings=self.start.settings,
             norms=tuple(self.learner.norms),
             template=self.config.template,
+            totals=watch.totals.state(),
         )
-        checkpoint.save(self.folder, record, self.learner.model, self.learner.optimizer, self.config.keep_checkpoints)
+        self.saver.save(record, self.learner.model, self.learner.optimizer)
         self.saved = time.monotonic()
-
-    def report(self, metrics: Metrics, batch: Batch, done: StepResult) -> None:
-        """Write the step's line, and print it every ``log_every`` steps."""
-        seconds = metrics.seconds()
-        tokens = self.batch_rows * self.rows.footer.seq_len
-        rate = tokens / seconds
-        peak = peak_flops(self.processes.device, self.config.dtype)
-        flops = flops_per_token(self.learner.model.config, self.rows.footer.seq_len)
-        lr = self.rate(batch)
-        metrics.write(
-            {
-                "step": batch.step,
-                "row": batch.start,
-                "rows": self.batch_rows,
-                "tokens": batch.end * self.rows.footer.seq_len,
-                "loss": done.loss,
-                "lr": lr,
-                "gradient_norm": done.norm,
-                "tokens_per_second": rate,
-                "mfu": None if peak is None else flops * rate / (peak * self.processes.world),
-                "peak_memory_bytes": peak_memory(self.processes.device),
-                "processes": self.processes.world,
-                **({} if done.skipped is None else {"skipped": done.skipped}),
-                **{f"loss/{name}": value for name, value in done.by_domain.items()},
-            }
-        )
-        if batch.step % self.config.log_every == 0 or batch.step == self.steps - 1:
-            print(
-                f"step {batch.step + 1:>6}/{self.steps}  loss {done.loss:7.4f}  lr {lr:.2e}  "
-                f"norm {done.norm:7.3f}  {rate:10,.0f} tokens/s",
-                flush=True,
-            )
+        watch.saved(self.row)
 
 
 @contextmanager

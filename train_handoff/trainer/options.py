@@ -52,6 +52,15 @@ States = Annotated[
     str | None, typer.Option("--states", help="float32 or bfloat16: what parameters and AdamW's moments are held in.")
 ]
 
+Initial = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        help="Checkpoint (of `import`, or a run) whose parameters and model a new run starts with, from row 0 and "
+        "with a fresh optimiser. --model then only gives the settings [default: LLaMA's].",
+    ),
+]
+
 
 def require_in(value: str | None, allowed: tuple[str, ...], option: str) -> None:
     """Raise RequestError for a value that is none of those allowed; None is not given."""

@@ -21,6 +21,14 @@ def find_tokenizer(folder: Path) -> tuple[Path, str]:
     return path, sha256(path.read_bytes()).hexdigest()
 
 
+def pieces_beside(mix: str, wanted: str) -> Pieces | None:
+    """The tokenizer beside a mix (RUN/tokenizer), None when there is none or its sha256 is not ``wanted``."""
+    folder = Path(mix).resolve().parent / "tokenizer"
+    if not (folder / "tokenizer.model").is_file() or find_tokenizer(folder)[1] != wanted:
+        return None
+    return Pieces(folder)
+
+
 class Pieces:
     """A SentencePiece model: how many bytes of text each id stands for. Raises InputError when there is none."""
 

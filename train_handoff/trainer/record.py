@@ -35,6 +35,7 @@ class Record:
     Hugging Face files and their sha256; of a run that started from a checkpoint, that one and its record's sha256.
     ``settings``: what the last steps were taken with (``start.settings_of``). ``norms``: the newest gradient norms, by
     which the next step is judged. ``template``: how a prompt is written for the model, None when it was not tuned.
+    ``totals``: what the parameters were trained on, by domain (``watch.totals``).
     ``files``: size in bytes and sha256 of every other file of the checkpoint.
     """
 
@@ -50,6 +51,7 @@ class Record:
     settings: dict[str, Any] = field(default_factory=dict)
     norms: tuple[float, ...] = ()
     template: str | None = None
+    totals: dict[str, Any] = field(default_factory=dict)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def model_config(self, where: Path) -> ModelConfig:

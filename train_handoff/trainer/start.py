@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ class Start:
     ``total_rows``: where the schedule ends; ``warmup_rows``: where its warm-up does. ``skip``: ranges of rows that are
     left out. ``resume``: the run's own checkpoint to go on from. Else ``initial`` is the one to take the parameters
     from, or both are None and they are drawn. ``origin`` and ``settings`` are what the run's checkpoints say (see
-    ``Record``); ``changed`` what of the settings is not as before, old and new.
+    ``Record``), ``norms`` and ``totals`` what the newest one said; ``changed`` what of the settings is not as before,
+    old and new.
     """
 
     model: ModelConfig
@@ -41,6 +42,7 @@ class Start:
     settings: Settings
     changed: dict[str, tuple[Any, Any]]
     norms: tuple[float, ...] = ()
+    totals: dict[str, Any] = field(default_factory=dict)
 
 
 def settings_of(config: TrainConfig, skip: Ranges) -> Settings:
@@ -99,10 +101,10 @@ def find_start(config: TrainConfig, rows: RunRows, *, resume: Path | None) -> St
         )
     _, total = take_rows(row, max(0, steps - step) * batch_rows, skip)
     initial = None if resume is not None or config.initial is None else Path(config.initial)
-    norms = () if record is None else record.norms
     return Start(
-        model, batch_rows, row, step, steps, total, warmup, skip, resume, initial, origin, settings, changed, norms
-    )
+        model, batch_rows, row, step, steps, total, warmup, skip, resume, initial, origin, settings, changed,
+        norms=() if record is None else record.norms, totals={} if record is None else record.totals,
+    )  # fmt: skip
 
 
 def _origin(config: TrainConfig, tokenizer: str, before: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -69,6 +69,17 @@ def test_loss_falls_and_every_step_is_written_once(whole: Path) -> None:
     assert lines[0]["mfu"] is None
 
 
+def test_checkpoints_that_are_written_while_training_goes_on_are_the_same(
+    mix: Path, whole: Path, tmp_path: Path
+) -> None:
+    launch(config(mix, tmp_path, async_save="on"), Cluster(nproc=2))
+    for ours, theirs in zip(checkpoints(tmp_path), checkpoints(whole), strict=True):
+        tensors = {name: digest for name, digest in read_record(ours).files.items() if name.endswith(".distcp")}
+        assert ours.name == theirs.name
+        assert len(tensors) >= 2
+        assert tensors == {name: read_record(theirs).files[name] for name in tensors}
+
+
 def test_one_process_takes_the_same_steps_as_two(mix: Path, whole: Path, tmp_path: Path) -> None:
     launch(config(mix, tmp_path, micro_rows=3), Cluster(nproc=1))
     ours, theirs = metrics(tmp_path), metrics(whole)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,19 +40,13 @@ class Tasks:
             raise RequestError(f"{missing[0]} is not installed; install llama-data with the extra `eval` for --harness")
         if self.folder is not None and not self.folder.is_dir():
             raise RequestError(f"--tasks-path {self.folder}: no such folder")
-        manager = self._manager()
-        unknown = [name for name in self.names if not manager.match_tasks([name])]
+        unknown = _unknown(_manager(self.names, self.folder), self.names)
         if unknown:
             where = f" and in {self.folder}" if self.folder is not None else ""
             raise RequestError(
                 f"--harness: {', '.join(unknown)}: no such task in lm-evaluation-harness{where}; `lm_eval ls tasks` "
                 "lists them"
             )
-
-    def _manager(self) -> Any:
-        from lm_eval.tasks import TaskManager  # type: ignore[import-not-found,unused-ignore]
-
-        return TaskManager(include_path=None if self.folder is None else str(self.folder))
 
     def run(self, model: Path, tokenizer: Path | None) -> dict[str, Any]:
         """Results by task; ``model`` is a checkpoint, a run or an export.
@@ -73,7 +68,7 @@ class Tasks:
                     batch_size=self.micro_rows,
                     device=device,
                     limit=self.limit,
-                    task_manager=self._manager(),
+                    task_manager=_manager(self.names, self.folder),
                     log_samples=False,
                 )
             except Exception as error:
@@ -82,6 +77,22 @@ class Tasks:
         kept = {name: found[name] for name in names if name in found}
         clean: dict[str, Any] = json.loads(json.dumps({"model": str(model), "bos": bos, **kept}, default=str))
         return clean
+
+
+@cache
+def _manager(names: tuple[str, ...], folder: Path | None) -> Any:
+    """What knows the tasks. The harness's own, some ten thousand files, are read when the folder has not all."""
+    from lm_eval.tasks import TaskManager  # type: ignore[import-not-found,unused-ignore]
+
+    if folder is not None:
+        own = TaskManager(include_path=str(folder), include_defaults=False)
+        if not _unknown(own, names):
+            return own
+    return TaskManager(include_path=None if folder is None else str(folder))
+
+
+def _unknown(manager: Any, names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if not manager.match_tasks([name])]
 
 
 @contextmanager

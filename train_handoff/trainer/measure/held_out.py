@@ -128,6 +128,15 @@ def rows_of(
     return found
 
 
+def held_out_rows(mix: Mixture, limit: int | None, pieces: Pieces | None) -> RowWindows | None:
+    """The rows of a mix's held-out documents, at most ``limit`` of each domain; None when it has none."""
+    held = {name: shard for name, shard in mix.validation().items() if shard.rows}
+    if not held:
+        return None
+    parts = [(shard, name, 0, shard.rows if limit is None else min(limit, shard.rows)) for name, shard in held.items()]
+    return RowWindows([*parts], mix.footer, mix.domains, pieces)
+
+
 def _of_mix(
     mix: Mixture,
     record: Record,
@@ -149,18 +158,16 @@ def _of_mix(
             f"the checkpoint was trained on {found.seen:,} of these {end - begin:,}{before}" if same else unknown
         )
         return found
-    held = {name: shard for name, shard in mix.validation().items() if shard.rows}
-    if not held:
+    held = held_out_rows(mix, limit, pieces)
+    if held is None:
         raise InputError(
             f"{mix.folder}: the mix has no held-out rows (`tokenize` held no documents out, or too few for a row); "
             f"name training rows with --rows A:B (it has rows 0 to {len(mix) - 1}, the model was "
             f"{f'trained on the first {record.rows:,}' if same else trained}), or texts with --text"
         )
-    parts = [(shard, name, 0, shard.rows if limit is None else min(limit, shard.rows)) for name, shard in held.items()]
-    found = RowWindows([*parts], mix.footer, mix.domains, pieces)
-    found.seen = 0 if same else None
-    found.what = f"rows of documents that are held out of {mix.folder}" + (before if same else f"; {unknown}")
-    return found
+    held.seen = 0 if same else None
+    held.what = f"rows of documents that are held out of {mix.folder}" + (before if same else f"; {unknown}")
+    return held
 
 
 def _seen(mix: Mixture, consumed: int, begin: int, end: int) -> int:

@@ -227,8 +227,8 @@ def test_what_cannot_be_tuned_is_named(asked: list[object], base: Path, tmp_path
         with pytest.raises(RequestError, match=message):
             command(*asked, *more, "--output", tmp_path / "run", "--nproc", 1, "--dry-run")
     assert not (tmp_path / "run").exists()
+    (tmp_path / "model.yaml").write_text("name: a\nmodel: {dim: 32, n_heads: 2, n_layers: 1}\nepochs: 2\n")
     with pytest.raises(RequestError, match="epochs are for examples"):
-        (tmp_path / "model.yaml").write_text("name: a\nmodel: {dim: 32, n_heads: 2, n_layers: 1}\nepochs: 2\n")
         command("launch", "--data", tmp_path, "--model", tmp_path / "model.yaml", "--dry-run", "--nproc", 1)
 
 
