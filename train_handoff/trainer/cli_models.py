@@ -67,6 +67,10 @@ def export(
     tokenizer: Tokenizer = None,
     dtype: Annotated[str, typer.Option("--dtype", help="bfloat16, float16 or float32.")] = "bfloat16",
     shard_size: Annotated[str, typer.Option("--shard-size", help="Size of a file of weights at most (hf).")] = "5GB",
+    template: Annotated[
+        str | None,
+        typer.Option("--template", help="Chat template (hf): as of `chat` [default: the one that it was tuned with]."),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace what an earlier export wrote to the folder.")
     ] = False,
@@ -80,6 +84,7 @@ def export(
     model. The folder must be empty or new, unless --overwrite is given; it gets its files when all are written.
     """
     from llama_data.train_handoff.trainer.record import find_checkpoint
+    from llama_data.train_handoff.trainer.template import find_template
 
     require_in(to, ("hf", "easylm"), "--to")
     require_in(dtype, ("bfloat16", "float16", "float32"), "--dtype")
@@ -87,7 +92,8 @@ def export(
     if to == "hf":
         from llama_data.train_handoff.trainer.huggingface import export as huggingface
 
-        huggingface.export(path, output, tokenizer, dtype, shard_bytes=size, overwrite=overwrite)
+        form = None if template is None else find_template(template)
+        huggingface.export(path, output, tokenizer, dtype, shard_bytes=size, overwrite=overwrite, template=form)
         typer.echo(f"{output}: load it with transformers.AutoModelForCausalLM.from_pretrained")
     else:
         from llama_data.train_handoff.trainer import easylm

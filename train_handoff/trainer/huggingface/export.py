@@ -111,11 +111,12 @@ def export(
     *,
     shard_bytes: int = SHARD_BYTES,
     overwrite: bool = False,
+    template: Template | None = None,
 ) -> None:
     """Write a checkpoint as a folder that ``AutoModelForCausalLM.from_pretrained`` loads; holds one shard at a time.
 
-    ``tokenizer`` is its folder, None for the one in the run; its files are copied beside the weights. The template that
-    a model was tuned with becomes its chat template.
+    ``tokenizer`` is its folder, None for the one in the run; its files are copied beside the weights. ``template``, else
+    the one that the model was tuned with, becomes its chat template.
 
     Raises:
         InputError: not a checkpoint, or a damaged one; no tokenizer in the folder given.
@@ -132,8 +133,10 @@ def export(
         copy_tokenizer(pieces, folder)
         write_json(folder / "config.json", {**hf_config(weights.config, dtype, bos, eos), **ids})
         write_json(folder / "generation_config.json", {**ids, "do_sample": True})
-        if record.template is not None:
-            (folder / CHAT_TEMPLATE).write_text(Template(record.template).jinja)
+        if template is None and record.template is not None:
+            template = Template(record.template)
+        if template is not None:
+            (folder / CHAT_TEMPLATE).write_text(template.jinja)
 
 
 def _write_shards(weights: Weights, folder: Path, dtype: torch.dtype, shard_bytes: int) -> None:

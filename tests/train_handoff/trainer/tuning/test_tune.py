@@ -154,7 +154,9 @@ def test_what_was_taught_is_answered(tuned: Path, lessons: list[tuple[str, str]]
     assert said.splitlines() == [completion for _, completion in lessons]
 
 
-def test_its_export_speaks_the_same_template(tuned: Path, tmp_path: Path, lessons: list[tuple[str, str]]) -> None:
+def test_its_export_speaks_the_same_template(
+    tuned: Path, base: Path, tmp_path: Path, lessons: list[tuple[str, str]]
+) -> None:
     transformers = pytest.importorskip("transformers")
     command("export", tuned, tmp_path / "hf", "--dtype", "float32")
     asked, taught = lessons[0]
@@ -174,6 +176,11 @@ def test_its_export_speaks_the_same_template(tuned: Path, tmp_path: Path, lesson
     with torch.no_grad():
         found = model.generate(torch.tensor([ids]), max_new_tokens=20, do_sample=False)[0, len(ids) :].tolist()
     assert found == template.answer(pieces, taught)[0]
+    # The template of another model is said.
+    for words in ((tmp_path / "hf", "--overwrite"), (tmp_path / "other", "--template", "vicuna")):
+        command("export", base, *words)
+    assert not (tmp_path / "hf" / "chat_template.jinja").exists()
+    assert (tmp_path / "other" / "chat_template.jinja").read_text() == Template(TEMPLATES["vicuna"]).jinja
 
 
 @pytest.mark.parametrize("name", sorted(TEMPLATES))
