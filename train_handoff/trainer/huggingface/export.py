@@ -115,8 +115,8 @@ def export(
 ) -> None:
     """Write a checkpoint as a folder that ``AutoModelForCausalLM.from_pretrained`` loads; holds one shard at a time.
 
-    ``tokenizer`` is its folder, None for the one in the run; its files are copied beside the weights. ``template``, else
-    the one that the model was tuned with, becomes its chat template.
+    ``tokenizer`` is its folder, None for the one in the run; its files are copied beside the weights. ``template``,
+    else the one that the model was tuned with, becomes its chat template.
 
     Raises:
         InputError: not a checkpoint, or a damaged one; no tokenizer in the folder given.
