@@ -14,7 +14,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
-from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 
 from llama_data.pipeline.core.errors import LlamaDataError, RequestError
 from llama_data.train_handoff.trainer.config import TrainConfig
@@ -74,13 +74,14 @@ def shard(model: Llama, config: TrainConfig, processes: Processes) -> None:
     have to stay float32 (in bfloat16 neighbouring positions of a long row have the same angle).
     """
     mesh = processes.mesh if config.replicate > 1 else processes.mesh["shard"]
-    low = torch.bfloat16 if config.dtype == "bfloat16" else None
-    policy = MixedPrecisionPolicy(param_dtype=low, reduce_dtype=torch.float32, cast_forward_inputs=False)
+    computed = getattr(torch, config.dtype)
+    policy = MixedPrecisionPolicy(param_dtype=computed, reduce_dtype=torch.float32, cast_forward_inputs=False)
     for layer in model.layers:
-        if config.compile:
-            layer.compile()
+        if model.compute.backend is not None:
+            layer.compile(backend=model.compute.backend)
         fully_shard(layer, mesh=mesh, mp_policy=policy)
     fully_shard(model, mesh=mesh, mp_policy=policy)
+    register_fsdp_forward_method(model, "losses")
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)

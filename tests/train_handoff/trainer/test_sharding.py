@@ -50,7 +50,7 @@ def test_no_process_holds_the_whole_gradient_between_micro_batches(
 ) -> None:
     learner, batch = learner_of(config(mix), mix, processes)
     held: list[bool] = []
-    forward = models.Llama.forward
+    hidden = models.Llama._hidden
 
     def look(self: Any, *arguments: Any) -> Any:
         groups = [
@@ -67,9 +67,9 @@ def test_no_process_holds_the_whole_gradient_between_micro_batches(
         ]
         held.append(any(gradient is not None for pair in whole for gradient in pair))
         assert whole or not held[1:]
-        return forward(self, *arguments)
+        return hidden(self, *arguments)
 
-    monkeypatch.setattr(models.Llama, "forward", look)
+    monkeypatch.setattr(models.Llama, "_hidden", look)
     learner.update(batch, 1e-3)
     assert held == [False] * 4
 
