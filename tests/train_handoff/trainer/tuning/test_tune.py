@@ -34,7 +34,7 @@ from llama_data.train_handoff.trainer.learner import token_losses  # noqa: E402
 from llama_data.train_handoff.trainer.model import Llama  # noqa: E402
 
 SEQ_LEN = 48
-EPOCHS = 40
+EPOCHS = 100
 
 
 def command(*words: object, stdin: str | None = None) -> Any:
@@ -81,8 +81,8 @@ def asked(base: Path, lessons: list[tuple[str, str]], tmp_path_factory: pytest.T
     lines = [json.dumps({"prompt": prompt, "completion": completion}) for prompt, completion in lessons]
     file.write_text("\n".join([*lines, "no JSON"]) + "\n")
     return [
-        *("tune", file, "--from", base, "--epochs", EPOCHS, "--lr", "1e-2", "--dtype", "float32", "--device", "cpu"),
-        *("--batch-tokens", 4 * SEQ_LEN, "--micro-rows", 2, "--save-every", 10),
+        *("tune", file, "--from", base, "--epochs", EPOCHS, "--lr", "5e-3", "--dtype", "float32", "--device", "cpu"),
+        *("--batch-tokens", 4 * SEQ_LEN, "--micro-rows", 2, "--save-every", 40),
     ]
 
 
@@ -131,7 +131,7 @@ def test_on_another_number_of_processes_and_after_a_stop_it_takes_the_same_steps
     assert [line["row"] for line in ours] == [line["row"] for line in theirs]
     assert ours[-1]["processes"] == 1
     np.testing.assert_allclose([a["loss"] for a in ours], [b["loss"] for b in theirs], rtol=2e-4, atol=1e-5)
-    with pytest.raises(RequestError, match=r"trained with .*epochs 40; this command has .*epochs 41"):
+    with pytest.raises(RequestError, match=r"trained with .*epochs 100; this command has .*epochs 101"):
         command(*asked, "--epochs", EPOCHS + 1, "--output", run, "--dry-run")
     with pytest.raises(RequestError, match=r"the checkpoint was made with examples [0-9a-f]{64}, this run has"):
         command(*asked, "--template", "vicuna", "--output", run, "--dry-run")
