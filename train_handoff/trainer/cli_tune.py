@@ -80,7 +80,7 @@ def tune(
     options.require_known(device=device, dtype=dtype, recompute=recompute, states=states)
     options.require_in(overflow, ("drop", "truncate"), "--overflow")
     request = prepare.Request(
-        initial=initial,
+        initial=initial.resolve(),
         output=(output or prepare.default_output(initial)).resolve(),
         files=tuple(files),
         template=find_template(template or DEFAULT),

@@ -131,7 +131,7 @@ def test_on_another_number_of_processes_and_after_a_stop_it_takes_the_same_steps
     assert [line["row"] for line in ours] == [line["row"] for line in theirs]
     assert ours[-1]["processes"] == 1
     np.testing.assert_allclose([a["loss"] for a in ours], [b["loss"] for b in theirs], rtol=2e-4, atol=1e-5)
-    with pytest.raises(RequestError, match=r"trained with .*epochs 100; this command has .*epochs 101"):
+    with pytest.raises(RequestError, match=r"trained with .*epochs 100.*; this command has epochs 101"):
         command(*asked, "--epochs", EPOCHS + 1, "--output", run, "--dry-run")
     with pytest.raises(RequestError, match=r"the checkpoint was made with examples [0-9a-f]{64}, this run has"):
         command(*asked, "--template", "vicuna", "--output", run, "--dry-run")
