@@ -163,8 +163,9 @@ def test_the_window_goes_on_where_the_run_was_stopped(
 def test_a_few_rows_are_learned_by_heart(mix: Path, tmp_path: Path, processes: distributed.Processes) -> None:
     """The same batch two hundred times: below 0.1 nats a token, by the steps that a run takes."""
     rows = Mixture(str(mix))
-    changes = {"model": {"dim": 64, "n_heads": 4, "n_layers": 2, "multiple_of": 32}}
-    asked = TrainConfig.model_validate({**config(mix, tmp_path).model_dump(), **changes})
+    model = {"dim": 64, "n_heads": 4, "n_layers": 2, "multiple_of": 32}
+    changes = {"model": model, "optim": {"clip": 1.0, "warmup_steps": 0}}
+    asked = TrainConfig.model_validate({**config(mix, tmp_path, factor=None).model_dump(), **changes})
     made = Learner(asked, rows.footer, rows.domains, processes)
     made.model.init_weights(1)
     batch = next(batches(rows, batch_rows=8, start_row=0, first=0, steps=1, rank=0, world=1))

@@ -239,6 +239,7 @@ def test_what_cannot_be_tuned_is_named(asked: list[object], base: Path, tmp_path
         command("launch", "--data", tmp_path, "--model", tmp_path / "model.yaml", "--dry-run", "--nproc", 1)
 
 
+@pytest.mark.filterwarnings("default::FutureWarning", "default::UserWarning")  # of peft, about transformers
 def test_the_documented_way_to_lora_runs(tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The snippet of docs/training.md, as it stands there, on an export of this model."""
     pytest.importorskip("peft")
