@@ -330,6 +330,8 @@ class Mixture:
         InputError: there is no finished mix in the folder, a shard is missing, or one disagrees with mix.json.
     """
 
+    kind = "mix"
+
     def __init__(self, folder: str, cache: ShardCache | None = None) -> None:
         self.folder = folder
         self.cache = None if is_local(folder) else cache

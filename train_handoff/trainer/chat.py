@@ -34,4 +34,4 @@ def converse(
                 if not breakable:
                     raise
             write("\n")
-            between = template.closing(speaker.pieces)
+            between = template.closing(speaker.pieces, stopped=speaker.stopped_by == template.stop != "")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +12,7 @@ import typer
 
 from llama_data.pipeline.core.errors import RequestError, run_command_line
 from llama_data.pipeline.core.files import is_local, local_path
-from llama_data.train_handoff.trainer import cli_models, cli_rows, options
-from llama_data.train_handoff.trainer.cli_models import require_in, size_in_bytes
+from llama_data.train_handoff.trainer import cli_evaluate, cli_models, cli_rows, cli_tune, options
 from llama_data.train_handoff.trainer.watch import options as watching
 
 app = typer.Typer(
@@ -28,6 +25,8 @@ app = typer.Typer(
 )
 
 
+app.add_typer(cli_evaluate.app)
+app.add_typer(cli_tune.app)
 app.add_typer(cli_models.app)
 app.add_typer(cli_rows.app)
 
@@ -67,7 +66,7 @@ def launch(
     attention: options.Attention = None,
     document_mask: options.DocumentMask = None,
     replicate: options.Replicate = None,
-    save_every: Annotated[int | None, typer.Option("--save-every", min=1, help="Steps between checkpoints.")] = None,
+    save_every: options.SaveEvery = None,
     save_minutes: options.SaveMinutes = None,
     async_save: options.AsyncSave = None,
     skip_rows: options.SkipRows = None,
@@ -84,7 +83,7 @@ def launch(
     device_memory: options.DeviceMemory = None,
     seq_len: options.SeqLen = 2048,
     vocab: options.Vocab = 32_000,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and describe the run, start nothing.")] = False,
+    dry_run: options.DryRun = False,
 ) -> None:
     """Train with FSDP through torchrun; goes on from the newest checkpoint in the output folder.
 
@@ -100,7 +99,7 @@ def launch(
     overrides = {
         "output": _folder(output, data),
         "cache_dir": cache_dir,
-        "cache_bytes": None if cache_bytes is None else size_in_bytes(cache_bytes, "--cache-bytes"),
+        "cache_bytes": None if cache_bytes is None else options.size_in_bytes(cache_bytes, "--cache-bytes"),
         "steps": steps,
         "optim.lr": lr,
         "optim.warmup_steps": warmup,
@@ -117,7 +116,7 @@ def launch(
     if rewind is not None and node_rank == 0 and not dry_run:
         for path in launching.rewind(config, rewind):
             typer.echo(f"set aside: {path}")
-    cluster = launching.Cluster(nproc or _devices(device), nnodes, node_rank, rendezvous)
+    cluster = launching.Cluster(nproc or options.devices(device), nnodes, node_rank, rendezvous)
     memory = options.memory_of_device(device_memory, device)
     if data is None:
         typer.echo(launching.describe_without_data(config, cluster, memory, seq_len=seq_len, vocab_size=vocab))
@@ -141,95 +140,6 @@ def _folder(output: str | None, data: str | None) -> str | None:
     if not is_local(data):
         raise RequestError(f"--data {data}: the mix is in an object store; name a local folder for the run as --output")
     return str(Path(local_path(data)).resolve().parent / "train")
-
-
-def _devices(device: str | None) -> int:
-    """Processes to start when --nproc is not given: one for each CUDA device, one on a machine without."""
-    if device == "cpu":
-        return 1
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return max(1, len([item for item in visible.split(",") if item]))
-    return max(1, len(list(Path("/proc/driver/nvidia/gpus").glob("*"))))
-
-
-@app.command()
-def evaluate(
-    run: Annotated[Path, typer.Argument(help="A checkpoint, or the folder of a training run.")],
-    data: Annotated[
-        str | None, typer.Option("--data", help="Folder of a mix, folder of token shards, or one .parquet shard.")
-    ] = None,
-    text: Annotated[
-        list[str] | None,
-        typer.Option("--text", help="UTF-8 text file, or .jsonl of documents, maybe compressed; repeat it for more."),
-    ] = None,
-    tokenizer: Annotated[
-        Path | None, typer.Option("--tokenizer", help="Folder of the run's tokenizer; needed for bits per byte.")
-    ] = None,
-    rows: Annotated[str | None, typer.Option("--rows", help="A:B, rows A to B-1 of the mix or the shards.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many rows of each domain.")] = None,
-    nproc: Annotated[int, typer.Option("--nproc", min=1, help="Processes to share the model and the rows.")] = 1,
-    micro_rows: Annotated[int, typer.Option("--micro-rows", min=1, help="Rows a process holds at a time.")] = 8,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
-    dtype: Annotated[str, typer.Option("--dtype", help="float32, or bfloat16: faster, a little off.")] = "float32",
-    document_mask: Annotated[
-        bool,
-        typer.Option("--document-mask", help="Keep attention inside a document, as a run with document_mask does."),
-    ] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
-) -> None:
-    """Loss (nats a token), perplexity and bits per byte on rows or texts, by domain.
-
-    What is held out: `launch` trains on every row of its mix. Of a mix `evaluate` therefore reads the rows of the
-    documents that `llama-data tokenize` held out (`tokens.validation` in the recipe), which are in no training row.
-    --rows A:B takes training rows instead, and says how many of them the checkpoint was trained on: those from the
-    number it had consumed on are new, unless they repeat an earlier epoch. Shards and texts are taken as they are.
-
-    A text is read alone, BOS first, in pieces of the model's length that do not see each other. Bits per byte count
-    what stands for text (not BOS and EOS), in UTF-8 bytes. The result is the same for any --nproc.
-    """
-    from llama_data.train_handoff.trainer import launch as launching
-    from llama_data.train_handoff.trainer.measure import evaluate as evaluating
-    from llama_data.train_handoff.trainer.measure import tables
-    from llama_data.train_handoff.trainer.record import find_checkpoint
-
-    require_in(device, ("auto", "cpu", "cuda"), "--device")
-    require_in(dtype, ("float32", "bfloat16"), "--dtype")
-    if (data is None) == (not text):
-        raise RequestError("evaluate needs --data (a mix or token shards) or --text (files), one of the two")
-    if text and (rows or limit):
-        raise RequestError("--rows and --limit count rows of --data; texts are read whole")
-    if rows and limit:
-        raise RequestError("--rows and --limit: give one of the two")
-    request = evaluating.Request.model_validate(
-        {
-            "checkpoint": str(find_checkpoint(run)),
-            "data": data,
-            "texts": tuple(text or ()),
-            "tokenizer": None if tokenizer is None else str(tokenizer),
-            "rows": None if rows is None else options.row_range(rows, "--rows"),
-            "limit": limit,
-            "micro_rows": micro_rows,
-            "device": device,
-            "dtype": dtype,
-            "document_mask": document_mask,
-        }
-    )
-    evaluating.open_windows(request)
-    if nproc == 1:
-        result = evaluating.evaluate_alone(request)
-    else:
-        result = launching.ask(launching.Cluster(nproc), launching.EVALUATE, request, "evaluation")
-    typer.echo(tables.evaluation(result))
-    _write_json(json_file, result)
-
-
-def _write_json(path: Path | None, result: dict[str, Any]) -> None:
-    if path is not None:
-        from llama_data.pipeline.core.files import atomic_write
-
-        with atomic_write(str(path)) as stream:
-            stream.write(json.dumps(result, indent=2).encode() + b"\n")
 
 
 @app.command()
@@ -289,7 +199,7 @@ def bench(
     from llama_data.train_handoff.trainer.measure import tables
 
     given = options.compute_settings(context.params)
-    cluster = launching.Cluster(nproc or _devices(device), nnodes, node_rank, rendezvous)
+    cluster = launching.Cluster(nproc or options.devices(device), nnodes, node_rank, rendezvous)
     tell = typer.echo if node_rank == 0 else _say_nothing
     runs = itertools.count(1)
 
@@ -313,7 +223,7 @@ def bench(
         typer.echo("the first node (--node-rank 0) has the figures")
         return
     tell(tables.measurement(result))
-    _write_json(json_file, result)
+    options.write_json(json_file, result)
 
 
 def _say_nothing(text: str) -> None:

@@ -4,42 +4,20 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from llama_data.pipeline.core.errors import RequestError
-
-if TYPE_CHECKING:
-    from llama_data.train_handoff.trainer.generate import Speaker
+from llama_data.train_handoff.trainer.options import TemplateName, Tokenizer, require_in, size_in_bytes
+from llama_data.train_handoff.trainer.speaking import Speaking, speaking
 
 app = typer.Typer()
 
 Run = Annotated[Path, typer.Argument(help="A checkpoint, or the folder of a training run.")]
-Tokenizer = Annotated[
-    Path | None, typer.Option("--tokenizer", help="Folder of its tokenizer [default: tokenizer/ beside the mix].")
-]
-
-_UNITS: dict[str, int] = {"": 1, **{name: 1000**power for power, name in enumerate("KMGT", 1)}}
-_UNITS |= {f"{name}I": 1024**power for power, name in enumerate("KMGT", 1)}
-
-
-def require_in(value: str | None, allowed: tuple[str, ...], option: str) -> None:
-    """Raise RequestError for a value that is none of those allowed; None is not given."""
-    if value is not None and value not in allowed:
-        raise RequestError(f"{option} {value}: expected {', '.join(allowed[:-1])} or {allowed[-1]}")
-
-
-def size_in_bytes(size: str, option: str) -> int:
-    """``5GB``, ``500MB`` or ``79GiB`` as a number of bytes. Raises RequestError."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?((?:[KMGT]I?)?)B?", size.upper())
-    if found is None or not float(found[1]):
-        raise RequestError(f"{option} {size}: expected a size as in 5GB or 500MB")
-    return round(float(found[1]) * _UNITS[found[2]])
 
 
 @app.command("import")
@@ -79,6 +57,10 @@ def export(
     tokenizer: Tokenizer = None,
     dtype: Annotated[str, typer.Option("--dtype", help="bfloat16, float16 or float32.")] = "bfloat16",
     shard_size: Annotated[str, typer.Option("--shard-size", help="Size of a file of weights at most (hf).")] = "5GB",
+    template: Annotated[
+        str | None,
+        typer.Option("--template", help="Chat template (hf): as of `chat` [default: the one that it was tuned with]."),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace what an earlier export wrote to the folder.")
     ] = False,
@@ -92,6 +74,7 @@ def export(
     model. The folder must be empty or new, unless --overwrite is given; it gets its files when all are written.
     """
     from llama_data.train_handoff.trainer.record import find_checkpoint
+    from llama_data.train_handoff.trainer.template import find_template
 
     require_in(to, ("hf", "easylm"), "--to")
     require_in(dtype, ("bfloat16", "float16", "float32"), "--dtype")
@@ -99,7 +82,8 @@ def export(
     if to == "hf":
         from llama_data.train_handoff.trainer.huggingface import export as huggingface
 
-        huggingface.export(path, output, tokenizer, dtype, shard_bytes=size, overwrite=overwrite)
+        form = None if template is None else find_template(template)
+        huggingface.export(path, output, tokenizer, dtype, shard_bytes=size, overwrite=overwrite, template=form)
         typer.echo(f"{output}: load it with transformers.AutoModelForCausalLM.from_pretrained")
     else:
         from llama_data.train_handoff.trainer import easylm
@@ -108,21 +92,8 @@ def export(
         typer.echo(f"{output}: load it in EasyLM with {options}")
 
 
-Temperature = Annotated[float, typer.Option("--temperature", min=0, help="0 takes the likeliest token.")]
-TopP = Annotated[
-    float | None, typer.Option("--top-p", min=0, max=1, help="Draw from the likeliest that together reach this.")
-]
-TopK = Annotated[int | None, typer.Option("--top-k", min=1, help="Draw from so many of the likeliest.")]
-Stop = Annotated[list[str] | None, typer.Option("--stop", help="End before this text; repeat it for more.")]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of the draws.")]
-Overflow = Annotated[
-    str, typer.Option("--overflow", help="When the context is full: stop, or slide (forget its older half).")
-]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
-Dtype = Annotated[str, typer.Option("--dtype", help="float32, bfloat16 or float16.")]
-
-
 @app.command()
+@speaking()
 def generate(
     run: Run,
     prompt: Annotated[str | None, typer.Argument(help="Text to continue.")] = None,
@@ -130,16 +101,8 @@ def generate(
         str | None,
         typer.Option("--prompts", help="Text file with a prompt a line, .jsonl with `prompt` in each, or - (stdin)."),
     ] = None,
-    tokenizer: Tokenizer = None,
-    tokens: Annotated[int, typer.Option("--tokens", min=1, help="Tokens to add at most.")] = 64,
-    temperature: Temperature = 0.8,
-    top_p: TopP = None,
-    top_k: TopK = None,
-    stop: Stop = None,
-    seed: Seed = 1,
-    overflow: Overflow = "stop",
-    device: Device = "auto",
-    dtype: Dtype = "float32",
+    *,
+    how: Speaking,
 ) -> None:
     """Continue a text, or many, to see what a model has learned.
 
@@ -149,11 +112,12 @@ def generate(
     had none; a completion ends where the next document would begin.
     """
     from llama_data.train_handoff.trainer.prompts import read_prompts
+    from llama_data.train_handoff.trainer.record import find_checkpoint
 
     if (prompt is None) == (prompts is None):
         raise RequestError("generate needs a prompt, or --prompts with a file of them, one of the two")
     texts = [prompt] if prompt is not None else list(read_prompts(prompts or ""))
-    speaker = _speaker(run, tokenizer, tokens, temperature, top_p, top_k, stop, seed, overflow, device, dtype)
+    speaker = how.open(find_checkpoint(run))
     for number, text in enumerate(texts):
         speaker.restart(number)
         pieces = speaker.complete(speaker.encode(text))
@@ -166,36 +130,30 @@ def generate(
 
 
 @app.command()
+@speaking(tokens=512, overflow="slide")
 def chat(
     run: Run,
-    template: Annotated[
-        str, typer.Option("--template", help="open-llama, or a text file with {prompt} and {completion}.")
-    ] = "open-llama",
-    tokenizer: Tokenizer = None,
-    tokens: Annotated[int, typer.Option("--tokens", min=1, help="Tokens of an answer at most.")] = 512,
-    temperature: Temperature = 0.8,
-    top_p: TopP = None,
-    top_k: TopK = None,
-    stop: Stop = None,
-    seed: Seed = 1,
-    overflow: Overflow = "slide",
-    device: Device = "auto",
-    dtype: Dtype = "float32",
+    template: TemplateName = None,
+    *,
+    how: Speaking,
 ) -> None:
     """Talk with a tuned model: a line is a prompt, and what was said before is remembered.
 
     /new begins another conversation. In a terminal Ctrl-C breaks an answer off and Ctrl-D ends; lines from a pipe are
-    answered one after the other. The default template is Open-Llama's, user: {prompt}<s>system: {completion}</s>, with
-    BOS for <s> and EOS for </s>; the conversation itself begins with BOS, as training documents do.
+    answered one after the other. The template is the one that the model was tuned with, of another model Open-Llama's,
+    user: {prompt}<s>system: {completion}</s>, with BOS for <s> and EOS for </s>; the conversation itself begins with
+    BOS, as training documents do.
     """
     from llama_data.train_handoff.trainer.chat import converse
     from llama_data.train_handoff.trainer.prompts import read_turns
-    from llama_data.train_handoff.trainer.template import find_template
+    from llama_data.train_handoff.trainer.record import find_checkpoint, read_record
+    from llama_data.train_handoff.trainer.template import DEFAULT, Template, find_template
 
-    form = find_template(template)
-    ends = [*(stop or []), *([form.stop] if form.stop else [])]
-    speaker = _speaker(run, tokenizer, tokens, temperature, top_p, top_k, ends, seed, overflow, device, dtype)
+    path = find_checkpoint(run)
+    tuned = read_record(path).template
+    form = Template(tuned) if template is None and tuned is not None else find_template(template or DEFAULT)
     typed = sys.stdin.isatty()
+    speaker = how.open(path, form.stop)
     converse(speaker, form, read_turns(typed), lambda text: typer.echo(text, nl=False), breakable=typed)
 
 
@@ -203,34 +161,3 @@ def _stream(pieces: Iterable[str]) -> None:
     for piece in pieces:
         typer.echo(piece, nl=False)
     typer.echo()
-
-
-def _speaker(
-    run: Path,
-    tokenizer: Path | None,
-    tokens: int,
-    temperature: float,
-    top_p: float | None,
-    top_k: int | None,
-    stop: list[str] | None,
-    seed: int,
-    overflow: str,
-    device: str,
-    dtype: str,
-) -> Speaker:
-    """The model that `generate` and `chat` ask for; what is to be known of it goes to standard error."""
-    require_in(device, ("auto", "cpu", "cuda"), "--device")
-    require_in(dtype, ("float32", "bfloat16", "float16"), "--dtype")
-    require_in(overflow, ("stop", "slide"), "--overflow")
-    if stop and "" in stop:
-        raise RequestError("--stop: expected a text, found an empty one")
-    from llama_data.train_handoff.trainer.generate import Sampling, open_speaker
-    from llama_data.train_handoff.trainer.record import find_checkpoint
-
-    sampling = Sampling(tokens, temperature, top_p, top_k, tuple(stop or ()), seed, overflow == "slide")
-    path = find_checkpoint(run)
-    return open_speaker(path, tokenizer, sampling, _notice, device=device, dtype=dtype)
-
-
-def _notice(text: str) -> None:
-    typer.echo(f"llama-train: {text}", err=True)

@@ -110,6 +110,8 @@ class TrainConfig(Strict):
     of ``shards.cache``). ``save_every``: steps between checkpoints, ``save_minutes``: minutes.
     ``async_save``: whether a checkpoint is written while training goes on (auto: on CUDA). ``skip_rows``: ranges
     (begin, end) of the mix that are left out. ``change``: a run that is there already goes on with these settings.
+    ``template``: how a prompt is written for the model (``template.Template``), which `chat` and `export` then know.
+    ``epochs``: of examples (None: one); of a mix they are in its plan.
 
     ``recompute``: which activations the backward pass computes again: ``none``; ``selective``, all but the outputs of
     linear layers and of attention (LLaMA, section 2.4); ``full``, all but the inputs of the layers. ``loss_tokens``: of
@@ -146,6 +148,8 @@ class TrainConfig(Strict):
     watch: WatchConfig = WatchConfig()
     skip_rows: tuple[tuple[int, int], ...] = ()
     change: bool = False
+    template: str | None = None
+    epochs: int | None = Field(default=None, gt=0)
 
     @field_validator("recompute", mode="before")
     @classmethod

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from llama_data.pipeline.core.errors import RequestError
-from llama_data.train_handoff.trainer.handover import open_tokenizer
+from llama_data.train_handoff.trainer.handover import around_documents, open_tokenizer
 from llama_data.train_handoff.trainer.huggingface.export import load_model
 from llama_data.train_handoff.trainer.model import Llama
 from llama_data.train_handoff.trainer.past import empty_past
@@ -56,8 +56,8 @@ class Speaker:
     """A model and what it has read: completes a prompt, and another one after it.
 
     A text begins with the ids ``opener``. ``say`` is told in a sentence when the context is full. ``ended`` says how
-    the last completion did: ``end`` (the model ended the document), ``stop``, ``length`` or ``context``; ``count`` its
-    tokens.
+    the last completion did: ``end`` (the model ended the document), ``stop`` (and ``stopped_by`` which of them),
+    ``length`` or ``context``; ``count`` its tokens.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Speaker:
         self.sampling = sampling
         self.say = say
         self.ended = ""
+        self.stopped_by = ""
         self.count = 0
         self._ends = set(pieces.special_ids)  # at a BOS the next document begins
         self._pieces = pieces.model.vocab_size()  # the model's vocabulary may be padded
@@ -97,7 +98,7 @@ class Speaker:
         if not self._unread and not self._read_ids:
             raise RequestError("nothing to go on from: the prompt is empty, and the tokenizer has neither BOS nor EOS")
         spelling, stops = Spelling(self.pieces.model, self._unread), Stops(self.sampling.stop)
-        self.ended, self.count = "length", 0
+        self.ended, self.stopped_by, self.count = "length", "", 0
         while self.count < self.sampling.tokens:
             logits = self._read()
             if logits is None:
@@ -111,7 +112,7 @@ class Speaker:
             if text := stops.add(spelling.add(id)):
                 yield text
             if stops.found:
-                self.ended = "stop"
+                self.ended, self.stopped_by = "stop", stops.which
                 return
         text = stops.add(spelling.rest())
         yield text if stops.found else text + stops.rest()
@@ -139,8 +140,7 @@ class Speaker:
 
 def opener_of(record: Record, pieces: Pieces) -> list[int]:
     """What the model has seen before every document: BOS, or EOS where its rows (else its tokenizer) have no BOS."""
-    around = (record.bos_id, record.eos_id) if record.fingerprint else pieces.special_ids
-    return [id for id in around if id is not None][:1]
+    return [id for id in around_documents(record, pieces) if id is not None][:1]
 
 
 def open_speaker(

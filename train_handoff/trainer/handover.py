@@ -65,15 +65,27 @@ def open_tokenizer(checkpoint: Path, record: Record, given: Path | None) -> Piec
     if given is not None:
         require_same_tokenizer(record, find_tokenizer(given)[1], given)
         return Pieces(given)
-    places = _places(checkpoint, record)
-    for folder in places:
-        if (folder / "tokenizer.model").is_file() and find_tokenizer(folder)[1] == record.tokenizer_sha256:
-            return Pieces(folder)
-    looked = ", ".join(str(folder) for folder in places) or "no folder (it belongs to no run)"
+    own = own_tokenizer(checkpoint, record)
+    if own is not None:
+        return own
+    looked = ", ".join(map(str, _places(checkpoint, record))) or "no folder (it belongs to no run)"
     raise RequestError(
         f"{checkpoint}: the model's tokenizer.model (sha256 {record.tokenizer_sha256}) was looked for in {looked}; "
         "give its folder as --tokenizer"
     )
+
+
+def own_tokenizer(checkpoint: Path, record: Record) -> Pieces | None:
+    """The tokenizer of a checkpoint's model, of the run or of what was imported; None when it is not there."""
+    for folder in _places(checkpoint, record):
+        if (folder / "tokenizer.model").is_file() and find_tokenizer(folder)[1] == record.tokenizer_sha256:
+            return Pieces(folder)
+    return None
+
+
+def around_documents(record: Record, pieces: Pieces) -> tuple[int | None, int | None]:
+    """BOS and EOS that stood around the model's documents, None where none did: its rows', else its tokenizer's."""
+    return (record.bos_id, record.eos_id) if record.fingerprint else pieces.special_ids
 
 
 def _places(checkpoint: Path, record: Record) -> list[Path]:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,6 +45,7 @@ from llama_data.train_handoff.trainer.record import (
     set_aside,
 )
 from llama_data.train_handoff.trainer.start import SIZES, find_start
+from llama_data.train_handoff.trainer.tuning.rows import ExampleRows, open_rows
 from llama_data.train_handoff.trainer.watch.checks import require_boards, rows_to_validate
 
 AGENT = "llama_data.train_handoff.trainer.agent"
@@ -106,7 +108,7 @@ def describe(config: TrainConfig, cluster: Cluster, memory: float | None = None)
     ``memory``: bytes of a device, to say whether the run fits.
     """
     assert config.data is not None
-    rows = Mixture(config.data, open_cache(config.cache_dir, config.cache_bytes))
+    rows = open_rows(config)
     found = checkpoints(Path(config.output)) if config.output is not None else []
     start = find_start(config, rows, resume=found[-1] if found else None)
     model, seq_len, batch_rows = start.model, rows.footer.seq_len, start.batch_rows
@@ -120,7 +122,11 @@ def describe(config: TrainConfig, cluster: Cluster, memory: float | None = None)
         else f"starts from {start.initial or f'parameters drawn from seed {config.seed}'}",
         *(f"changed: {name} {before} -> {now}" for name, (before, now) in start.changed.items()),
         *(f"rows {first:,} to {last - 1:,} are left out" for first, last in start.skip if last > start.row),
-        f"data {config.data}: {len(rows):,} rows, {len(rows) * seq_len:,} tokens",
+        *(
+            rows.summary()
+            if isinstance(rows, ExampleRows)
+            else [f"data {config.data}: {len(rows):,} rows, {len(rows) * seq_len:,} tokens"]
+        ),
         f"{steps:,} steps of {batch_rows:,} rows = {steps * batch_rows * seq_len:,} tokens on {world} processes",
         *report(config, model, world, memory),
     ]
@@ -164,8 +170,7 @@ def launch(config: TrainConfig, cluster: Cluster) -> None:
         raise RequestError("a training run needs --data (RUN/mix) and --output (a folder for checkpoints and metrics)")
     require_local(config.output)
     require_torch()
-    cache = open_cache(config.cache_dir, config.cache_bytes)
-    require_watchable(config, cluster, Mixture(config.data, cache))
+    require_watchable(config, cluster, open_rows(config))
     folder = Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)
     refuse_if_held(folder / LOCK, AT_WORK)
@@ -310,17 +315,20 @@ def first_checkpoint(initial: Path, output: str | None) -> Path:
     return find_checkpoint(initial)
 
 
-def starting_from(initial: Path, source: str | None, overrides: dict[str, Any]) -> TrainConfig:
+def starting_from(
+    initial: Path, source: str | None, overrides: dict[str, Any], settings: dict[str, Any] | None = None
+) -> TrainConfig:
     """A run that begins with the parameters and the model of the checkpoint ``initial``.
 
-    ``source``: the preset or .yaml file with its settings (None: LLaMA's batch and schedule). A model stated there has
-    to have the checkpoint's sizes; ``norm_eps`` and ``rope_theta`` are the checkpoint's. Raises RequestError.
+    ``source``: the preset or .yaml file with its settings (None: ``settings``, else LLaMA's batch and schedule). A
+    model stated there has to have the checkpoint's sizes; ``norm_eps`` and ``rope_theta`` are the checkpoint's. Raises
+    RequestError.
     """
     initial = first_checkpoint(initial, overrides.get("output"))
     where = initial if (initial / RECORD).exists() else find_checkpoint(Path(overrides["output"]))
     model = read_record(where).model_config(where)
     if source is None:
-        described = {"name": initial.name, "model": model.model_dump()}
+        described = {"name": initial.name, "model": model.model_dump(), **deepcopy(settings or {})}
         config = make_config(described, str(initial / RECORD), {}, overrides)
     else:
         config = load_config(source, overrides)

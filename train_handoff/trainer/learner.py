@@ -106,20 +106,26 @@ class Learner:
         device = self.processes.device
         ids = torch.from_numpy(batch.ids)
         sums = torch.zeros(2, len(self.domains), dtype=torch.float64, device=device)
-        total = self.batch_rows * self.seq_len
+        counts, examples = (None if part is None else torch.from_numpy(part) for part in (batch.counts, batch.examples))
+        total = batch.targets
         pieces = range(0, len(ids), self.config.micro_rows)
         for start in pieces:
             piece = ids[start : start + self.config.micro_rows]
             distributed.synchronise_copies(self.model, start == pieces[-1])
-            row_losses = token_losses(self.model, piece, self.bos_id).sum(dim=1)
+            mine = slice(start, start + len(piece))
+            documents = None if examples is None else examples[mine]
+            weights = None if counts is None else counts[mine].float()
+            losses = token_losses(self.model, piece, self.bos_id, documents=documents, weights=weights)
+            row_losses = losses.sum(dim=1)
             (row_losses.sum() / total).backward()  # type: ignore[no-untyped-call]
-            codes = torch.from_numpy(batch.domains[start : start + len(piece)]).to(device)
+            codes = torch.from_numpy(batch.domains[mine]).to(device)
             sums[0].index_add_(0, codes, row_losses.detach().double())
-            sums[1].index_add_(0, codes, torch.full_like(row_losses.detach(), self.seq_len, dtype=torch.float64))
+            tokens_of = torch.full((len(piece),), self.seq_len) if counts is None else counts[mine].sum(dim=1)
+            sums[1].index_add_(0, codes, tokens_of.to(device).double())
         if lap is not None:
             lap("forward_backward")
-        losses, tokens = distributed.sum_over_processes(sums).tolist()
-        loss, norm = sum(losses) / total, clip_gradients(self.model, self.config.optim.clip)
+        by_name, tokens = distributed.sum_over_processes(sums).tolist()
+        loss, norm = sum(by_name) / total, clip_gradients(self.model, self.config.optim.clip)
         skipped = self.judge(loss, norm)
         if skipped is None:
             set_learning_rate(self.optimizer, rate)
@@ -129,7 +135,7 @@ class Learner:
         if lap is not None:
             lap("optimizer")
         by_domain = {
-            name: loss / count for name, loss, count in zip(self.domains, losses, tokens, strict=True) if count
+            name: loss / count for name, loss, count in zip(self.domains, by_name, tokens, strict=True) if count
         }
         counted = {name: round(count) for name, count in zip(self.domains, tokens, strict=True) if count}
         return StepResult(loss, norm, by_domain, counted, skipped)

@@ -7,11 +7,12 @@ processes or another batch. numpy only; imports no torch.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,15 @@ Ranges = tuple[tuple[int, int], ...]
 """Disjoint ranges ``(begin, end)`` of rows, in order."""
 
 
+class Marks(NamedTuple):
+    """Of a row: the targets that count (seq_len,) bool, and the number of the example of each input (seq_len,)."""
+
+    counts: NDArray[np.bool_]
+    examples: NDArray[np.int64]
+
+
 class TrainingRows(Protocol):
-    """What a loader reads: a mix, or something that looks like one."""
+    """What a loader reads: a mix, examples to tune on, or something that looks like them."""
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -45,12 +53,32 @@ class TrainingRows(Protocol):
         """The shard and the row in it that hold a row, for people."""
 
 
+class RunRows(TrainingRows, Protocol):
+    """Rows that a run can go on with; ``kind`` is what they are, ``fingerprint`` fixes them and their order."""
+
+    kind: str
+    fingerprint: str
+
+
+@runtime_checkable
+class MarkedRows(Protocol):
+    """Rows of which not every target counts."""
+
+    def marks(self, index: int) -> Marks:
+        """Which targets of a row count, and the number of each input's example."""
+
+    def targets(self, index: int) -> int:
+        """How many targets of a row count."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """This process's part of a global batch.
 
     ``ids`` (rows, seq_len + 1) int64; ``domains`` (rows,) indexes ``Mixture.domains``; ``start`` is the first row of
-    the global batch in the mix, ``end`` the one after its last; ``left_out``: ranges between them that are skipped.
+    the global batch in the mix, ``end`` the one after its last. ``targets``: how many count in the whole global batch.
+    ``counts`` and ``examples`` (rows, seq_len) are the rows' ``Marks``; None where every target counts. ``left_out``:
+    ranges between ``start`` and ``end`` that are skipped.
     """
 
     step: int
@@ -58,6 +86,9 @@ class Batch:
     end: int
     ids: NDArray[np.int64]
     domains: NDArray[np.int64]
+    targets: int
+    counts: NDArray[np.bool_] | None = None
+    examples: NDArray[np.int64] | None = None
     left_out: Ranges = ()
 
 
@@ -136,8 +167,13 @@ def batches(
                 f"{row}:{row + 1}"
             )
         domains = np.array([rows.domain_of(row) for row in mine], dtype=np.int64)
+        first = pieces[0].start
         left_out = tuple((before.stop, after.start) for before, after in pairwise(pieces))
-        return Batch(step, pieces[0].start, end, ids, domains, left_out)
+        if not isinstance(rows, MarkedRows):
+            return Batch(step, first, end, ids, domains, batch_rows * rows.footer.seq_len, left_out=left_out)
+        counts, examples = (np.stack(parts) for parts in zip(*map(rows.marks, mine), strict=True))
+        targets = sum(map(rows.targets, itertools.chain(*pieces)))
+        return Batch(step, first, end, ids, domains, targets, counts, examples, left_out)
 
     with ThreadPoolExecutor(1, thread_name_prefix="rows") as pool:
         pending = pool.submit(read, first, start_row) if first < steps else None

@@ -17,8 +17,6 @@ import torch
 from llama_data.pipeline.core.errors import RequestError, RunError
 from llama_data.pipeline.core.lock import Lock
 from llama_data.pipeline.core.settings import validate
-from llama_data.train_handoff.mix.plan import Mixture
-from llama_data.train_handoff.shards.cache import open_cache
 from llama_data.train_handoff.trainer import checkpoint, distributed
 from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.learner import Learner, StepResult
@@ -27,6 +25,7 @@ from llama_data.train_handoff.trainer.optim import learning_rate
 from llama_data.train_handoff.trainer.record import AT_WORK, LAUNCHER, LOCK, SIGNALS, Record
 from llama_data.train_handoff.trainer.saver import Saver
 from llama_data.train_handoff.trainer.start import find_start
+from llama_data.train_handoff.trainer.tuning.rows import open_rows
 from llama_data.train_handoff.trainer.watch.watch import Watch
 
 
@@ -68,7 +67,7 @@ class Trainer:
         self.processes = processes
         self.stop = stop
         self.folder = Path(config.output)
-        self.rows = Mixture(config.data, open_cache(config.cache_dir, config.cache_bytes))
+        self.rows = open_rows(config)
         self.start = find_start(config, self.rows, resume=checkpoint.find_sound(self.folder, processes))
         self.batch_rows, self.steps = self.start.batch_rows, self.start.steps
         self.learner = Learner(config, self.rows.footer, self.rows.domains, processes)
@@ -166,6 +165,7 @@ class Trainer:
             origin=self.start.origin,
             settings=self.start.settings,
             norms=tuple(self.learner.norms),
+            template=self.config.template,
             totals=watch.totals.state(),
         )
         self.saver.save(record, self.learner.model, self.learner.optimizer)

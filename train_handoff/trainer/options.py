@@ -1,14 +1,16 @@
-"""Options of `llama-train launch` and `bench`: where a step is taken, and how it is computed."""
+"""Options that several verbs of `llama-train` have: where a step is taken, how it is computed, when it is saved."""
 
 from __future__ import annotations
 
+import json
+import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from llama_data.pipeline.core.errors import RequestError
-from llama_data.train_handoff.trainer.cli_models import require_in, size_in_bytes
 from llama_data.train_handoff.trainer.fit import found_memory
 
 PRESETS = "tiny 125m 1b 1.1b 3b 7b 13b 33b 65b open-llama-7b, or a .yaml file"
@@ -22,6 +24,25 @@ MicroRows = Annotated[
     int | None, typer.Option("--micro-rows", min=1, help="Rows a process holds at a time [default: the model's].")
 ]
 SaveMinutes = Annotated[float | None, typer.Option("--save-minutes", min=0.01, help="Minutes between checkpoints.")]
+Tokenizer = Annotated[
+    Path | None, typer.Option("--tokenizer", help="Folder of its tokenizer [default: tokenizer/ beside the mix].")
+]
+TemplateName = Annotated[
+    str | None,
+    typer.Option("--template", help="open-llama, alpaca, vicuna, or a text file with {prompt} and {completion}."),
+]
+SaveEvery = Annotated[int | None, typer.Option("--save-every", min=1, help="Steps between checkpoints.")]
+SkipRows = Annotated[
+    list[str] | None,
+    typer.Option("--skip-rows", help="A:B, leave rows A to B-1 of the run out, for good; repeat it for more."),
+]
+Rewind = Annotated[
+    int | None, typer.Option("--rewind", min=0, help="Go on from the newest checkpoint at or before this row.")
+]
+Change = Annotated[
+    bool, typer.Option("--change", help="Go on with settings that are not those the run was trained with.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and describe the run, start nothing.")]
 Dtype = Annotated[str | None, typer.Option("--dtype", help="bfloat16 or float32 [default: the model's].")]
 Compile = Annotated[bool | None, typer.Option("--compile/--no-compile", help="torch.compile each layer and the loss.")]
 Recompute = Annotated[
@@ -52,17 +73,6 @@ Initial = Annotated[
         "with a fresh optimiser. --model then only gives the settings [default: LLaMA's].",
     ),
 ]
-SkipRows = Annotated[
-    list[str] | None,
-    typer.Option("--skip-rows", help="A:B, leave rows A to B-1 of the mix out, for good; repeat it for more."),
-]
-Rewind = Annotated[
-    int | None,
-    typer.Option("--rewind", min=0, help="Go on from the newest checkpoint at or before this row of the mix."),
-]
-Change = Annotated[
-    bool, typer.Option("--change", help="Go on with settings that are not those the run was trained with.")
-]
 AsyncSave = Annotated[
     str | None,
     typer.Option("--async-save", help="auto (on CUDA), on or off: train on while a checkpoint is written."),
@@ -90,7 +100,7 @@ def row_range(rows: str, option: str) -> tuple[int, int]:
     return int(begin), int(end)
 
 
-# Parameters of both commands, and what they set in a run's configuration.
+# Parameters of verbs that take steps, and what they set in a run's configuration.
 COMPUTE = {
     "data": "data",
     "batch_tokens": "batch_tokens",
@@ -120,8 +130,8 @@ def compute_settings(values: dict[str, Any]) -> dict[str, Any]:
     Raises RequestError for a value that is none of those an option has.
     """
     for name, allowed in _CHOICES.items():
-        require_in(values[name], allowed, f"--{name}")
-    return {key: values[name] for name, key in COMPUTE.items() if values[name] is not None}
+        require_in(values.get(name), allowed, f"--{name}")
+    return {key: values[name] for name, key in COMPUTE.items() if values.get(name) is not None}
 
 
 def memory_of_device(given: str | None, device: str | None) -> float | None:
@@ -129,3 +139,40 @@ def memory_of_device(given: str | None, device: str | None) -> float | None:
     if given is not None:
         return size_in_bytes(given, "--device-memory")
     return None if device == "cpu" else found_memory()
+
+
+_UNITS: dict[str, int] = {"": 1, **{name: 1000**power for power, name in enumerate("KMGT", 1)}}
+_UNITS |= {f"{name}I": 1024**power for power, name in enumerate("KMGT", 1)}
+
+
+def size_in_bytes(size: str, option: str) -> int:
+    """``5GB``, ``500MB`` or ``79GiB`` as a number of bytes. Raises RequestError."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?((?:[KMGT]I?)?)B?", size.upper())
+    if found is None or not float(found[1]):
+        raise RequestError(f"{option} {size}: expected a size as in 5GB or 500MB")
+    return round(float(found[1]) * _UNITS[found[2]])
+
+
+def require_in(value: str | None, allowed: tuple[str, ...], option: str) -> None:
+    """Raise RequestError for a value that is none of those allowed; None is not given."""
+    if value is not None and value not in allowed:
+        raise RequestError(f"{option} {value}: expected {', '.join(allowed[:-1])} or {allowed[-1]}")
+
+
+def devices(device: str | None) -> int:
+    """Processes to start when --nproc is not given: one for each CUDA device, one on a machine without."""
+    if device == "cpu":
+        return 1
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return max(1, len([item for item in visible.split(",") if item]))
+    return max(1, len(list(Path("/proc/driver/nvidia/gpus").glob("*"))))
+
+
+def write_json(path: Path | None, result: dict[str, Any]) -> None:
+    """Write figures to a file, when one is named."""
+    if path is not None:
+        from llama_data.pipeline.core.files import atomic_write
+
+        with atomic_write(str(path)) as stream:
+            stream.write(json.dumps(result, indent=2).encode() + b"\n")

@@ -35,7 +35,8 @@ class Record:
     ``origin``: what the parameters were before row 0, None for drawn from the seed. Of an imported checkpoint the
     Hugging Face files and their sha256; of a run that started from a checkpoint, that one and its record's sha256.
     ``settings``: what the last steps were taken with (``start.settings_of``). ``norms``: the newest gradient norms, by
-    which the next step is judged. ``totals``: what the parameters were trained on, by domain (``watch.totals``).
+    which the next step is judged. ``template``: how a prompt is written for the model, None when it was not tuned.
+    ``totals``: what the parameters were trained on, by domain (``watch.totals``).
     ``files``: size in bytes and sha256 of every other file of the checkpoint.
     """
 
@@ -50,6 +51,7 @@ class Record:
     origin: dict[str, Any] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     norms: tuple[float, ...] = ()
+    template: str | None = None
     totals: dict[str, Any] = field(default_factory=dict)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
 

@@ -42,14 +42,16 @@ class Stops:
         self._stops = stops
         self._held = ""
         self.found = False
+        self.which = ""
 
     def add(self, text: str) -> str:
-        """What of the text so far can be shown now; ``found`` is set when a stop has come."""
+        """What of the text so far can be shown now; ``found`` is set when a stop has come, and ``which``."""
         self._held += text
-        places = [place for stop in self._stops if (place := self._held.find(stop)) >= 0]
+        places = [(place, stop) for stop in self._stops if (place := self._held.find(stop)) >= 0]
         if places:
             self.found = True
-            shown, self._held = self._held[: min(places)], ""
+            place, self.which = min(places)
+            shown, self._held = self._held[:place], ""
             return shown
         begun = (size for stop in self._stops for size in range(1, len(stop)) if self._held.endswith(stop[:size]))
         end = len(self._held) - max(begun, default=0)

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from llama_data.pipeline.core.errors import RequestError
-from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer.config import ModelConfig, TrainConfig, agree
-from llama_data.train_handoff.trainer.loader import Ranges, merge_ranges, rows_left, take_rows
+from llama_data.train_handoff.trainer.loader import Ranges, RunRows, merge_ranges, rows_left, take_rows
 from llama_data.train_handoff.trainer.record import RECORD, Record, read_record, require_same_tokenizer
 
 SAME = ("norm_eps", "rope_theta", "tied", "embedding_norm")
@@ -51,6 +50,7 @@ def settings_of(config: TrainConfig, skip: Ranges) -> Settings:
     return {
         "batch_tokens": config.batch_tokens,
         "steps": config.steps,
+        "epochs": config.epochs,
         "dtype": config.dtype,
         "document_mask": config.document_mask,
         "skip_rows": [list(pair) for pair in skip],
@@ -59,7 +59,7 @@ def settings_of(config: TrainConfig, skip: Ranges) -> Settings:
     }
 
 
-def find_start(config: TrainConfig, rows: Mixture, *, resume: Path | None) -> Start:
+def find_start(config: TrainConfig, rows: RunRows, *, resume: Path | None) -> Start:
     """The start of a run on these rows; ``resume``: the run's own checkpoint, None for a new run.
 
     Raises:
@@ -123,7 +123,7 @@ def _listed(changed: dict[str, tuple[Any, Any]], which: int) -> str:
 
 
 def require_same_run(
-    record: Record, where: Path, *, rows: Mixture, seed: int, model: ModelConfig, origin: dict[str, Any] | None
+    record: Record, where: Path, *, rows: RunRows, seed: int, model: ModelConfig, origin: dict[str, Any] | None
 ) -> None:
     """Raise RequestError when a checkpoint belongs to another mix, seed, tokenizer, model or start than this run's."""
     nothing = {"checkpoint": "parameters drawn from the seed"}
@@ -135,7 +135,7 @@ def require_same_run(
         )
     theirs = record.model_config(where)
     for what, found, wanted in (
-        ("mix", record.fingerprint, rows.fingerprint),
+        (rows.kind, record.fingerprint, rows.fingerprint),
         ("seed", record.seed, seed),
         ("tokenizer", record.tokenizer_sha256, rows.footer.tokenizer_sha256),
         *((f"model.{name}", getattr(theirs, name), getattr(model, name)) for name in SIZES + SAME),

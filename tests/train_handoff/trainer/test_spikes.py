@@ -65,8 +65,8 @@ def spoil(monkeypatch: pytest.MonkeyPatch) -> dict[int, float]:
     calls = iter(range(1000))
     true = learner.token_losses
 
-    def spoilt(*arguments: Any) -> Any:
-        return true(*arguments) * factors.get(next(calls), 1.0)
+    def spoilt(*arguments: Any, **named: Any) -> Any:
+        return true(*arguments, **named) * factors.get(next(calls), 1.0)
 
     monkeypatch.setattr(learner, "token_losses", spoilt)
     return factors
@@ -158,3 +158,17 @@ def test_the_window_goes_on_where_the_run_was_stopped(
     again = Trainer(config(mix, tmp_path), processes, stop)
     assert list(again.learner.norms) == list(first.learner.norms)
     assert len(again.learner.norms) == WINDOW
+
+
+def test_a_few_rows_are_learned_by_heart(mix: Path, tmp_path: Path, processes: distributed.Processes) -> None:
+    """The same batch two hundred times: below 0.1 nats a token, by the steps that a run takes."""
+    rows = Mixture(str(mix))
+    model = {"dim": 64, "n_heads": 4, "n_layers": 2, "multiple_of": 32}
+    changes = {"model": model, "optim": {"clip": 1.0, "warmup_steps": 0}}
+    asked = TrainConfig.model_validate({**config(mix, tmp_path, factor=None).model_dump(), **changes})
+    made = Learner(asked, rows.footer, rows.domains, processes)
+    made.model.init_weights(1)
+    batch = next(batches(rows, batch_rows=8, start_row=0, first=0, steps=1, rank=0, world=1))
+    losses = [made.update(batch, 5e-3).loss for _ in range(200)]
+    assert losses[0] > 6  # the logarithm of 500 pieces, before anything is known
+    assert losses[-1] < 0.1

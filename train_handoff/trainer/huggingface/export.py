@@ -18,9 +18,11 @@ from llama_data.train_handoff.trainer.config import ModelConfig
 from llama_data.train_handoff.trainer.handover import copy_tokenizer, new_files, open_tokenizer, require_llama
 from llama_data.train_handoff.trainer.model import Llama
 from llama_data.train_handoff.trainer.record import Record, read_record
+from llama_data.train_handoff.trainer.template import Template
 from llama_data.train_handoff.trainer.weights import Weights, open_weights
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+CHAT_TEMPLATE = "chat_template.jinja"
 WEIGHT_FILES = (SINGLE, INDEX, "model-*-of-*.safetensors")
 SHARD_BYTES = 5_000_000_000
 
@@ -109,10 +111,12 @@ def export(
     *,
     shard_bytes: int = SHARD_BYTES,
     overwrite: bool = False,
+    template: Template | None = None,
 ) -> None:
     """Write a checkpoint as a folder that ``AutoModelForCausalLM.from_pretrained`` loads; holds one shard at a time.
 
-    ``tokenizer`` is its folder, None for the one in the run; its files are copied beside the weights.
+    ``tokenizer`` is its folder, None for the one in the run; its files are copied beside the weights. ``template``,
+    else the one that the model was tuned with, becomes its chat template.
 
     Raises:
         InputError: not a checkpoint, or a damaged one; no tokenizer in the folder given.
@@ -125,12 +129,16 @@ def export(
     bos, eos = pieces.special_ids
     # A model that was imported keeps what its own config.json said.
     ids = {"bos_token_id": bos, "eos_token_id": eos, **(record.origin or {}).get("special_ids", {})}
-    with new_files(output, WEIGHT_FILES, overwrite) as folder:
+    with new_files(output, (*WEIGHT_FILES, CHAT_TEMPLATE), overwrite) as folder:
         weights = open_weights(path)
         _write_shards(weights, folder, getattr(torch, dtype), shard_bytes)
         copy_tokenizer(pieces, folder)
         write_json(folder / "config.json", {**hf_config(weights.config, dtype, bos, eos), **ids})
         write_json(folder / "generation_config.json", {**ids, "do_sample": True})
+        if template is None and record.template is not None:
+            template = Template(record.template)
+        if template is not None:
+            (folder / CHAT_TEMPLATE).write_text(template.jinja)
 
 
 def _write_shards(weights: Weights, folder: Path, dtype: torch.dtype, shard_bytes: int) -> None:

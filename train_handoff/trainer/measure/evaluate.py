@@ -20,11 +20,11 @@ from llama_data.pipeline.core.errors import RequestError
 from llama_data.pipeline.core.settings import Strict, validate
 from llama_data.train_handoff.trainer import checkpoint, distributed
 from llama_data.train_handoff.trainer.config import TrainConfig
+from llama_data.train_handoff.trainer.handover import open_tokenizer, own_tokenizer
 from llama_data.train_handoff.trainer.learner import sharded_model, token_losses
 from llama_data.train_handoff.trainer.measure.held_out import TextWindows, Window, Windows, rows_of
 from llama_data.train_handoff.trainer.model import Llama
-from llama_data.train_handoff.trainer.pieces import Pieces
-from llama_data.train_handoff.trainer.record import Record, read_record, require_same_tokenizer
+from llama_data.train_handoff.trainer.record import Record, read_record
 
 WORKER = "llama_data.train_handoff.trainer.measure.evaluate"
 
@@ -52,9 +52,10 @@ def open_windows(request: Request) -> tuple[Record, Windows, TrainConfig]:
     """
     where = Path(request.checkpoint)
     record = read_record(where)
-    pieces = None if request.tokenizer is None else Pieces(Path(request.tokenizer))
-    if pieces is not None:
-        require_same_tokenizer(record, pieces.sha256, where)
+    if request.tokenizer is None and request.data is not None:
+        pieces = own_tokenizer(where, record)  # without one only bits per byte are not known
+    else:
+        pieces = open_tokenizer(where, record, None if request.tokenizer is None else Path(request.tokenizer))
     model = record.model_config(where)
     assert model.seq_len is not None
     windows: Windows
@@ -65,9 +66,8 @@ def open_windows(request: Request) -> tuple[Record, Windows, TrainConfig]:
                 f"{request.data}: rows of {found.footer.seq_len} tokens; the model reads at most {model.seq_len}"
             )
         windows = found
-    elif pieces is None:
-        raise RequestError("--text needs --tokenizer, the folder of the run's tokenizer")
     else:
+        assert pieces is not None
         windows = TextWindows(request.texts, pieces, model.seq_len)
     if request.document_mask and windows.bos_id is None:
         raise RequestError("--document-mask needs rows with a BOS before every document, and these have none")

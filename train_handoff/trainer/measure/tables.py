@@ -20,6 +20,27 @@ def evaluation(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def harness(result: dict[str, Any]) -> str:
+    """Every figure of each task of lm-evaluation-harness, with its standard error where there is one."""
+    lines = [
+        f"{result['model']} by lm-evaluation-harness {result.get('lm_eval_version', '')}, "
+        f"{'with' if result['bos'] else 'without'} BOS",
+        f"{'task':<32}{'version':>8}{'shots':>7}{'questions':>11}  {'figure':<28}{'value':>10}{'+-':>9}",
+    ]
+    for task, figures in result["results"].items():
+        asked = result.get("n-samples", {}).get(task, {}).get("effective", "-")
+        shots, version = result.get("n-shot", {}).get(task, "-"), result.get("versions", {}).get(task, "-")
+        for name, value in figures.items():
+            measure, comma, kind = name.partition(",")
+            if not comma or measure.endswith("_stderr") or not isinstance(value, int | float):
+                continue
+            error = figures.get(f"{measure}_stderr,{kind}")
+            shown = f"{error:.4f}" if isinstance(error, float) else "-"
+            label = measure if kind == "none" else f"{measure} ({kind})"
+            lines.append(f"{task:<32}{version!s:>8}{shots!s:>7}{asked!s:>11}  {label:<28}{value:>10.4f}{shown:>9}")
+    return "\n".join(lines)
+
+
 def measurement(result: dict[str, Any]) -> str:
     """Rates, memory, and where the time of a step goes."""
     step, split = result["step_seconds"], result["split_seconds"]

@@ -267,7 +267,7 @@ def test_models_rows_and_tokenizers_have_to_belong_together(
     with pytest.raises(InputError, match=r"none/tokenizer\.model: no such file"):
         Pieces(tmp_path / "none")
     done = CliRunner().invoke(app, ["evaluate", str(model_path), "--text", str(tokenizer)])
-    assert "--text needs --tokenizer" in str(done.exception)
+    assert "give its folder as --tokenizer" in str(done.exception)
     with pytest.raises(InputError, match="neither a checkpoint nor a training folder"):
         raise CliRunner().invoke(app, ["evaluate", str(tmp_path), "--data", str(mix)]).exception or AssertionError
 

@@ -1,0 +1,115 @@
+"""Tasks of EleutherAI's lm-evaluation-harness, on an export of a checkpoint. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from llama_data.pipeline.core.errors import InputError, RequestError, RunError
+from llama_data.train_handoff.trainer.handover import around_documents, open_tokenizer
+from llama_data.train_handoff.trainer.record import RECORD, find_checkpoint, read_record
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """Tasks by ``names``, and how their questions are put.
+
+    ``limit``: so many questions of a task at most (None: all); ``few_shot``: examples before each (None: the task's
+    own number); ``folder``: of .yaml files of further tasks; ``micro_rows``: questions at a time.
+    """
+
+    names: tuple[str, ...]
+    limit: int | None = None
+    few_shot: int | None = None
+    folder: Path | None = None
+    micro_rows: int = 8
+    device: str = "auto"
+    dtype: str = "float32"
+
+    def require(self) -> None:
+        """Raise RequestError when the harness is not installed, or does not know a task."""
+        missing = [name for name in ("lm_eval", "transformers") if find_spec(name) is None]
+        if missing:
+            raise RequestError(f"{missing[0]} is not installed; install llama-data with the extra `eval` for --harness")
+        if self.folder is not None and not self.folder.is_dir():
+            raise RequestError(f"--tasks-path {self.folder}: no such folder")
+        unknown = _unknown(_manager(self.names, self.folder), self.names)
+        if unknown:
+            where = f" and in {self.folder}" if self.folder is not None else ""
+            raise RequestError(
+                f"--harness: {', '.join(unknown)}: no such task in lm-evaluation-harness{where}; `lm_eval ls tasks` "
+                "lists them"
+            )
+
+    def run(self, model: Path, tokenizer: Path | None) -> dict[str, Any]:
+        """Results by task; ``model`` is a checkpoint, a run or an export.
+
+        Raises InputError and RequestError as ``export`` does, RunError when the harness fails.
+        """
+        from lm_eval import simple_evaluate  # type: ignore[import-not-found,unused-ignore]
+        from torch import cuda
+
+        device = self.device if self.device != "auto" else "cuda" if cuda.is_available() else "cpu"
+        with _exported(model, tokenizer, self.dtype) as (folder, bos):
+            arguments = {"pretrained": str(folder), "dtype": self.dtype, "add_bos_token": bos}
+            try:
+                found: Any = simple_evaluate(
+                    model="hf",
+                    model_args=arguments,
+                    tasks=list(self.names),
+                    num_fewshot=self.few_shot,
+                    batch_size=self.micro_rows,
+                    device=device,
+                    limit=self.limit,
+                    task_manager=_manager(self.names, self.folder),
+                    log_samples=False,
+                )
+            except Exception as error:
+                raise RunError(f"lm-evaluation-harness: {type(error).__name__}: {error}") from error
+        names = ("results", "groups", "n-shot", "n-samples", "versions", "higher_is_better", "lm_eval_version")
+        kept = {name: found[name] for name in names if name in found}
+        clean: dict[str, Any] = json.loads(json.dumps({"model": str(model), "bos": bos, **kept}, default=str))
+        return clean
+
+
+@cache
+def _manager(names: tuple[str, ...], folder: Path | None) -> Any:
+    """What knows the tasks. The harness's own, some ten thousand files, are read when the folder has not all."""
+    from lm_eval.tasks import TaskManager  # type: ignore[import-not-found,unused-ignore]
+
+    if folder is not None:
+        own = TaskManager(include_path=str(folder), include_defaults=False)
+        if not _unknown(own, names):
+            return own
+    return TaskManager(include_path=None if folder is None else str(folder))
+
+
+def _unknown(manager: Any, names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if not manager.match_tasks([name])]
+
+
+@contextmanager
+def _exported(model: Path, tokenizer: Path | None, dtype: str) -> Iterator[tuple[Path, bool]]:
+    """The model as a Hugging Face folder, and whether its documents begin with BOS."""
+    if (model / "config.json").exists() and not (model / RECORD).exists():
+        try:
+            bos = json.loads((model / "config.json").read_text()).get("bos_token_id") is not None
+        except (ValueError, AttributeError) as error:
+            raise InputError(f"{model / 'config.json'}: damaged: {error}") from None
+        yield model, bos
+        return
+    from llama_data.train_handoff.trainer.huggingface.export import export
+
+    path = find_checkpoint(model)
+    record = read_record(path)
+    bos = around_documents(record, open_tokenizer(path, record, tokenizer))[0] is not None
+    with TemporaryDirectory(prefix="llama-train-") as folder:
+        export(path, Path(folder) / "hf", tokenizer, dtype)
+        yield Path(folder) / "hf", bos
