@@ -44,14 +44,7 @@ def launch(
     model: Annotated[
         str | None, typer.Option("--model", help="tiny 125m 1b 7b 13b 33b 65b, or a .yaml file [default: tiny].")
     ] = None,
-    initial: Annotated[
-        Path | None,
-        typer.Option(
-            "--from",
-            help="Checkpoint (of `import`, or a run) whose parameters and model a new run starts with, from row 0 and "
-            "with a fresh optimiser. --model then only gives the settings [default: LLaMA's].",
-        ),
-    ] = None,
+    initial: options.From = None,
     output: Annotated[
         str | None,
         typer.Option("--output", help="Folder for checkpoints and metrics [default: train/ beside the mix]."),
@@ -75,10 +68,7 @@ def launch(
     replicate: options.Replicate = None,
     save_every: Annotated[int | None, typer.Option("--save-every", min=1, help="Steps between checkpoints.")] = None,
     save_minutes: options.SaveMinutes = None,
-    async_save: Annotated[
-        str | None,
-        typer.Option("--async-save", help="auto (on CUDA), on or off: train on while a checkpoint is written."),
-    ] = None,
+    async_save: options.AsyncSave = None,
     skip_rows: Annotated[
         list[str] | None,
         typer.Option("--skip-rows", help="A:B, leave rows A to B-1 of the mix out, for good; repeat it for more."),

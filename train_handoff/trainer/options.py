@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -43,6 +44,18 @@ DocumentMask = Annotated[
 DeviceMemory = Annotated[
     str | None,
     typer.Option("--device-memory", help="Memory of a device, as in 80GB or 79GiB [default: of the one found]."),
+]
+From = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        help="Checkpoint (of `import`, or a run) whose parameters and model a new run starts with, from row 0 and "
+        "with a fresh optimiser. --model then only gives the settings [default: LLaMA's].",
+    ),
+]
+AsyncSave = Annotated[
+    str | None,
+    typer.Option("--async-save", help="auto (on CUDA), on or off: train on while a checkpoint is written."),
 ]
 
 # Parameters of both commands, and what they set in a run's configuration.
