@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
 from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -51,3 +57,32 @@ def test_the_names_that_the_pages_import_are_public() -> None:
     names = {name.strip() for line in lines for name in line.split(",")}
     assert {"Language", "Rule", "Shard", "Mixture"} <= names
     assert names <= set(llama_data.__all__)
+
+
+def _commands(page: Path) -> list[list[str]]:
+    """Arguments of the `llama-train` commands that stand indented on a page, without those that leave something out."""
+    lines = re.findall(r"^ {4,}llama-train (.*?)(?: {2,}#.*)?$", page.read_text(), re.MULTILINE)
+    return [shlex.split(re.split(r" [<>|] ", line)[0]) for line in lines if "..." not in line]
+
+
+@pytest.mark.parametrize("name", ["gpu.md", "training.md"])
+def test_the_trainer_takes_the_commands_of_the_page(name: str) -> None:
+    from llama_data.train_handoff.trainer.cli import app
+
+    command: Any = get_command(app)
+    found = _commands(ROOT / "docs" / name)
+    assert len(found) >= 4
+    for verb, *arguments in found:
+        with command.commands[verb].make_context(verb, arguments) as context:
+            assert context.params
+
+
+def test_what_the_page_on_cards_runs_dry_runs() -> None:
+    from llama_data.train_handoff.trainer.cli import app
+
+    dry = [arguments for arguments in _commands(ROOT / "docs" / "gpu.md") if "--dry-run" in arguments]
+    assert dry
+    for arguments in dry:
+        done = CliRunner().invoke(app, arguments)
+        assert done.exception is None, done.exception
+        assert "fits a device of 80.0 GB" in done.output
