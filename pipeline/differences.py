@@ -14,7 +14,8 @@ _SHOWN = 80
 def differences(old: Record, now: Record) -> list[str]:
     """A sentence for each setting, input, model or result before that differs; none: they are the same.
 
-    The version comes first, then settings, with their names as a recipe writes them; then models, results, inputs and tasks.
+    The version comes first, then settings, with their names as a recipe writes them; then models, results, inputs
+    and tasks.
     """
     told: list[str] = []
     if old.content["version"] != now.content["version"]:
