@@ -63,3 +63,25 @@ def run_jobs() -> Callable[..., None]:
                 assert list(data or ()) == []
 
     return run
+
+
+@pytest.fixture(scope="session")
+def finish_run() -> Callable[[str, str], None]:
+    """Write the manifest of a domain whose jobs were run by ``run_jobs``, as the last job of a verb does."""
+    from llama_data.pipeline.core import manifest
+    from llama_data.pipeline.core.written import gather_notes
+
+    def finish(run: str, domain: str) -> None:
+        manifest.write(
+            f"{run}/documents/{domain}",
+            levels=2,
+            what=f"documents/{domain}",
+            files=gather_notes(run, domain, []),
+            totals={},
+            made_from={},
+            account={},
+            inputs=[],
+            about={},
+        )
+
+    return finish

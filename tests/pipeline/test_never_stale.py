@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from llama_data.pipeline import execution, finish, made_from
+from llama_data.pipeline.adopt import adopt
 from llama_data.pipeline.commands import mix as mix_verb
 from llama_data.pipeline.commands import tokenize as tokenize_verb
 from llama_data.pipeline.commands import train_tokenizer as tokenizer_verb
@@ -482,3 +483,22 @@ def test_a_run_of_an_older_version_is_told_how_to_go_on(place: Place) -> None:
     (place.run / "logs" / "news" / "made-from.json").write_text('{"fingerprint": "ab", "settings": {}}')
     for verb in (place.documents, place.tokens, place.tokenizer):
         refused(verb, "made by a version that wrote no manifest.json", "--adopt", "`llama-data run news --overwrite`")
+
+
+def test_a_run_of_an_older_version_is_adopted_and_gone_on_with(place: Place) -> None:
+    before = {folder: manifest.find(str(place.run / folder)) for folder in ("documents/news", "tokens/news", "mix")}
+    for group in ("news", "notes", "tokenizer", "tokenize/news", "tokenize/notes", "mix"):
+        (place.run / "logs" / group / "made-from.json").write_text('{"fingerprint": "ab", "settings": {}}')
+    for path in list(place.run.rglob("manifest.json")):
+        manifest.remove(str(path.parent))
+    assert len(list(adopt(str(place.run)))) == 6
+    for folder, made in before.items():
+        now = manifest.find(str(place.run / folder))
+        assert made is not None
+        assert now is not None
+        assert now.files == made.files, folder
+        assert now.content["totals"] == made.content["totals"]
+        assert now.content["account"] == made.content["account"]
+    assert place.problems(full=True) == []
+    place.mix("further", **{"mix.tokens": 3200})
+    refused(place.documents, "llama-data adopted → 0.1.0", "--overwrite")

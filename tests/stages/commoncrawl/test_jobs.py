@@ -247,7 +247,7 @@ def test_the_stage_decides_as_the_plain_transcription_on_every_page(
 
 
 def test_thresholds_applied_to_an_annotated_run_decide_as_a_run_with_them(
-    corpus: Path, oracle_models: Path, model_folder: Path, tmp_path: Path, run_jobs: Any, results: Any
+    corpus: Path, oracle_models: Path, model_folder: Path, tmp_path: Path, run_jobs: Any, results: Any, finish_run: Any
 ) -> None:
     (tmp_path / "in").mkdir()
     shutil.copy(sorted((corpus / "cc").glob("*.wet.gz"))[-1], tmp_path / "in")
@@ -255,6 +255,7 @@ def test_thresholds_applied_to_an_annotated_run_decide_as_a_run_with_them(
     strict = {"language_threshold": 0.8, "reference_threshold": 0.3, "perplexity_buckets": ("head", "middle", "tail")}
     run_jobs(jobs(with_models(model_folder, oracle_models, **strict), runs[0]))
     run_jobs(jobs(with_models(model_folder, oracle_models, annotate_only=True), runs[1]))
+    finish_run(runs[1].output, "commoncrawl")
     assert not {row["step"] for row in results(runs[1])[0].values()} & {"language", "perplexity"}
     again = with_models(model_folder, oracle_models, from_ledger=runs[1].output, **strict)
     run_jobs(jobs(again, runs[2]))
