@@ -22,6 +22,7 @@ from llama_data.pipeline.commands.train_tokenizer import train_tokenizer
 from llama_data.pipeline.commands.verify import verify
 from llama_data.pipeline.commands.why import why
 from llama_data.pipeline.core.errors import run_command_line
+from llama_data.pipeline.core.stopping import stop_on_signals
 from llama_data.pipeline.core.version import VERSION
 
 app = typer.Typer(
@@ -66,6 +67,7 @@ app.command()(export)
 
 def main() -> None:
     """Entry point of ``llama-data``."""
+    stop_on_signals()
     run_command_line(app, "llama-data")
 
 

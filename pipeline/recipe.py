@@ -49,10 +49,19 @@ class RaySettings(Strict):
 
 
 class ExecutorSettings(Strict):
-    """Which of datatrove's executors runs the jobs, and how many tasks run at the same time."""
+    """Which of datatrove's executors runs the jobs, and how many tasks run at the same time.
+
+    ``max_task_failures``: tasks of a job that may fail before no further one is begun (null: any number).
+    ``max_task_deaths``: deaths of its process (killed, out of memory, crashed) after which a task counts as failed;
+    until then it is tried again in a fresh one. ``max_task_seconds``: time after which a task is ended and counts as
+    failed (null: no limit; on Slurm there is also slurm.time).
+    """
 
     kind: Literal["local", "slurm", "ray"] = "local"
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, gt=0)
+    max_task_failures: int | None = Field(default=100, ge=0)
+    max_task_deaths: int = Field(default=3, gt=0)
+    max_task_seconds: float | None = Field(default=None, gt=0)
     slurm: SlurmSettings | None = None
     ray: RaySettings = RaySettings()
 

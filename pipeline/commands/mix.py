@@ -24,11 +24,12 @@ def mix(
     ] = None,
     workers: options.Workers = None,
     executor: options.Executor = None,
+    max_task_failures: options.TaskFailures = None,
     plan_only: Annotated[bool, typer.Option("--plan-only", help="Print the table and write nothing.")] = False,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Draw rows by the mixture's weights and write them in training order; print the table beside LLaMA's."""
-    changes = options.overrides(output=output, workers=workers, executor=executor)
+    changes = options.overrides(output=output, workers=workers, executor=executor, max_task_failures=max_task_failures)
     changes |= {key: value for key, value in (("mix.tokens", tokens), ("mix.weights", _weights(weights))) if value}
     recipe = options.recipe_for_run(config, changes)
     plan = plan_recipe(recipe)
@@ -70,6 +71,13 @@ def plan_recipe(recipe: Recipe) -> MixPlan:
 
 def write(recipe: Recipe, plan: MixPlan, *, overwrite: bool = False) -> None:
     """Write the rows of the plan to RUN/mix."""
+    from llama_data.pipeline.executors.holding import hold
+
+    with hold(recipe, ["mix"]):
+        _write_held(recipe, plan, overwrite)
+
+
+def _write_held(recipe: Recipe, plan: MixPlan, overwrite: bool) -> None:
     from llama_data.pipeline import execution, made_from
     from llama_data.train_handoff.mix.jobs import mix_jobs
 

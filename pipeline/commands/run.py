@@ -10,6 +10,7 @@ from llama_data.pipeline.commands import options
 from llama_data.pipeline.core.domains import DOMAINS
 
 if TYPE_CHECKING:
+    from llama_data.pipeline.core.job import Job
     from llama_data.pipeline.recipe import Recipe
     from llama_data.pipeline.summary import DomainSummary
 
@@ -23,6 +24,7 @@ def run(
     output: options.Output = None,
     workers: options.Workers = None,
     executor: options.Executor = None,
+    max_task_failures: options.TaskFailures = None,
     models_dir: options.ModelsDir = None,
     overwrite: options.Overwrite = False,
     annotate_only: Annotated[
@@ -47,7 +49,14 @@ def run(
     recipe = _recipe(
         stage,
         config,
-        options.overrides(input=input, output=output, workers=workers, executor=executor, models_dir=models_dir),
+        options.overrides(
+            input=input,
+            output=output,
+            workers=workers,
+            executor=executor,
+            models_dir=models_dir,
+            max_task_failures=max_task_failures,
+        ),
         annotate_only=annotate_only,
         from_ledger=from_ledger,
     )
@@ -116,19 +125,29 @@ def _with_target(recipe: Recipe, fraction: float | None, chars: str | None) -> R
 def run_stages(recipe: Recipe, stages: list[str], *, overwrite: bool = False) -> list[DomainSummary]:
     """Run the jobs of domains and sources one after the other, print the table, and check each domain's ledger.
 
+    A stage whose tasks fail does not keep the stages after it from being run.
+
     Raises:
-        RunError: a stage has no documents, or more failed records than the recipe allows.
+        RunError: tasks of a stage failed, it has no documents, or more failed records than the recipe allows.
     """
-    from llama_data.pipeline import execution, jobs, made_from, summary
-    from llama_data.pipeline.core.errors import RunError
-    from llama_data.pipeline.core.files import remove_tree
+    from llama_data.pipeline import jobs
     from llama_data.pipeline.core.left_out import LeftOut
+    from llama_data.pipeline.executors.holding import hold
     from llama_data.pipeline.plan import left_out_notes
 
     left_out = LeftOut()
     planned = {stage: jobs.stage_jobs(recipe, stage, left_out) for stage in stages}
     for line in left_out_notes(recipe, stages, left_out):
         typer.echo(line, err=True)
+    with hold(recipe, stages):
+        return _run_held(recipe, planned, overwrite)
+
+
+def _run_held(recipe: Recipe, planned: dict[str, list[Job]], overwrite: bool) -> list[DomainSummary]:
+    from llama_data.pipeline import execution, made_from, summary
+    from llama_data.pipeline.core.errors import RunError, StoppedError
+    from llama_data.pipeline.finishing import FinishStage
+
     for stage, made in planned.items():
         context, chosen = recipe.context(stage), recipe.settings(stage)
         settings = {**(chosen.model_dump(mode="json") if chosen else {}), "seed": recipe.seed}
@@ -139,14 +158,19 @@ def run_stages(recipe: Recipe, stages: list[str], *, overwrite: bool = False) ->
     made_from.write_recipe(recipe)
     summaries, problems = [], []
     for stage, made in planned.items():
-        execution.execute(made, recipe, lambda line: typer.echo(line, err=True))
+        finish = FinishStage(recipe, stage)
+        try:
+            execution.execute(made, recipe, lambda line: typer.echo(line, err=True), finish)
+        except StoppedError:
+            raise
+        except RunError as error:
+            problems.append(str(error))
+            continue
         if recipe.executor.kind == "slurm":
             continue
-        found = [summary.summarise(recipe.context(stage), domain) for domain in recipe.ledgers(stage)]
-        problem = summary.problem(stage, found, recipe.failure_limit)
+        found, problem = finish.count()
         problems += [] if problem is None else [problem]
         summaries += found
-        remove_tree(recipe.context(stage).work(stage))
     if summaries:
         typer.echo(summary.table(summaries))
         typer.echo(f"documents, ledger and rejected texts are in {recipe.path()}")

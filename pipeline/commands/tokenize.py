@@ -20,10 +20,11 @@ def tokenize(
     output: options.Output = None,
     workers: options.Workers = None,
     executor: options.Executor = None,
+    max_task_failures: options.TaskFailures = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Encode documents and pack them into rows of seq_len + 1 tokens, domain by domain."""
-    changes = options.overrides(output=output, workers=workers, executor=executor)
+    changes = options.overrides(output=output, workers=workers, executor=executor, max_task_failures=max_task_failures)
     recipe = options.recipe_for_run(config, changes)
     tokenize_domains(recipe, list(domain) if domain else _with_documents(recipe), overwrite=overwrite)
 
@@ -61,11 +62,20 @@ def tokenizer_model(recipe: Recipe) -> str:
 
 def tokenize_domains(recipe: Recipe, domains: list[str], *, overwrite: bool = False) -> None:
     """Write RUN/tokens/<domain> for each of the domains, and print what came out."""
+    from llama_data.pipeline.executors.holding import hold
+
+    # The domains too, whose documents are read and whose work folder is used.
+    with hold(recipe, [*domains, *(f"tokenize/{domain}" for domain in domains)]):
+        _tokenize_held(recipe, domains, overwrite)
+
+
+def _tokenize_held(recipe: Recipe, domains: list[str], overwrite: bool) -> None:
     import hashlib
 
     from llama_data.pipeline import execution, made_from
     from llama_data.pipeline.core.errors import RequestError
-    from llama_data.pipeline.core.files import list_files, read_bytes, remove_tree
+    from llama_data.pipeline.core.files import list_files, read_bytes
+    from llama_data.pipeline.finishing import RemoveWork
     from llama_data.pipeline.summary import format_table
     from llama_data.train_handoff.pack import tokenize_jobs
     from llama_data.train_handoff.shards.file import read_footer
@@ -82,12 +92,16 @@ def tokenize_domains(recipe: Recipe, domains: list[str], *, overwrite: bool = Fa
         settings = {**recipe.tokens.model_dump(mode="json"), "seed": recipe.seed}
         settings["tokenizer"] = hashlib.sha256(read_bytes(model)).hexdigest()
         made_from.prepare(group, made, recipe, settings, overwrite=overwrite, outputs=[folder])
-        execution.execute(made, recipe, lambda line: typer.echo(line, err=True))
-        remove_tree(context.work(domain))
+        finish = RemoveWork(recipe, domain)
+        execution.execute(made, recipe, lambda line: typer.echo(line, err=True), finish)
+        if recipe.executor.kind == "slurm":
+            continue
+        finish()
         footers = [read_footer(path) for path in list_files(folder, ".parquet")]
         counts = [
             sum(getattr(footer, name) for footer in footers)
             for name in ("documents", "tokens", "rows", "dropped_tokens")
         ]
         rows.append((domain, *(f"{count:,}" for count in counts), str(len(footers))))
-    typer.echo(format_table(rows))
+    if len(rows) > 1:
+        typer.echo(format_table(rows))

@@ -17,20 +17,30 @@ def train_tokenizer(
     output: options.Output = None,
     workers: options.Workers = None,
     executor: options.Executor = None,
+    max_task_failures: options.TaskFailures = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Train the tokenizer on text sampled from the run's documents by the mixture's weights."""
-    recipe = options.recipe_for_run(config, options.overrides(output=output, workers=workers, executor=executor))
+    changes = options.overrides(output=output, workers=workers, executor=executor, max_task_failures=max_task_failures)
+    recipe = options.recipe_for_run(config, changes)
     train(recipe, overwrite=overwrite)
 
 
 def train(recipe: Recipe, *, overwrite: bool = False) -> None:
     """Write RUN/tokenizer: the model, its vocabulary, Hugging Face's files and the card."""
+    from llama_data.pipeline.executors.holding import hold
+
+    with hold(recipe, ["tokenizer"]):
+        _train_held(recipe, overwrite)
+
+
+def _train_held(recipe: Recipe, overwrite: bool) -> None:
     import json
 
     from llama_data.pipeline import execution, made_from
     from llama_data.pipeline.core.errors import RequestError
-    from llama_data.pipeline.core.files import list_files, read_bytes, remove_tree
+    from llama_data.pipeline.core.files import list_files, read_bytes
+    from llama_data.pipeline.finishing import RemoveWork
     from llama_data.tokenizer.train import train_jobs
 
     if recipe.tokenizer.model is not None:
@@ -49,7 +59,10 @@ def train(recipe: Recipe, *, overwrite: bool = False) -> None:
     made = train_jobs(context, weights=recipe.weights(), settings=recipe.tokenizer)
     settings = {**recipe.tokenizer.model_dump(mode="json"), "weights": recipe.mix.weights, "seed": recipe.seed}
     made_from.prepare("tokenizer", made, recipe, settings, overwrite=overwrite, outputs=[folder])
-    execution.execute(made, recipe, lambda line: typer.echo(line, err=True))
-    remove_tree(context.work("tokenizer"))
+    finish = RemoveWork(recipe, "tokenizer")
+    execution.execute(made, recipe, lambda line: typer.echo(line, err=True), finish)
+    if recipe.executor.kind == "slurm":
+        return
+    finish()
     card = json.loads(read_bytes(recipe.path("tokenizer", "card.json")))
     typer.echo(f"{folder}: {card['settings']['vocab_size']:,} pieces, sha256 {card['sha256']}")
