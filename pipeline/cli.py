@@ -17,6 +17,7 @@ from llama_data.pipeline.commands.plan import plan
 from llama_data.pipeline.commands.quickstart import quickstart
 from llama_data.pipeline.commands.report import report
 from llama_data.pipeline.commands.run import run
+from llama_data.pipeline.commands.status import logs, status
 from llama_data.pipeline.commands.tokenize import tokenize
 from llama_data.pipeline.commands.train_tokenizer import train_tokenizer
 from llama_data.pipeline.commands.verify import verify
@@ -54,6 +55,8 @@ def _options(
 app.command()(quickstart)
 app.command()(plan)
 app.command()(run)
+app.command()(status)
+app.command()(logs)
 app.add_typer(models_app, name="models")
 app.command("train-tokenizer")(train_tokenizer)
 app.command()(tokenize)

@@ -7,10 +7,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from llama_data.pipeline.core.errors import RequestError, RunError
-from llama_data.pipeline.core.files import is_local, local_path
+from llama_data.pipeline.core.files import is_local, join, local_path
 from llama_data.pipeline.core.lock import Lock
 from llama_data.pipeline.core.store_lock import StoreLock
 from llama_data.pipeline.core.writers import remove_leftovers
+from llama_data.pipeline.executors.submitted import refuse_if_waiting
 from llama_data.pipeline.recipe import Recipe
 
 FOLDER = "locks"
@@ -60,13 +61,20 @@ def hold(recipe: Recipe, groups: Sequence[str]) -> Iterator[Hold]:
             locks.append(lock)
         if is_local(recipe.path()):
             remove_leftovers(local_path(recipe.path()))
+        for group in groups:
+            refuse_if_waiting(recipe.path("logs", group), group)
         mine = Hold(locks)
         _held.append(mine)
         stack.callback(_held.remove, mine)
         yield mine
 
 
+def lock_url(run: str, group: str) -> str:
+    """Where the lock of a group lies in the run's folder."""
+    return join(run, FOLDER, f"{group.replace('/', '-')}.lock")
+
+
 def _lock(recipe: Recipe, group: str) -> Lock | StoreLock:
-    url = recipe.path(FOLDER, f"{group.replace('/', '-')}.lock")
+    url = lock_url(recipe.path(), group)
     what = f"{group} is being worked on"
     return Lock(Path(local_path(url)), what) if is_local(url) else StoreLock(url, what)

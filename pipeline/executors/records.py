@@ -22,8 +22,10 @@ import orjson
 from llama_data.pipeline.core.block import describe
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import atomic_write, join, list_files, read_bytes, remove_tree
+from llama_data.pipeline.core.lock import new_owner
 
 JOBS = "jobs.json"
+ENDED = "ended.json"  # on Slurm: how the group ended, as its last job says
 Kind = Literal["error", "death", "time"]
 
 
@@ -129,7 +131,7 @@ class TaskRecords:
             return super()._run_for_rank(rank, *args, **kwargs)  # type: ignore[misc]
         logs = self.logs()
         running, failed = join(logs, "running", f"{rank:05d}.json"), join(logs, "failures", f"{rank:05d}.json")
-        write_json(running, {"host": socket.gethostname(), "process": os.getpid(), "since": now()})
+        write_json(running, {**new_owner(), "since": now()})
         self._began = (time.monotonic(), time.process_time())
         try:
             stats = super()._run_for_rank(rank, *args, **kwargs)  # type: ignore[misc]

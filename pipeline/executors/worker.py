@@ -126,16 +126,21 @@ def _attempt(kit: Kit, rank: int) -> Result:
         whereabouts.at("")
         mine._run_for_rank(rank, 1)
     except Exception as error:
-        if isinstance(error, RequestError) and not isinstance(error, InputError):
-            return Result(wrong_request=_portable(error))
+        if is_wrong_request(error):
+            return Result(wrong_request=portable(error))
         return Result(failure=failure_of(error, whereabouts.read_note(kit.page)))
     return Result(done=Done(time.monotonic() - began, time.process_time() - cpu))
 
 
-def _portable(error: RequestError) -> LlamaDataError:
+def is_wrong_request(error: Exception) -> bool:
+    """Whether it concerns all tasks, such as a model that is missing; an input concerns the task that reads it."""
+    return isinstance(error, RequestError) and not isinstance(error, InputError)
+
+
+def portable(error: Exception) -> LlamaDataError:
     """The error, or one of its kind that can be sent."""
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
         return RequestError(str(error))
-    return error
+    return error if isinstance(error, LlamaDataError) else RequestError(str(error))
