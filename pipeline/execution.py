@@ -80,8 +80,8 @@ def execute(jobs: Sequence[Job], recipe: Recipe, progress: Progress, finish: Fin
 def _run(job: Job, recipe: Recipe) -> Launched:
     """Run a job to its end. Raises RunError: tasks failed."""
     started, logs = time.monotonic(), recipe.path("logs", job.name)
-    executor = _executor(job, recipe.executor, logs)
     with silence():
+        executor = _executor(job, recipe.executor, logs)
         tally: Tally = executor.run(check_hold)
     if tally.wrong_request is not None:
         raise tally.wrong_request
