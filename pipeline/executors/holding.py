@@ -44,7 +44,7 @@ def check_hold() -> None:
 
 @contextmanager
 def hold(recipe: Recipe, groups: Sequence[str]) -> Iterator[Hold]:
-    """Hold the groups of the run's folder; on entering, what dead writers left half written is removed.
+    """Hold the groups of the run's folder; what dead writers left half written is removed.
 
     Raises:
         RequestError: somebody who is alive holds one of them; it says who, since when, and what to do.
@@ -61,6 +61,7 @@ def hold(recipe: Recipe, groups: Sequence[str]) -> Iterator[Hold]:
             locks.append(lock)
         if is_local(recipe.path()):
             remove_leftovers(local_path(recipe.path()))
+            stack.callback(remove_leftovers, local_path(recipe.path()))  # of workers that die while it is held
         for group in groups:
             refuse_if_waiting(recipe.path("logs", group), group)
         mine = Hold(locks)

@@ -31,6 +31,7 @@ from llama_data.pipeline.executors.records import (
 from llama_data.pipeline.executors.tally import Limits, Tally
 from llama_data.pipeline.executors.worker import Result, is_wrong_request, portable
 
+HANDED_ON = ("PYTHONPATH", "LLAMA_DATA_", "AWS_", "GOOGLE_", "AZURE_", "HF_")  # how names of variables begin
 TICK = 0.5  # seconds between looks at limits of time and at the lock
 
 
@@ -122,8 +123,8 @@ def _connect() -> None:
 
 
 def _environment() -> dict[str, str]:
-    """What tasks on other nodes need to find the same code: the path of this process."""
-    return {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    """What tasks on other nodes need of this process's environment: where its code is, and its keys to stores."""
+    return {name: value for name, value in os.environ.items() if name.startswith(HANDED_ON)}
 
 
 def _attempt(executor: bytes, rank: int, environment: dict[str, str]) -> Result:

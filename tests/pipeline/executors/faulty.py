@@ -1,4 +1,4 @@
-"""Steps for the tests of clusters: something goes wrong in each task, until the file that ``$GATE`` names is there."""
+"""Steps for the tests of clusters: something goes wrong until there is the file that ``$LLAMA_DATA_GATE`` names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class AllKinds(Rule):
 
     def judge(self, doc: Document) -> None:
         """Go wrong."""
-        if Path(os.environ["GATE"]).exists():
+        if Path(os.environ["LLAMA_DATA_GATE"]).exists():
             return
         if "0.jsonl" in doc.id:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Steps for the tests of signals: they wait for the file that ``$GATE`` names."""
+"""Steps for the tests of signals: they wait for the file that ``$LLAMA_DATA_GATE`` names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Gate(Rule):
     def judge(self, doc: Document) -> None:
         """Wait at the last record of a file."""
         if doc.id.endswith("#3"):
-            while not Path(os.environ["GATE"]).exists():
+            while not Path(os.environ["LLAMA_DATA_GATE"]).exists():
                 self.nap()
 
     def nap(self) -> None:
@@ -36,4 +36,4 @@ class Deaf(Gate):
         try:
             time.sleep(0.05)
         except BaseException:
-            Path(os.environ["GATE"] + ".asked").touch()
+            Path(os.environ["LLAMA_DATA_GATE"] + ".asked").touch()

@@ -59,7 +59,7 @@ def test_the_tasks_of_a_killed_node_are_done_on_another(cluster: dict[str, Any],
     (tmp_path / "recipe.yaml").write_text(json.dumps(recipe))
     path = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
     local = {"no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-    environment = {**os.environ, **local, "PYTHONPATH": path, "GATE": f"{tmp_path}/gate"}
+    environment = {**os.environ, **local, "PYTHONPATH": path, "LLAMA_DATA_GATE": f"{tmp_path}/gate"}
     environment["RAY_ADDRESS"] = cluster["address"]
 
     def start(output: str, executor: str) -> subprocess.Popen[str]:

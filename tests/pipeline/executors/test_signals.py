@@ -36,7 +36,12 @@ class Command:
         (folder / "recipe.yaml").write_text(json.dumps(recipe))
         self.mark = f"{folder}/mark"
         path = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
-        self.environment = {**os.environ, "PYTHONPATH": path, "GATE": str(self.gate), "MARK_OF_TEST": self.mark}
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": path,
+            "LLAMA_DATA_GATE": str(self.gate),
+            "MARK_OF_TEST": self.mark,
+        }
 
     def start(self) -> subprocess.Popen[str]:
         folders = ["--input", f"{self.folder}/in", "--output", f"{self.folder}/run"]

@@ -45,7 +45,7 @@ class Run:
     """A run of a source of three files, with one step of the tests'."""
 
     def __init__(self, folder: Path, environment: dict[str, str], step: str | None, **settings: Any) -> None:
-        self.folder, self.environment = folder, {**environment, "GATE": f"{folder}/gate"}
+        self.folder, self.environment = folder, {**environment, "LLAMA_DATA_GATE": f"{folder}/gate"}
         (folder / "in").mkdir()
         for number in range(FILES):
             rows = (json.dumps({"text": f"Record {row} of file {number}. " * 20}) for row in range(4))
