@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -55,6 +56,14 @@ def is_of_older_version(run: str, group: str) -> bool:
     """True when the group was made by a version that wrote no manifests."""
     path = record_path(run, group)
     return exists(path) and "content" not in orjson.loads(read_bytes(path))
+
+
+def note_failure(run: str, group: str, says: str) -> None:
+    """Note that the group's last try has failed, so that its record forbids no other try with mended settings."""
+    with suppress(OSError):
+        record = read_record(run, group)
+        if record is not None:
+            write_record(run, group, replace(record, failed=says))
 
 
 def write_record(run: str, group: str, record: Record) -> None:

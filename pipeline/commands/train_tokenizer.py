@@ -17,15 +17,24 @@ def train_tokenizer(
     output: options.Output = None,
     workers: options.Workers = None,
     executor: options.Executor = None,
+    max_task_failures: options.TaskFailures = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Train the tokenizer on text sampled from the run's documents by the mixture's weights."""
-    recipe = options.recipe_for_run(config, options.overrides(output=output, workers=workers, executor=executor))
+    changes = options.overrides(output=output, workers=workers, executor=executor, max_task_failures=max_task_failures)
+    recipe = options.recipe_for_run(config, changes)
     train(recipe, overwrite=overwrite)
 
 
 def train(recipe: Recipe, *, overwrite: bool = False) -> None:
     """Write RUN/tokenizer: the model, its vocabulary, Hugging Face's files and the card."""
+    from llama_data.pipeline.executors.holding import hold
+
+    with hold(recipe, ["tokenizer"]):
+        _train_held(recipe, overwrite)
+
+
+def _train_held(recipe: Recipe, overwrite: bool) -> None:
     import json
 
     from llama_data.pipeline import execution, history, made_from

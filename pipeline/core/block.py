@@ -26,6 +26,7 @@ from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.ledger import count_lines
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import utf8_of
+from llama_data.pipeline.core.whereabouts import at
 
 BATCH_BYTES = 1 << 19
 BATCH_DOCUMENTS = 1024
@@ -93,7 +94,9 @@ class Reader(Step):
         if data:
             yield from data
         for split in self.task_splits(rank, world_size):
+            at(split.name)
             for doc in self._read(split):
+                at(doc.id)
                 if doc.chars_in is None:
                     doc.chars_in = len(doc.text)
                 if doc.lines_in is None:

@@ -22,6 +22,7 @@ from llama_data.pipeline.core.hashed import HashedStream, WrittenFile
 from llama_data.pipeline.core.left_out import LeftOut
 from llama_data.pipeline.core.lines import cut_lines
 from llama_data.pipeline.core.listing import look_in_folder, look_in_store, printable, stamp_of
+from llama_data.pipeline.core.writers import temporary_name
 
 ZSTD_LEVEL = 3
 
@@ -287,9 +288,9 @@ class _Unpacked(io.RawIOBase):
 def atomic_write(path: str) -> Iterator[BinaryIO]:
     """Write a file that appears under its name only when the block ends without an error.
 
-    On a local path the bytes go to ``path.tmp`` and are renamed; what a killed task left there is overwritten
-    when it runs again (a file is written by one task only). An object store makes an
-    object visible only when it is complete, so there the upload is simply abandoned on an error.
+    On a local path the bytes go to a name that is the writer's own (``core.writers``) and are renamed, so that of two
+    writers each leaves a whole file or none; what a killed one left is removed by the next run. An object store makes
+    an object visible only when it is complete, so there the upload is simply abandoned on an error.
     """
     if not is_local(path):
         fs, target = file_system(path)
@@ -303,7 +304,7 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
         return
     final = local_path(path)
     os.makedirs(os.path.dirname(final) or ".", exist_ok=True)
-    temporary = f"{final}.tmp"
+    temporary = temporary_name(final)
     try:
         with open(temporary, "wb") as stream:
             yield stream
