@@ -60,13 +60,19 @@ class Step(PipelineStep):  # type: ignore[misc]
 
 
 class Reader(Step):
-    """Turns splits of raw dumps into documents; a task takes every ``world_size``-th split from its rank on."""
+    """Turns splits of raw dumps into documents.
+
+    ``tasks``: the splits that each task reads, where several share one; else every one of ``splits`` is a task's.
+    """
 
     name = "read"
 
-    def __init__(self, *, splits: Sequence[Split], domain: str) -> None:
+    def __init__(
+        self, *, splits: Sequence[Split] = (), tasks: Sequence[Sequence[Split]] | None = None, domain: str
+    ) -> None:
         super().__init__()
-        self.splits = tuple(splits)
+        self.tasks = tuple(map(tuple, [[split] for split in splits] if tasks is None else tasks))
+        self.splits = tuple(split for task in self.tasks for split in task)
         self.domain = domain
 
     @abstractmethod
@@ -74,8 +80,8 @@ class Reader(Step):
         """Yield a document for every record of the split, damaged ones as ``self.failed(...)``."""
 
     def task_splits(self, rank: int, world_size: int) -> Sequence[Split]:
-        """The splits that task ``rank`` of ``world_size`` reads."""
-        return self.splits[rank::world_size]
+        """The splits of every ``world_size``-th task from ``rank`` on: with as many as there are tasks, of one."""
+        return [split for task in self.tasks[rank::world_size] for split in task]
 
     def failed(self, split: Split, *, key: str | int, reason: Reason, detail: str = "") -> Document:
         """The document of a record that cannot be read; ``key`` is its offset or name in the file."""

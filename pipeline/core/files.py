@@ -23,6 +23,8 @@ from llama_data.pipeline.core.lines import cut_lines
 from llama_data.pipeline.core.listing import look_in_folder, look_in_store, printable
 
 ZSTD_LEVEL = 3
+SHARES = 64
+LEAST_TASK = 4 << 20
 
 # How much a decompressor is given at a time: eight kilobytes can be a quarter of a gigabyte in zstd's format.
 _FEED = 8 << 10
@@ -136,6 +138,20 @@ def group_splits(splits: Sequence[Split], max_bytes: int) -> list[list[Split]]:
         groups[-1].append(split)
         size += split.size
     return groups
+
+
+def share_tasks(splits: Sequence[Split], max_bytes: int) -> list[list[Split]]:
+    """What each task reads: neighbours together, so that the tasks, and the files they write, follow from the bytes."""
+    return group_splits(splits, task_size(splits, max_bytes))
+
+
+def task_size(splits: Sequence[Split], max_bytes: int) -> int:
+    """Most stored bytes of a task that takes several splits: ``max_bytes``, or less where that leaves few tasks.
+
+    It is a ``SHARES``-th of all bytes where that is less, so that there is work for many workers; but not under
+    ``LEAST_TASK``, for then a task takes longer to start than to run.
+    """
+    return min(max_bytes, max(LEAST_TASK, sum(split.size for split in splits) // SHARES))
 
 
 def exists(path: str) -> bool:

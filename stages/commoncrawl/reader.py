@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,8 +37,15 @@ class CommonCrawlReader(Reader):
 
     name = "read_commoncrawl"
 
-    def __init__(self, *, splits: tuple[Split, ...] | list[Split], domain: str = DOMAIN, title: Title = "drop") -> None:
-        super().__init__(splits=splits, domain=domain)
+    def __init__(
+        self,
+        *,
+        splits: Sequence[Split] = (),
+        tasks: Sequence[Sequence[Split]] | None = None,
+        domain: str = DOMAIN,
+        title: Title = "drop",
+    ) -> None:
+        super().__init__(splits=splits, tasks=tasks, domain=domain)
         self.title: Title = title
 
     def hashes(self, split: Split, minimum: int) -> Iterator[HashedLines]:

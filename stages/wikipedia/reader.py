@@ -159,8 +159,15 @@ class WikipediaReader(Reader):
 
     name = "read_wikipedia"
 
-    def __init__(self, *, splits: Sequence[Split], domain: str, dumps: Mapping[str, Dump]) -> None:
-        super().__init__(splits=splits, domain=domain)
+    def __init__(
+        self,
+        *,
+        splits: Sequence[Split] = (),
+        tasks: Sequence[Sequence[Split]] | None = None,
+        domain: str,
+        dumps: Mapping[str, Dump],
+    ) -> None:
+        super().__init__(splits=splits, tasks=tasks, domain=domain)
         self.dumps = dict(dumps)
 
     def read(self, split: Split) -> Iterator[Document]:
