@@ -20,7 +20,7 @@ from datatrove.pipeline.base import PipelineStep  # type: ignore[import-untyped]
 from datatrove.utils.logging import logger  # type: ignore[import-untyped]
 from datatrove.utils.stats import MetricStats  # type: ignore[import-untyped]
 
-from llama_data.pipeline.core.document import Document, fail, is_open, new_document, reject
+from llama_data.pipeline.core.document import MAX_LINES, Document, fail, is_open, new_document, reject
 from llama_data.pipeline.core.errors import LlamaDataError, RecordError
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.ledger import count_lines
@@ -100,6 +100,9 @@ class Reader(Step):
                     doc.chars_in = len(doc.text)
                 if doc.lines_in is None:
                     doc.lines_in = count_lines(doc.text)
+                if doc.lines_in > MAX_LINES and is_open(doc):
+                    detail = f"{doc.lines_in} lines, more than the limit of {MAX_LINES}"
+                    fail(doc, Reason.too_complex, self.name, detail)
                 if self.travels(doc):
                     yield doc
 

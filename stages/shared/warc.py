@@ -27,6 +27,9 @@ from llama_data.stages.shared.members import (
 from llama_data.stages.shared.records import WARC, Damage, Record, checked, parse_header
 from llama_data.stages.shared.wet_batch import WetBatch, frame, inflate, member_bounds
 
+MAX_BATCH = 16 << 20
+"""Most decompressed bytes of a batch. Beyond, members are read one by one: a megabyte of gzip may be a gigabyte."""
+
 EMPTY = Damage(0, 0, Reason.truncated_file, "the file is empty")
 Found = WetBatch | Record | Damage
 
@@ -107,7 +110,7 @@ def _inflate_batch(window: Window, offset: int) -> tuple[WetBatch | list[Record 
         return None, offset
     end = offset + starts[-1]
     sizes = [int.from_bytes(data[stop - 4 : stop], "little") for stop in starts[1:]]
-    text = inflate(data, starts, sizes) if sum(sizes) <= MAX_RECORD else None
+    text = inflate(data, starts, sizes) if sum(sizes) <= min(MAX_BATCH, MAX_RECORD) else None
     if text is None:
         return None, end
     offsets = [offset + start for start in starts[:-1]]

@@ -42,9 +42,7 @@ class Thread(Document):
 class PostReader(Reader):
     """Reads the rows of dump files; each document is one post, its text the body as it stands (HTML)."""
 
-    def __init__(
-        self, *, tasks: Sequence[Sequence[Split]], domain: str, max_posts_bytes: int, max_ratio: int
-    ) -> None:
+    def __init__(self, *, tasks: Sequence[Sequence[Split]], domain: str, max_posts_bytes: int, max_ratio: int) -> None:
         super().__init__(tasks=tasks, domain=domain)
         self.max_posts_bytes = max_posts_bytes
         self.max_ratio = max_ratio

@@ -182,9 +182,10 @@ def test_groups_are_shards_of_a_dump_and_never_cross_dumps() -> None:
 def test_tasks_of_small_files_stay_inside_their_group() -> None:
     splits = [Split(path="", name=f"CC-MAIN-2018-51/{n:05d}.wet.gz", size=100) for n in range(6400)]
     splits += [Split(path="", name=f"CC-MAIN-2019-30/{n:05d}.wet.gz", size=100) for n in range(60)]
-    tasks, groups = dedup_tasks(splits, "50/1600", 15_000)
+    tasks, groups = dedup_tasks(splits, "50/1600", 10_099)
     assert [split for task in tasks for split in task] == splits
-    assert [[len(task) for task in tasks[group.first : group.last]] for group in groups] == [[150, 50]] * 32 + [
+    assert [[len(task) for task in tasks[group.first : group.last]] for group in groups] == [
+        *[[100, 100]] * 32,
         [50],
         [10],
     ]
