@@ -46,10 +46,10 @@ def read_warc(path: str) -> Iterator[Found]:
     with open_binary(path) as stream:
         window = Window(stream)
         head = window.at(0, 16)
-        compression = compression_of(head)
+        compression = compression_of(head) or _named(path, head)
         if not head:
             yield EMPTY
-        elif head[:2] == b"\x1f\x8b":
+        elif head[:2] == b"\x1f\x8b" or compression == ".gz":
             yield from _read_members(window, GZIP)
         elif compression == ".zst":
             yield from _read_members(window, zstd(window))
@@ -57,6 +57,14 @@ def read_warc(path: str) -> Iterator[Found]:
             yield from _read_stream(Packed(path, compression), Packed(path, compression))
         else:
             yield from _read_stream(Plain(stream), Plain(stream))
+
+
+def _named(path: str, head: bytes) -> str:
+    """What the name says of a file that begins like none that is known: its first member may be damaged."""
+    text = head.lstrip(b"\r\n")
+    if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in text):
+        return ""
+    return next((suffix for suffix in (".gz", ".zst") if path.lower().endswith(suffix)), "")
 
 
 def _dialect_of(source: Source) -> Dialect:

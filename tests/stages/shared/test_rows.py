@@ -266,7 +266,7 @@ def test_a_dictionary_that_is_read_as_plain_text_makes_small_batches(tmp_path: P
 def test_pages_say_their_sizes(tmp_path: Path, version: str) -> None:
     table = pa.table({"a": [f"{n} " + "x" * 5000 for n in range(500)], "l": [[str(n % 3)] * 3 for n in range(500)]})
     path = tmp_path / "a.parquet"
-    pq.write_table(table, path, data_page_version=version, data_page_size=100_000, use_dictionary=["l"])
+    pq.write_table(table, path, data_page_version=version, data_page_size=100_000, use_dictionary=["l.list.element"])
     group = pq.read_metadata(path).row_group(0)
     with path.open("rb") as stream:
         for number in range(2):
