@@ -65,10 +65,9 @@ def _faults(format: Any, kind: str, sound: list[str], touched: list[tuple[int, i
         whole = all(end <= record.start or start >= record.end for start, end in touched)
         if whole and (format.resumes or record.end <= first):
             faults.append(["neighbour", record.mark, seen.rows[:3]])
-    # A record that is cut out, or whose beginning is, leaves nothing to say that it was there; and a border that is
-    # gone makes one record of two.
+    # A record that is cut out leaves nothing to say that it was there; and a border that is gone makes one of two.
     cut = touched if kind in ("truncate", "delete", "zeros") else []
-    known = {one.mark for one in format.records if not any(start <= one.start < end for start, end in cut)}
+    known = {one.mark for one in format.records if not any(start < one.end and one.start < end for start, end in cut)}
     missed = [mark for mark in gone if mark in known]
     if len(missed) > 2 * len(kept - set(sound)) and not seen.rows:
         faults.append(["silent", missed])
