@@ -56,7 +56,7 @@ def test_a_first_member_that_begins_with_damage_costs_itself(tmp_path: Path, nam
     sound = FORMATS[name]
     found = read(sound, b"\xfe\xdc" + sound.data[2:], tmp_path)
     assert len(found.rows) == 1
-    assert found.texts == TEXTS[1:]
+    assert found.texts == [text.strip() for text in TEXTS[1:]]
 
 
 @pytest.mark.parametrize("lost", [1, 100, 511, 513])
