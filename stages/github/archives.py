@@ -250,6 +250,11 @@ def _tar_members(split: Split, limits: Limits, *, only_evidence: bool = False) -
                 if count > limits.files:
                     raise RecordError(Reason.unsafe_archive, f"more files than the limit of {limits.files}")
                 yield _tar_member(archive, info, limits, only_evidence)
+            # A header of zeros ends an archive; where it is damage, files stand behind it.
+            below = cast("Any", archive).fileobj
+            while rest := below.read(1 << 18):
+                if rest.strip(b"\0"):
+                    raise RecordError(Reason.damaged_archive, "zeros where a file should begin")
     except _DAMAGED as error:
         raise RecordError(Reason.damaged_archive, f"{type(error).__name__}: {error}") from None
 
