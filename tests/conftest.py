@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from llama_data.pipeline.core import files
 
 # The same examples every time; `--hypothesis-profile=default` looks for new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
@@ -23,6 +25,14 @@ def _folder(variable: str, default: Path, what: str) -> Path:
     if not folder.is_dir():
         pytest.skip(f"no {what}: set {variable} to run this test")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_tasks() -> Iterator[None]:
+    """The small files of tests are tasks of their own, so that tests see what comes out of several tasks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "LEAST_TASK", 1)
+        yield
 
 
 @pytest.fixture(scope="session")
