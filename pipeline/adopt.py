@@ -23,6 +23,7 @@ from llama_data.pipeline.groups import domain_result, mix_result, tokenizer_resu
 from llama_data.pipeline.record import is_of_older_version, record_path
 from llama_data.pipeline.summary import summarise
 from llama_data.pipeline.verify import check_content
+from llama_data.train_handoff.shards.documents import FOLDER as INDEXES
 from llama_data.train_handoff.shards.file import read_footer
 
 ADOPTED = "adopted"
@@ -113,7 +114,8 @@ def _files(run: str, result: Result, folder: str) -> Iterator[WrittenFile]:
     for path, size in sorted(sizes_in([join(run, part) for part, _ in result.parts]).items()):
         if path.endswith(".tmp"):
             continue
-        if folder.split("/")[0] in ("tokens", chain.MIX) and path.endswith(".parquet"):
+        is_index = f"/{INDEXES}/" in path.removeprefix(join(run, folder))
+        if folder.split("/")[0] in ("tokens", chain.MIX) and path.endswith(".parquet") and not is_index:
             footer = read_footer(path)
             yield WrittenFile(path.removeprefix(root), size, footer.rows, footer.content_sha256)
             continue

@@ -11,6 +11,7 @@ from llama_data.pipeline.finish import Group, Result
 from llama_data.pipeline.recipe import Recipe
 from llama_data.train_handoff.mix.jobs import VALIDATION
 from llama_data.train_handoff.pack import group_of
+from llama_data.train_handoff.shards.documents import FOLDER as INDEXES
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _PARTS = {"documents": "documents", "ledger": "records", "rejected": "rejected", "signatures": "signatures"}
@@ -27,9 +28,11 @@ def tokenizer_result() -> Result:
 
 
 def tokens_result(domain: str) -> Result:
-    """What the manifest of a domain's token shards lists."""
+    """What the manifest of a domain's token shards lists: the shards, and the indexes of their documents."""
     folder = f"tokens/{domain}"
-    return Result(folder, ((folder, "rows"), (f"{folder}/{VALIDATION}", "validation_rows")))
+    shards = ((folder, "rows"), (f"{folder}/{VALIDATION}", "validation_rows"))
+    indexes = (f"{folder}/{INDEXES}", f"{folder}/{INDEXES}/{VALIDATION}")
+    return Result(folder, (*shards, (indexes[0], "documents"), (indexes[1], "validation_documents")))
 
 
 def mix_result(name: str | None) -> Result:

@@ -12,9 +12,8 @@ from typing import Any
 import orjson
 
 from llama_data.pipeline.core.files import atomic_write, exists, join, read_bytes, read_jsonl
-from llama_data.pipeline.core.manifest import write_list
+from llama_data.pipeline.core.manifest import RECORD, write_list
 
-RECORD = "made-from.json"
 INPUTS = "made-from.inputs.zst"
 
 

@@ -141,13 +141,16 @@ def test_a_worker_that_dies_between_tasks_costs_nothing(tmp_path: Path) -> None:
     assert ranks_in(f"{tmp_path}/logs", "completions") == list(range(TASKS))
 
 
-@pytest.mark.parametrize("what", [no_space, no_input])
-def test_an_exception_costs_its_task_and_is_noted(tmp_path: Path, what: Callable[[], None]) -> None:
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [(no_space, "OSError: [Errno 28] No space left on device"), (no_input, "file2: no such file")],
+)
+def test_an_exception_costs_its_task_and_is_noted(tmp_path: Path, what: Callable[[], None], says: str) -> None:
     tally = go(tmp_path, Fault(tmp_path, what), 2)
     assert list(tally.failed) == [BAD]
     assert len((tmp_path / "tries").read_text().splitlines()) == 1
     assert ranks_in(f"{tmp_path}/logs", "completions") == [0, 1, 3, 4]
-    assert "Error" in read_failures(f"{tmp_path}/logs")[BAD].what
+    assert read_failures(f"{tmp_path}/logs")[BAD].what == says
     assert tally.failed[BAD].record == "d/file2#first"
 
 
