@@ -118,7 +118,7 @@ def test_jobs_of_several_arrays_wait_for_all_parts_and_are_submitted_once(
     assert len(run.files("local")) >= 9
     later = run.start()
     assert later.returncode == 0
-    assert "nothing was submitted" in later.stderr
+    assert "mine: complete and made from the same; nothing to do" in later.stderr
 
 
 @pytest.mark.timeout(1200)
@@ -134,6 +134,9 @@ def test_tasks_that_die_fail_or_take_too_long_are_named(slurm: dict[str, str], t
     assert "task 1: OSError: [Errno 28] No space left on device" in says
     assert "task 2: it was ended after " in says
     assert "by executor.slurm.time (00:01:00)" in says
+    told = run.command("status", f"{tmp_path}/run").stdout
+    assert "mine: failed (slurm)" in told
+    assert "3 of 3 tasks failed" in told
     shown = run.command("logs", f"{tmp_path}/run", "--failed")
     assert "No space left on device" in shown.stdout
     assert not (tmp_path / "run" / "documents").exists()
