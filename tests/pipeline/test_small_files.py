@@ -100,3 +100,14 @@ def test_the_sample_dumps_have_several_tasks_to_compare_with(
 ) -> None:
     [(_, many), _] = runs.values()
     assert {domain for domain, tasks in many.items() if tasks > 1} >= {"commoncrawl", "wikipedia"}
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_every_piece_of_a_task_knows_when_its_file_was_changed(samples: Path, tmp_path: Path, domain: str) -> None:
+    recipe = load_recipe("quickstart", {"input": str(samples), "output": str(tmp_path)})
+    settings = recipe.settings(domain)
+    assert settings is not None
+    small = settings.model_copy(update={"max_task_bytes": 2000})  # so that files are cut where they can be
+    found = jobs.input_splits(jobs.stage_jobs(recipe.with_settings(domain, small), domain))
+    assert found
+    assert [split.name for split in found if split.stamp == ""] == []
