@@ -36,3 +36,14 @@ class AllKinds(Rule):
         if "1.jsonl" in doc.id:
             raise OSError(28, "No space left on device")
         time.sleep(3600)
+
+
+class Full(Rule):
+    """The task of one file fails."""
+
+    name = "full"
+
+    def judge(self, doc: Document) -> None:
+        """Go wrong."""
+        if "1.jsonl" in doc.id and not Path(os.environ["LLAMA_DATA_GATE"]).exists():
+            raise OSError(28, "No space left on device")
