@@ -13,13 +13,10 @@ from llama_data.pipeline.recipe import Recipe
 from llama_data.pipeline.record import is_of_older_version
 
 
-def documents_of(recipe: Recipe, domain: str, advice: str = "") -> Manifest:
-    """The finished documents of a domain. Raises RequestError: there are none, or the run that makes them is not done.
-
-    ``advice``: what else can be done, for the message.
-    """
+def documents_of(recipe: Recipe, domain: str) -> Manifest:
+    """The finished documents of a domain. Raises RequestError: there are none, or they are not finished."""
     stage = next((stage for stage in recipe.chosen() if domain in recipe.ledgers(stage)), domain)
-    return _finished(recipe, f"documents/{domain}", stage, f"run {stage}", advice, "documents")
+    return _finished(recipe, f"documents/{domain}", stage, f"run {stage}", "", "documents")
 
 
 def tokenizer_of(recipe: Recipe) -> Manifest:

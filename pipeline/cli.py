@@ -17,11 +17,13 @@ from llama_data.pipeline.commands.plan import plan
 from llama_data.pipeline.commands.quickstart import quickstart
 from llama_data.pipeline.commands.report import report
 from llama_data.pipeline.commands.run import run
+from llama_data.pipeline.commands.status import logs, status
 from llama_data.pipeline.commands.tokenize import tokenize
 from llama_data.pipeline.commands.train_tokenizer import train_tokenizer
 from llama_data.pipeline.commands.verify import verify
 from llama_data.pipeline.commands.why import why
 from llama_data.pipeline.core.errors import run_command_line
+from llama_data.pipeline.core.stopping import stop_on_signals
 from llama_data.pipeline.core.version import VERSION
 
 app = typer.Typer(
@@ -53,6 +55,8 @@ def _options(
 app.command()(quickstart)
 app.command()(plan)
 app.command()(run)
+app.command()(status)
+app.command()(logs)
 app.add_typer(models_app, name="models")
 app.command("train-tokenizer")(train_tokenizer)
 app.command()(tokenize)
@@ -66,6 +70,7 @@ app.command()(export)
 
 def main() -> None:
     """Entry point of ``llama-data``."""
+    stop_on_signals()
     run_command_line(app, "llama-data")
 
 

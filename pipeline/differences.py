@@ -14,11 +14,13 @@ _SHOWN = 80
 def differences(old: Record, now: Record) -> list[str]:
     """A sentence for each setting, input, model or result before that differs; none: they are the same.
 
-    Settings come first, with their names as a recipe writes them; then models, results, inputs and tasks.
+    The version comes first, then settings, with their names as a recipe writes them; then models, results, inputs
+    and tasks.
     """
-    told = [*_settings(old.content["settings"], now.content["settings"], "")]
+    told: list[str] = []
     if old.content["version"] != now.content["version"]:
         told.append(f"llama-data {old.content['version']} → {now.content['version']}")
+    told += _settings(old.content["settings"], now.content["settings"], "")
     told += _models(old.content["models"], now.content["models"])
     told += _before(old.content["before"], now.content["before"])
     inputs = list(_inputs(old, now))

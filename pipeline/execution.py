@@ -3,149 +3,138 @@
 from __future__ import annotations
 
 import contextlib
-import io
-import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from datatrove.executor import LocalPipelineExecutor  # type: ignore[import-untyped]
 from loguru import logger
 
-from llama_data.pipeline.core.errors import LlamaDataError, RequestError, RunError
-from llama_data.pipeline.core.files import list_files
+from llama_data.pipeline.core.errors import RequestError, RunError, StoppedError
+from llama_data.pipeline.core.files import join, remove_tree
 from llama_data.pipeline.core.job import Job
+from llama_data.pipeline.core.stopping import Stopped
+from llama_data.pipeline.executors.holding import check_hold
+from llama_data.pipeline.executors.local import LocalExecutor
+from llama_data.pipeline.executors.records import ENDED, JOBS, ranks_in, write_jobs
+from llama_data.pipeline.executors.tally import Limits, Tally, failed_message, pace
+from llama_data.pipeline.executors.worker import Nowhere
+from llama_data.pipeline.finish import FINISH
 from llama_data.pipeline.recipe import ExecutorSettings, Recipe
 
 Progress = Callable[[str], None]
 
 
-class _Nowhere(io.TextIOBase):
-    """A stream that forgets what is written to it."""
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-
-_NOWHERE = _Nowhere()
-
-
-class LocalExecutor(LocalPipelineExecutor):  # type: ignore[misc]
-    """datatrove's local executor, with the console left to us: its log lines go to the run's log files only."""
-
-    def _launch_run_for_rank(self, *args: Any, **kwargs: Any) -> Any:
-        with contextlib.redirect_stderr(_NOWHERE):
-            logger.remove()
-            return super()._launch_run_for_rank(*args, **kwargs)
-
-
 @dataclass(frozen=True)
 class Launched:
-    """What became of a job: ``seconds`` is None when it was only submitted (Slurm)."""
+    """What became of a job: ``seconds`` is None when it was only submitted (Slurm).
+
+    ``cpu``: seconds of the tasks that were done. ``pace``: their median and the slowest, in words.
+    """
 
     job: str
     tasks: int
     seconds: float | None
+    cpu: float = 0.0
+    pace: str = ""
+
+    def line(self) -> str:
+        """The job on one line."""
+        tasks = f"{self.tasks:>5} task{'s' if self.tasks > 1 else ' '}"
+        took = "submitted" if self.seconds is None else f"{self.seconds:8.1f} s"
+        return f"  {self.job:<34} {tasks} {took}{f'  ({self.pace})' if self.pace else ''}"
 
 
 def execute(jobs: Sequence[Job], recipe: Recipe, progress: Progress) -> list[Launched]:
-    """Run the jobs one after the other; completed tasks of an earlier run are skipped.
+    """Run the jobs of a group one after the other; completed tasks of an earlier run are skipped.
+
+    On Slurm they are only submitted; the group's last job runs however the others have ended, and says how.
 
     Raises:
-        RunError: a task failed; what is complete stays and is not done again by the next run.
+        RunError: tasks failed; what is complete stays and is not done again by the next run.
+        StoppedError: a signal asked the command to end; no process of it is left.
     """
-    if recipe.executor.kind == "slurm":
-        return _submit_slurm(jobs, recipe, progress)
+    settings = recipe.executor
+    if not jobs:
+        return []
+    group = recipe.path("logs", jobs[0].name.rpartition("/")[0])
+    remove_tree(join(group, ENDED))
+    write_jobs(join(group, JOBS), [(job.name, job.tasks) for job in jobs], settings.kind, settings.workers)
+    if settings.kind == "slurm":
+        from llama_data.pipeline.executors.slurm import submit
+
+        return [Launched(job, tasks, None) for job, tasks in submit(jobs, recipe, progress)]
     launched = []
     for job in jobs:
-        started = time.monotonic()
-        executor = _executor(job, recipe.executor, recipe.path("logs", job.name))
         try:
-            with contextlib.redirect_stderr(_NOWHERE):
-                logger.remove()
-                executor.run()
-        except LlamaDataError:
-            raise
-        except Exception as error:
-            what = f"{type(error).__name__}: {error}".split("\n", 1)[0]
-            raise RunError(
-                f"{job.name}: a task failed: {what}; its log is in {recipe.path('logs', job.name, 'logs')}; "
-                "the same command goes on from the tasks that are complete"
-            ) from error
-        _check_complete(job, recipe)
-        launched.append(Launched(job.name, job.tasks, time.monotonic() - started))
-        progress(f"  {job.name:<34} {job.tasks:>5} task{'s' if job.tasks > 1 else ' '} {launched[-1].seconds:8.1f} s")
+            launched.append(_run(job, recipe))
+        except Stopped as stop:
+            done, logs = len(ranks_in(recipe.path("logs", job.name), "completions")), recipe.path("logs")
+            raise StoppedError(
+                f"{job.name}: stopped by {stop.name}: {done} of {job.tasks} tasks are complete and stay; no process is "
+                f"left; the same command goes on from there (the logs are in {logs})",
+                stop.number,
+            ) from None
+        progress(launched[-1].line())
     return launched
 
 
+def _run(job: Job, recipe: Recipe) -> Launched:
+    """Run a job to its end. Raises RunError: tasks failed."""
+    started, logs = time.monotonic(), recipe.path("logs", job.name)
+    with silence():
+        executor = _executor(job, recipe.executor, logs)
+        tally: Tally = executor.run(check_hold)
+    if tally.wrong_request is not None:
+        raise tally.wrong_request
+    done = len(ranks_in(logs, "completions"))
+    if tally.failed and job.name.rpartition("/")[2] == FINISH:
+        raise RunError(tally.failed[0].what)
+    if tally.failed:
+        raise RunError(failed_message(job.name, job.tasks, done, tally.failed, logs, tally.stops))
+    if done < job.tasks:
+        raise RunError(
+            f"{job.name}: {done} of {job.tasks} tasks are complete; see {join(logs, 'logs')}, "
+            "then give the same command again"
+        )
+    return Launched(
+        job.name, job.tasks, time.monotonic() - started, sum(item.cpu for item in tally.done.values()), pace(tally.done)
+    )
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """Keep datatrove's log lines off the console, which is ours; they are in the run's log files."""
+    with contextlib.redirect_stderr(Nowhere()):
+        logger.remove()
+        yield
+
+
 def _executor(job: Job, settings: ExecutorSettings, logs: str) -> Any:
+    limits = limits_of(settings)
+    arguments: dict[str, Any] = {
+        "pipeline": list(job.steps),
+        "tasks": job.tasks,
+        "workers": min(settings.workers, job.tasks),
+        "logging_dir": logs,
+        "limits": limits,
+    }
     if settings.kind == "ray":
         try:
-            from datatrove.executor import RayPipelineExecutor
+            from llama_data.pipeline.executors.ray import RayExecutor
         except ImportError:
             raise RequestError("executor ray: ray is not installed; install llama-data with the extra `ray`") from None
-        return RayPipelineExecutor(
-            pipeline=list(job.steps),
-            tasks=job.tasks,
-            workers=min(settings.workers, job.tasks),
-            logging_dir=logs,
-            cpus_per_task=settings.ray.cpus_per_task,
-            mem_per_cpu_gb=settings.ray.mem_per_cpu_gb,
+        return RayExecutor(
+            **arguments, cpus_per_task=settings.ray.cpus_per_task, mem_per_cpu_gb=settings.ray.mem_per_cpu_gb
         )
-    workers = min(settings.workers, job.tasks)
-    return LocalExecutor(pipeline=list(job.steps), tasks=job.tasks, workers=workers, logging_dir=logs)
+    return LocalExecutor(**arguments)
+
+
+def limits_of(settings: ExecutorSettings) -> Limits:
+    """How much may go wrong, as the recipe says."""
+    return Limits(settings.max_task_deaths, settings.max_task_failures, settings.max_task_seconds)
 
 
 def is_complete(job: Job, recipe: Recipe) -> bool:
     """True when every task of the job is complete."""
-    return len(list_files(recipe.path("logs", job.name, "completions"), "")) >= job.tasks
-
-
-def _check_complete(job: Job, recipe: Recipe) -> None:
-    done = len(list_files(recipe.path("logs", job.name, "completions"), ""))
-    if done < job.tasks:
-        raise RunError(
-            f"{job.name}: {done} of {job.tasks} tasks are complete; see {recipe.path('logs', job.name, 'logs')}, "
-            "then give the same command again"
-        )
-
-
-def _submit_slurm(jobs: Sequence[Job], recipe: Recipe, progress: Progress) -> list[Launched]:
-    """Submit the jobs as arrays, each depending on the one before; returns without waiting for them."""
-    from datatrove.executor import SlurmPipelineExecutor
-
-    slurm = recipe.executor.slurm
-    assert slurm is not None  # the recipe's validator demands it
-    previous, launched = None, []
-    for job in jobs:
-        previous = SlurmPipelineExecutor(
-            pipeline=list(job.steps),
-            tasks=job.tasks,
-            workers=recipe.executor.workers,
-            job_name=job.name.replace("/", "-"),
-            logging_dir=recipe.path("logs", job.name),
-            depends=previous,
-            time=slurm.time,
-            partition=slurm.partition,
-            cpus_per_task=slurm.cpus_per_task,
-            mem_per_cpu_gb=slurm.mem_per_cpu_gb,
-            qos=slurm.qos,
-            venv_path=slurm.venv_path,
-            env_command=slurm.env_command,
-            max_array_size=slurm.max_array_size,
-            sbatch_args=dict(slurm.sbatch_args),
-        )
-        launched.append(Launched(job.name, job.tasks, None))
-    if previous is not None:
-        try:
-            with contextlib.redirect_stderr(_NOWHERE):
-                logger.remove()
-                previous.run()
-        except FileNotFoundError:
-            raise RequestError("executor slurm: there is no `sbatch` here; submit from a node of the cluster") from None
-        except subprocess.CalledProcessError as error:
-            raise RunError(f"executor slurm: `sbatch` refused a job with exit code {error.returncode}") from error
-    for item in launched:
-        progress(f"  {item.job:<34} {item.tasks:>5} tasks submitted")
-    return launched
+    return len(ranks_in(recipe.path("logs", job.name), "completions")) >= job.tasks

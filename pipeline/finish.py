@@ -15,11 +15,12 @@ from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import RunError
-from llama_data.pipeline.core.files import exists, file_system, join, list_files, remove_tree
+from llama_data.pipeline.core.files import exists, file_system, join, remove_tree
 from llama_data.pipeline.core.hashed import WrittenFile
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.version import VERSION
 from llama_data.pipeline.core.written import gather_notes, notes_folder, unlike_disk
+from llama_data.pipeline.executors.records import ranks_in
 from llama_data.pipeline.record import read_record
 from llama_data.pipeline.summary import DomainSummary, problem, summarise
 
@@ -110,7 +111,7 @@ class Barrier(Step):
             return
         fs, folder = file_system(join(logs, "completions"))
         fs.invalidate_cache(folder)
-        done = len(list_files(join(logs, "completions"), ""))
+        done = len(ranks_in(logs, "completions"))
         if done < tasks:
             raise RunError(
                 f"{self.root}: started before {job} is complete ({done} of {tasks} tasks); see {join(logs, 'logs')}, "

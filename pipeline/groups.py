@@ -11,33 +11,55 @@ from llama_data.pipeline.finish import Group, Result
 from llama_data.pipeline.recipe import Recipe
 from llama_data.train_handoff.mix.jobs import VALIDATION
 from llama_data.train_handoff.pack import group_of
+from llama_data.train_handoff.shards.documents import FOLDER as INDEXES
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _PARTS = {"documents": "documents", "ledger": "records", "rejected": "rejected", "signatures": "signatures"}
 
 
+def domain_result(domain: str) -> Result:
+    """What a domain's manifest lists."""
+    return Result(f"documents/{domain}", tuple((f"{part}/{domain}", name) for part, name in _PARTS.items()))
+
+
+def tokenizer_result() -> Result:
+    """What the tokenizer's manifest lists."""
+    return Result(TOKENIZER, ((TOKENIZER, "rows"),))
+
+
+def tokens_result(domain: str) -> Result:
+    """What the manifest of a domain's token shards lists: the shards, and the indexes of their documents."""
+    folder = f"tokens/{domain}"
+    shards = ((folder, "rows"), (f"{folder}/{VALIDATION}", "validation_rows"))
+    indexes = (f"{folder}/{INDEXES}", f"{folder}/{INDEXES}/{VALIDATION}")
+    return Result(folder, (*shards, (indexes[0], "documents"), (indexes[1], "validation_documents")))
+
+
+def mix_result(name: str | None) -> Result:
+    """What the manifest of a mix lists, from its own folder on."""
+    folder = mix_folder(name)
+    return Result(folder, ((folder, "rows"), (f"{folder}/{VALIDATION}", "validation_rows")), base=folder)
+
+
 def stage_group(recipe: Recipe, stage: str) -> Group:
     """The documents, ledgers, rejected texts and signatures of a domain or source."""
     domains = recipe.ledgers(stage)
-    results = [
-        Result(f"documents/{domain}", tuple((f"{part}/{domain}", name) for part, name in _PARTS.items()))
-        for domain in domains
-    ]
+    results = [domain_result(domain) for domain in domains]
     outputs = tuple(f"{part}/{domain}" for domain in domains for part in _PARTS)
     return Group(stage, f"run {stage}", tuple(results), outputs, recipe.context().work(stage))
 
 
 def tokenizer_group(recipe: Recipe) -> Group:
     """The tokenizer of a run."""
-    result = Result(TOKENIZER, ((TOKENIZER, "rows"),))
-    return Group(TOKENIZER, "train-tokenizer", (result,), (TOKENIZER,), recipe.context().work(TOKENIZER))
+    return Group(TOKENIZER, "train-tokenizer", (tokenizer_result(),), (TOKENIZER,), recipe.context().work(TOKENIZER))
 
 
 def tokens_group(recipe: Recipe, domain: str) -> Group:
     """The token shards of a domain."""
     folder = f"tokens/{domain}"
-    result = Result(folder, ((folder, "rows"), (f"{folder}/{VALIDATION}", "validation_rows")))
-    return Group(group_of(domain), f"tokenize {domain}", (result,), (folder,), recipe.context().work(domain))
+    return Group(
+        group_of(domain), f"tokenize {domain}", (tokens_result(domain),), (folder,), recipe.context().work(domain)
+    )
 
 
 def mix_folder(name: str | None) -> str:
@@ -55,7 +77,6 @@ def mix_folder(name: str | None) -> str:
 def mix_group(recipe: Recipe, name: str | None) -> Group:
     """A mix. Further ones have folders in the first one's, which are not its own."""
     folder = mix_folder(name)
-    result = Result(folder, ((folder, "rows"), (f"{folder}/{VALIDATION}", "validation_rows")), base=folder)
     fs, base = file_system(recipe.path(folder))
     present = fs.ls(base, detail=True) if fs.isdir(base) else []
     names = [entry["name"].rstrip("/").rpartition("/")[2] for entry in present if entry["type"] == "file"]
@@ -63,4 +84,4 @@ def mix_group(recipe: Recipe, name: str | None) -> Group:
     # A dot is in the name of no source, so the logs of a mix are never those of one.
     group = MIX if name is None else f"{MIX}.{name}"
     command = MIX if name is None else f"{MIX} --name {name}"
-    return Group(group, command, (result,), outputs, join(recipe.path("work"), group))
+    return Group(group, command, (mix_result(name),), outputs, join(recipe.path("work"), group))

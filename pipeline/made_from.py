@@ -6,8 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -34,7 +33,7 @@ from llama_data.pipeline.differences import differences
 from llama_data.pipeline.finish import Finish, Group, notes_of, with_ends
 from llama_data.pipeline.jobs import input_splits
 from llama_data.pipeline.recipe import Recipe
-from llama_data.pipeline.record import Record, is_of_older_version, read_record, write_record
+from llama_data.pipeline.record import Record, is_of_older_version, note_failure, read_record, write_record
 
 _THREADS = 8
 
@@ -235,10 +234,7 @@ def noting_failure(group: Group, root: str) -> Iterator[None]:
     except StoppedError:
         raise
     except LlamaDataError as error:
-        with suppress(OSError):
-            record = read_record(root, group.name)
-            if record is not None:
-                write_record(root, group.name, replace(record, failed=str(error)))
+        note_failure(root, group.name, str(error))
         raise
 
 

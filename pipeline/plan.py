@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from glob import escape
@@ -98,9 +97,8 @@ def measure(recipe: Recipe, domain: str) -> Rate:
         small = settings.model_copy(update={"inputs": names, "root": root})
         executor = recipe.executor.model_copy(update={"kind": "local", "workers": 1})
         trial = recipe.with_settings(domain, small).model_copy(update={"output": folder, "executor": executor})
-        started = time.process_time()
-        execution.execute(jobs.stage_jobs(trial, domain), trial, lambda line: None)
-        seconds = max(time.process_time() - started, 1e-3)
+        launched = execution.execute(jobs.stage_jobs(trial, domain), trial, lambda line: None)
+        seconds = max(sum(job.cpu for job in launched), 1e-3)
         summaries = [summarise(trial.context(domain), name) for name in trial.ledgers(domain)]
         out = sum(summary.bytes_out for summary in summaries)
         chars = sum(summary.chars_in for summary in summaries)

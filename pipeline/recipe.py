@@ -27,8 +27,32 @@ _NO_DOMAINS = ("all", "tokenizer", "tokenize", "mix")
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
+def slurm_seconds(time: str) -> float:
+    """A limit of time as Slurm writes it, in seconds. Raises ValueError: it is none."""
+    if time.upper() in ("UNLIMITED", "INFINITE"):
+        return float("inf")
+    days, dash, rest = time.rpartition("-")
+    parts = rest.split(":")
+    if not (all(part.isdigit() for part in parts) and len(parts) <= 3 and (days.isdigit() or not dash)):
+        raise ValueError(f"{time!r} is no time; expected HH:MM:SS or D-HH:MM:SS")
+    numbers = [int(part) for part in parts]
+    if dash:  # D-HH[:MM[:SS]]
+        hours, minutes, seconds = [*numbers, 0, 0][:3]
+    elif len(numbers) == 3:
+        hours, minutes, seconds = numbers
+    else:  # MM[:SS]
+        hours, (minutes, seconds) = 0, [*numbers, 0][:2]
+    return int(days or 0) * 86_400.0 + hours * 3600 + minutes * 60 + seconds
+
+
 class SlurmSettings(Strict):
-    """What datatrove's Slurm executor needs. ``time`` is the limit of one task (HH:MM:SS)."""
+    """What datatrove's Slurm executor needs.
+
+    ``time`` is the limit of one task, HH:MM:SS or D-HH:MM:SS, in quotes: YAML reads 1:00:00 as the number 3600.
+    ``venv_path``: a virtual environment, its folder or its script ``activate``; without it and ``env_command`` the jobs
+    use the Python that submits them. ``max_array_size``: the cluster's MaxArraySize; a job of more tasks has several
+    arrays.
+    """
 
     partition: str
     time: str = "04:00:00"
@@ -40,6 +64,17 @@ class SlurmSettings(Strict):
     max_array_size: int = Field(default=1001, gt=0)
     sbatch_args: dict[str, str] = Field(default_factory=dict)
 
+    @field_validator("time", mode="before")
+    @classmethod
+    def _is_a_time(cls, value: Any) -> Any:
+        if isinstance(value, int):
+            hours, rest = divmod(value, 3600)
+            meant = f"{hours}:{rest // 60:02d}:{rest % 60:02d}"
+            raise ValueError(f'{value} is a number; a time needs quotes, for YAML reads it in base 60: time: "{meant}"')
+        if isinstance(value, str):
+            slurm_seconds(value)
+        return value
+
 
 class RaySettings(Strict):
     """What datatrove's Ray executor needs; the cluster is the one that ``ray.init`` finds."""
@@ -49,10 +84,19 @@ class RaySettings(Strict):
 
 
 class ExecutorSettings(Strict):
-    """Which of datatrove's executors runs the jobs, and how many tasks run at the same time."""
+    """Which of datatrove's executors runs the jobs, and how many tasks run at the same time.
+
+    ``max_task_failures``: tasks of a job that may fail before no further one is begun (null: any number).
+    ``max_task_deaths``: deaths of its process (killed, out of memory, crashed) after which a task counts as failed;
+    until then it is tried again in a fresh one. ``max_task_seconds``: time after which a task is ended and counts as
+    failed (null: no limit; on Slurm there is also slurm.time).
+    """
 
     kind: Literal["local", "slurm", "ray"] = "local"
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, gt=0)
+    max_task_failures: int | None = Field(default=100, ge=0)
+    max_task_deaths: int = Field(default=3, gt=0)
+    max_task_seconds: float | None = Field(default=None, gt=0)
     slurm: SlurmSettings | None = None
     ray: RaySettings = RaySettings()
 

@@ -5,15 +5,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
 from llama_data.pipeline.core.files import atomic_write, exists, join, read_bytes, read_jsonl
-from llama_data.pipeline.core.manifest import write_list
+from llama_data.pipeline.core.manifest import RECORD, write_list
 
-RECORD = "made-from.json"
 INPUTS = "made-from.inputs.zst"
 
 
@@ -55,6 +55,14 @@ def is_of_older_version(run: str, group: str) -> bool:
     """True when the group was made by a version that wrote no manifests."""
     path = record_path(run, group)
     return exists(path) and "content" not in orjson.loads(read_bytes(path))
+
+
+def note_failure(run: str, group: str, says: str) -> None:
+    """Note that the group's last try has failed, so that its record forbids no other try with mended settings."""
+    with suppress(OSError):
+        record = read_record(run, group)
+        if record is not None:
+            write_record(run, group, replace(record, failed=says))
 
 
 def write_record(run: str, group: str, record: Record) -> None:

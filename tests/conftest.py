@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from llama_data.pipeline.core import files
 
 # The same examples every time; `--hypothesis-profile=default` looks for new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
@@ -23,6 +25,14 @@ def _folder(variable: str, default: Path, what: str) -> Path:
     if not folder.is_dir():
         pytest.skip(f"no {what}: set {variable} to run this test")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_tasks() -> Iterator[None]:
+    """The small files of tests are tasks of their own, so that tests see what comes out of several tasks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "LEAST_TASK", 1)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +73,25 @@ def run_jobs() -> Callable[..., None]:
                 assert list(data or ()) == []
 
     return run
+
+
+@pytest.fixture(scope="session")
+def finish_run() -> Callable[[str, str], None]:
+    """Write the manifest of a domain whose jobs were run by ``run_jobs``, as the last job of a verb does."""
+    from llama_data.pipeline.core import manifest
+    from llama_data.pipeline.core.written import gather_notes
+
+    def finish(run: str, domain: str) -> None:
+        manifest.write(
+            f"{run}/documents/{domain}",
+            levels=2,
+            what=f"documents/{domain}",
+            files=gather_notes(run, domain, []),
+            totals={},
+            made_from={},
+            account={},
+            inputs=[],
+            about={},
+        )
+
+    return finish

@@ -33,13 +33,14 @@ def mix(
     ] = None,
     workers: options.Workers = None,
     executor: options.Executor = None,
+    max_task_failures: options.TaskFailures = None,
     plan_only: Annotated[bool, typer.Option("--plan-only", help="Print the table and write nothing.")] = False,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Draw rows by the mixture's weights and write them in training order; print the table beside LLaMA's."""
     from llama_data.pipeline.groups import mix_folder
 
-    changes = options.overrides(output=output, workers=workers, executor=executor)
+    changes = options.overrides(output=output, workers=workers, executor=executor, max_task_failures=max_task_failures)
     changes |= {} if seed is None else {"seed": seed}
     changes |= {key: value for key, value in (("mix.tokens", tokens), ("mix.weights", _weights(weights))) if value}
     recipe = options.recipe_for_run(config, changes)
@@ -108,6 +109,16 @@ def write(
     overwrite: bool = False,
 ) -> bool:
     """Write the rows of the plan to RUN/mix, or RUN/mix/NAME; False when that was only submitted."""
+    from llama_data.pipeline.executors.holding import hold
+    from llama_data.pipeline.groups import mix_group
+
+    with hold(recipe, [mix_group(recipe, name).name]):
+        return _write_held(recipe, plan, before, name, overwrite)
+
+
+def _write_held(
+    recipe: Recipe, plan: MixPlan, before: Mapping[str, Manifest], name: str | None, overwrite: bool
+) -> bool:
     from llama_data.pipeline import execution, history, made_from
     from llama_data.pipeline.core import manifest
     from llama_data.pipeline.groups import mix_folder, mix_group

@@ -21,6 +21,12 @@ ModelsDir = Annotated[str | None, typer.Option("--models-dir", help="Folder of t
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Make anew what other inputs or settings left there.")]
 
 
+TaskFailures = Annotated[
+    int | None,
+    typer.Option("--max-task-failures", min=0, help="Tasks of a job that may fail before no further one is begun."),
+]
+
+
 def overrides(
     *,
     input: str | None = None,
@@ -28,6 +34,7 @@ def overrides(
     workers: int | None = None,
     executor: str | None = None,
     models_dir: str | None = None,
+    max_task_failures: int | None = None,
 ) -> dict[str, Any]:
     """The recipe keys that the given flags set (those that are not None)."""
     flags = {
@@ -36,6 +43,7 @@ def overrides(
         "executor.workers": workers,
         "executor.kind": executor,
         "models_dir": models_dir,
+        "executor.max_task_failures": max_task_failures,
     }
     return {key: value for key, value in flags.items() if value is not None}
 

@@ -25,6 +25,7 @@ def run(
     output: options.Output = None,
     workers: options.Workers = None,
     executor: options.Executor = None,
+    max_task_failures: options.TaskFailures = None,
     models_dir: options.ModelsDir = None,
     overwrite: options.Overwrite = False,
     annotate_only: Annotated[
@@ -49,7 +50,14 @@ def run(
     recipe = _recipe(
         stage,
         config,
-        options.overrides(input=input, output=output, workers=workers, executor=executor, models_dir=models_dir),
+        options.overrides(
+            input=input,
+            output=output,
+            workers=workers,
+            executor=executor,
+            models_dir=models_dir,
+            max_task_failures=max_task_failures,
+        ),
         annotate_only=annotate_only,
         from_ledger=from_ledger,
     )
@@ -118,39 +126,53 @@ def _with_target(recipe: Recipe, fraction: float | None, chars: str | None) -> R
 def run_stages(recipe: Recipe, stages: list[str], *, overwrite: bool = False) -> list[DomainSummary]:
     """Run the jobs of domains and sources one after the other, print the table, and check each domain's ledger.
 
+    A stage whose tasks fail does not keep the stages after it from being run.
+
     Raises:
-        RunError: a stage has no documents, or more failed records than the recipe allows.
+        RunError: tasks of a stage failed, it has no documents, or more failed records than the recipe allows.
     """
-    from llama_data.pipeline import execution, history, jobs, made_from, summary
-    from llama_data.pipeline.core.errors import LlamaDataError, RunError
+    from llama_data.pipeline import jobs
     from llama_data.pipeline.core.left_out import LeftOut
-    from llama_data.pipeline.groups import stage_group
+    from llama_data.pipeline.executors.holding import hold
     from llama_data.pipeline.plan import left_out_notes
 
     left_out = LeftOut()
     planned = {stage: jobs.stage_jobs(recipe, stage, left_out) for stage in stages}
     for line in left_out_notes(recipe, stages, left_out):
         typer.echo(line, err=True)
-    groups = {stage: stage_group(recipe, stage) for stage in stages}
+    with hold(recipe, stages):
+        return _run_held(recipe, planned, overwrite)
+
+
+def _run_held(recipe: Recipe, planned: dict[str, list[Job]], overwrite: bool) -> list[DomainSummary]:
+    from llama_data.pipeline import execution, history, made_from, summary
+    from llama_data.pipeline.core.errors import RunError, StoppedError
+    from llama_data.pipeline.groups import stage_group
+
+    groups = {stage: stage_group(recipe, stage) for stage in planned}
     ready = {stage: _prepare(recipe, stage, groups[stage], made, overwrite) for stage, made in planned.items()}
     history.write_recipe(recipe, "run")
     summaries, problems = [], []
     for stage, made in ready.items():
-        error: LlamaDataError | None = None
+        wrong: RunError | None = None
         try:
             with made_from.noting_failure(groups[stage], recipe.path()):
                 execution.execute(made, recipe, lambda line: typer.echo(line, err=True))
-        except LlamaDataError as failure:
-            # The last job refuses a result of which too much failed; others may still be made.
-            if len(made) < 2 or not execution.is_complete(made[-2], recipe):
-                raise
-            error = failure
-        if made and recipe.executor.kind == "slurm":
+        except StoppedError:
+            raise
+        except RunError as error:
+            wrong = error
+        if made and wrong is None and recipe.executor.kind == "slurm":
             continue
+        if wrong is not None and not execution.is_complete(made[-2], recipe):
+            problems.append(str(wrong))
+            continue
+        # All is written; where the last job still refuses it, it may be for what the ledgers say.
         found = [summary.counted(recipe.context(stage), domain) for domain in recipe.ledgers(stage)]
         problem = summary.problem(stage, found, recipe.failure_limit)
-        if error is not None and problem is None:
-            raise error
+        if wrong is not None and problem is None:
+            problems.append(str(wrong))
+            continue
         problems += [] if problem is None else [problem]
         summaries += found
     if summaries:

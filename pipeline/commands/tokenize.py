@@ -20,10 +20,11 @@ def tokenize(
     output: options.Output = None,
     workers: options.Workers = None,
     executor: options.Executor = None,
+    max_task_failures: options.TaskFailures = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Encode documents and pack them into rows of seq_len + 1 tokens, domain by domain."""
-    changes = options.overrides(output=output, workers=workers, executor=executor)
+    changes = options.overrides(output=output, workers=workers, executor=executor, max_task_failures=max_task_failures)
     recipe = options.recipe_for_run(config, changes)
     tokenize_domains(recipe, list(domain) if domain else _with_documents(recipe), overwrite=overwrite)
 
@@ -64,6 +65,14 @@ def tokenizer_model(recipe: Recipe) -> str:
 
 def tokenize_domains(recipe: Recipe, domains: list[str], *, overwrite: bool = False) -> None:
     """Write RUN/tokens/<domain> for each of the domains, and print what came out."""
+    from llama_data.pipeline.executors.holding import hold
+
+    # The domains too, whose documents are read and whose work folder is used.
+    with hold(recipe, [*domains, *(f"tokenize/{domain}" for domain in domains)]):
+        _tokenize_held(recipe, domains, overwrite)
+
+
+def _tokenize_held(recipe: Recipe, domains: list[str], overwrite: bool) -> None:
     from llama_data.pipeline import execution, history, made_from
     from llama_data.pipeline.before import documents_of
     from llama_data.pipeline.core import manifest
@@ -101,4 +110,5 @@ def tokenize_domains(recipe: Recipe, domains: list[str], *, overwrite: bool = Fa
             for name in ("documents", "tokens", "rows", "dropped_tokens")
         ]
         rows.append((domain, *(f"{count:,}" for count in counts), str(len(footers))))
-    typer.echo(format_table(rows))
+    if len(rows) > 1:
+        typer.echo(format_table(rows))

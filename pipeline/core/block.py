@@ -20,12 +20,13 @@ from datatrove.pipeline.base import PipelineStep  # type: ignore[import-untyped]
 from datatrove.utils.logging import logger  # type: ignore[import-untyped]
 from datatrove.utils.stats import MetricStats  # type: ignore[import-untyped]
 
-from llama_data.pipeline.core.document import Document, fail, is_open, new_document, reject
+from llama_data.pipeline.core.document import MAX_LINES, Document, fail, is_open, new_document, reject
 from llama_data.pipeline.core.errors import LlamaDataError, RecordError
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.ledger import count_lines
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import utf8_of
+from llama_data.pipeline.core.whereabouts import at
 
 BATCH_BYTES = 1 << 19
 BATCH_DOCUMENTS = 1024
@@ -64,13 +65,19 @@ class Step(PipelineStep):  # type: ignore[misc]
 
 
 class Reader(Step):
-    """Turns splits of raw dumps into documents; a task takes every ``world_size``-th split from its rank on."""
+    """Turns splits of raw dumps into documents.
+
+    ``tasks``: the splits that each task reads, where several share one; else every one of ``splits`` is a task's.
+    """
 
     name = "read"
 
-    def __init__(self, *, splits: Sequence[Split], domain: str) -> None:
+    def __init__(
+        self, *, splits: Sequence[Split] = (), tasks: Sequence[Sequence[Split]] | None = None, domain: str
+    ) -> None:
         super().__init__()
-        self.splits = tuple(splits)
+        self.tasks = tuple(map(tuple, [[split] for split in splits] if tasks is None else tasks))
+        self.splits = tuple(split for task in self.tasks for split in task)
         self.domain = domain
 
     @abstractmethod
@@ -78,8 +85,8 @@ class Reader(Step):
         """Yield a document for every record of the split, damaged ones as ``self.failed(...)``."""
 
     def task_splits(self, rank: int, world_size: int) -> Sequence[Split]:
-        """The splits that task ``rank`` of ``world_size`` reads."""
-        return self.splits[rank::world_size]
+        """The splits of every ``world_size``-th task from ``rank`` on: with as many as there are tasks, of one."""
+        return [split for task in self.tasks[rank::world_size] for split in task]
 
     def failed(self, split: Split, *, key: str | int, reason: Reason, detail: str = "") -> Document:
         """The document of a record that cannot be read; ``key`` is its offset or name in the file."""
@@ -93,11 +100,16 @@ class Reader(Step):
         if data:
             yield from data
         for split in self.task_splits(rank, world_size):
+            at(split.name)
             for doc in self._read(split):
+                at(doc.id)
                 if doc.chars_in is None:
                     doc.chars_in = len(doc.text)
                 if doc.lines_in is None:
                     doc.lines_in = count_lines(doc.text)
+                if doc.lines_in > MAX_LINES and is_open(doc):
+                    detail = f"{doc.lines_in} lines, more than the limit of {MAX_LINES}"
+                    fail(doc, Reason.too_complex, self.name, detail)
                 if self.travels(doc):
                     yield doc
 

@@ -21,6 +21,10 @@ from llama_data.pipeline.core.reasons import Reason
 _VERDICT = "_verdict"
 
 
+MAX_LINES = 4 << 20
+"""A text of more lines is refused by its reader: steps that look at lines take about a hundred bytes for each."""
+
+
 class Outcome(StrEnum):
     """What became of an input record."""
 

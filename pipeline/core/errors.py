@@ -19,6 +19,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from llama_data.pipeline.core.stopping import Stopped
+
 if TYPE_CHECKING:
     from llama_data.pipeline.core.reasons import Reason
 
@@ -73,6 +75,11 @@ def run_command_line(app: Callable[[list[str]], object], name: str) -> None:
             raise
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except Stopped as stop:
+        if debug:
+            raise
+        print(f"{name}: stopped by {stop.name}", file=sys.stderr)
+        sys.exit(stop.exit_code)
 
 
 class RecordError(Exception):

@@ -22,18 +22,24 @@ from llama_data.pipeline.core.hashed import HashedStream, WrittenFile
 from llama_data.pipeline.core.left_out import LeftOut
 from llama_data.pipeline.core.lines import cut_lines
 from llama_data.pipeline.core.listing import look_in_folder, look_in_store, printable, stamp_of
+from llama_data.pipeline.core.writers import temporary_name
 
 ZSTD_LEVEL = 3
+SHARES = 64
+LEAST_TASK = 4 << 20
 
-# How much a decompressor is given at a time: eight kilobytes can be a quarter of a gigabyte in zstd's format.
+# How much a decompressor is given at a time, and how much of it is given on: two kilobytes of zstd can be 64 megabytes.
 _FEED = 8 << 10
+_ZSTD_FEED = 2 << 10
 _MOST = 1 << 20
+_XZ_MEMORY = 256 << 20  # the strongest preset of xz needs 65 MiB
 _CODECS: dict[str, Callable[[], Any]] = {
     ".gz": lambda: zlib.decompressobj(zlib.MAX_WBITS | 16),
     ".bz2": bz2.BZ2Decompressor,
-    ".xz": lzma.LZMADecompressor,
+    ".xz": lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY),
     ".zst": lambda: zstandard.ZstdDecompressor().decompressobj(),
 }
+_ZSTD = (_CODECS[".zst"],)
 _CODECS |= {".tgz": _CODECS[".gz"], ".tbz2": _CODECS[".bz2"], ".txz": _CODECS[".xz"], ".tzst": _CODECS[".zst"]}
 _MAGIC = {b"\x1f\x8b": ".gz", b"\xfd7zXZ\x00": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
 
@@ -143,6 +149,20 @@ def group_splits(splits: Sequence[Split], max_bytes: int) -> list[list[Split]]:
     return groups
 
 
+def share_tasks(splits: Sequence[Split], max_bytes: int) -> list[list[Split]]:
+    """What each task reads: neighbours together, so that the tasks, and the files they write, follow from the bytes."""
+    return group_splits(splits, task_size(splits, max_bytes))
+
+
+def task_size(splits: Sequence[Split], max_bytes: int) -> int:
+    """Most stored bytes of a task that takes several splits: ``max_bytes``, or less where that leaves few tasks.
+
+    It is a ``SHARES``-th of all bytes where that is less, so that there is work for many workers; but not under
+    ``LEAST_TASK``, for then a task takes longer to start than to run.
+    """
+    return min(max_bytes, max(LEAST_TASK, sum(split.size for split in splits) // SHARES))
+
+
 def exists(path: str) -> bool:
     """True when there is a file or folder at the path."""
     fs, target = file_system(path)
@@ -232,7 +252,8 @@ def _codec(path: str) -> Callable[[], Any] | None:
 def _unpack(below: BinaryIO, make: Callable[[], Any]) -> Iterator[bytes]:
     """The streams of a compressed file, one after the other; zeros between them are padding."""
     stream: Any = None
-    while packed := below.read(_FEED):
+    feed = _ZSTD_FEED if make in _ZSTD else _FEED
+    while packed := below.read(feed):
         while packed:
             if stream is None:
                 packed = packed.lstrip(b"\0")
@@ -249,9 +270,10 @@ def _unpack(below: BinaryIO, make: Callable[[], Any]) -> Iterator[bytes]:
 
 
 def _pieces(stream: Any, packed: bytes) -> Iterator[bytes]:
-    """What a stream makes of some bytes, in pieces where it can: two kilobytes of bzip2 can be gigabytes."""
+    """What a stream makes of some bytes, in pieces: two kilobytes of bzip2 can be gigabytes."""
     if not isinstance(stream, (bz2.BZ2Decompressor, lzma.LZMADecompressor)):
-        yield stream.decompress(packed)
+        data = stream.decompress(packed)
+        yield from (data,) if len(data) <= _MOST else (data[at : at + _MOST] for at in range(0, len(data), _MOST))
         return
     yield stream.decompress(packed, _MOST)
     while not (stream.eof or stream.needs_input):
@@ -287,9 +309,9 @@ class _Unpacked(io.RawIOBase):
 def atomic_write(path: str) -> Iterator[BinaryIO]:
     """Write a file that appears under its name only when the block ends without an error.
 
-    On a local path the bytes go to ``path.tmp`` and are renamed; what a killed task left there is overwritten
-    when it runs again (a file is written by one task only). An object store makes an
-    object visible only when it is complete, so there the upload is simply abandoned on an error.
+    On a local path the bytes go to a name that is the writer's own (``core.writers``) and are renamed, so that of two
+    writers each leaves a whole file or none; what a killed one left is removed by the next run. An object store makes
+    an object visible only when it is complete, so there the upload is simply abandoned on an error.
     """
     if not is_local(path):
         fs, target = file_system(path)
@@ -303,7 +325,7 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
         return
     final = local_path(path)
     os.makedirs(os.path.dirname(final) or ".", exist_ok=True)
-    temporary = f"{final}.tmp"
+    temporary = temporary_name(final)
     try:
         with open(temporary, "wb") as stream:
             yield stream

@@ -31,6 +31,7 @@ from llama_data.pipeline.core.hashed import WrittenFile
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+RECORD = "made-from.json"  # what a group of jobs was begun with, in its folder of logs
 FILES = "manifest.files.zst"
 INPUTS = "manifest.inputs.zst"
 

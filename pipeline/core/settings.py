@@ -47,8 +47,8 @@ class DomainSettings(Strict):
     """What every domain's settings have.
 
     ``inputs``: globs relative to the run's input folder, or to ``root`` when that is given (a folder or any
-    fsspec URL). ``max_task_bytes``: an input that can be split
-    is cut into pieces of at most this many (compressed) bytes, one task each.
+    fsspec URL). ``max_task_bytes``: most stored bytes of a task: a larger input that can be split is cut into
+    pieces of at most so many, and small ones share a task (of a 64th of the whole input, or 4 MiB, if that is less).
     """
 
     inputs: tuple[str, ...]

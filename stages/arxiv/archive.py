@@ -78,6 +78,8 @@ class _Outer:
         self._limits = limits
         self._offset = split.start
         self._name = ""
+        self._last: int | None = None
+        self._reported = -1
 
     def members(self) -> Iterator[Member]:
         if self._offset and not self._resume():
@@ -91,15 +93,21 @@ class _Outer:
             if not block.strip(b"\0"):
                 if not self._resume():
                     return
+                # Where tars stand one after the other nothing but zeros is between them.
+                if self._holds(start, self._offset):
+                    yield Member(start, "", b"", Reason.damaged_archive, "zeros where a member should begin")
                 continue
             header = _header(block)
             if header is None:
                 what = "no tar header at this offset"
-                yield Member(start, "", b"", Reason.wrong_format if not start else Reason.damaged_archive, what)
-                self._offset += BLOCK
-                if not self._resume():
+                if start != self._reported:
+                    yield Member(start, "", b"", Reason.wrong_format if not start else Reason.damaged_archive, what)
+                self._reported = start
+                # Where bytes are lost it stands before this place, but behind the header before.
+                if not self._resume(start + 1 if self._last is None else self._last + BLOCK):
                     return
                 continue
+            self._last = start
             self._offset = start + BLOCK + -(-header.size // BLOCK) * BLOCK
             member = self._member(header, start)
             damage = self._damage(header, start, member)
@@ -135,7 +143,7 @@ class _Outer:
             return None
         if member.problem is Reason.unsafe_archive:
             return start + BLOCK, f"no header follows after the {header.size} bytes of its size"
-        return None if _is_whole(data) else (self._offset, "it ends too early, and no header follows")
+        return None if _is_whole(data) else (start + BLOCK, "it ends too early, and no header follows")
 
     def _member(self, header: tarfile.TarInfo, start: int) -> Member | None:
         name, self._name = self._name or header.name, ""
@@ -156,27 +164,40 @@ class _Outer:
             return Member(start, name, b"", Reason.truncated_file, f"{name}: {len(data)} of {header.size} bytes")
         return Member(start, name, data)
 
+    def _holds(self, start: int, end: int) -> bool:
+        """True when anything but zeros stands between two places."""
+        self._stream.seek(start)
+        while start < end:
+            data = self._stream.read(min(_SEARCH, end - start))
+            if data.strip(b"\0"):
+                return True
+            start += max(len(data), 1)
+        return False
+
     def _resume(self, offset: int | None = None) -> bool:
-        """Move to the next sound header of a paper at or after the offset; False when there is none."""
+        """Move to the next sound header of a paper at or after the offset; False when there is none.
+
+        Where bytes are lost or too many, what follows no longer begins at a multiple of a block.
+        """
         at = self._offset if offset is None else offset
         while self._end is None or at < self._end:
             self._stream.seek(at)
             data = self._stream.read(_SEARCH)
-            for found in _magics(data):
+            for found in _magics(data, 1):
                 if _is_paper(data[found : found + BLOCK]):
                     self._offset = at + found
                     return self._end is None or self._offset < self._end
             if len(data) < _SEARCH:
                 return False
-            at += len(data)
+            at += len(data) - BLOCK + 1
         return False
 
 
-def _magics(data: bytes) -> Iterator[int]:
-    """Offsets of blocks that look like a tar header."""
+def _magics(data: bytes, step: int = BLOCK) -> Iterator[int]:
+    """Offsets, multiples of a step, at which a block looks like a tar header."""
     place = data.find(_MAGIC)
     while place >= 0:
-        if (place - 257) % BLOCK == 0 and place >= 257:
+        if (place - 257) % step == 0 and place >= 257:
             yield place - 257
         place = data.find(_MAGIC, place + 1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from llama_data.pipeline.core.files import list_inputs
+from llama_data.pipeline.core.files import list_inputs, share_tasks
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
 from llama_data.stages.arxiv.archive import Limits, cut
@@ -47,15 +47,16 @@ class Settings(DomainSettings):
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
-    """Read, inline and expand, cut, write: one task for each piece of a tar; then, of a paper in two tars, the first.
+    """Read, inline and expand, cut, write: tasks of pieces of tars; then, of a paper in two tars, the first.
 
     Raises:
         InputError: there is no tar.
     """
     files = list_inputs(run.input, settings.inputs, run.left_out)
-    splits = [piece for split in files for piece in cut(split, settings.max_task_bytes)]
+    pieces = [piece for split in files for piece in cut(split, settings.max_task_bytes)]
+    tasks = share_tasks(pieces, settings.max_task_bytes)
     limits = Limits(unpacked_bytes=limit_of(settings.max_unpacked_bytes), members=limit_of(settings.max_members))
-    context = StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
+    context = StepContext.reading(tasks, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
     rules = [
         InlineAndExpand(macros=settings.expand_macros, growth=settings.max_growth),
         CutToBody(
@@ -64,5 +65,5 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
             after_bibliography=not settings.cut_after_bibliography,
         ),
     ]
-    reader = ArxivReader(splits=splits, domain=DOMAIN, limits=limits)
+    reader = ArxivReader(tasks=tasks, domain=DOMAIN, limits=limits)
     return chain(context, [reader], [Built(rules=rules)], columns=COLUMNS, natural_keys=True)

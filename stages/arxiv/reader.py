@@ -42,8 +42,15 @@ class ArxivReader(Reader):
 
     name = "read_arxiv"
 
-    def __init__(self, *, splits: Sequence[Split], domain: str, limits: Limits) -> None:
-        super().__init__(splits=splits, domain=domain)
+    def __init__(
+        self,
+        *,
+        splits: Sequence[Split] = (),
+        tasks: Sequence[Sequence[Split]] | None = None,
+        domain: str,
+        limits: Limits,
+    ) -> None:
+        super().__init__(splits=splits, tasks=tasks, domain=domain)
         self.limits = limits
 
     def read(self, split: Split) -> Iterator[Document]:

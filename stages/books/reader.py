@@ -12,9 +12,9 @@ from llama_data.pipeline.core.document import Document, new_document, reject
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import DamagedStream, Split, open_binary, open_decompressed
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.books.archive import DAMAGED, open_archive, read_member
 from llama_data.stages.books.encoding import decode
 from llama_data.stages.books.formats import HEAD, foreign_archive, foreign_format
+from llama_data.stages.shared.zip_members import DAMAGED, open_archive, read_member
 
 _LEAST = 4 << 10  # stored bytes from which on a ratio is taken
 

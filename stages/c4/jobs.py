@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from llama_data.pipeline.core.exchange import partitions
-from llama_data.pipeline.core.files import list_inputs
+from llama_data.pipeline.core.files import list_inputs, share_tasks
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.c4.dedup import (
@@ -52,13 +52,13 @@ class Settings(DomainSettings):
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
-    """The jobs of the domain, one task a file. Raises InputError when there is no input."""
-    splits = list_inputs(run.input, settings.inputs, run.left_out)
-    context = StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
+    """The jobs of the domain, small files share a task. Raises InputError when there is no input."""
+    tasks = share_tasks(list_inputs(run.input, settings.inputs, run.left_out), settings.max_task_bytes)
+    context = StepContext.reading(tasks, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
     if not settings.rebuild:
-        released = C4Reader(splits=splits, language="en")
+        released = C4Reader(tasks=tasks, language="en")
         return chain(context, [released, EmptyText()], [], columns=_COLUMNS)
-    return chain(context, [C4Reader(splits=splits)], _rebuild(settings, context), columns=_COLUMNS)
+    return chain(context, [C4Reader(tasks=tasks)], _rebuild(settings, context), columns=_COLUMNS)
 
 
 def _rebuild(settings: Settings, context: StepContext) -> list[Built]:

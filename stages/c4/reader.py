@@ -27,8 +27,15 @@ class C4Reader(Reader):
 
     name = "read_c4"
 
-    def __init__(self, *, splits: Sequence[Split], domain: str = DOMAIN, language: str | None = None) -> None:
-        super().__init__(splits=splits, domain=domain)
+    def __init__(
+        self,
+        *,
+        splits: Sequence[Split] = (),
+        tasks: Sequence[Sequence[Split]] | None = None,
+        domain: str = DOMAIN,
+        language: str | None = None,
+    ) -> None:
+        super().__init__(splits=splits, tasks=tasks, domain=domain)
         self.language = language
 
     def read(self, split: Split) -> Iterator[Document]:

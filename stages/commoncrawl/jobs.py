@@ -8,7 +8,8 @@ from itertools import groupby
 
 from pydantic import Field, field_validator
 
-from llama_data.pipeline.core.files import Split, list_inputs
+from llama_data.pipeline.core.block import Reader
+from llama_data.pipeline.core.files import Split, group_splits, list_inputs, share_tasks, task_size
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.commoncrawl.page import MinimumPage
@@ -16,7 +17,7 @@ from llama_data.stages.commoncrawl.reader import CommonCrawlReader, HashPages, T
 from llama_data.stages.commoncrawl.thresholds import AnnotatedReader, ApplyThresholds, Thresholds, annotated_splits
 from llama_data.stages.steps import classifier, language, length, perplexity
 from llama_data.stages.steps.contract import Built, StepContext, StepSettings, chain
-from llama_data.stages.steps.line_dedup import Copies, Group, check_group, dedup, groups_of
+from llama_data.stages.steps.line_dedup import Copies, Group, check_group, dedup, group_parts, group_ranges
 
 DOMAIN = "commoncrawl"
 COLUMNS = {
@@ -74,12 +75,25 @@ class Settings(DomainSettings):
         )
 
 
-def dedup_groups(splits: Sequence[Split], group: int | str, max_task_bytes: int) -> list[Group]:
-    """Cut the files into groups within which lines are compared; never across dumps (``CC-MAIN-YYYY-WW`` in a name)."""
-    made: list[Group] = []
-    for _, found in groupby(splits, key=_dump):
-        made = groups_of([split.size for split in found], group, max_task_bytes, made)
-    return made
+def dedup_tasks(
+    splits: Sequence[Split], group: int | str, max_task_bytes: int
+) -> tuple[list[list[Split]], list[Group]]:
+    """The tasks, and the groups of them within which lines are compared.
+
+    A group is so many files, whatever their size, and never goes across dumps (``CC-MAIN-YYYY-WW`` in a name); small
+    files share a task within their group.
+    """
+    size = task_size(splits, max_task_bytes)
+    tasks: list[list[Split]] = []
+    groups: list[Group] = []
+    for _, dump in groupby(splits, key=_dump):
+        files = list(dump)
+        for start, end in group_ranges(len(files), group):
+            some, first = files[start:end], len(tasks)
+            tasks += group_splits(some, size)
+            parts = group_parts(sum(split.size for split in some), max_task_bytes)
+            groups.append(Group(len(groups), first, len(tasks), parts))
+    return tasks, groups
 
 
 def _dump(split: Split) -> str:
@@ -88,7 +102,7 @@ def _dump(split: Split) -> str:
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
-    """The jobs of the domain, one task a file.
+    """The jobs of the domain; small files share a task.
 
     Raises:
         InputError: there is no input.
@@ -98,25 +112,29 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
         annotated = annotated_splits(settings.from_ledger, DOMAIN)
         reader = AnnotatedReader(splits=annotated, domain=DOMAIN)
         apply = Built(rules=[ApplyThresholds(thresholds=settings.thresholds())])
-        return chain(_context(settings, run, annotated), [reader], [apply], columns=COLUMNS)
+        return chain(_context(settings, run, reader), [reader], [apply], columns=COLUMNS)
     splits = sorted(list_inputs(run.input, settings.inputs, run.left_out), key=lambda split: (_dump(split), split.name))
-    context = _context(settings, run, splits)
-    read = CommonCrawlReader(splits=splits, domain=DOMAIN, title=settings.title)
+    tasks, groups = (
+        (share_tasks(splits, settings.max_task_bytes), [])
+        if settings.dedup_group is None
+        else dedup_tasks(splits, settings.dedup_group, settings.max_task_bytes)
+    )
+    read = CommonCrawlReader(tasks=tasks, domain=DOMAIN, title=settings.title)
+    context = _context(settings, run, read)
     # Straight from the reader's bytes: no document is made of a page only to hash its lines.
     hashes = HashPages(reader=read, min_characters=settings.min_characters, work=context.work)
     minimum = settings.min_characters
     steps = [Built(rules=[] if minimum is None else [MinimumPage(minimum=minimum)])]
     if settings.dedup_group is not None:
-        groups = dedup_groups(splits, settings.dedup_group, settings.max_task_bytes)
         steps.append(dedup(context.work, groups, settings.copies, [hashes], reads=False))
     steps += model_steps(settings, context)
     return chain(context, [read], steps, columns=COLUMNS)
 
 
-def _context(settings: Settings, run: RunContext, splits: Sequence[Split]) -> StepContext:
+def _context(settings: Settings, run: RunContext, reader: Reader) -> StepContext:
     # An annotated run may name models of perplexity without one of language: then every page is in bucket `all`.
     known = frozenset({"language"})
-    return StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes, known=known)
+    return StepContext.reading(reader.tasks, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes, known=known)
 
 
 def model_steps(settings: Settings, context: StepContext) -> list[Built]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from llama_data.pipeline.core.block import Reader, Step
-from llama_data.pipeline.core.document import Document, reject
+from llama_data.pipeline.core.document import MAX_LINES, Document, reject
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.commoncrawl.html import HtmlPage, html_page
@@ -37,8 +37,15 @@ class CommonCrawlReader(Reader):
 
     name = "read_commoncrawl"
 
-    def __init__(self, *, splits: tuple[Split, ...] | list[Split], domain: str = DOMAIN, title: Title = "drop") -> None:
-        super().__init__(splits=splits, domain=domain)
+    def __init__(
+        self,
+        *,
+        splits: Sequence[Split] = (),
+        tasks: Sequence[Sequence[Split]] | None = None,
+        domain: str = DOMAIN,
+        title: Title = "drop",
+    ) -> None:
+        super().__init__(splits=splits, tasks=tasks, domain=domain)
         self.title: Title = title
 
     def hashes(self, split: Split, minimum: int) -> Iterator[HashedLines]:
@@ -76,8 +83,13 @@ class CommonCrawlReader(Reader):
         for found in read_warc(split.path):
             if isinstance(found, WetBatch | Damage):
                 yield found
-            else:
-                yield wet_record(found) if is_text(found) else html_page(found)
+                continue
+            page = wet_record(found) if is_text(found) else html_page(found)
+            lines = 0 if isinstance(page, Damage) else page.body.count(b"\n") + page.body.count(b"\r")
+            if lines > MAX_LINES:
+                detail = f"{lines} lines, more than the limit of {MAX_LINES}"
+                page = Damage(found.offset, found.within, Reason.too_complex, detail, found.url)
+            yield page
 
     def _pages(self, found: WetBatch | WetRecord | HtmlPage, minimum: int = 0) -> Pages:
         if isinstance(found, WetBatch):

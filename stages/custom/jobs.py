@@ -80,12 +80,11 @@ def jobs(settings: Settings, run: RunContext, name: str) -> list[Job]:
         language=settings.language,
         license=settings.license,
     )
-    context = StepContext(
+    context = StepContext.reading(
+        tasks,
         run=run,
         domain=name,
-        sizes=tuple(sum(split.size for split in task) for task in tasks),
         task_bytes=settings.max_task_bytes,
-        work=run.work(name),
         known=frozenset() if settings.language is None else frozenset({"language"}),
     )
     steps = build_all([step.chosen() for step in settings.steps], context)

@@ -61,8 +61,7 @@ class SourceReader(Reader):
         language: str | None,
         license: str | None,
     ) -> None:
-        super().__init__(splits=[split for task in tasks for split in task], domain=domain)
-        self.tasks = tuple(tuple(task) for task in tasks)
+        super().__init__(tasks=tasks, domain=domain)
         self.format = format
         self.fields = fields
         self.where = {field: frozenset(values) for field, values in where.items()}
@@ -70,10 +69,6 @@ class SourceReader(Reader):
         self.domains = {value: name for name, values in split.into.items() for value in values} if split else {}
         self.language = language
         self.license = license
-
-    def task_splits(self, rank: int, world_size: int) -> Sequence[Split]:
-        """The splits of every ``world_size``-th task from ``rank`` on: with as many as there are tasks, of one."""
-        return [split for task in self.tasks[rank::world_size] for split in task]
 
     def read(self, split: Split) -> Iterator[Document]:
         """Yield the split's documents; the key of a row is its number in the file, from 1; 0 is the file itself."""

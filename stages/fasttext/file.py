@@ -25,6 +25,10 @@ _WORD, _LABEL = 0, 1
 # Beyond what anybody trains: fastText's own defaults are 2,000,000 and 6.
 _MAX_BUCKETS = 100_000_000
 _MAX_NGRAM = 64
+# Of a pruned model, where nothing in the file is as large as what is held for a bucket.
+_MAX_PRUNED = 25_000_000
+# Numbers that one code stands for (fastText's default is 2): each byte of codes becomes so many floats.
+_MAX_WIDTH = 16
 # Counts of labels must stay below the weight that fastText's tree gives a node that is not made yet.
 _MAX_COUNT = 10**15
 
@@ -165,6 +169,7 @@ def _dictionary(
     counts = np.array([cursor.data[end + 1 : end + 9].copy().view("<i8")[0] for _, end in of_labels], np.int64)
     pruned = None
     if pruned_size >= 0:
+        cursor.check(bucket <= _MAX_PRUNED, f"{bucket} buckets, of which {pruned_size} are left")
         pairs = cursor.array("<i4", 2 * pruned_size).reshape(-1, 2)
         inside = (pairs >= 0).all() and (pairs[:, 0] < bucket).all() and (pairs[:, 1] < pruned_size).all()
         cursor.check(bool(inside), "pruned n-grams out of range")
@@ -203,7 +208,12 @@ def _quantised(cursor: _Cursor) -> Floats:
 
 def _decode(cursor: _Cursor, codes: Bytes, columns: int) -> Floats:
     dim, parts, width, _ = cursor.numbers("iiii")
-    fitting = dim == columns and parts == codes.shape[1] and width > 0 and (parts - 1) * width < dim <= parts * width
+    fitting = (
+        dim == columns
+        and parts == codes.shape[1]
+        and 0 < width <= _MAX_WIDTH
+        and (parts - 1) * width < dim <= parts * width
+    )
     cursor.check(fitting, f"{parts} codes of {width} for {dim} numbers")
     centroids = np.frombuffer(cursor.take(4 * dim * _CENTROIDS).tobytes(), "<f4")
     values = np.empty((codes.shape[0], dim), np.float32)

@@ -7,22 +7,21 @@ nothing is written, so a member's path is only a key; the limits bound memory an
 from __future__ import annotations
 
 import io
-import lzma
 import posixpath
 import re
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator
-from typing import IO, Any, BinaryIO, NamedTuple, cast
+from typing import IO, Any, BinaryIO, NamedTuple, Self, cast
 
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import DamagedStream, Split, open_binary, open_decompressed
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.github.entry import Entry, Limits, Snapshot
 from llama_data.stages.github.licence import is_evidence, licence_of
+from llama_data.stages.shared.zip_members import DAMAGED, read_member, reading
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 SUFFIXES = (".zip", *TAR_SUFFIXES)
@@ -30,17 +29,18 @@ _ENCRYPTED = 0x1
 _MADE_ON_WINDOWS = 0
 _FREE_BYTES = 16 << 20
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_DAMAGED = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-    DamagedStream,
-    NotImplementedError,
-    ValueError,
-    EOFError,
-    IndexError,
-)
+_DAMAGED: tuple[type[Exception], ...] = (*DAMAGED, tarfile.TarError, DamagedStream)
+
+
+class _Header(tarfile.TarInfo):
+    """A header that is damaged is an error; ``tarfile`` itself takes it for the end of the archive."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:  # type: ignore[attr-defined]
+            raise tarfile.ReadError(f"no header where one should stand: {error}") from None
 
 
 class Member(NamedTuple):
@@ -128,26 +128,25 @@ class _Zip(zipfile.ZipFile):
     """A zip archive that closes the file below it too."""
 
     def __init__(self, below: BinaryIO) -> None:
-        self._below = below
+        self.below = below
         super().__init__(below)
 
     def close(self) -> None:
         super().close()
-        self._below.close()
+        self.below.close()
 
 
-def _open_zip(path: str) -> zipfile.ZipFile:
+def _open_zip(path: str) -> _Zip:
     below = open_binary(path)
     try:
-        return _Zip(below)
+        with reading():
+            return _Zip(below)
     except _DAMAGED as error:
         below.close()
         raise RecordError(Reason.damaged_archive, f"{type(error).__name__}: {error}") from None
 
 
-def _zip_members(
-    archive: zipfile.ZipFile, stored: int, limits: Limits, *, only_evidence: bool = False
-) -> Iterator[Member]:
+def _zip_members(archive: _Zip, stored: int, limits: Limits, *, only_evidence: bool = False) -> Iterator[Member]:
     budget = _Budget(stored, limits)
     items = [(_zip_name(item), item) for item in archive.infolist() if not item.is_dir()]
     if len(items) > limits.files:
@@ -166,12 +165,11 @@ def _zip_members(
             yield _zip_member(archive, item, path, budget, limits)
 
 
-def _zip_member(
-    archive: zipfile.ZipFile, item: zipfile.ZipInfo, path: bytes, budget: _Budget, limits: Limits
-) -> Member:
+def _zip_member(archive: _Zip, item: zipfile.ZipInfo, path: bytes, budget: _Budget, limits: Limits) -> Member:
     try:
-        with archive.open(item) as stream:
-            data = stream.read(limits.file_bytes + 1)
+        data = read_member(archive.below, item, limits.file_bytes + 1)
+    except RecordError as error:
+        return Member(path, problem=error)
     except _DAMAGED as error:
         return Member(path, problem=RecordError(Reason.damaged_archive, f"{type(error).__name__}: {error}"))
     budget.spend(len(data))
@@ -227,10 +225,14 @@ def _open_tar(split: Split, limits: Limits) -> IO[bytes]:
     return io.BufferedReader(metered, 1 << 18)
 
 
+def _untar(stream: IO[bytes]) -> tarfile.TarFile:
+    return tarfile.open(fileobj=cast("BinaryIO", stream), mode="r|", tarinfo=_Header)
+
+
 def _tar_comment(split: Split, limits: Limits) -> str:
     """The commit that ``git archive`` leaves in the archive's own comment."""
     try:
-        with _open_tar(split, limits) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+        with _open_tar(split, limits) as stream, _untar(stream) as archive:
             return str(archive.pax_headers.get("comment", ""))
     except _DAMAGED as error:
         raise RecordError(Reason.damaged_archive, f"{type(error).__name__}: {error}") from None
@@ -239,7 +241,7 @@ def _tar_comment(split: Split, limits: Limits) -> str:
 def _tar_members(split: Split, limits: Limits, *, only_evidence: bool = False) -> Iterator[Member]:
     count = 0
     try:
-        with _open_tar(split, limits) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+        with _open_tar(split, limits) as stream, _untar(stream) as archive:
             while (info := archive.next()) is not None:
                 cast("Any", archive).members.clear()  # else it remembers every member
                 if info.isdir():
@@ -248,6 +250,11 @@ def _tar_members(split: Split, limits: Limits, *, only_evidence: bool = False) -
                 if count > limits.files:
                     raise RecordError(Reason.unsafe_archive, f"more files than the limit of {limits.files}")
                 yield _tar_member(archive, info, limits, only_evidence)
+            # A header of zeros ends an archive; where it is damage, files stand behind it.
+            below = cast("Any", archive).fileobj
+            while rest := below.read(1 << 18):
+                if rest.strip(b"\0"):
+                    raise RecordError(Reason.damaged_archive, "zeros where a file should begin")
     except _DAMAGED as error:
         raise RecordError(Reason.damaged_archive, f"{type(error).__name__}: {error}") from None
 

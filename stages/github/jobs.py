@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from llama_data.pipeline.core.block import Reader, Rule
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import Split, join, list_inputs
+from llama_data.pipeline.core.files import Split, join, list_inputs, share_tasks
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
@@ -98,15 +98,12 @@ class Settings(DomainSettings):
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
-    """The jobs of the domain, one task a file of rows, then those of repositories. Raises InputError: no input."""
+    """The jobs of the domain, tasks of files of rows, then those of repositories. Raises InputError: no input."""
     found = find(run.input, settings.repositories)
-    rows = _rows(settings, run, found)
+    rows = share_tasks(_rows(settings, run, found), settings.max_task_bytes)
     tasks = into_tasks(found, settings.max_task_bytes)
-    sizes = [split.size for split in rows] + [sum(one.size for one in task) for task in tasks]
-    context = StepContext(
-        run=run, domain=DOMAIN, sizes=tuple(sizes), task_bytes=settings.max_task_bytes, work=run.work(DOMAIN)
-    )
-    readers: list[Reader] = [GithubReader(splits=rows, domain=DOMAIN)]
+    context = StepContext.reading([*rows, *tasks], run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
+    readers: list[Reader] = [GithubReader(tasks=rows, domain=DOMAIN)]
     columns = dict(_COLUMNS)
     if settings.repositories:
         wanted = (settings.max_files, settings.max_unpacked_bytes, settings.max_ratio)

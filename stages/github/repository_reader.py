@@ -27,8 +27,7 @@ class RepositoryReader(Reader):
     name = "read_repositories"
 
     def __init__(self, *, tasks: Sequence[Sequence[Repository]], first_task: int, domain: str, limits: Limits) -> None:
-        super().__init__(splits=[one for task in tasks for one in task], domain=domain)
-        self.tasks = tuple(tuple(task) for task in tasks)
+        super().__init__(tasks=tasks, domain=domain)
         self.first_task = first_task
         self.limits = limits
 

@@ -43,7 +43,7 @@ def _batches(path: str, fields: Sequence[str] | None) -> Iterator[pa.RecordBatch
         try:
             with (ipc.open_file if whole else ipc.open_stream)(source) as reader:
                 columns = chosen_columns(reader.schema.names, fields)
-                for batch in _file_batches(reader) if whole else _stream_batches(reader):
+                for batch in _file_batches(reader) if whole else _stream_batches(reader, source):
                     yield batch if isinstance(batch, RecordError) else batch.select(columns)
         except Exception as error:
             if not (isinstance(error, RecordError) or is_damage(error)):
@@ -63,12 +63,16 @@ def _file_batches(reader: Any) -> Iterator[pa.RecordBatch | RecordError]:
             yield batch
 
 
-def _stream_batches(reader: Any) -> Iterator[pa.RecordBatch | RecordError]:
+def _stream_batches(reader: Any, source: Any) -> Iterator[pa.RecordBatch | RecordError]:
     number = 0
     while True:
         try:
             batch = reader.read_next_batch()
         except StopIteration:
+            # A length of 0 ends a stream; where it is damage, batches stand behind it.
+            if source.read(1):
+                detail = f"the stream ends after record batch {number - 1}, the file does not; the rest was not read"
+                yield RecordError(Reason.damaged_record, detail)
             return
         except Exception as error:
             if not is_damage(error):

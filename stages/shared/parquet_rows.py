@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import open_binary
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.shared.parquet_pages import DICTIONARY, pages_of
 from llama_data.stages.shared.table_rows import chosen_columns, is_damage, table_rows, whole_file_error
 
 BATCH_ROWS = 64
 BATCH_BYTES = 64 << 20
+MAX_PAGE = 256 << 20
+"""A page that is larger when it is decompressed is not: parquet's writers begin a new one after a megabyte."""
 
 
 def parquet_rows(
@@ -42,7 +45,7 @@ def parquet_rows(
         for number in range(file.num_row_groups):
             group = file.metadata.row_group(number)
             if start <= _offset(group) and (end is None or _offset(group) < end):
-                yield from enumerate(_group_rows(file, number, columns), first)
+                yield from enumerate(_group_rows(file, stream, number, columns), first)
             first += group.num_rows
 
 
@@ -54,41 +57,44 @@ def _offset(group: Any) -> int:
     return int(column.dictionary_page_offset or column.data_page_offset)
 
 
-def _group_rows(file: Any, number: int, columns: list[str]) -> Iterator[dict[str, Any] | RecordError]:
+def _group_rows(file: Any, stream: BinaryIO, number: int, columns: list[str]) -> Iterator[dict[str, Any] | RecordError]:
     """As many rows as the row group says that it has; errors from the place on where it cannot be read."""
     group = file.metadata.row_group(number)
-    given = 0
+    given, reason = 0, Reason.damaged_record
     detail = "the row group holds fewer rows than it says"
     try:
-        batches = file.iter_batches(
-            _batch_rows(group, columns), row_groups=[number], columns=columns, use_threads=False
-        )
+        rows = _batch_rows(stream, group, columns)
+        batches = file.iter_batches(rows, row_groups=[number], columns=columns, use_threads=False)
         for batch in batches:
             for row in table_rows(batch, checked=True):
                 given += 1
                 yield row
+    except RecordError as error:
+        reason, detail = error.reason, f"row group {number}: {error.detail}"
     except Exception as error:
         if not is_damage(error):
             raise
         detail = f"row group {number} cannot be read: {error}"
     for _ in range(group.num_rows - given):
-        yield RecordError(Reason.damaged_record, detail)
+        yield RecordError(reason, detail)
 
 
-def _batch_rows(group: Any, columns: list[str]) -> int:
-    """How many rows are decoded at a time.
+def _batch_rows(stream: BinaryIO, group: Any, columns: list[str]) -> int:
+    """How many rows are decoded at a time, by what the pages say of their sizes.
 
-    A value that stands in a dictionary once may be that of every row, so it is the dictionary that counts. Its size is
-    estimated from its share of the stored bytes; the size of the column is an upper bound.
+    A value that stands in a dictionary once may be that of every row, so it is the dictionary that counts.
+
+    Raises:
+        RecordError: a page is larger than is decompressed.
     """
     rows = BATCH_ROWS
     for index in range(group.num_columns):
         column = group.column(index)
-        if column.path_in_schema.split(".")[0] not in columns or not column.has_dictionary_page:
+        if column.path_in_schema.split(".")[0] not in columns:
             continue
-        stored = max(column.total_compressed_size, 1)
-        share = min(max(column.data_page_offset - (column.dictionary_page_offset or 0), 0) / stored, 1)
-        dictionary = max(int(column.total_uncompressed_size * share), 1)
-        bound = max(BATCH_ROWS // 8, BATCH_ROWS * BATCH_BYTES // max(column.total_uncompressed_size, 1))
-        rows = min(rows, bound, max(BATCH_BYTES // dictionary, 1))
+        for page in pages_of(stream, column):
+            if page.size > MAX_PAGE:
+                raise RecordError(Reason.too_complex, f"a page of {page.size} bytes, the limit is {MAX_PAGE}")
+            if page.kind == DICTIONARY:
+                rows = min(rows, max(BATCH_BYTES // max(page.size, 1), 1))
     return rows

@@ -27,6 +27,9 @@ from llama_data.stages.shared.members import (
 from llama_data.stages.shared.records import WARC, Damage, Record, checked, parse_header
 from llama_data.stages.shared.wet_batch import WetBatch, frame, inflate, member_bounds
 
+MAX_BATCH = 16 << 20
+"""Most decompressed bytes of a batch. Beyond, members are read one by one: a megabyte of gzip may be a gigabyte."""
+
 EMPTY = Damage(0, 0, Reason.truncated_file, "the file is empty")
 Found = WetBatch | Record | Damage
 
@@ -43,10 +46,10 @@ def read_warc(path: str) -> Iterator[Found]:
     with open_binary(path) as stream:
         window = Window(stream)
         head = window.at(0, 16)
-        compression = compression_of(head)
+        compression = compression_of(head) or _named(path, head)
         if not head:
             yield EMPTY
-        elif head[:2] == b"\x1f\x8b":
+        elif head[:2] == b"\x1f\x8b" or compression == ".gz":
             yield from _read_members(window, GZIP)
         elif compression == ".zst":
             yield from _read_members(window, zstd(window))
@@ -54,6 +57,14 @@ def read_warc(path: str) -> Iterator[Found]:
             yield from _read_stream(Packed(path, compression), Packed(path, compression))
         else:
             yield from _read_stream(Plain(stream), Plain(stream))
+
+
+def _named(path: str, head: bytes) -> str:
+    """What the name says of a file that begins like none that is known: its first member may be damaged."""
+    text = head.lstrip(b"\r\n")
+    if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in text):
+        return ""
+    return next((suffix for suffix in (".gz", ".zst") if path.lower().endswith(suffix)), "")
 
 
 def _dialect_of(source: Source) -> Dialect:
@@ -107,7 +118,7 @@ def _inflate_batch(window: Window, offset: int) -> tuple[WetBatch | list[Record 
         return None, offset
     end = offset + starts[-1]
     sizes = [int.from_bytes(data[stop - 4 : stop], "little") for stop in starts[1:]]
-    text = inflate(data, starts, sizes) if sum(sizes) <= MAX_RECORD else None
+    text = inflate(data, starts, sizes) if sum(sizes) <= min(MAX_BATCH, MAX_RECORD) else None
     if text is None:
         return None, end
     offsets = [offset + start for start in starts[:-1]]

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from llama_data.pipeline.core.block import Rule
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import Split, cut_split, join, list_inputs
+from llama_data.pipeline.core.files import Split, cut_split, join, list_inputs, share_tasks
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
 from llama_data.stages.stackexchange.reader import Gather, PostReader, Scatter
@@ -58,11 +58,12 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     run.left_out.refuse(run.input, (split.name for split in found if not is_posts(split)))
     if not files:
         raise InputError(f"{run.input}: no dump with posts among {', '.join(settings.inputs)}")
-    splits = [piece for split in files for piece in _pieces(split, settings.max_task_bytes)]
+    pieces = [piece for split in files for piece in _pieces(split, settings.max_task_bytes)]
+    tasks = share_tasks(pieces, settings.max_task_bytes)
     buckets = max(1, ceil(sum(map(_posts_bytes, files)) / settings.bucket_bytes))
     folder = join(run.work(DOMAIN), "posts")
     reader = PostReader(
-        splits=splits,
+        tasks=tasks,
         domain=DOMAIN,
         max_posts_bytes=limit_of(settings.max_posts_bytes),
         max_ratio=limit_of(settings.max_ratio),
@@ -75,7 +76,7 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
         task_bytes=settings.max_task_bytes,
         work=run.work(DOMAIN),
     )
-    posts = Pass("posts", [reader, Scatter(folder=folder, buckets=buckets)], len(splits))
+    posts = Pass("posts", [reader, Scatter(folder=folder, buckets=buckets)], len(tasks))
     threads = Built(passes=[posts], rules=list(_rules(settings, folder)))
     return chain(context, [Gather(folder=folder, domain=DOMAIN)], [threads], columns=COLUMNS)
 

@@ -22,6 +22,10 @@ QUESTION, ANSWER = 1, 2
 
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True, encoding="utf-8")
 _ROW = re.compile(rb"<row(?=[\s/>])")
+_WHOLE = re.compile(rb"<row(?:\s+[\w:.-]+\s*=\s*(?:\"[^\"<]*\"|'[^'<]*'))*\s*/>")
+_BETWEEN = re.compile(rb"(?:\s|</row\s*>|</?posts\s*>|<!--.*?-->)*+", re.DOTALL)
+_ID = re.compile(rb"\sId=")
+_GAP = 64 << 10
 _LONGEST_MARK = len(b"<row") + 1
 _NOT_XML = re.compile(
     rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[0-8bcef]|1[0-9a-f])|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]));", re.I
@@ -41,20 +45,27 @@ class Row(NamedTuple):
 def scan_rows(stream: BinaryIO, start: int = 0, end: int | None = None) -> Iterator[Row]:
     """Yield every row that begins in ``start <= offset < end``; ``stream`` stands at ``start``.
 
+    What stands where a row should, and does not begin like one, is a row that ``parse_row`` refuses.
+
     A row longer than ``MAX_ROW`` bytes comes cut off there, and not ``whole``. Errors of the stream pass through.
     """
     data, base, position = b"", start, 0  # data[0] is at offset `base`, and what comes next at `position`
+    gap = _Gap(first=start == 0)
     while True:
         mark = _ROW.search(data, position)
         if mark is None:
-            position = max(position, len(data) - _LONGEST_MARK)
-            if end is not None and base + position >= end:
-                return
-            block = stream.read(BLOCK)
+            before, position = position, max(position, len(data) - _LONGEST_MARK)
+            gap.add(base + before, data[before:position])
+            done = end is not None and base + position >= end
+            block = b"" if done else stream.read(BLOCK)
             if not block:
+                gap.add(base + position, data[position:])
+                yield from gap.close(cut=done)
                 return
             data, base, position = data[position:] + block, base + position, 0
             continue
+        gap.add(base + position, data[position : mark.start()])
+        yield from gap.close()
         position = mark.start()
         offset = base + position
         if end is not None and offset >= end:
@@ -67,8 +78,49 @@ def scan_rows(stream: BinaryIO, start: int = 0, end: int | None = None) -> Itera
             yield Row(offset, data[position : position + MAX_ROW], False)
             position += _LONGEST_MARK - 1
         else:
-            yield Row(offset, data[position:close], True)
+            yield from _row_and_rest(offset, data[position:close])
             position = close
+        # What stands behind a row that is broken is taken for the rest of it.
+        gap = _Gap(follows=close >= 0 and data[max(0, close - 64) : close].rstrip().endswith(b">"))
+
+
+def _row_and_rest(offset: int, data: bytes) -> Iterator[Row]:
+    """A row; and what stands behind it, where that is no space."""
+    whole = None if data.rstrip().endswith(b"/>") else _WHOLE.match(data)
+    if whole is None:
+        yield Row(offset, data, True)
+    else:
+        yield Row(offset, data[: whole.end()], True)
+        yield Row(offset + whole.end(), data[whole.end() :][:MAX_ROW], True)
+
+
+class _Gap:
+    """What stands between two rows: spaces, the end of a row or of all; anything else was a row, or several.
+
+    ``first``: the head of a file, in which much may stand that is no row. ``follows``: a row stands before it; a piece
+    of a file begins with the end of a row of the piece before.
+    """
+
+    def __init__(self, *, first: bool = False, follows: bool = False) -> None:
+        self._first = first
+        self._follows = follows
+        self._offset = 0
+        self._text = bytearray()
+
+    def add(self, offset: int, text: bytes) -> None:
+        """Add bytes, of which a beginning is kept."""
+        if not self._text:
+            self._offset = offset
+        self._text += text[: max(0, _GAP - len(self._text))]
+
+    def close(self, *, cut: bool = False) -> Iterator[Row]:
+        """The gap as a row that cannot be read, when it is not what may stand there; ``cut``: it may end in a tag."""
+        text = bytes(self._text)
+        if cut and text.rfind(b"<") > text.rfind(b">"):
+            text = text[: text.rfind(b"<")]
+        stray = _ID.search(text) is not None if self._first else self._follows and _BETWEEN.fullmatch(text) is None
+        if stray:
+            yield Row(self._offset, text, True)
 
 
 def _find_close(stream: BinaryIO, data: bytes) -> tuple[int, bytes]:
@@ -95,6 +147,9 @@ def parse_row(row: Row) -> dict[str, str]:
         raise RecordError(Reason.too_complex, f"the row at byte {row.offset} has more than {MAX_ROW} bytes")
     if not row.whole:
         raise RecordError(Reason.truncated_file, f"the row at byte {row.offset} has no end")
+    if not _ROW.match(row.data):
+        found = row.data.strip()[:40]
+        raise RecordError(Reason.damaged_record, f"expected a row at byte {row.offset}, found {found!r}")
     data = row.data.rstrip()
     if not data.endswith(b"/>"):
         data += b"</row>" if data.endswith(b">") else b""

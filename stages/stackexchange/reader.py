@@ -42,8 +42,8 @@ class Thread(Document):
 class PostReader(Reader):
     """Reads the rows of dump files; each document is one post, its text the body as it stands (HTML)."""
 
-    def __init__(self, *, splits: Sequence[Split], domain: str, max_posts_bytes: int, max_ratio: int) -> None:
-        super().__init__(splits=splits, domain=domain)
+    def __init__(self, *, tasks: Sequence[Sequence[Split]], domain: str, max_posts_bytes: int, max_ratio: int) -> None:
+        super().__init__(tasks=tasks, domain=domain)
         self.max_posts_bytes = max_posts_bytes
         self.max_ratio = max_ratio
 

@@ -40,15 +40,15 @@ class StepContext:
     @classmethod
     def reading(
         cls,
-        splits: Sequence[Split],
+        tasks: Sequence[Sequence[Split]],
         *,
         run: RunContext,
         domain: str,
         task_bytes: int,
         known: frozenset[str] = frozenset(),
     ) -> Self:
-        """The context of a chain whose reader takes one split a task."""
-        sizes = tuple(split.size for split in splits)
+        """The context of a chain whose reader's ``tasks`` have these splits."""
+        sizes = tuple(sum(split.size for split in task) for task in tasks)
         return cls(run=run, domain=domain, sizes=sizes, task_bytes=task_bytes, work=run.work(domain), known=known)
 
     @property

@@ -80,30 +80,26 @@ def check_group(value: int | str) -> int | str:
     return value
 
 
-def groups_of(sizes: Sequence[int], group: int | str, task_bytes: int, before: Sequence[Group] = ()) -> list[Group]:
-    """Cut tasks into groups within which lines are compared: neighbours, in the order of tasks.
+def group_parts(stored: int, task_bytes: int) -> int:
+    """The partitions of a group with so many stored bytes."""
+    return partitions(stored, RATIO, task_bytes)
 
-    ``sizes``: stored bytes of each task. ``group``: ``all``, a number of tasks, or ``"50/1600"``, that share of them
-    (CCNet: 50 of 1,600 equal shards; a shard is at least one task). ``before``: the groups of the tasks before these.
+
+def group_ranges(count: int, group: int | str) -> Iterator[tuple[int, int]]:
+    """Where the groups of ``count`` neighbours begin and end.
+
+    ``group``: ``all``, a number of them, or ``"50/1600"``, that share of them (CCNet: 50 of 1,600 equal shards; a
+    shard is at least one).
     """
-    first = before[-1].last if before else 0
-    made = list(before)
-    for start, end in _ranges(len(sizes), group):
-        parts = partitions(sum(sizes[start:end]), RATIO, task_bytes)
-        made.append(Group(len(made), first + start, first + end, parts))
-    return made
-
-
-def _ranges(tasks: int, group: int | str) -> Iterator[tuple[int, int]]:
     if isinstance(group, int):
         size = group
     elif group == "all":
-        size = tasks
+        size = count
     else:
         some, shards = (int(number) for number in group.split("/"))
-        size = max(some, -(-tasks * some // shards))
-    for start in range(0, tasks, size):
-        yield start, min(start + size, tasks)
+        size = max(some, -(-count * some // shards))
+    for start in range(0, count, size):
+        yield start, min(start + size, count)
 
 
 class Settings(StepSettings):
@@ -120,7 +116,10 @@ class Settings(StepSettings):
 
     def build(self, context: StepContext) -> Built:
         """Three jobs: hashes, duplicates, and the documents without them."""
-        groups = groups_of(context.sizes, self.group, context.task_bytes)
+        groups = [
+            Group(number, first, last, group_parts(sum(context.sizes[first:last]), context.task_bytes))
+            for number, (first, last) in enumerate(group_ranges(context.tasks, self.group))
+        ]
         return dedup(context.work, groups, self.copies, [WriteLineHashes(work=context.work)])
 
 

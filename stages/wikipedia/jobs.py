@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from llama_data.pipeline.core.errors import ModelError
-from llama_data.pipeline.core.files import exists, list_inputs
+from llama_data.pipeline.core.files import exists, list_inputs, share_tasks
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
 from llama_data.stages.steps.contract import Built, StepContext, chain
@@ -51,8 +51,8 @@ class Settings(DomainSettings):
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
-    """Definitions of templates, if the dumps' own are wanted; then read, select, clean, write: one task for each piece
-    of a dump; then, of a page in two dumps, the first.
+    """Definitions of templates, if the dumps' own are wanted; then read, select, clean, write: tasks of pieces of
+    dumps; then, of a page in two dumps, the first.
 
     Raises:
         InputError: there is no dump, or one whose language cannot be told.
@@ -60,10 +60,11 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     """
     files = list_inputs(run.input, settings.inputs, run.left_out)
     dumps = label_dumps(files, {split.name: inspect(split) for split in files})
-    splits = [piece for split in files for piece in cut(split, settings.max_task_bytes, dumps[split.name].encoding)]
-    context = StepContext.reading(splits, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
+    pieces = [piece for split in files for piece in cut(split, settings.max_task_bytes, dumps[split.name].encoding)]
+    tasks = share_tasks(pieces, settings.max_task_bytes)
+    context = StepContext.reading(tasks, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
     from_dump = settings.template_definitions == FROM_DUMP
-    first = passes(splits, dumps, settings.languages, context.work) if from_dump else []
+    first = passes(tasks, dumps, settings.languages, context.work) if from_dump else []
     own_files: tuple[str, ...] = ()
     if not from_dump and settings.template_definitions is not None:
         own_files = _definitions(settings.template_definitions, {dump.language for dump in dumps.values()})
@@ -75,7 +76,7 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     )
     cleaning.files = own_files
     selection = SelectArticles(languages=settings.languages, disambiguation=settings.disambiguation)
-    reader = WikipediaReader(splits=splits, domain=DOMAIN, dumps=dumps)
+    reader = WikipediaReader(tasks=tasks, domain=DOMAIN, dumps=dumps)
     built = Built(rules=[selection, cleaning], passes=first)
     return chain(context, [reader], [built], columns=COLUMNS, natural_keys=True)
 

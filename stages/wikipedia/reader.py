@@ -63,6 +63,7 @@ class _Framer:
         self._own = 0  # so many bytes of the buffer belong to the range
         self._inside = False  # the buffer begins with the tag of a page of ours
         self._scanned = 0
+        self._complete = False  # a page has ended here, so that another that ends has begun here too
         self._place = ""
         self._block: Block | None = None
         self._block_start = 0
@@ -88,6 +89,7 @@ class _Framer:
                 if page is not None:
                     yield page
             else:
+                yield from self._unopened()
                 going = self._open()
         if not self._inside and not block.own:
             begun = b"<" in self._buffer[: self._own]  # perhaps a tag of ours, cut in two by the end of the range
@@ -97,6 +99,16 @@ class _Framer:
         """Yield the page that is cut off here, if there is one."""
         if self._inside:
             yield RawPage(self._place, b"", reason, detail)
+
+    def _unopened(self) -> Iterator[RawPage]:
+        """A row for each page that ends before one begins: its own tag is damaged."""
+        while self._complete:
+            end = self._buffer.find(_CLOSE)
+            begin = _OPEN.search(self._buffer, 0, end if end >= 0 else len(self._buffer))
+            if end < 0 or begin is not None or end >= self._own:
+                return
+            yield RawPage(self._place_of(end), b"", Reason.invalid_xml, "a page ends here of which no tag begins it")
+            self._drop(end + len(_CLOSE))
 
     def _open(self) -> bool:
         found = _OPEN.search(self._buffer)
@@ -119,6 +131,7 @@ class _Framer:
             return RawPage(self._place, b"", Reason.invalid_xml, "another page begins before this one ends")
         if end >= 0:
             xml = bytes(memoryview(self._buffer)[: end + len(_CLOSE)])
+            self._complete = True
             self._leave(end + len(_CLOSE))
             return RawPage(self._place, xml)
         if len(self._buffer) > MAX_PAGE_BYTES:
@@ -159,8 +172,15 @@ class WikipediaReader(Reader):
 
     name = "read_wikipedia"
 
-    def __init__(self, *, splits: Sequence[Split], domain: str, dumps: Mapping[str, Dump]) -> None:
-        super().__init__(splits=splits, domain=domain)
+    def __init__(
+        self,
+        *,
+        splits: Sequence[Split] = (),
+        tasks: Sequence[Sequence[Split]] | None = None,
+        domain: str,
+        dumps: Mapping[str, Dump],
+    ) -> None:
+        super().__init__(splits=splits, tasks=tasks, domain=domain)
         self.dumps = dict(dumps)
 
     def read(self, split: Split) -> Iterator[Document]:

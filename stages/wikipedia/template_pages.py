@@ -25,20 +25,25 @@ _FIELDS = re.compile(
 
 
 def passes(
-    splits: Sequence[Split], dumps: Mapping[str, Dump], languages: Iterable[str] | None, work: str
+    tasks: Sequence[Sequence[Split]], dumps: Mapping[str, Dump], languages: Iterable[str] | None, work: str
 ) -> list[Pass]:
     """One job over the pieces of the dumps, one over the languages (None: all); none of the two reads documents."""
     present = {dump.language for dump in dumps.values()}
-    of_language = {
-        language: [number for number, split in enumerate(splits) if dumps[split.name].language == language]
-        for language in sorted(present if languages is None else present & set(languages))
-    }
-    if not of_language:
+    chosen = sorted(present if languages is None else present & set(languages))
+    if not chosen:
         return []
-    wanted = {split.name for split in splits if dumps[split.name].language in of_language}
+    language_of = {name: dump.language for name, dump in dumps.items() if dump.language in chosen}
+    readers = {
+        language: [
+            number
+            for number, task in enumerate(tasks)
+            if any(language_of.get(split.name) == language for split in task)
+        ]
+        for language in chosen
+    }
     return [
-        Pass("template-pages", [FindDefinitions(splits=splits, wanted=wanted, work=work)], len(splits)),
-        Pass("templates", [MergeDefinitions(pieces=of_language, work=work)], len(of_language)),
+        Pass("template-pages", [FindDefinitions(tasks=tasks, language_of=language_of, work=work)], len(tasks)),
+        Pass("templates", [MergeDefinitions(readers=readers, work=work)], len(chosen)),
     ]
 
 
@@ -47,8 +52,8 @@ def definitions_path(folder: str, language: str) -> str:
     return join(folder, f"{language}.templates")
 
 
-def _piece_path(work: str, number: int) -> str:
-    return join(work, "template-pages", f"{number:05d}.bin")
+def _found_path(work: str, language: str, task: int) -> str:
+    return join(work, "template-pages", f"{language}-{task:05d}.bin")
 
 
 def template_records(pages: Iterable[bytes]) -> Iterator[tuple[str, str]]:
@@ -75,41 +80,52 @@ def read_templates(split: Split) -> Iterator[tuple[str, str]]:
 
 
 class FindDefinitions(Step):
-    """Writes for each piece of a dump what its template pages define; nothing for a piece without any."""
+    """Writes what the template pages of a task's pieces define, a file a language; none for a language without any.
+
+    ``language_of``: the language of each dump that is looked at, by the dump's name.
+    """
 
     name = "find_templates"
 
-    def __init__(self, *, splits: Sequence[Split], wanted: Iterable[str], work: str) -> None:
+    def __init__(self, *, tasks: Sequence[Sequence[Split]], language_of: Mapping[str, str], work: str) -> None:
         super().__init__()
-        self.splits = tuple(splits)
-        self.wanted = frozenset(wanted)
+        self.tasks = tuple(map(tuple, tasks))
+        self.splits = tuple(split for task in self.tasks for split in task)
+        self.language_of = dict(language_of)
         self.work = work
 
     def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write this task's files. Yields nothing."""
-        for number in range(rank, len(self.splits), world_size):
-            split = self.splits[number]
-            records = list(read_templates(split)) if split.name in self.wanted else []
-            if records:
-                write_records(_piece_path(self.work, number), records)
-                self.count({"templates": len(records)})
+        for number in range(rank, len(self.tasks), world_size):
+            found: dict[str, list[tuple[str, str]]] = {}
+            for split in self.tasks[number]:
+                if split.name in self.language_of:
+                    found.setdefault(self.language_of[split.name], []).extend(read_templates(split))
+            for language, records in found.items():
+                if records:
+                    write_records(_found_path(self.work, language, number), records)
+                    self.count({"templates": len(records)})
         yield from ()
 
 
 class MergeDefinitions(Step):
-    """Puts the pieces of a language together: the definition that comes first in the dumps counts."""
+    """Puts what the tasks found together: of a language the definition that comes first in the dumps counts.
+
+    ``readers``: which tasks read dumps of each language.
+    """
 
     name = "merge_templates"
 
-    def __init__(self, *, pieces: Mapping[str, Sequence[int]], work: str) -> None:
+    def __init__(self, *, readers: Mapping[str, Sequence[int]], work: str) -> None:
         super().__init__()
-        self.pieces = {language: list(numbers) for language, numbers in pieces.items()}
+        self.readers = {language: list(tasks) for language, tasks in readers.items()}
         self.work = work
 
     def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write the file of this task's language, if any piece has definitions. Yields nothing."""
-        for language in sorted(self.pieces)[rank::world_size]:
-            paths = [path for number in self.pieces[language] if exists(path := _piece_path(self.work, number))]
+        for language in sorted(self.readers)[rank::world_size]:
+            named = (_found_path(self.work, language, task) for task in self.readers[language])
+            paths = [path for path in named if exists(path)]
             if paths:
                 merge(paths, definitions_path(self.work, language))
         yield from ()

@@ -53,6 +53,9 @@ MODELS: dict[str, type[BaseModel]] = {
 }
 # What a value of nothing would make no sense for: sizes of work and of memory, and what a model is built of.
 SIZES = {
+    "max_task_deaths",
+    "max_task_seconds",
+    "cache_bytes",
     *("max_task_bytes", "bucket_bytes", "rows_per_shard", "documents_per_file", "workers", "max_table_bytes"),
     *("cpus_per_task", "mem_per_cpu_gb", "max_array_size", "max_file_bytes", "max_book_bytes", "max_growth"),
     *("shingle_words", "permutations", "vocab_size", "input_sentence_size", "sample_bytes", "seq_len", "tokens"),

@@ -13,7 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 VERBS = (
-    "quickstart", "plan", "run", "models", "train-tokenizer", "tokenize", "mix", "report", "why", "inspect", "verify",
+    "quickstart", "plan", "run", "status", "logs",
+    "models", "train-tokenizer", "tokenize", "mix", "report", "why", "inspect", "verify",
     "export",
 )  # fmt: skip
 

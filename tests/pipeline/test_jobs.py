@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import InputError, RequestError, RunError
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.executors.tally import Limits, Tally
 from llama_data.pipeline.groups import stage_group
 from llama_data.pipeline.recipe import Recipe, load_recipe
 from llama_data.pipeline.summary import problem, summarise
@@ -197,10 +198,11 @@ class Forgetful:
     def __init__(self, logs: str, done: int) -> None:
         self.logs, self.done = Path(logs), done
 
-    def run(self) -> None:
+    def run(self, watch: Callable[[], None]) -> Tally:
         (self.logs / "completions").mkdir(parents=True)
         for rank in range(self.done):
             (self.logs / "completions" / f"{rank:05d}").touch()
+        return Tally([], Limits())
 
 
 @pytest.mark.parametrize("done", [0, 2, 3])
@@ -229,7 +231,7 @@ class Broken:
 
 def test_a_bug_in_a_task_is_one_sentence_that_names_the_log(tmp_path: Path) -> None:
     made = recipe(tmp_path, tmp_path / "run")
-    with pytest.raises(RunError, match=r"books/broken: a task failed: ZeroDivisionError: a bug; its log is in .*logs"):
+    with pytest.raises(RunError, match=r"1 of 1 tasks failed:\n  task 0: ZeroDivisionError: a bug; its log is .*logs"):
         execution.execute([Job("books/broken", [Broken()], 1)], made, quiet)
     log = tmp_path / "run" / "logs" / "books" / "broken" / "logs" / "task_00000.log"
     assert "a bug" in log.read_text()

@@ -13,14 +13,16 @@ from typing import Any
 import pytest
 
 from llama_data.pipeline import execution, finish, made_from
+from llama_data.pipeline.adopt import adopt
 from llama_data.pipeline.commands import mix as mix_verb
 from llama_data.pipeline.commands import tokenize as tokenize_verb
 from llama_data.pipeline.commands import train_tokenizer as tokenizer_verb
 from llama_data.pipeline.commands.run import run_stages
 from llama_data.pipeline.core import manifest
-from llama_data.pipeline.core.errors import LlamaDataError, RecipeError, RequestError, RunError
+from llama_data.pipeline.core.errors import InputError, LlamaDataError, RecipeError, RequestError, RunError
 from llama_data.pipeline.recipe import Recipe, load_recipe
 from llama_data.pipeline.verify import verify_run
+from llama_data.train_handoff.mix.plan import Mixture
 
 WORDS = ["river", "ferry", "quiet", "lantern", "harbour", "marble", "orchard", "thunder", "whistle", "copper", "velvet"]
 
@@ -482,3 +484,66 @@ def test_a_run_of_an_older_version_is_told_how_to_go_on(place: Place) -> None:
     (place.run / "logs" / "news" / "made-from.json").write_text('{"fingerprint": "ab", "settings": {}}')
     for verb in (place.documents, place.tokens, place.tokenizer):
         refused(verb, "made by a version that wrote no manifest.json", "--adopt", "`llama-data run news --overwrite`")
+
+
+def test_a_run_of_an_older_version_is_adopted_and_gone_on_with(place: Place) -> None:
+    before = {folder: manifest.find(str(place.run / folder)) for folder in ("documents/news", "tokens/news", "mix")}
+    for group in ("news", "notes", "tokenizer", "tokenize/news", "tokenize/notes", "mix"):
+        (place.run / "logs" / group / "made-from.json").write_text('{"fingerprint": "ab", "settings": {}}')
+    for path in list(place.run.rglob("manifest.json")):
+        manifest.remove(str(path.parent))
+    assert len(list(adopt(str(place.run)))) == 6
+    for folder, made in before.items():
+        now = manifest.find(str(place.run / folder))
+        assert made is not None
+        assert now is not None
+        assert now.files == made.files, folder
+        assert now.content["totals"] == made.content["totals"]
+        assert now.content["account"] == made.content["account"]
+    assert place.problems(full=True) == []
+    place.mix("further", **{"mix.tokens": 3200})
+    refused(place.documents, "llama-data adopted → 0.1.0", "--overwrite")
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_an_index_of_documents_that_is_lost_or_cut_short_is_noticed(place: Place, held: bool) -> None:
+    where = place.run / "tokens" / "news" / "documents" / ("validation" if held else "")
+    indexes = sorted(where.glob("*.parquet"))
+    shards = [path.name for path in (place.run / "tokens" / "news").glob("*.parquet")]
+    assert sorted(shards) == [path.name for path in indexes]
+    indexes[0].unlink()
+    assert any(f"{indexes[0]}: missing; expected " in what for what in place.problems())
+    refused(lambda: place.mix("further"), f"{indexes[0]}: missing", "`llama-data tokenize news --overwrite`")
+    place.tokens("news", overwrite=True)
+    indexes[0].write_bytes(indexes[0].read_bytes()[:-1])
+    assert any(f"{indexes[0]}: " in what and "bytes, expected" in what for what in place.problems())
+    extra = where / "99999.parquet"
+    extra.write_bytes(b"")
+    assert any(f"{extra}: surplus" in what for what in place.problems())
+
+
+def test_the_manifest_of_tokens_counts_the_documents_of_their_indexes(place: Place) -> None:
+    found = manifest.find(str(place.run / "tokens" / "news"))
+    made = manifest.find(str(place.run / "documents" / "news"))
+    assert found is not None
+    assert made is not None
+    totals = found.content["totals"]
+    assert totals["documents"] > totals["validation_documents"] > 0
+    assert totals["documents"] + totals["validation_documents"] == made.content["totals"]["documents"]
+
+
+@pytest.mark.parametrize("name", [None, "further"])
+def test_a_mix_that_was_begun_and_is_not_finished_is_not_read(place: Place, name: str | None) -> None:
+    if name is not None:
+        place.mix(name, **{"mix.tokens": 3200})
+    folder = place.run / "mix" / (name or "")
+    assert len(Mixture(str(folder))) > 0
+    manifest.remove(str(folder))
+    again = "`llama-data mix`" if name is None else "`llama-data mix --name further`"
+    with pytest.raises(InputError, match=f"not finished: it has no manifest.json; give {again} again"):
+        Mixture(str(folder))
+    shutil.copytree(folder, place.root / "copied" / "mix")
+    assert len(Mixture(str(place.root / "copied" / "mix"))) > 0
+    record = place.run / "logs" / ("mix" if name is None else "mix.further") / "made-from.json"
+    record.write_text('{"fingerprint": "ab", "settings": {}}')  # an older version's
+    assert len(Mixture(str(folder))) > 0

@@ -23,6 +23,7 @@ from llama_data.pipeline.core.domains import TABLE_1
 from llama_data.pipeline.core.errors import InputError, RecipeError
 from llama_data.pipeline.core.files import exists, is_local, join, list_files, read_bytes
 from llama_data.train_handoff.mix.order import Assignment, draw, integer_weights
+from llama_data.train_handoff.mix.unfinished import refuse_unfinished
 from llama_data.train_handoff.shards.cache import ShardCache
 from llama_data.train_handoff.shards.file import Footer, Rows, Shard, read_footer, require_agreement
 
@@ -338,6 +339,9 @@ class Mixture:
         path = join(folder, "mix.json")
         if not exists(path):
             raise InputError(f"{path}: no such file; expected the folder of a finished mix (run `llama-data mix`)")
+        listed = not folder.startswith(("http://", "https://"))  # which need not have a listing
+        if listed:
+            refuse_unfinished(folder)
         self.record: dict[str, Any] = json.loads(read_bytes(path))
         if self.record.get("format") != MIX_FORMAT:
             raise InputError(f"{path}: mix format {self.record.get('format')}; this version reads {MIX_FORMAT}")
@@ -348,7 +352,6 @@ class Mixture:
         self._open: OrderedDict[int, Shard] = OrderedDict()
         self._codes: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
         names = {shard["name"] for shard in self.record["shards"]}
-        listed = not folder.startswith(("http://", "https://"))  # which need not have a listing
         missing = sorted(names - {path.rsplit("/", 1)[-1] for path in list_files(folder, ".parquet")}) if listed else []
         if missing:
             raise InputError(f"{join(folder, missing[0])}: {len(missing)} shard(s) of the mix are missing; mix again")

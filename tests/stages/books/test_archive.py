@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.books import archive
-from llama_data.stages.books.archive import open_archive, read_member
+from llama_data.stages.shared import zip_members as archive
+from llama_data.stages.shared.zip_members import open_archive, read_member
 
 METHODS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, 93]
 BOMB = 64 << 20

@@ -161,7 +161,7 @@ def results() -> Callable[[RunContext], tuple[dict[str, Any], dict[str, str]]]:
         rows = {row["source"]: row for row in pq.read_table(run.ledger("commoncrawl")).to_pylist()}
         texts: dict[str, str] = {}
         for folder in (run.documents("commoncrawl"), run.rejected("commoncrawl")):
-            for path in sorted(Path(folder).iterdir()):
+            for path in sorted(Path(folder).glob("*.jsonl.zst")):
                 texts |= {doc["metadata"]["source"]: doc["text"] for doc in read_jsonl(str(path))}
         return rows, texts
 

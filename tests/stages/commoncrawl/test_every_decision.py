@@ -150,11 +150,12 @@ def test_every_outcome_occurs_and_is_that_of_the_plain_rules(
 
 
 def test_an_annotated_run_rejects_by_no_score_and_the_thresholds_decide_the_same_later(
-    small: Small, source: Path, tmp_path: Path, run_jobs: Any, results: Any
+    small: Small, source: Path, tmp_path: Path, run_jobs: Any, results: Any, finish_run: Any
 ) -> None:
     runs = [RunContext(input=str(source), output=str(tmp_path / name)) for name in ("once", "notes", "again")]
     run_jobs(jobs(small.settings(), runs[0]))
     run_jobs(jobs(small.settings(annotate_only=True), runs[1]))
+    finish_run(runs[1].output, "commoncrawl")
     run_jobs(jobs(small.settings(from_ledger=runs[1].output), runs[2]))
     once, notes, again = ([results(run)[0], results(run)[1]] for run in runs)
     assert {row["reason"] for row in notes[0].values()} == {

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from llama_data.pipeline.core.errors import InputError, ModelError, RunError
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.job import RunContext
-from llama_data.stages.commoncrawl.jobs import Settings, dedup_groups, jobs
+from llama_data.stages.commoncrawl.jobs import Settings, dedup_tasks, jobs
 from llama_data.stages.commoncrawl.thresholds import Thresholds, decide
 
 LINE = "A line of text that stands on several pages of the same site and says nothing at all to anyone."
@@ -170,12 +170,25 @@ def test_input_that_changes_between_the_jobs_is_refused(run: RunContext, run_job
 def test_groups_are_shards_of_a_dump_and_never_cross_dumps() -> None:
     splits = [Split(path="", name=f"CC-MAIN-2018-51/{n:05d}.wet.gz", size=100) for n in range(6400)]
     splits += [Split(path="", name=f"CC-MAIN-2019-30/{n:05d}.wet.gz", size=100) for n in range(60)]
-    groups = dedup_groups(splits, "50/1600", 1 << 20)
+    tasks, groups = dedup_tasks(splits, "50/1600", 100)
+    assert tasks == [[split] for split in splits]
     assert [group.last - group.first for group in groups] == [200] * 32 + [50, 10]
     assert groups[-1].last == len(splits)
-    assert [(g.first, g.last) for g in dedup_groups(splits, "all", 1 << 20)] == [(0, 6400), (6400, 6460)]
-    assert len(dedup_groups(splits[:10], 3, 1 << 20)) == 4
-    assert dedup_groups(splits, "all", 1000)[0].parts == 1 + 640_000 // 4000
+    assert [(g.first, g.last) for g in dedup_tasks(splits, "all", 100)[1]] == [(0, 6400), (6400, 6460)]
+    assert len(dedup_tasks(splits[:10], 3, 100)[1]) == 4
+    assert dedup_tasks(splits, "all", 1000)[1][0].parts == 1 + 640_000 // 4000
+
+
+def test_tasks_of_small_files_stay_inside_their_group() -> None:
+    splits = [Split(path="", name=f"CC-MAIN-2018-51/{n:05d}.wet.gz", size=100) for n in range(6400)]
+    splits += [Split(path="", name=f"CC-MAIN-2019-30/{n:05d}.wet.gz", size=100) for n in range(60)]
+    tasks, groups = dedup_tasks(splits, "50/1600", 10_099)
+    assert [split for task in tasks for split in task] == splits
+    assert [[len(task) for task in tasks[group.first : group.last]] for group in groups] == [
+        *[[100, 100]] * 32,
+        [50],
+        [10],
+    ]
 
 
 def test_more_partitions_decide_the_same(run: RunContext, run_jobs: Any, results: Any, tmp_path: Path) -> None:
@@ -247,7 +260,7 @@ def test_the_stage_decides_as_the_plain_transcription_on_every_page(
 
 
 def test_thresholds_applied_to_an_annotated_run_decide_as_a_run_with_them(
-    corpus: Path, oracle_models: Path, model_folder: Path, tmp_path: Path, run_jobs: Any, results: Any
+    corpus: Path, oracle_models: Path, model_folder: Path, tmp_path: Path, run_jobs: Any, results: Any, finish_run: Any
 ) -> None:
     (tmp_path / "in").mkdir()
     shutil.copy(sorted((corpus / "cc").glob("*.wet.gz"))[-1], tmp_path / "in")
@@ -255,6 +268,7 @@ def test_thresholds_applied_to_an_annotated_run_decide_as_a_run_with_them(
     strict = {"language_threshold": 0.8, "reference_threshold": 0.3, "perplexity_buckets": ("head", "middle", "tail")}
     run_jobs(jobs(with_models(model_folder, oracle_models, **strict), runs[0]))
     run_jobs(jobs(with_models(model_folder, oracle_models, annotate_only=True), runs[1]))
+    finish_run(runs[1].output, "commoncrawl")
     assert not {row["step"] for row in results(runs[1])[0].values()} & {"language", "perplexity"}
     again = with_models(model_folder, oracle_models, from_ledger=runs[1].output, **strict)
     run_jobs(jobs(again, runs[2]))

@@ -30,6 +30,7 @@ from llama_data.stages.shared import text_rows as text_module
 from llama_data.stages.shared.arrow_rows import arrow_rows
 from llama_data.stages.shared.csv_rows import csv_rows
 from llama_data.stages.shared.json_array_rows import json_array_rows
+from llama_data.stages.shared.parquet_pages import DICTIONARY, pages_of
 from llama_data.stages.shared.parquet_rows import parquet_rows
 from llama_data.stages.shared.text_rows import text_rows
 
@@ -253,12 +254,38 @@ def test_a_dictionary_that_is_read_as_plain_text_makes_small_batches(tmp_path: P
     table = pa.table({"a": ["x" * 1000] * 5000, "b": [str(n) for n in range(5000)]})
     pq.write_table(table, tmp_path / "a.parquet", compression="none")
     group = pq.read_metadata(tmp_path / "a.parquet").row_group(0)
-    with pytest.MonkeyPatch.context() as patch:
+    with (tmp_path / "a.parquet").open("rb") as stream, pytest.MonkeyPatch.context() as patch:
+        assert parquet_module._batch_rows(stream, group, ["a"]) == parquet_module.BATCH_ROWS
         patch.setattr(parquet_module, "BATCH_BYTES", 10_000)
-        assert 1 <= parquet_module._batch_rows(group, ["a"]) <= 10
+        assert parquet_module._batch_rows(stream, group, ["a"]) == 9  # the value and its length
         patch.setattr(parquet_module, "BATCH_BYTES", 1)
-        assert parquet_module._batch_rows(group, ["a"]) == 1
-    assert parquet_module._batch_rows(group, ["a"]) == parquet_module.BATCH_ROWS
+        assert parquet_module._batch_rows(stream, group, ["a"]) == 1
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_pages_say_their_sizes(tmp_path: Path, version: str) -> None:
+    table = pa.table({"a": [f"{n} " + "x" * 5000 for n in range(500)], "l": [[str(n % 3)] * 3 for n in range(500)]})
+    path = tmp_path / "a.parquet"
+    pq.write_table(table, path, data_page_version=version, data_page_size=100_000, use_dictionary=["l.list.element"])
+    group = pq.read_metadata(path).row_group(0)
+    with path.open("rb") as stream:
+        for number in range(2):
+            pages = list(pages_of(stream, group.column(number)))
+            stored = group.column(number).total_uncompressed_size
+            assert 0.8 * stored < sum(page.size for page in pages) < stored
+            assert [page.kind for page in pages].count(DICTIONARY) == number
+
+
+def test_a_page_over_the_limit_costs_the_rows_of_its_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.parquet"
+    with pq.ParquetWriter(path, pa.schema({"a": pa.string()}), use_dictionary=False) as writer:
+        for size in (5, 10, 5):
+            writer.write_table(pa.table({"a": ["x" * size] * 10}))
+    largest = 10 * (4 + 10) + 6  # each value with its length, behind the definition levels
+    for limit, failed in ((largest, 0), (largest - 1, 10)):
+        monkeypatch.setattr(parquet_module, "MAX_PAGE", limit)
+        rows = [row for _, row in parquet_rows(str(path))]
+        assert [isinstance(row, RecordError) for row in rows] == [False] * 10 + [failed > 0] * 10 + [False] * 10
 
 
 def test_pieces_of_a_parquet_file_hold_each_row_once(tmp_path: Path) -> None:

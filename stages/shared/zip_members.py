@@ -48,7 +48,7 @@ DAMAGED: tuple[type[Exception], ...] = (
 
 
 @contextmanager
-def _reading() -> Iterator[None]:
+def reading() -> Iterator[None]:
     """Tell a damaged archive from a failing disk or network: a place that is none, or data that is none, is damage."""
     try:
         yield
@@ -81,7 +81,7 @@ def open_archive(raw: IO[bytes]) -> zipfile.ZipFile:
                 detail = f"a directory of {directory} bytes, more than the limit of {MOST_DIRECTORY}"
                 raise RecordError(Reason.unsafe_archive, detail)
     raw.seek(0)
-    with _reading():
+    with reading():
         return zipfile.ZipFile(raw)
 
 
@@ -94,7 +94,7 @@ def read_member(raw: IO[bytes], item: zipfile.ZipInfo, most: int) -> bytes:
         raise RecordError(Reason.damaged_archive, "the member is encrypted")
     if item.header_offset < 0:
         raise zipfile.BadZipFile(f"the member's place is before the file, at {item.header_offset}")
-    with _reading():
+    with reading():
         raw.seek(item.header_offset)
         mark, name, extra = _LOCAL.unpack(raw.read(_LOCAL.size))
         if mark != b"PK\3\4":

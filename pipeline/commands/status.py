@@ -1,0 +1,50 @@
+"""``llama-data status`` and ``llama-data logs``: how far a run is, and what its tasks said."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+Run = Annotated[str, typer.Argument(help="Folder or URL of the run.")]
+
+
+def status(
+    run: Run,
+    watch: Annotated[bool, typer.Option("--watch", help="Again and again, until nothing runs any more.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line a look, for other programs.")] = False,
+    every: Annotated[float, typer.Option("--every", min=0.1, help="With --watch: seconds between looks.")] = 5.0,
+) -> None:
+    """Show jobs and tasks of a run on any executor: done, running, failed, rate, what is left, stragglers, errors."""
+    from llama_data.pipeline import status as looking
+    from llama_data.pipeline.core.errors import RunError
+
+    for found in looking.watch(run, every) if watch else [looking.status_of(run)]:
+        if as_json:
+            import json
+
+            typer.echo(json.dumps([group.as_json() for group in found]))
+            continue
+        if watch and sys.stdout.isatty():
+            typer.echo("\x1b[H\x1b[J", nl=False)
+        for line in looking.lines(found):
+            typer.echo(line)
+    if watch and any(group.state == "failed" for group in found):
+        raise RunError(f"{run}: tasks failed; `llama-data logs {run} --failed` shows what they said")
+
+
+def logs(
+    run: Run,
+    job: Annotated[str | None, typer.Argument(help="A group or job, as `status` names it [default: all].")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only of tasks that have failed.")] = False,
+    task: Annotated[int | None, typer.Option("--task", min=0, help="Only of this task.")] = None,
+    lines: Annotated[
+        int | None, typer.Option("--lines", min=1, help="So many at the end of each [default: all].")
+    ] = None,
+) -> None:
+    """Print the logs of tasks, without control sequences; of one that died also what its process said at the end."""
+    from llama_data.pipeline.logs import logs_of
+
+    for line in logs_of(run, job=job, failed=failed, task=task, lines=lines):
+        typer.echo(line)

@@ -1,0 +1,153 @@
+"""datatrove's Ray executor over tasks that may die with their process or their node.
+
+datatrove's own starts a pool of processes in an actor, which waits for ever when one of them is killed. Here a task of
+the job is a task of Ray: Ray chooses the node, and says when the process or the node of a task has died.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import dill  # type: ignore[import-untyped]
+import ray  # type: ignore[import-not-found, import-untyped, unused-ignore]
+from datatrove.executor import RayPipelineExecutor  # type: ignore[import-untyped]
+
+from llama_data.pipeline.core.errors import RunError
+from llama_data.pipeline.executors.local import merge_stats
+from llama_data.pipeline.executors.records import (
+    Done,
+    Failure,
+    TaskRecords,
+    failure_of,
+    forget_running,
+    now,
+    write_failure,
+)
+from llama_data.pipeline.executors.tally import Limits, Tally
+from llama_data.pipeline.executors.worker import Result, is_wrong_request, portable
+
+HANDED_ON = ("PYTHONPATH", "LLAMA_DATA_", "AWS_", "GOOGLE_", "AZURE_", "HF_")  # how names of variables begin
+TICK = 0.5  # seconds between looks at limits of time and at the lock
+
+
+class RayExecutor(TaskRecords, RayPipelineExecutor):  # type: ignore[misc]
+    """datatrove's Ray executor: its tasks, logs, completions and statistics; a task that dies is tried again."""
+
+    def __init__(self, *, limits: Limits, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.limits = limits
+
+    def run(self, watch: Callable[[], None] = lambda: None) -> Tally:
+        """Do the tasks that are not complete; what became of them. ``watch`` is called all the time and may raise."""
+        tally = Tally(self.get_incomplete_ranks(), self.limits)
+        if tally.pending:
+            self.save_executor_as_json()
+            _connect()
+            try:
+                self._run(tally, watch)
+            finally:
+                ray.shutdown()
+        if not tally.failed and tally.wrong_request is None:
+            merge_stats(self)
+        return tally
+
+    def _run(self, tally: Tally, watch: Callable[[], None]) -> None:
+        options = {
+            "num_cpus": self.cpus_per_task,
+            "memory": int(self.mem_per_cpu_gb * self.cpus_per_task * (1 << 30)),
+            "max_retries": 0,  # the tally decides, and notes it
+        }
+        attempt = ray.remote(**options)(_attempt)
+        mine, environment = ray.put(dill.dumps(self)), _environment()
+        running: dict[Any, tuple[int, float]] = {}
+        try:
+            while tally.wrong_request is None:
+                while len(running) < self.workers and (rank := tally.take()) is not None:
+                    running[attempt.remote(mine, rank, environment)] = (rank, time.monotonic())
+                if not running:
+                    return
+                ready, _ = ray.wait(list(running), timeout=TICK)
+                for item in ready:
+                    self._settle(tally, running.pop(item)[0], item)
+                for item, (rank, since) in list(running.items()):
+                    if tally.limits.seconds is not None and time.monotonic() - since > tally.limits.seconds:
+                        ray.cancel(item, force=True)
+                        del running[item]
+                        failure = _failure("time", "it took longer than executor.max_task_seconds")
+                        self._note(rank, failure)
+                        tally.set_aside(rank, failure)
+                watch()
+        finally:
+            for item in running:
+                with contextlib.suppress(Exception):
+                    ray.cancel(item, force=True)
+
+    def _settle(self, tally: Tally, rank: int, item: Any) -> None:
+        """Hear what became of a task."""
+        try:
+            result: Result = ray.get(item)
+        except ray.exceptions.RayTaskError as error:
+            result = Result(failure=failure_of(error))
+        except ray.exceptions.RayError as error:  # its process or its node has died
+            if self.is_rank_completed(rank):
+                tally.completed(rank, Done(0.0, 0.0))
+                return
+            self._note(rank, tally.died(rank, _failure("death", _in_words(error))))
+            return
+        if result.done is not None:
+            tally.completed(rank, result.done)
+        elif result.failure is not None:
+            self._note(rank, result.failure)
+            tally.set_aside(rank, result.failure)
+        else:
+            tally.wrong_request = result.wrong_request
+
+    def _note(self, rank: int, failure: Failure) -> None:
+        write_failure(self.logs(), rank, failure)
+        forget_running(self.logs(), rank)
+
+
+def _connect() -> None:
+    """Join the cluster that ``RAY_ADDRESS`` or ``ray start`` names, or start one here."""
+    try:
+        ray.init(log_to_driver=False, ignore_reinit_error=True, logging_level="ERROR")
+    except ConnectionError as error:
+        raise RunError(
+            f"executor ray: no cluster at {os.environ.get('RAY_ADDRESS', 'this machine')}: {error}"
+        ) from None
+
+
+def _environment() -> dict[str, str]:
+    """What tasks on other nodes need of this process's environment: where its code is, and its keys to stores."""
+    return {name: value for name, value in os.environ.items() if name.startswith(HANDED_ON)}
+
+
+def _attempt(executor: bytes, rank: int, environment: dict[str, str]) -> Result:
+    """Try one task, in a process of Ray's."""
+    import sys
+
+    os.environ.update(environment)
+    sys.path[:0] = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path not in sys.path]
+    began, cpu = time.monotonic(), time.process_time()
+    try:
+        dill.loads(executor)._run_for_rank(rank, 1)
+    except Exception as error:
+        if is_wrong_request(error):
+            return Result(wrong_request=portable(error))
+        return Result(failure=failure_of(error))
+    return Result(done=Done(time.monotonic() - began, time.process_time() - cpu))
+
+
+def _failure(kind: Any, what: str) -> Failure:
+    return Failure(kind, what, host=socket.gethostname(), ended=now())
+
+
+def _in_words(error: BaseException) -> str:
+    """The first sentence of what Ray says of a death."""
+    first = " ".join(str(error).split()).partition(". ")[0]
+    return f"its process or its node is gone: {type(error).__name__}: {first}"[:300]

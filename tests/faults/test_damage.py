@@ -1,0 +1,106 @@
+"""Damaged files of every format: what is promised of them holds (the long form is ``python tests/faults/soak.py``)."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from formats import COUNT, FORMATS, TEXTS, read
+from pyarrow import ipc
+from soak import faults_of
+
+SEEDS = 500 if "LLAMA_DATA_SOAK" in os.environ else 25
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_damage_costs_what_it_touches_and_has_a_row(name: str) -> None:
+    assert faults_of(name, 0, SEEDS)["faults"] == []
+
+
+def test_a_tag_that_no_longer_begins_its_page_is_a_row(tmp_path: Path) -> None:
+    sound = FORMATS["wikipedia"]
+    at = sound.records[5].start
+    found = read(sound, sound.data[:at] + b"<pXge" + sound.data[at + 5 :], tmp_path)
+    assert [reason for reason, _ in found.rows] == ["invalid_xml"]
+    assert found.texts == TEXTS[:5] + TEXTS[6:]
+
+
+def test_rows_of_posts_under_garbage_are_a_row(tmp_path: Path) -> None:
+    sound = FORMATS["posts"]
+    start, end = sound.records[3].start + 1, sound.records[5].end - 1
+    found = read(sound, sound.data[:start] + b"\0garbage" * 50 + sound.data[end:], tmp_path)
+    assert [reason for reason, _ in found.rows] == ["damaged_record"]
+    assert found.texts == TEXTS[:3] + TEXTS[6:]
+
+
+def test_garbage_behind_a_row_of_posts_leaves_the_row(tmp_path: Path) -> None:
+    sound = FORMATS["posts"]
+    end = sound.records[3].end - 1
+    found = read(sound, sound.data[:end] + b"garbage" + sound.data[end:], tmp_path)
+    assert len(found.rows) == 1
+    assert found.texts == TEXTS
+
+
+def test_a_file_of_posts_without_its_frame_is_read(tmp_path: Path) -> None:
+    sound = FORMATS["posts"]
+    first, last = sound.records[0].start, sound.records[-1].end
+    assert read(sound, sound.data[first:last], tmp_path) == (TEXTS, [])
+
+
+@pytest.mark.parametrize("name", ["wet.gz-stored", "wet.zst-stored"])
+def test_a_first_member_that_begins_with_damage_costs_itself(tmp_path: Path, name: str) -> None:
+    sound = FORMATS[name]
+    found = read(sound, b"\xfe\xdc" + sound.data[2:], tmp_path)
+    assert len(found.rows) == 1
+    assert found.texts == [text.strip() for text in TEXTS[1:]]
+
+
+@pytest.mark.parametrize("lost", [1, 100, 424])
+def test_papers_behind_lost_bytes_are_found(tmp_path: Path, lost: int) -> None:
+    sound = FORMATS["arxiv"]
+    at = sound.records[4].start + 600
+    found = read(sound, sound.data[:at] + sound.data[at + lost :], tmp_path)
+    assert found.rows
+    assert [text for text in TEXTS if any(text in one for one in found.texts)] == TEXTS[:4] + TEXTS[5:]
+
+
+def test_a_header_of_zeros_is_a_row_and_a_tar_behind_another_none(tmp_path: Path) -> None:
+    sound = FORMATS["arxiv"]
+    at = sound.records[4].start
+    found = read(sound, sound.data[:at] + bytes(512) + sound.data[at + 512 :], tmp_path)
+    assert len(found.rows) == 1
+    assert len(found.texts) == COUNT - 1
+    assert read(sound, sound.data * 2, tmp_path).rows == []
+
+
+def test_a_damaged_header_in_a_tar_of_code_is_a_row(tmp_path: Path) -> None:
+    sound = FORMATS["code-tar"]
+    at = sound.records[4].start
+    found = read(sound, sound.data[:at] + b"\xff" * 100 + sound.data[at + 100 :], tmp_path)
+    assert len(found.rows) == 1
+    assert found.texts == TEXTS[:4]
+
+
+def test_a_stream_of_arrow_that_ends_before_its_file_is_a_row(tmp_path: Path) -> None:
+    table = pa.table({"text": TEXTS})
+    sink = io.BytesIO()
+    with ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    sound = FORMATS["table-stream"]
+    assert read(sound, sink.getvalue(), tmp_path) == (TEXTS, [])
+    assert len(read(sound, sink.getvalue() * 2, tmp_path).rows) == 1
+
+
+def test_the_wrong_size_in_a_header_costs_its_paper(tmp_path: Path) -> None:
+    sound = FORMATS["arxiv"]
+    at = sound.records[4].start
+    header = tarfile.TarInfo.frombuf(sound.data[at : at + 512], "utf-8", "strict")
+    for size in (0, header.size - 100, header.size + 1000, 1 << 30):
+        header.size = size
+        found = read(sound, sound.data[:at] + header.tobuf() + sound.data[at + 512 :], tmp_path)
+        assert len(found.texts) >= COUNT - 1
+        assert len(found.texts) + len(found.rows) >= COUNT

@@ -1,0 +1,181 @@
+"""A real Slurm of one node: jobs in several arrays, tasks that fail, die and do not end, the same bytes as here."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llama_data.pipeline.core.errors import RecipeError
+from llama_data.pipeline.executors.slurm import activate
+from llama_data.pipeline.recipe import load_recipe, slurm_seconds
+
+SCRIPT = Path(__file__).resolve().parents[2] / "clusters" / "slurm-here"
+HERE = Path(__file__).parent
+FILES, ARRAY = 3, 2  # a job of three tasks has two arrays
+PATIENCE = 900.0  # seconds; an element takes some, on a machine that does nothing else
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[dict[str, str]]:
+    """The environment of a Slurm that was started for these tests; skips where there can be none."""
+    folder = Path(tempfile.mkdtemp(prefix="slurm-"))  # not below pytest's, which munge may not enter
+    done = subprocess.run(
+        [str(SCRIPT), "up", str(folder), "--array", str(ARRAY)], capture_output=True, text=True, check=False
+    )
+    if done.returncode == 3:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    path = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
+    yield {**os.environ, "SLURM_CONF": f"{folder}/slurm.conf", "PYTHONPATH": path}
+    subprocess.run([str(SCRIPT), "down", str(folder)], check=False, capture_output=True)
+    shutil.rmtree(folder)
+
+
+class Run:
+    """A run of a source of three files, with one step of the tests'."""
+
+    def __init__(self, folder: Path, environment: dict[str, str], step: str | None, **settings: Any) -> None:
+        self.folder, self.environment = folder, {**environment, "LLAMA_DATA_GATE": f"{folder}/gate"}
+        (folder / "in").mkdir()
+        for number in range(FILES):
+            rows = (json.dumps({"text": f"Record {row} of file {number}. " * 20}) for row in range(4))
+            (folder / "in" / f"{number}.jsonl").write_text("\n".join(rows) + "\n")
+        slurm = {"partition": "main", "qos": "", "max_array_size": ARRAY, "mem_per_cpu_gb": 1, **settings}
+        steps = [*([f"faulty:{step}"] if step else []), "exact_dup"]
+        recipe = {
+            "extends": "llama",
+            "name": "slurm",
+            "input": f"{folder}/in",
+            "executor": {"kind": "slurm", "workers": 2, "max_task_deaths": 2, "slurm": slurm},
+            "sources": {"mine": {"inputs": ["*.jsonl"], "max_task_bytes": 2500, "steps": steps}},
+            "domains": dict.fromkeys(("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")),
+        }
+        (folder / "recipe.yaml").write_text(json.dumps(recipe))
+
+    def command(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-m", "llama_data.pipeline.cli", verb, *arguments]
+        return subprocess.run(words, env=self.environment, capture_output=True, text=True, check=False)
+
+    def start(self, output: str = "run", *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.command(
+            "run", "mine", "-c", f"{self.folder}/recipe.yaml", "--output", f"{self.folder}/{output}", *arguments
+        )
+
+    def ended(self) -> dict[str, Any]:
+        """What the last job says, once it has."""
+        path = self.folder / "run" / "logs" / "mine" / "ended.json"
+        wait_for(path.exists)
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+
+    def files(self, output: str) -> dict[str, bytes]:
+        root = self.folder / output
+        found = [path for part in ("documents", "ledger", "rejected") for path in (root / part).rglob("*")]
+        files = {str(path.relative_to(root)): path.read_bytes() for path in found if path.is_file()}
+        assert files.pop("documents/mine/manifest.json")  # says when it was made
+        return files
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.3)
+
+
+@pytest.mark.timeout(1200)
+def test_jobs_of_several_arrays_wait_for_all_parts_and_are_submitted_once(
+    slurm: dict[str, str], tmp_path: Path
+) -> None:
+    run = Run(tmp_path, slurm, "Slow")
+    done = run.start()
+    assert done.returncode == 0, done.stderr
+    assert "tasks submitted" in done.stderr
+    again = run.start()
+    assert again.returncode == 2
+    assert "mine: its jobs are in Slurm's queue already" in again.stderr
+    shown = run.command("status", f"{tmp_path}/run", "--json")
+    assert json.loads(shown.stdout)[0]["state"] in ("queued", "running")
+    assert (tmp_path / "run" / "logs" / "mine" / "slurm.json").exists()
+    ended = run.ended()
+    assert ended["ok"], ended
+    assert "mine" in ended["says"]
+    assert not (tmp_path / "run" / "work" / "mine").exists()
+    assert "mine: complete (slurm)" in run.command("status", f"{tmp_path}/run").stdout
+    local = run.start("local", "--executor", "local")
+    assert local.returncode == 0, local.stderr
+    assert run.files("run") == run.files("local")
+    assert len(run.files("local")) >= 9
+    later = run.start()
+    assert later.returncode == 0
+    assert "mine: complete and made from the same; nothing to do" in later.stderr
+
+
+@pytest.mark.timeout(1200)
+def test_tasks_that_die_fail_or_take_too_long_are_named(slurm: dict[str, str], tmp_path: Path) -> None:
+    run = Run(tmp_path, slurm, "AllKinds", time="00:01:00")
+    done = run.start()
+    assert done.returncode == 0, done.stderr
+    ended = run.ended()
+    assert not ended["ok"]
+    says = ended["says"]
+    assert "3 of 3 tasks failed" in says
+    assert "task 0: its process was killed by SIGKILL (the system does that when memory runs out) 2 times" in says
+    assert "task 1: OSError: [Errno 28] No space left on device" in says
+    assert "task 2: it was ended after " in says
+    assert "by executor.slurm.time (00:01:00)" in says
+    told = run.command("status", f"{tmp_path}/run").stdout
+    assert "mine: failed (slurm)" in told
+    assert "3 of 3 tasks failed" in told
+    shown = run.command("logs", f"{tmp_path}/run", "--failed")
+    assert "No space left on device" in shown.stdout
+    assert not (tmp_path / "run" / "documents").exists()
+
+
+@pytest.mark.parametrize(
+    ("time", "seconds"),
+    [
+        ("30", 1800),
+        ("30:10", 1810),
+        ("4:00:00", 14_400),
+        ("1-0", 86_400),
+        ("1-12", 129_600),
+        ("1-12:30", 131_400),
+        ("2-00:00:01", 172_801),
+        ("UNLIMITED", float("inf")),
+    ],
+)
+def test_a_limit_of_time_is_read_as_slurm_does(time: str, seconds: float) -> None:
+    assert slurm_seconds(time) == seconds
+
+
+@pytest.mark.parametrize("time", ["", "1h", "1:2:3:4", "-1", "1-", "a-1"])
+def test_what_is_no_limit_of_time_is_refused(time: str) -> None:
+    with pytest.raises(ValueError, match="no time; expected HH:MM:SS"):
+        slurm_seconds(time)
+
+
+def test_a_time_without_quotes_is_told_how_to_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("extends: llama\nname: x\nexecutor:\n  kind: slurm\n  slurm: {partition: a, time: 1:30:00}\n")
+    with pytest.raises(RecipeError, match=r'5400 is a number; a time needs quotes.* time: "1:30:00"'):
+        load_recipe(str(path))
+
+
+def test_an_environment_is_its_folder_or_its_script(tmp_path: Path) -> None:
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    script = tmp_path / "venv" / "bin" / "activate"
+    script.touch()
+    assert activate(str(tmp_path / "venv")) == str(script)
+    assert activate(str(script)) == str(script)
+    assert activate(None) is None
