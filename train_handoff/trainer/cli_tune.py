@@ -77,7 +77,8 @@ def tune(
     Examples are read by the template, packed into rows that several share without seeing each other, and trained on
     with the loop of `launch`: the same signals, checkpoints and records; the same command goes on with the next row on
     any number of processes. Every answer of a conversation counts, with the token that ends it; the loss of a step is
-    the mean over what counts in it. The template is recorded, and `chat` and `export` know it.
+    the mean over what counts in it. The template is recorded, and `chat` and `export` know it. Settings are Stanford
+    Alpaca's: a rate of 2e-5 after a warm-up of 3 % of the steps, three epochs.
     """
     from llama_data.train_handoff.trainer import launch as launching
     from llama_data.train_handoff.trainer.template import DEFAULT, find_template
