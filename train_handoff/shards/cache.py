@@ -41,9 +41,9 @@ def default_folder() -> str:
     return os.path.join(home, "llama-data", "rows")
 
 
-def open_cache(folder: str | None, limit: int | None) -> ShardCache:
-    """The cache in a folder, or in the default one, of ``limit`` bytes, or of the default."""
-    return ShardCache(folder or default_folder(), CACHE_BYTES if limit is None else limit)
+def open_cache(folder: str | None, limit: int = CACHE_BYTES) -> ShardCache:
+    """The cache of at most ``limit`` bytes in a folder, or in the default one."""
+    return ShardCache(folder or default_folder(), limit)
 
 
 class ShardCache:

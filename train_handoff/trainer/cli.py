@@ -56,8 +56,8 @@ def launch(
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Optimiser steps.")] = None,
     batch_tokens: options.BatchTokens = None,
     micro_rows: options.MicroRows = None,
-    lr: Annotated[float | None, typer.Option("--lr", help="Peak learning rate.")] = None,
-    warmup: Annotated[int | None, typer.Option("--warmup", min=0, help="Steps over which the rate rises.")] = None,
+    lr: options.Rate = None,
+    warmup: options.Warmup = None,
     dtype: options.Dtype = None,
     compile_: options.Compile = None,
     recompute: options.Recompute = None,
@@ -96,22 +96,10 @@ def launch(
 
     if data is None and not dry_run:
         raise RequestError("launch needs --data, the folder of the mix (RUN/mix); --dry-run does without")
-    overrides = {
-        "output": _folder(output, data),
-        "cache_dir": cache_dir,
-        "cache_bytes": None if cache_bytes is None else options.size_in_bytes(cache_bytes, "--cache-bytes"),
-        "steps": steps,
-        "optim.lr": lr,
-        "optim.warmup_steps": warmup,
-        "save_every": save_every,
-        "save_minutes": save_minutes,
-        "skip_rows": [options.row_range(rows, "--skip-rows") for rows in skip_rows] if skip_rows else None,
-        "change": change or None,
-        **watching.watch_overrides(context.params),
-        "async_save": async_save,
-    }
-    given = {key: value for key, value in overrides.items() if value is not None}
-    given |= options.compute_settings(context.params)
+    given = options.training_settings(context.params) | watching.watch_settings(context.params)
+    folder = _folder(output, data)
+    if folder is not None:
+        given["output"] = folder
     config = load_config(model or "tiny", given) if initial is None else launching.starting_from(initial, model, given)
     if rewind is not None and node_rank == 0 and not dry_run:
         for path in launching.rewind(config, rewind):

@@ -28,9 +28,7 @@ def evaluate(
         list[str] | None,
         typer.Option("--text", help="UTF-8 text file, or .jsonl of documents, maybe compressed; repeat it for more."),
     ] = None,
-    tokenizer: Annotated[
-        Path | None, typer.Option("--tokenizer", help="Folder of the run's tokenizer; needed for bits per byte.")
-    ] = None,
+    tokenizer: options.Tokenizer = None,
     rows: Annotated[str | None, typer.Option("--rows", help="A:B, rows A to B-1 of the mix or the shards.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many rows of each domain.")] = None,
     nproc: Annotated[int, typer.Option("--nproc", min=1, help="Processes to share the model and the rows.")] = 1,

@@ -12,6 +12,19 @@ from llama_data.train_handoff.trainer import options
 
 app = typer.Typer()
 
+Overflow = Annotated[
+    str, typer.Option("--overflow", help="An example longer than a row: drop it, or truncate it at the row's end.")
+]
+Damaged = Annotated[
+    int, typer.Option("--damaged", min=0, help="Lines that are no examples: so many are left out, more end it.")
+]
+SeqLen = Annotated[
+    int | None, typer.Option("--seq-len", min=2, help="Tokens of a row [default: as many as the model reads].")
+]
+BatchTokens = Annotated[
+    int | None, typer.Option("--batch-tokens", min=1, help="Tokens of a step, padding too [default: 64 rows].")
+]
+
 
 @app.command()
 def tune(
@@ -27,16 +40,10 @@ def tune(
         Path | None, typer.Option("--output", help="Folder of the tuned run [default: tuned/ beside --from].")
     ] = None,
     template: options.TemplateName = None,
-    overflow: Annotated[
-        str, typer.Option("--overflow", help="An example longer than a row: drop it, or truncate it at the row's end.")
-    ] = "drop",
-    damaged: Annotated[
-        int, typer.Option("--damaged", min=0, help="Lines that are no examples: so many are left out, more end it.")
-    ] = 10,
+    overflow: Overflow = "drop",
+    damaged: Damaged = 10,
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="Times that every example is read.")] = 3,
-    seq_len: Annotated[
-        int | None, typer.Option("--seq-len", min=2, help="Tokens of a row [default: as many as the model reads].")
-    ] = None,
+    seq_len: SeqLen = None,
     tokenizer: options.Tokenizer = None,
     model: Annotated[
         str | None, typer.Option("--model", help=".yaml file with other settings than those of Alpaca.")
@@ -46,14 +53,10 @@ def tune(
     nnodes: options.Nnodes = 1,
     node_rank: options.NodeRank = 0,
     rendezvous: options.Rendezvous = None,
-    batch_tokens: Annotated[
-        int | None, typer.Option("--batch-tokens", min=1, help="Tokens of a step, padding too [default: 64 rows].")
-    ] = None,
+    batch_tokens: BatchTokens = None,
     micro_rows: options.MicroRows = None,
-    lr: Annotated[float | None, typer.Option("--lr", help="Peak learning rate [default: 2e-5].")] = None,
-    warmup: Annotated[
-        int | None, typer.Option("--warmup", min=0, help="Steps over which the rate rises [default: 3 % of them].")
-    ] = None,
+    lr: options.Rate = None,
+    warmup: options.Warmup = None,
     dtype: options.Dtype = None,
     compile_: options.Compile = None,
     recompute: options.Recompute = None,
@@ -61,10 +64,12 @@ def tune(
     states: options.States = None,
     save_every: options.SaveEvery = None,
     save_minutes: options.SaveMinutes = None,
+    async_save: options.AsyncSave = None,
     skip_rows: options.SkipRows = None,
     rewind: options.Rewind = None,
     change: options.Change = False,
     device: options.Device = None,
+    device_memory: options.DeviceMemory = None,
     dry_run: options.DryRun = False,
 ) -> None:
     """Tune a model on examples of prompts and completions (or of messages); only completions count.
@@ -72,7 +77,8 @@ def tune(
     Examples are read by the template, packed into rows that several share without seeing each other, and trained on
     with the loop of `launch`: the same signals, checkpoints and records; the same command goes on with the next row on
     any number of processes. Every answer of a conversation counts, with the token that ends it; the loss of a step is
-    the mean over what counts in it. The template is recorded, and `chat` and `export` know it.
+    the mean over what counts in it. The template is recorded, and `chat` and `export` know it. Settings are Stanford
+    Alpaca's: a rate of 2e-5 after a warm-up of 3 % of the steps, three epochs.
     """
     from llama_data.train_handoff.trainer import launch as launching
     from llama_data.train_handoff.trainer.template import DEFAULT, find_template
@@ -91,28 +97,20 @@ def tune(
         seed=seed,
         epochs=epochs,
     )
-    overrides = {
-        "optim.lr": lr,
-        "optim.warmup_steps": warmup,
-        "save_every": save_every,
-        "save_minutes": save_minutes,
-        "skip_rows": [options.row_range(rows, "--skip-rows") for rows in skip_rows] if skip_rows else None,
-        "change": change or None,
-    }
-    given = {key: value for key, value in overrides.items() if value is not None}
-    given |= options.compute_settings(context.params)
+    given = options.training_settings(context.params)
     cluster = launching.Cluster(nproc or options.devices(device), nnodes, node_rank, rendezvous)
+    memory = options.memory_of_device(device_memory, device)
     packing = prepare.open_packing(request)
     if dry_run:
         with TemporaryDirectory(prefix="llama-train-") as folder:
             rows = prepare.rows_folder(packing, request.output)
             rows = rows if rows.exists() else prepare.pack_once(packing, Path(folder))
-            typer.echo(launching.describe(prepare.tune_config(request, rows, model, given), cluster))
+            typer.echo(launching.describe(prepare.tune_config(request, rows, model, given), cluster, memory))
         return
     config = prepare.tune_config(request, prepare.pack_once(packing, request.output, node_rank), model, given)
     if rewind is not None and node_rank == 0:
         for path in launching.rewind(config, rewind):
             typer.echo(f"set aside: {path}")
-    typer.echo(launching.describe(config, cluster))
+    typer.echo(launching.describe(config, cluster, memory))
     launching.launch(config, cluster)
     typer.echo(f"checkpoints and metrics.jsonl are in {config.output}; talk with it: llama-train chat {config.output}")

@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from llama_data.pipeline.core.errors import RecipeError, RequestError
 from llama_data.pipeline.core.settings import Count, Places, Strict, parse_yaml, read_text, validate
+from llama_data.train_handoff.shards.cache import CACHE_BYTES
 from llama_data.train_handoff.trainer.watch.settings import WatchConfig
 
 
@@ -106,8 +107,8 @@ class TrainConfig(Strict):
     one process holds at a time. ``steps`` None: one pass over the rows of the mix. ``document_mask`` keeps attention
     inside a document; the paper mentions none. ``replicate`` > 1 is hybrid sharding (copies x shards). ``initial``: the
     checkpoint that a new run takes its parameters from (None: drawn from the seed); ``model`` is then that one's.
-    ``cache_dir``, ``cache_bytes``: where shards of a mix in an object store are kept, and how much (None: the defaults
-    of ``shards.cache``). ``save_every``: steps between checkpoints, ``save_minutes``: minutes.
+    ``cache_dir``: where shards of a mix in an object store are kept (None: in the user's cache folder), and
+    ``cache_bytes`` how much of them at most. ``save_every``: steps between checkpoints, ``save_minutes``: minutes.
     ``async_save``: whether a checkpoint is written while training goes on (auto: on CUDA). ``skip_rows``: ranges
     (begin, end) of the mix that are left out. ``change``: a run that is there already goes on with these settings.
     ``template``: how a prompt is written for the model (``template.Template``), which `chat` and `export` then know.
@@ -123,7 +124,7 @@ class TrainConfig(Strict):
     data: str | None = None
     output: str | None = None
     cache_dir: str | None = None
-    cache_bytes: int | None = Field(default=None, gt=0)
+    cache_bytes: Count = CACHE_BYTES
     initial: str | None = None
     model: ModelConfig
     optim: OptimConfig = OptimConfig()

@@ -62,7 +62,7 @@ def sizes(moment: Moment) -> tuple[float, ...]:
 
 
 def advice(config: TrainConfig, model: ModelConfig, world: int, limit: float) -> list[str]:
-    """Options with which the run would fit: single ones, else all that save memory, else on more processes too."""
+    """Options with which the run would fit: single ones, else as many as it takes, else these on more processes."""
 
     def would(changes: dict[str, Any], processes: int = world) -> str | None:
         changed = apply(config, changes)
@@ -80,6 +80,10 @@ def advice(config: TrainConfig, model: ModelConfig, world: int, limit: float) ->
     for few in (world * 2**power for power in range(64) if world * 2**power <= MOST_PROCESSES):
         size = would(together, few)
         if size is not None:
+            for key in reversed(list(together)):  # the one that costs most first
+                fewer = {name: value for name, value in together.items() if name != key}
+                if (less := would(fewer, few)) is not None:
+                    together, size = fewer, less
             processes = "" if few == world else f", on {few:,} processes"
             return [f"{options(together)}{processes} ({size})".lstrip(" ,")]
     return [f"nothing that is known here, on up to {MOST_PROCESSES:,} processes"]

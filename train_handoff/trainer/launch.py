@@ -128,7 +128,8 @@ def describe(config: TrainConfig, cluster: Cluster, memory: float | None = None)
             else [f"data {config.data}: {len(rows):,} rows, {len(rows) * seq_len:,} tokens"]
         ),
         f"{steps:,} steps of {batch_rows:,} rows = {steps * batch_rows * seq_len:,} tokens on {world} processes",
-        *report(config, model, world, memory),
+        # Rows may be shorter than what an imported model reads; memory is held for rows.
+        *report(config, model.model_copy(update={"seq_len": seq_len}), world, memory),
     ]
     return "\n".join(lines)
 

@@ -192,15 +192,20 @@ def only_run(folder: Path, processes: distributed.Processes) -> Iterator[None]:
             lock.__exit__(None, None, None)
 
 
+def run(config: TrainConfig, stop: Stop) -> None:
+    """Take this process's share of a run. Raises RequestError when another run is at work in its folder."""
+    torch.manual_seed(config.seed)
+    processes = distributed.start(config)
+    with only_run(Path(config.output or ""), processes):
+        Trainer(config, processes, stop).train()
+
+
 def main(path: str) -> None:
     """Run one process of the training run described by a resolved configuration file (JSON)."""
     stop = Stop()
     config = validate(TrainConfig, json.loads(Path(path).read_text()), path)
-    torch.manual_seed(config.seed)
     with distributed.worker():
-        processes = distributed.start(config)
-        with only_run(Path(config.output or ""), processes):
-            Trainer(config, processes, stop).train()
+        run(config, stop)
 
 
 if __name__ == "__main__":

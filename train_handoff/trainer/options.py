@@ -19,6 +19,8 @@ Nnodes = Annotated[int, typer.Option("--nnodes", min=1, help="Nodes.")]
 NodeRank = Annotated[int, typer.Option("--node-rank", min=0, help="Number of this node, from 0.")]
 Rendezvous = Annotated[str | None, typer.Option("--rendezvous", help="HOST:PORT of the first node.")]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")]
+Rate = Annotated[float | None, typer.Option("--lr", help="Peak learning rate.")]
+Warmup = Annotated[int | None, typer.Option("--warmup", min=0, help="Steps over which the rate rises.")]
 BatchTokens = Annotated[int | None, typer.Option("--batch-tokens", min=1, help="Tokens of a step.")]
 MicroRows = Annotated[
     int | None, typer.Option("--micro-rows", min=1, help="Rows a process holds at a time [default: the model's].")
@@ -54,7 +56,6 @@ LossTokens = Annotated[
 States = Annotated[
     str | None, typer.Option("--states", help="float32 or bfloat16: what parameters and AdamW's moments are held in.")
 ]
-
 Output = Annotated[
     str | None, typer.Option("--output", help="Folder for checkpoints and metrics [default: train/ beside the mix].")
 ]
@@ -115,7 +116,18 @@ COMPUTE = {
     "document_mask": "document_mask",
     "replicate": "replicate",
 }
+# Parameters of verbs that train, and what they set.
+TRAINING = {
+    "steps": "steps",
+    "lr": "optim.lr",
+    "warmup": "optim.warmup_steps",
+    "save_every": "save_every",
+    "save_minutes": "save_minutes",
+    "async_save": "async_save",
+    "cache_dir": "cache_dir",
+}
 _CHOICES = {
+    "async_save": ("auto", "on", "off"),
     "device": ("auto", "cpu", "cuda"),
     "dtype": ("bfloat16", "float32"),
     "recompute": ("none", "selective", "full"),
@@ -130,8 +142,23 @@ def compute_settings(values: dict[str, Any]) -> dict[str, Any]:
     Raises RequestError for a value that is none of those an option has.
     """
     for name, allowed in _CHOICES.items():
-        require_in(values.get(name), allowed, f"--{name}")
+        require_in(values.get(name), allowed, f"--{name.replace('_', '-')}")
     return {key: values[name] for name, key in COMPUTE.items() if values.get(name) is not None}
+
+
+def training_settings(values: dict[str, Any]) -> dict[str, Any]:
+    """What the parameters of a command that trains set in its run, by dotted key: those of ``COMPUTE`` and others.
+
+    Raises RequestError for a value that an option cannot have.
+    """
+    given = {key: values[name] for name, key in TRAINING.items() if values.get(name) is not None}
+    if values.get("cache_bytes") is not None:
+        given["cache_bytes"] = size_in_bytes(values["cache_bytes"], "--cache-bytes")
+    if values["skip_rows"]:
+        given["skip_rows"] = [row_range(rows, "--skip-rows") for rows in values["skip_rows"]]
+    if values["change"]:
+        given["change"] = True
+    return given | compute_settings(values)
 
 
 def memory_of_device(given: str | None, device: str | None) -> float | None:

@@ -109,6 +109,23 @@ def test_who_died_while_taking_over_does_not_keep_others_from_it(tmp_path: Path)
         assert not guard.exists()
 
 
+def test_while_another_takes_over_nothing_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, guard = tmp_path / "run.lock", tmp_path / "run.lock.takeover"
+    _leave(path, process=2**22 + 1)
+    guard.write_text("{}")
+    waited = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(path.exists() and guard.exists())
+        _leave(path, process=os.getppid(), born=locking._born(os.getppid()))  # the other one is done
+        guard.unlink()
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    with pytest.raises(RequestError, match=f"process {os.getppid()} "):
+        Lock(path, "a run").__enter__()
+    assert waited == [True]
+
+
 @pytest.mark.parametrize("left_by_the_dead", [False, True])
 @pytest.mark.parametrize("links", [True, False])
 def test_of_many_that_come_at_once_one_has_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +15,8 @@ import sentencepiece
 from llama_data.train_handoff.mix.jobs import mix_jobs
 from llama_data.train_handoff.mix.plan import plan_mix
 from llama_data.train_handoff.shards.file import Footer, ShardWriter
+from llama_data.train_handoff.trainer.config import TrainConfig
+from llama_data.train_handoff.trainer.record import SIGNALS
 
 SEQ_LEN, VOCAB = 32, 500
 
@@ -82,6 +85,25 @@ def repeating_mix(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> 
     write_domain(run / "tokens", "books", 40, 1, digest)
     write_domain(run / "tokens", "arxiv", 12, 2, digest)
     return write_mix(run, 120)
+
+
+@pytest.fixture(scope="session")
+def alone() -> Callable[[TrainConfig], None]:
+    """Train as the one process that `launch` would start, but in this one, which has torch already."""
+    pytest.importorskip("torch")
+    from llama_data.train_handoff.trainer import distributed, loop
+
+    def train(config: TrainConfig) -> None:
+        Path(config.output or "").mkdir(parents=True, exist_ok=True)
+        handlers = {number: signal.getsignal(number) for number in SIGNALS}
+        try:
+            loop.run(config, loop.Stop())
+        finally:
+            distributed.stop()
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+    return train
 
 
 MakeModel = Callable[..., Path]

@@ -51,16 +51,15 @@ def test_it_says_whether_a_device_holds_that_and_what_would_fit() -> None:
     assert "fits a device of 80.0 GB" in dry_run("--model", "7b", "--nproc", "8", "--device-memory", "80GB")
     text = dry_run("--model", "7b", "--nproc", "1", "--device-memory", "80GB")
     assert "does not fit a device of 80.0 GB" in text
-    assert "  --states bfloat16 (" in text
-    assert "fits a device of 80.0 GB" in dry_run(
-        "--model", "7b", "--nproc", "1", "--device-memory", "80GB", "--states", "bfloat16"
-    )  # fmt: skip
+    what_would = text.splitlines()[-1].strip()
+    assert what_would.startswith("--recompute full --states bfloat16 (")  # it takes both, and nothing else
+    advised = what_would.partition(" (")[0].split()
+    assert "fits a device of 80.0 GB" in dry_run("--model", "7b", "--nproc", "1", "--device-memory", "80GB", *advised)
     text = dry_run("--model", "65b", "--nproc", "8", "--device-memory", "80GB")
-    count = int(re.findall(r"on (\d+) processes \(", text)[0])
-    assert "fits a device" in dry_run(
-        "--model", "65b", "--nproc", str(count), "--device-memory", "80GB", "--states", "bfloat16",
-        "--loss-tokens", "1024",
-    )  # fmt: skip
+    advised, count = re.findall(r"^  (--.*?|), on (\d+) processes \(", text, re.MULTILINE)[0]
+    assert "fits a device of 80.0 GB" in dry_run(
+        "--model", "65b", "--nproc", count, "--device-memory", "80GB", *advised.split()
+    )
     with pytest.raises(RequestError, match="--device-memory much: expected a size as in 5GB"):
         dry_run("--device-memory", "much")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ SKIP = ((9, 12), (14, 15), (22, 30))
 
 
 @pytest.fixture(scope="module")
-def run(traced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(traced: Path, tmp_path_factory: pytest.TempPathFactory, alone: Callable[[TrainConfig], None]) -> Path:
     """Four steps of four rows and then, with other settings, two of eight; ranges of rows are skipped."""
     output = tmp_path_factory.mktemp("trained")
     values: dict[str, Any] = {
@@ -36,7 +37,7 @@ def run(traced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     }  # fmt: skip
     launch(TrainConfig.model_validate(values), Cluster())
     values |= {"batch_tokens": 8 * 16, "steps": 6, "change": True}
-    launch(TrainConfig.model_validate(values), Cluster())
+    alone(TrainConfig.model_validate(values))
     return output
 
 

@@ -105,9 +105,7 @@ class Running:
 @pytest.mark.parametrize(
     ("target", "number"),
     [
-        ("launcher", signal.SIGTERM),
         ("launcher", signal.SIGINT),
-        ("launcher", signal.SIGUSR1),
         ("agent", signal.SIGHUP),
         ("worker", signal.SIGUSR1),
         ("session", signal.SIGTERM),
@@ -146,7 +144,7 @@ def test_while_a_run_is_at_work_another_is_refused_and_afterwards_it_goes_on(
     assert "at work here" in again.stderr
     os.kill(run.workers[0], signal.SIGCONT)
     os.kill(run.launcher.pid, signal.SIGTERM)
-    run.launcher.wait(90)
+    assert run.launcher.wait(90) == 128 + signal.SIGTERM
     rows = run.require_saved()
     third = subprocess.run([*command, "--dry-run"], capture_output=True, text=True, check=False)
     assert third.returncode == 0

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from llama_data.train_handoff.trainer.record import checkpoint_name, checkpoints
 torch = pytest.importorskip("torch")
 
 STEPS, BATCH_ROWS = 8, 8
+Alone = Callable[[TrainConfig], None]
 
 
 def config(mix: Path, output: Path, **changes: Any) -> TrainConfig:
@@ -80,29 +82,29 @@ def test_checkpoints_that_are_written_while_training_goes_on_are_the_same(
         assert tensors == {name: read_record(theirs).files[name] for name in tensors}
 
 
-def test_one_process_takes_the_same_steps_as_two(mix: Path, whole: Path, tmp_path: Path) -> None:
-    launch(config(mix, tmp_path, micro_rows=3), Cluster(nproc=1))
+def test_one_process_takes_the_same_steps_as_two(mix: Path, whole: Path, tmp_path: Path, alone: Alone) -> None:
+    alone(config(mix, tmp_path, micro_rows=3))
     ours, theirs = metrics(tmp_path), metrics(whole)
     np.testing.assert_allclose([a["loss"] for a in ours], [b["loss"] for b in theirs], rtol=2e-5)
     np.testing.assert_allclose([a["gradient_norm"] for a in ours], [b["gradient_norm"] for b in theirs], rtol=2e-4)
 
 
 def test_resumed_on_another_number_of_processes_it_continues_with_the_next_row(
-    mix: Path, whole: Path, tmp_path: Path
+    mix: Path, whole: Path, tmp_path: Path, alone: Alone
 ) -> None:
     import shutil
 
     shutil.copytree(whole, tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "checkpoints" / checkpoint_name(STEPS * BATCH_ROWS))
     (tmp_path / "run" / "checkpoints" / "rows-000000000048.partial").mkdir()
-    launch(config(mix, tmp_path / "run"), Cluster(nproc=1))
+    alone(config(mix, tmp_path / "run"))
     resumed, expected = metrics(tmp_path / "run"), metrics(whole)
     assert [line["row"] for line in resumed] == [line["row"] for line in expected]
     assert [line["processes"] for line in resumed] == [2] * 4 + [1] * 4
     np.testing.assert_allclose([a["loss"] for a in resumed], [b["loss"] for b in expected], rtol=2e-5)
 
 
-def test_a_signal_saves_and_the_run_goes_on(mix: Path, tmp_path: Path) -> None:
+def test_a_signal_saves_and_the_run_goes_on(mix: Path, tmp_path: Path, alone: Alone) -> None:
     long = config(mix, tmp_path, steps=64, save_every=None, optim={"lr": 1e-3, "warmup_steps": 2})
     (tmp_path / "train.json").write_text(json.dumps(long.model_dump(mode="json")))
     command = [sys.executable, "-m", "llama_data.train_handoff.trainer.loop", str(tmp_path / "train.json")]
@@ -117,7 +119,7 @@ def test_a_signal_saves_and_the_run_goes_on(mix: Path, tmp_path: Path) -> None:
     assert len(saved) == 1
     done = int(saved[0].name.removeprefix("rows-")) // BATCH_ROWS
     assert len(metrics(tmp_path)) == done
-    launch(long, Cluster(nproc=1))
+    alone(long)
     assert [line["step"] for line in metrics(tmp_path)] == list(range(64))
 
 
@@ -158,7 +160,7 @@ def test_with_a_larger_batch_it_goes_on_from_the_same_row_when_told_so(
 
 
 def test_gone_back_and_with_rows_left_out_it_reads_the_others_and_remembers(
-    mix: Path, whole: Path, tmp_path: Path
+    mix: Path, whole: Path, tmp_path: Path, alone: Alone
 ) -> None:
     import shutil
 
@@ -170,7 +172,7 @@ def test_gone_back_and_with_rows_left_out_it_reads_the_others_and_remembers(
     rewind(asked, 60)
     assert [path.name for path in checkpoints(run)] == [checkpoint_name(32)]
     assert "rows 36 to 49 are left out" in describe(asked, Cluster())
-    launch(asked, Cluster(nproc=1))
+    alone(asked)
     assert [line["row"] for line in metrics(run)] == [0, 8, 16, 24, 32, 54, 62, 70]
     assert read_record(find_checkpoint(run)).rows == 78
     longer = config(mix, run, steps=9, change=True)  # does not say again what is left out

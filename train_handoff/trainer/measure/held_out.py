@@ -103,7 +103,7 @@ def rows_of(
         RequestError: the rows belong to another tokenizer than the model's, or there are no such rows.
     """
     if exists(join(data, "mix.json")):
-        return _of_mix(Mixture(data, open_cache(None, None)), record, where, rows, limit, pieces)
+        return _of_mix(Mixture(data, open_cache(None)), record, where, rows, limit, pieces)
     paths = [data] if data.endswith(".parquet") else list_files(data, ".parquet")
     if not paths:
         raise InputError(f"{data}: expected the folder of a mix (RUN/mix), one with token shards, or a .parquet file")

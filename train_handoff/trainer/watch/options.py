@@ -26,21 +26,22 @@ DeviceWatts = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", help="Only warnings and errors.")]
 
 
-def watch_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings, by dotted keys, that these values of the options ask for; None: as the model's file says.
+def watch_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What these options, where they were given, set in a run's configuration, by dotted key.
 
     Raises RequestError when --profile-steps is no range of steps.
     """
-    steps = given["profile_steps"]
-    return {
-        "watch.validate_every": given["validate_every"],
-        "watch.validate_rows": given["validate_rows"],
-        "watch.tensorboard": given["tensorboard"] or None,
-        "watch.wandb": given["wandb"],
+    steps = values["profile_steps"]
+    found = {
+        "watch.validate_every": values["validate_every"],
+        "watch.validate_rows": values["validate_rows"],
+        "watch.tensorboard": values["tensorboard"] or None,
+        "watch.wandb": values["wandb"],
         "watch.profile_steps": None if steps is None else _steps(steps),
-        "watch.device_watts": given["device_watts"],
-        "watch.quiet": given["quiet"] or None,
+        "watch.device_watts": values["device_watts"],
+        "watch.quiet": values["quiet"] or None,
     }
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _steps(text: str) -> tuple[int, int]:

@@ -157,7 +157,9 @@ def test_logits_equal_those_of_transformers(folder: Folder, changes: dict[str, A
     assert spread > 0.1
 
 
-def test_a_tied_head_is_kept_when_asked_for(folder: Folder, mix: Path, tmp_path: Path) -> None:
+def test_a_tied_head_is_kept_when_asked_for(
+    folder: Folder, mix: Path, tmp_path: Path, alone: Callable[[TrainConfig], None]
+) -> None:
     transformers = pytest.importorskip("transformers")
     source, start = folder(torch.float32, tie_word_embeddings=True, sharded=True), tmp_path / "start"
     record = pretrained.import_huggingface(source, start, keep_tied=True)
@@ -182,7 +184,8 @@ def test_a_tied_head_is_kept_when_asked_for(folder: Folder, mix: Path, tmp_path:
             "data": str(mix), "output": str(output), "steps": 3, "batch_tokens": 256, "micro_rows": 4,
             "dtype": "float32", "device": "cpu", "optim.lr": 1e-2, "optim.warmup_steps": 1,
         }  # fmt: skip
-        launch(starting_from(start, None, settings), Cluster(nproc=nproc))
+        config = starting_from(start, None, settings)
+        alone(config) if nproc == 1 else launch(config, Cluster(nproc=nproc))
         lines = (output / "metrics.jsonl").read_text().splitlines()
         losses.append([json.loads(line)["loss"] for line in lines])
         assert "output.weight" not in dict(huggingface.load_model(find_checkpoint(output))[0].named_parameters())
@@ -193,7 +196,9 @@ def test_a_tied_head_is_kept_when_asked_for(folder: Folder, mix: Path, tmp_path:
         pretrained.import_huggingface(source, tmp_path / "another", keep_tied=True)
 
 
-def test_a_run_goes_on_training_from_an_imported_model(folder: Folder, mix: Path, tmp_path: Path) -> None:
+def test_a_run_goes_on_training_from_an_imported_model(
+    folder: Folder, mix: Path, tmp_path: Path, alone: Callable[[TrainConfig], None]
+) -> None:
     start = tmp_path / "start"
     pretrained.import_huggingface(folder(torch.float32), start)
     settings = {
@@ -214,7 +219,7 @@ def test_a_run_goes_on_training_from_an_imported_model(folder: Folder, mix: Path
 
     shutil.rmtree(tmp_path / "run" / "checkpoints" / checkpoint_name(32))
     assert "goes on from" in describe(config, Cluster())
-    launch(config, Cluster(nproc=1))
+    alone(config)
     again = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["row"] for line in again] == [0, 8, 16, 24]
     assert [line["loss"] for line in again] == pytest.approx([line["loss"] for line in lines], rel=2e-5)

@@ -17,7 +17,7 @@ from llama_data.train_handoff.trainer.pieces import pieces_beside
 from llama_data.train_handoff.trainer.watch.checks import require_boards
 from llama_data.train_handoff.trainer.watch.energy import Energy, Spent, kilowatt_hours, watts_of
 from llama_data.train_handoff.trainer.watch.observer import HeldOut, StepSeen
-from llama_data.train_handoff.trainer.watch.options import watch_overrides
+from llama_data.train_handoff.trainer.watch.options import watch_settings
 from llama_data.train_handoff.trainer.watch.settings import WatchConfig
 from llama_data.train_handoff.trainer.watch.slowness import SILENT, Sample, SlowProcess, SlowRows
 from llama_data.train_handoff.trainer.watch.tables import summary_table
@@ -239,10 +239,10 @@ def test_options_become_settings() -> None:
         "validate_every": 5, "validate_rows": None, "tensorboard": False, "wandb": "p", "profile_steps": "10:13",
         "device_watts": None, "quiet": True,
     }  # fmt: skip
-    found = {key: value for key, value in watch_overrides(given).items() if value is not None}
+    found = watch_settings(given)
     assert found == {
         "watch.validate_every": 5, "watch.wandb": "p", "watch.profile_steps": (10, 13), "watch.quiet": True,
     }  # fmt: skip
     for wrong in ("13:10", "10:10", "10", "a:b", "-1:3"):
         with pytest.raises(RequestError, match="expected A:B"):
-            watch_overrides({**given, "profile_steps": wrong})
+            watch_settings({**given, "profile_steps": wrong})
