@@ -60,7 +60,7 @@ def verify_folder(folder: str, *, tokenizer_sha256: str | None = None, vocab_siz
         where = join(folder, below) if below else folder
         for path in list_files(where, ".parquet"):
             present[f"{below}/{path.rsplit('/', 1)[-1]}".lstrip("/")] = path
-    indexed = [join(folder, name) for name, shard in expected.items() if "index_crc32" in shard]
+    indexed = {f"{FOLDER}/{name}" for name, shard in expected.items() if "index_crc32" in shard}
     known = {*expected, *(f"validation/{name}.parquet" for name in record.get("validation", []))}
     problems += [
         Problem(join(folder, name), "missing: it is listed but not there") for name in sorted(known - set(present))
@@ -72,7 +72,7 @@ def verify_folder(folder: str, *, tokenizer_sha256: str | None = None, vocab_siz
         Problem(path, "surplus: it is the index of no shard that is listed")
         for below in (FOLDER, f"{FOLDER}/validation")
         for path in list_files(join(folder, below), ".parquet")
-        if not any(path == index_path(shard) for shard in indexed)
+        if f"{below}/{path.rpartition('/')[2]}" not in indexed
     ]
     return problems
 

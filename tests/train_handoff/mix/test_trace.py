@@ -220,6 +220,8 @@ def test_verify_finds_what_is_wrong_with_an_index(made: Path, tmp_path: Path, mo
         return [problem.what for problem in verify_folder(str(folder))]
 
     assert problems() == []
+    monkeypatch.chdir(tmp_path)
+    assert verify_folder("arxiv") == []
     path.unlink()
     assert problems() == ["missing: it is listed but not there"]
     for at in (10, len(whole) // 2, len(whole) - 20):

@@ -112,6 +112,8 @@ def test_a_norm_over_the_factor_is_a_spike_once_the_window_is_full(
     taken = [made.update(next(source), 0.0) for _ in range(WINDOW)]
     assert [done.skipped for done in taken] == [None] * WINDOW
     middle = sorted(done.norm for done in taken)[1]
+    for norm in (float("inf"), float("nan")):
+        assert made.judge(1.0, norm) == "not_finite"
     assert made.judge(1.0, FACTOR * middle) is None
     assert made.judge(1.0, FACTOR * middle * 1.001) == "spike"
     spoil[WINDOW] = 1e3
