@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -13,12 +11,11 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from llama_data.pipeline import chain
 from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.errors import RunError
-from llama_data.pipeline.core.files import exists, join, open_binary, read_bytes, read_jsonl
+from llama_data.pipeline.core.files import exists, join, open_binary, read_bytes, read_jsonl, sha256_of
 from llama_data.pipeline.core.hashed import WrittenFile
 from llama_data.pipeline.core.job import RunContext
-from llama_data.pipeline.core.version import VERSION
 from llama_data.pipeline.core.written import sizes_in
-from llama_data.pipeline.finish import Result
+from llama_data.pipeline.finish import Result, about
 from llama_data.pipeline.groups import domain_result, mix_result, tokenizer_result, tokens_result
 from llama_data.pipeline.record import is_of_older_version, record_path
 from llama_data.pipeline.summary import summarise
@@ -59,13 +56,7 @@ def adopt(run: str) -> Iterator[str]:
             made_from=_made_from(run, folder, settings),
             account=account,
             inputs=[],
-            about={
-                "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-                "tool": f"llama-data {VERSION}",
-                "command": chain.command_of(folder),
-                "run": run,
-                "models": {},
-            },
+            about=about(run, chain.command_of(folder), {}),
         )
         yield f"{join(run, folder)}: {len(files):,} files read and listed in its {manifest.MANIFEST}"
 
@@ -119,11 +110,7 @@ def _files(run: str, result: Result, folder: str) -> Iterator[WrittenFile]:
             footer = read_footer(path)
             yield WrittenFile(path.removeprefix(root), size, footer.rows, footer.content_sha256)
             continue
-        digest = hashlib.sha256()
-        with open_binary(path) as stream:
-            while piece := stream.read(4 << 20):
-                digest.update(piece)
-        yield WrittenFile(path.removeprefix(root), size, _rows(path), digest.hexdigest())
+        yield WrittenFile(path.removeprefix(root), size, _rows(path), sha256_of(path))
 
 
 def _rows(path: str) -> int:

@@ -7,7 +7,7 @@ from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.errors import RequestError
 from llama_data.pipeline.core.files import exists, join, list_files
 from llama_data.pipeline.core.manifest import MANIFEST, Manifest
-from llama_data.pipeline.core.written import unlike_disk
+from llama_data.pipeline.core.written import in_short, unlike_disk
 from llama_data.pipeline.made_from import older_version
 from llama_data.pipeline.recipe import Recipe
 from llama_data.pipeline.record import is_of_older_version
@@ -36,8 +36,7 @@ def _finished(recipe: Recipe, folder: str, group: str, command: str, advice: str
     if found is not None:
         wrong = unlike_disk(found.root, found.files)
         if wrong:
-            more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-            raise RequestError(f"{wrong[0]}{more}; put it back, or make it anew with `{verb} --overwrite`")
+            raise RequestError(f"{in_short(wrong)}; put it back, or make it anew with `{verb} --overwrite`")
         return found
     if is_of_older_version(recipe.path(), group):
         raise RequestError(older_version(recipe.path(), group, verb))

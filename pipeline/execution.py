@@ -17,7 +17,7 @@ from llama_data.pipeline.core.stopping import Stopped
 from llama_data.pipeline.executors.holding import check_hold
 from llama_data.pipeline.executors.local import LocalExecutor
 from llama_data.pipeline.executors.records import ENDED, JOBS, ranks_in, write_jobs
-from llama_data.pipeline.executors.tally import Limits, Tally, failed_message, pace
+from llama_data.pipeline.executors.tally import Tally, failed_message, limits_of, pace
 from llama_data.pipeline.executors.worker import Nowhere
 from llama_data.pipeline.finish import FINISH
 from llama_data.pipeline.recipe import ExecutorSettings, Recipe
@@ -128,11 +128,6 @@ def _executor(job: Job, settings: ExecutorSettings, logs: str) -> Any:
             **arguments, cpus_per_task=settings.ray.cpus_per_task, mem_per_cpu_gb=settings.ray.mem_per_cpu_gb
         )
     return LocalExecutor(**arguments)
-
-
-def limits_of(settings: ExecutorSettings) -> Limits:
-    """How much may go wrong, as the recipe says."""
-    return Limits(settings.max_task_deaths, settings.max_task_failures, settings.max_task_seconds)
 
 
 def is_complete(job: Job, recipe: Recipe) -> bool:

@@ -19,7 +19,7 @@ from llama_data.pipeline.core.files import exists, file_system, join, remove_tre
 from llama_data.pipeline.core.hashed import WrittenFile
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.version import VERSION
-from llama_data.pipeline.core.written import gather_notes, notes_folder, unlike_disk
+from llama_data.pipeline.core.written import gather_notes, in_short, notes_folder, unlike_disk
 from llama_data.pipeline.executors.records import ranks_in
 from llama_data.pipeline.record import read_record
 from llama_data.pipeline.summary import DomainSummary, problem, summarise
@@ -151,8 +151,7 @@ class Finish(Step):
             files = gather_notes(root, self.group.name, self.notes)
             wrong = unlike_disk(root, files)
             if wrong:
-                more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-                raise RunError(f"{wrong[0]}{more}; make it anew with `llama-data {self.group.command} --overwrite`")
+                raise RunError(f"{in_short(wrong)}; make it anew with `llama-data {self.group.command} --overwrite`")
             accounts = self.account()
             for folder, result in zip(folders, self.group.results, strict=True):
                 own = result.own(files)
@@ -165,23 +164,11 @@ class Finish(Step):
                     made_from=record.content,
                     account=accounts.get(result.folder, {}),
                     inputs=record.inputs,
-                    about=self.about(record.models),
+                    about=about(root, self.group.command, record.models),
                 )
         remove_tree(notes_folder(root, self.group.name))
         remove_tree(self.group.work)
         yield from ()
-
-    def about(self, models: Mapping[str, Any]) -> dict[str, Any]:
-        """What does not belong to the content."""
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        root = self.context.output
-        return {
-            "finished": now,
-            "tool": f"llama-data {VERSION}",
-            "command": self.group.command,
-            "run": root,
-            "models": dict(models),
-        }
 
     def account(self) -> dict[str, dict[str, Any]]:
         """What is said of a result beside its files. Raises RunError: it is not to be used."""
@@ -205,6 +192,17 @@ class FinishStage(Finish):
         if wrong is not None:
             raise RunError(wrong)
         return {f"documents/{found.domain}": found.record() for found in summaries}
+
+
+def about(run: str, command: str, models: Mapping[str, Any]) -> dict[str, Any]:
+    """What a manifest says that does not belong to its content."""
+    return {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "tool": f"llama-data {VERSION}",
+        "command": command,
+        "run": run,
+        "models": dict(models),
+    }
 
 
 def with_ends(jobs: Sequence[Job], finish: Finish, before: Mapping[str, str]) -> list[Job]:

@@ -9,9 +9,9 @@ from llama_data.pipeline.core.errors import RequestError
 from llama_data.pipeline.core.files import file_system, join
 from llama_data.pipeline.finish import Group, Result
 from llama_data.pipeline.recipe import Recipe
-from llama_data.train_handoff.mix.jobs import VALIDATION
 from llama_data.train_handoff.pack import group_of
 from llama_data.train_handoff.shards.documents import FOLDER as INDEXES
+from llama_data.train_handoff.shards.file import VALIDATION
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _PARTS = {"documents": "documents", "ledger": "records", "rejected": "rejected", "signatures": "signatures"}

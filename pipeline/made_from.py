@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,12 +22,12 @@ from llama_data.pipeline.core.files import (
     join,
     list_files,
     local_path,
-    open_binary,
     remove_tree,
+    sha256_of,
 )
 from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.core.version import VERSION
-from llama_data.pipeline.core.written import unlike_disk
+from llama_data.pipeline.core.written import in_short, unlike_disk
 from llama_data.pipeline.differences import differences
 from llama_data.pipeline.finish import Finish, Group, notes_of, with_ends
 from llama_data.pipeline.jobs import input_splits
@@ -79,20 +78,25 @@ def _add_hashes(rows: Sequence[dict[str, Any]], known: Sequence[dict[str, Any]])
     paths = {row["path"]: row["stamp"] for row in rows}
     asked = [path for path, stamp in paths.items() if (path, stamp) not in old]
     with ThreadPoolExecutor(_THREADS) as pool:
-        hashed = dict(zip(asked, pool.map(_sha256, asked), strict=True))
+        hashed = dict(zip(asked, pool.map(hash_of, asked), strict=True))
     for row in rows:
         row["sha256"] = hashed.get(row["path"]) or old[row["path"], row["stamp"]]
 
 
-def _sha256(path: str) -> str:
+def hash_of(path: str) -> str:
     """sha256 of a file; of a folder (a git repository, of which the commit is known) none."""
-    if is_local(path) and os.path.isdir(local_path(path)):
-        return "folder"
-    with open_binary(path) as stream:
-        digest = hashlib.sha256()
-        while piece := stream.read(4 << 20):
-            digest.update(piece)
-        return digest.hexdigest()
+    return "folder" if is_local(path) and os.path.isdir(local_path(path)) else sha256_of(path)
+
+
+def hash_unless_known(path: str, known: Sequence[Any]) -> list[Any]:
+    """What tells that a file was not touched, and last its hash, taken again only where that is not as ``known``."""
+    touched: list[Any] = []
+    if is_local(path):
+        about = os.stat(local_path(path))
+        # The time of the last change of the entry cannot be set by anyone, unlike that of the content.
+        touched = [about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns]
+    old = list(known)
+    return old if touched and old[:-1] == touched else [*touched, hash_of(path)]
 
 
 def _model_hashes(jobs: Sequence[Job], known: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
@@ -105,14 +109,8 @@ def _model_hashes(jobs: Sequence[Job], known: Mapping[str, Sequence[Any]]) -> di
     for path in paths:
         if path.endswith(f"/{manifest.MANIFEST}"):
             found[path] = [manifest.require(path.rpartition("/")[0], "llama-data run").sha256]
-            continue
-        touched: list[Any] = []
-        if is_local(path):
-            about = os.stat(local_path(path))
-            # The time of the last change of the entry cannot be set by anyone, unlike that of the content.
-            touched = [about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns]
-        old = list(known.get(path, ()))
-        found[path] = old if touched and old[:-1] == touched else [*touched, _sha256(path)]
+        else:
+            found[path] = hash_unless_known(path, known.get(path, ()))
     return found
 
 
@@ -189,8 +187,7 @@ def _go_on(
         return ready
     wrong = [told for found in done for told in unlike_disk(found.root, found.files)]
     if wrong:
-        more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise RequestError(f"{wrong[0]}{more}; put it back, or make it anew with {redo(group.command)}")
+        raise RequestError(f"{in_short(wrong)}; put it back, or make it anew with {redo(group.command)}")
     remove_tree(group.work)
     return []
 

@@ -20,10 +20,10 @@ from llama_data.pipeline.core.store_lock import is_alive as store_owner_is_alive
 from llama_data.pipeline.executors.holding import lock_url
 from llama_data.pipeline.executors.records import ENDED, JOBS, ranks_in, read_done, read_failures, read_json
 from llama_data.pipeline.executors.submitted import waiting
+from llama_data.pipeline.executors.tally import STRAGGLER
 
 SAMPLE = 500  # completed tasks whose seconds are read
-STRAGGLER = 3.0  # times the median, and ``SHORT`` seconds at least
-SHORT = 30.0
+SHORT = 30.0  # seconds that a straggler has run for at least
 SHOWN = 5  # failed tasks and stragglers that a job shows
 
 

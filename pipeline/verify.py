@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from array import array
 from collections import Counter
@@ -22,9 +21,8 @@ from llama_data.pipeline.core.files import (
     join,
     list_files,
     local_path,
-    open_binary,
-    read_bytes,
     read_jsonl,
+    sha256_of,
 )
 from llama_data.pipeline.core.ledger import read_table
 from llama_data.pipeline.core.listing import stamp_of
@@ -32,6 +30,7 @@ from llama_data.pipeline.core.manifest import MANIFEST, Manifest
 from llama_data.pipeline.core.sink import documents_of_task
 from llama_data.pipeline.core.written import sizes_in, unlike_disk
 from llama_data.pipeline.differences import changed_stamp
+from llama_data.pipeline.made_from import hash_of, hash_unless_known
 from llama_data.train_handoff.shards.verify import verify_folder
 
 _SHARD_FOLDERS = ("tokens", "mix")
@@ -144,19 +143,7 @@ def _hash_of(path: str, touched: Sequence[int], known: str) -> str:
     if path.endswith(f"/{MANIFEST}"):
         found = manifest.find(path.rpartition("/")[0])
         return "not finished" if found is None else found.sha256
-    if is_local(path) and touched:
-        about = os.stat(local_path(path))
-        if list(touched) == [about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns]:
-            return known
-    return _sha256(path)
-
-
-def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with open_binary(path) as stream:
-        while piece := stream.read(4 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
+    return str(hash_unless_known(path, [*touched, known])[-1])
 
 
 def _inputs(made: Manifest) -> tuple[list[str], int]:
@@ -174,7 +161,7 @@ def _inputs(made: Manifest) -> tuple[list[str], int]:
             gone.add(path)
             continue
         told = changed_stamp({**row, "sha256": None}, {**row, "stamp": now, "sha256": None})
-        if told is not None and not (row.get("sha256") and _sha256(path) == row["sha256"]):
+        if told is not None and not (row.get("sha256") and hash_of(path) == row["sha256"]):
             stale.append(f"input {path} {told}")
     return stale, len(gone)
 
@@ -197,17 +184,17 @@ def _bytes(folder: str, made: Manifest | None) -> Iterator[Finding]:
     for file in made.files:
         path = join(made.root, file.name)
         if exists(path):
-            now = _sha256(path)
+            now = sha256_of(path)
             if now != file.sha256:
                 yield Finding(False, f"{path}: sha256 {now[:12]}, expected {file.sha256[:12]}: a byte was changed")
 
 
 def check_content(run: str) -> Iterator[Finding]:
     """Check that documents are those of their ledgers, and every byte of token shards and mixes."""
-    for folder in list_files(join(run, "ledger"), ""):
-        yield from _documents(run, folder.rstrip("/").rsplit("/", 1)[-1])
+    for domain in chain.names_in(run, "ledger"):
+        yield from _documents(run, domain)
     model = join(run, "tokenizer", "tokenizer.model")
-    sha256 = hashlib.sha256(read_bytes(model)).hexdigest() if exists(model) else None
+    sha256 = sha256_of(model) if exists(model) else None
     shards = [*(f"tokens/{name}" for name in chain.names_in(run, "tokens")), *chain.mixes(run)]
     for folder in [join(run, name) for name in shards]:
         problems = verify_folder(folder, tokenizer_sha256=sha256)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
+from llama_data.pipeline.chain import mixes
 from llama_data.pipeline.core.files import join, list_files
 from llama_data.train_handoff.mix.plan import Mixture
-from llama_data.train_handoff.mix.trace import Trace, mixes, rows_with
+from llama_data.train_handoff.mix.trace import Trace, rows_with
 from llama_data.train_handoff.shards.documents import DocumentIndex, Placed
-from llama_data.train_handoff.shards.file import Footer, read_footer
-
-VALIDATION = "validation"
+from llama_data.train_handoff.shards.file import VALIDATION, Footer, read_footer
 
 
 def follow(run: str, domain: str, id: str, most: int | None) -> Iterator[str]:
@@ -50,7 +49,7 @@ def _in_shard(run: str, name: str, footer: Footer, document: Placed, most: int |
     if footer.split == VALIDATION:
         yield "held out for validation: no training row has it"
         return
-    for folder in mixes(run):
+    for folder in [join(run, name) for name in mixes(run)]:
         mixture = Mixture(folder)
         trace = Trace(mixture, join(run, "tokens"))
         source = trace.find_source(name)

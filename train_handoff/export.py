@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import atomic_write, exists, join, list_files, list_inputs
 from llama_data.train_handoff.mix.plan import Mixture
-from llama_data.train_handoff.shards.file import Footer, Shard, open_shards
+from llama_data.train_handoff.shards.file import VALIDATION, Footer, Shard, open_shards
 
 Format = Literal["megatron", "bin", "hf"]
 MEGATRON_MAGIC = b"MMIDIDX\x00\x00"
@@ -55,7 +55,7 @@ def export_run(run: str, output: str, to: Format, *, mix_folder: str = "mix") ->
     else:
         for folder in sorted({path.rsplit("/", 2)[-2] for path in _token_shards(tokens)}):
             parts[folder] = list_files(join(tokens, folder), ".parquet")
-            held = list_files(join(tokens, folder, "validation"), ".parquet")
+            held = list_files(join(tokens, folder, VALIDATION), ".parquet")
             if held:
                 parts[f"validation-{folder}"] = held
     if not parts:

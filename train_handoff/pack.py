@@ -40,9 +40,8 @@ from llama_data.tokenizer.bpe.encode import FastEncoder
 from llama_data.train_handoff.read import read_texts
 from llama_data.train_handoff.shards.checked import stated_value
 from llama_data.train_handoff.shards.documents import IndexWriter, Names, cut, index_path
-from llama_data.train_handoff.shards.file import Footer, ShardWriter, read_footer
+from llama_data.train_handoff.shards.file import VALIDATION, Footer, ShardWriter, read_footer
 
-VALIDATION = "validation"
 SHUFFLE_INDEX = np.dtype([("key", "<u8"), ("length", "<i8"), ("names", "<i8"), ("validation", "?")])
 
 

@@ -122,7 +122,8 @@ def _write_held(
     from llama_data.pipeline import execution, history, made_from
     from llama_data.pipeline.core import manifest
     from llama_data.pipeline.groups import mix_folder, mix_group
-    from llama_data.train_handoff.mix.jobs import VALIDATION, Notes, mix_jobs
+    from llama_data.train_handoff.mix.jobs import Notes, mix_jobs
+    from llama_data.train_handoff.shards.file import VALIDATION
 
     group, output = mix_group(recipe, name), recipe.path(mix_folder(name))
     used = {domain.name: before[domain.name] for domain in plan.domains}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import hashlib
 import io
 import lzma
 import os
@@ -207,6 +208,12 @@ def read_bytes(path: str) -> bytes:
     """The whole file."""
     with open_binary(path) as stream:
         return stream.read()
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """sha256 of a file, hexadecimal."""
+    with open_binary(os.fspath(path)) as stream:
+        return hashlib.file_digest(cast("Any", stream), "sha256").hexdigest()
 
 
 def compression_of(head: bytes) -> str:

@@ -16,8 +16,7 @@ _NAME = re.compile(r".+\.(?P<host>[^.]*)\.(?P<process>\d+)\.[0-9a-f]{12}\.tmp")
 
 def temporary_name(path: str) -> str:
     """A name beside the path that is this writer's own: host, process and twelve random digits."""
-    host = re.sub(r"[^0-9A-Za-z-]", "-", socket.gethostname())[:40]
-    return f"{path}.{host}.{os.getpid()}.{uuid4().hex[:12]}{SUFFIX}"
+    return f"{path}.{_host()}.{os.getpid()}.{uuid4().hex[:12]}{SUFFIX}"
 
 
 def remove_leftovers(folder: str) -> int:
@@ -27,13 +26,18 @@ def remove_leftovers(folder: str) -> int:
     that was only held up fails when it comes to its end, and its task is tried again: nothing half is taken for whole.
     """
     removed = 0
-    here = re.sub(r"[^0-9A-Za-z-]", "-", socket.gethostname())[:40]
+    here = _host()
     for parent, _, names in os.walk(folder):
         for name in names:
             found = _NAME.fullmatch(name) if name.endswith(SUFFIX) else None
             if found is not None and _is_dead(os.path.join(parent, name), found, here):
                 removed += _remove(os.path.join(parent, name))
     return removed
+
+
+def _host() -> str:
+    """This host, as it stands in a name."""
+    return re.sub(r"[^0-9A-Za-z-]", "-", socket.gethostname())[:40]
 
 
 def _is_dead(path: str, name: re.Match[str], here: str) -> bool:

@@ -80,6 +80,11 @@ def sizes_in(folders: Iterable[str]) -> dict[str, int]:
     return found
 
 
+def in_short(wrong: Sequence[str]) -> str:
+    """The first of some sentences, and how many there are besides."""
+    return wrong[0] if len(wrong) == 1 else f"{wrong[0]}, and {len(wrong) - 1} more"
+
+
 def unlike_disk(root: str, files: Sequence[WrittenFile]) -> list[str]:
     """What is wrong with the files that should lie below ``root``, told by names and sizes: a sentence for each."""
     paths = [join(root, file.name) for file in files]

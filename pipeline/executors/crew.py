@@ -20,7 +20,7 @@ import multiprocess  # type: ignore[import-untyped]
 from multiprocess.connection import wait  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.whereabouts import SIZE, read_note
-from llama_data.pipeline.executors.records import Done, Failure, forget_running, now, write_failure
+from llama_data.pipeline.executors.records import Done, Failure, now, write_failure
 from llama_data.pipeline.executors.tally import Tally
 from llama_data.pipeline.executors.worker import Kit, Result, work
 
@@ -113,6 +113,7 @@ class Crew:
         self._watch = watch
         self._logs = executor.logs()
         self._is_complete = executor.is_rank_completed
+        self._note = executor.note
         self._most = workers
         self._workers: list[_Worker] = []
         self._lifeline: Any = None
@@ -191,8 +192,7 @@ class Crew:
             self._tally.set_aside(rank, failure)
         else:
             failure = self._tally.died(rank, failure)
-        write_failure(self._logs, rank, failure)
-        forget_running(self._logs, rank)
+        self._note(rank, failure)
 
     def _lose(self, worker: _Worker) -> None:
         self._workers.remove(worker)

@@ -18,43 +18,25 @@ import ray  # type: ignore[import-not-found, import-untyped, unused-ignore]
 from datatrove.executor import RayPipelineExecutor  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.errors import RunError
-from llama_data.pipeline.executors.local import merge_stats
-from llama_data.pipeline.executors.records import (
-    Done,
-    Failure,
-    TaskRecords,
-    failure_of,
-    forget_running,
-    now,
-    write_failure,
-)
-from llama_data.pipeline.executors.tally import Limits, Tally
+from llama_data.pipeline.executors.records import Done, Failure, failure_of, now
+from llama_data.pipeline.executors.tallied import Tallied
+from llama_data.pipeline.executors.tally import Tally
 from llama_data.pipeline.executors.worker import Result, is_wrong_request, portable
 
 HANDED_ON = ("PYTHONPATH", "LLAMA_DATA_", "AWS_", "GOOGLE_", "AZURE_", "HF_")  # how names of variables begin
 TICK = 0.5  # seconds between looks at limits of time and at the lock
 
 
-class RayExecutor(TaskRecords, RayPipelineExecutor):  # type: ignore[misc]
+class RayExecutor(Tallied, RayPipelineExecutor):  # type: ignore[misc]
     """datatrove's Ray executor: its tasks, logs, completions and statistics; a task that dies is tried again."""
 
-    def __init__(self, *, limits: Limits, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        self.limits = limits
-
-    def run(self, watch: Callable[[], None] = lambda: None) -> Tally:
-        """Do the tasks that are not complete; what became of them. ``watch`` is called all the time and may raise."""
-        tally = Tally(self.get_incomplete_ranks(), self.limits)
-        if tally.pending:
-            self.save_executor_as_json()
-            _connect()
-            try:
-                self._run(tally, watch)
-            finally:
-                ray.shutdown()
-        if not tally.failed and tally.wrong_request is None:
-            merge_stats(self)
-        return tally
+    def attempt(self, tally: Tally, watch: Callable[[], None]) -> None:
+        """Do the tasks of the tally on the cluster."""
+        _connect()
+        try:
+            self._run(tally, watch)
+        finally:
+            ray.shutdown()
 
     def _run(self, tally: Tally, watch: Callable[[], None]) -> None:
         options = {
@@ -79,7 +61,7 @@ class RayExecutor(TaskRecords, RayPipelineExecutor):  # type: ignore[misc]
                         ray.cancel(item, force=True)
                         del running[item]
                         failure = _failure("time", "it took longer than executor.max_task_seconds")
-                        self._note(rank, failure)
+                        self.note(rank, failure)
                         tally.set_aside(rank, failure)
                 watch()
         finally:
@@ -97,19 +79,15 @@ class RayExecutor(TaskRecords, RayPipelineExecutor):  # type: ignore[misc]
             if self.is_rank_completed(rank):
                 tally.completed(rank, Done(0.0, 0.0))
                 return
-            self._note(rank, tally.died(rank, _failure("death", _in_words(error))))
+            self.note(rank, tally.died(rank, _failure("death", _in_words(error))))
             return
         if result.done is not None:
             tally.completed(rank, result.done)
         elif result.failure is not None:
-            self._note(rank, result.failure)
+            self.note(rank, result.failure)
             tally.set_aside(rank, result.failure)
         else:
             tally.wrong_request = result.wrong_request
-
-    def _note(self, rank: int, failure: Failure) -> None:
-        write_failure(self.logs(), rank, failure)
-        forget_running(self.logs(), rank)
 
 
 def _connect() -> None:

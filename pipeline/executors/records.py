@@ -149,6 +149,11 @@ class TaskRecords:
         content = {"seconds": round(seconds, 3), "cpu": round(cpu, 3), "host": socket.gethostname(), "ended": now()}
         write_json(join(self.logs(), "completions", f"{rank:05d}"), content)
 
+    def note(self, rank: int, failure: Failure) -> None:
+        """Note how a task's try ended that cannot note it itself."""
+        write_failure(self.logs(), rank, failure)
+        forget_running(self.logs(), rank)
+
     def logs(self) -> str:
         """The job's folder of logs, as a path or URL."""
         return str(self.logging_dir.resolve_paths(""))

@@ -29,16 +29,9 @@ from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.core.stopping import Stopped, stop_on_signals
 from llama_data.pipeline.executors.crew import Crew
 from llama_data.pipeline.executors.last import Last
-from llama_data.pipeline.executors.records import (
-    Failure,
-    TaskRecords,
-    forget_running,
-    now,
-    write_failure,
-    write_json,
-)
+from llama_data.pipeline.executors.records import Failure, TaskRecords, now, write_json
 from llama_data.pipeline.executors.submitted import SUBMITTED
-from llama_data.pipeline.executors.tally import Limits, Tally, failed_message
+from llama_data.pipeline.executors.tally import Limits, Tally, failed_message, limits_of
 from llama_data.pipeline.finish import FINISH
 from llama_data.pipeline.recipe import Recipe, SlurmSettings, slurm_seconds
 
@@ -87,7 +80,7 @@ class SlurmExecutor(TaskRecords, SlurmPipelineExecutor):  # type: ignore[misc]
                 return 0, None
             code, failure = 1, Failure("error", str(tally.wrong_request))
         for rank in ranks:
-            self._note(rank, failure)
+            self.note(rank, failure)
         return code, failure.what
 
     def _ranks_of_element(self) -> list[int]:
@@ -99,10 +92,6 @@ class SlurmExecutor(TaskRecords, SlurmPipelineExecutor):  # type: ignore[misc]
         if seconds > slurm_seconds(self.time) - _NEARLY:
             return f"it was ended after {seconds:.0f} s by executor.slurm.time ({self.time}); give it more"
         return f"it was ended by {stop.name} after {seconds:.0f} s, as `scancel` or a preemption does"
-
-    def _note(self, rank: int, failure: Failure) -> None:
-        write_failure(self.logs(), rank, failure)
-        forget_running(self.logs(), rank)
 
     def submit(self, after: Iterable[int], submitted: Callable[[int], None]) -> list[int]:
         """Submit the tasks that are not complete as arrays; the ids of its parts, each told as soon as there is one."""
@@ -191,7 +180,7 @@ def _executors(jobs: Sequence[Job], recipe: Recipe, slurm: SlurmSettings) -> lis
         logs = os.path.abspath(local_path(recipe.path("logs", job.name)))
         made.append(
             SlurmExecutor(
-                limits=Limits(settings.max_task_deaths, settings.max_task_failures, settings.max_task_seconds),
+                limits=limits_of(settings),
                 last=Last(os.path.abspath(local_path(recipe.path())), group, earlier) if short == FINISH else None,
                 pipeline=list(job.steps),
                 tasks=job.tasks,

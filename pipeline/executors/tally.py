@@ -9,6 +9,7 @@ from statistics import median
 
 from llama_data.pipeline.core.errors import LlamaDataError
 from llama_data.pipeline.executors.records import Done, Failure
+from llama_data.pipeline.recipe import ExecutorSettings
 
 SHOWN = 20  # failed tasks that a message names
 STRAGGLER = 3.0  # times the median
@@ -25,6 +26,11 @@ class Limits:
     deaths: int = 3
     failures: int | None = 100
     seconds: float | None = None
+
+
+def limits_of(settings: ExecutorSettings) -> Limits:
+    """How much may go wrong, as the recipe says."""
+    return Limits(settings.max_task_deaths, settings.max_task_failures, settings.max_task_seconds)
 
 
 class Tally:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from llama_data.pipeline.core.errors import ModelError
-from llama_data.pipeline.core.files import atomic_write
+from llama_data.pipeline.core.files import atomic_write, sha256_of
 from llama_data.pipeline.core.version import VERSION
-from llama_data.stages.steps.model_files import CARD, sha256_of
+from llama_data.stages.steps.model_files import CARD
 
 
 def card_path(model: str | Path) -> Path:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from llama_data.pipeline.core.errors import ModelError, RequestError, RunError
+from llama_data.pipeline.core.files import sha256_of
 from llama_data.pipeline.models.cards import card_path, file_entries, read_card, write_card
-from llama_data.stages.steps.model_files import DOWNLOADS, Download, models_folder, sha256_of
+from llama_data.stages.steps.model_files import DOWNLOADS, Download, models_folder
 
 _CHUNK = 1 << 20
 _TIMEOUT_SECONDS = 60

@@ -182,12 +182,6 @@ def _no_starter(name: str) -> ModelError:
     return ModelError(f"{name}: no such starter model; there are: {known}")
 
 
-def sha256_of(path: str | Path) -> str:
-    """sha256 of a local file, hexadecimal."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _starter_folder() -> Traversable:
     return resources.files(__package__).joinpath("starter")
 

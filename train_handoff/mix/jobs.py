@@ -19,9 +19,15 @@ from llama_data.pipeline.core.hashed import WrittenFile
 from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.core.written import leave_note, written_bytes
 from llama_data.train_handoff.mix.plan import MixPlan
-from llama_data.train_handoff.shards.file import Rows, Shard, ShardWriter, find_foreign, read_footer, require_agreement
-
-VALIDATION = "validation"
+from llama_data.train_handoff.shards.file import (
+    VALIDATION,
+    Rows,
+    Shard,
+    ShardWriter,
+    find_foreign,
+    read_footer,
+    require_agreement,
+)
 
 
 class Notes(NamedTuple):

@@ -173,11 +173,18 @@ class Assignment:
 
 
 @numba.njit(cache=True, nogil=True)
-def _permute(values, n, keys, out):  # type: ignore[no-untyped-def]
-    """Feistel network over the smallest 2b-bit domain that holds n, walked until the value falls below n."""
+def _half(n):  # type: ignore[no-untyped-def]
+    """Bits of each half of the smallest domain of twice as many bits that holds n."""
     half = np.uint64(1)
     while (np.uint64(1) << (half * np.uint64(2))) < np.uint64(n):
         half += np.uint64(1)
+    return half
+
+
+@numba.njit(cache=True, nogil=True)
+def _permute(values, n, keys, out):  # type: ignore[no-untyped-def]
+    """Feistel network over the smallest 2b-bit domain that holds n, walked until the value falls below n."""
+    half = _half(n)
     mask = (np.uint64(1) << half) - np.uint64(1)
     for i in range(values.size):
         value = np.uint64(values[i])
@@ -208,9 +215,7 @@ def permute(index: Ints, n: int, keys: NDArray[np.uint64]) -> Ints:
 @numba.njit(cache=True, nogil=True)
 def _unpermute(values, n, keys, out):  # type: ignore[no-untyped-def]
     """The inverse of ``_permute``: the rounds backwards, walked until the value falls below n."""
-    half = np.uint64(1)
-    while (np.uint64(1) << (half * np.uint64(2))) < np.uint64(n):
-        half += np.uint64(1)
+    half = _half(n)
     mask = (np.uint64(1) << half) - np.uint64(1)
     for i in range(values.size):
         value = np.uint64(values[i])

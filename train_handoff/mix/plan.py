@@ -25,7 +25,7 @@ from llama_data.pipeline.core.files import exists, is_local, join, list_files, r
 from llama_data.train_handoff.mix.order import Assignment, draw, integer_weights
 from llama_data.train_handoff.mix.unfinished import refuse_unfinished
 from llama_data.train_handoff.shards.cache import ShardCache
-from llama_data.train_handoff.shards.file import Footer, Rows, Shard, read_footer, require_agreement
+from llama_data.train_handoff.shards.file import VALIDATION, Footer, Rows, Shard, read_footer, require_agreement
 
 MIX_FORMAT = 1
 ROWS_PER_SHARD = 65536
@@ -439,7 +439,7 @@ class Mixture:
         """The validation rows of each domain that has any."""
         found = {}
         for name in self.record["validation"]:
-            path = join(self.folder, "validation", f"{name}.parquet")
+            path = join(self.folder, VALIDATION, f"{name}.parquet")
             copy = f"{self.fingerprint[:16]}-validation-{name}.parquet"
             found[name] = Shard(path) if self.cache is None else self.cache.read(path, copy, None, Shard)
         return found

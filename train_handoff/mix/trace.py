@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import exists, join, list_files
+from llama_data.pipeline.core.files import exists, join
 from llama_data.train_handoff.mix.order import epoch_keys, unpermute
 from llama_data.train_handoff.mix.plan import DomainShare, MixPlan, Mixture, Source, footer_of, make_plan
 from llama_data.train_handoff.shards.documents import DocumentIndex, Placed
@@ -157,10 +157,3 @@ class Trace:
 def rows_with(document: Placed, seq_len: int, rows: int) -> range:
     """The rows of its shard, of ``rows`` of ``seq_len`` tokens, that hold an id of a document (see ``Part``)."""
     return range(max(0, -(-document.start // seq_len) - 1), min((document.end - 1) // seq_len + 1, rows))
-
-
-def mixes(run: str) -> list[str]:
-    """The finished mixes of a run: RUN/mix and those in folders of their own below it."""
-    top = join(run, "mix")
-    folders = [top, *(path.rstrip("/") for path in list_files(top, ""))]
-    return [folder for folder in folders if exists(join(folder, "mix.json"))]

@@ -26,7 +26,7 @@ from llama_data.pipeline.core.files import atomic_write, exists, join, open_bina
 from llama_data.pipeline.core.hashed import HashedStream, WrittenFile
 from llama_data.pipeline.core.version import VERSION
 from llama_data.train_handoff.shards.checked import BLANK_CHECK, CHECK_KEY, CheckedStream
-from llama_data.train_handoff.shards.file import Footer
+from llama_data.train_handoff.shards.file import VALIDATION, Footer
 
 FORMAT = 1
 FOLDER = "documents"
@@ -90,7 +90,7 @@ def index_path(shard: str) -> str:
     """Where the index of a domain's shard is: in ``documents/`` beside it (of held-out rows, beside their folder)."""
     folder, _, name = shard.rpartition("/")
     above, _, last = folder.rpartition("/")
-    return join(above, FOLDER, last, name) if last == "validation" else join(folder, FOLDER, name)
+    return join(above, FOLDER, last, name) if last == VALIDATION else join(folder, FOLDER, name)
 
 
 def id_hash(id: str) -> int:

@@ -30,6 +30,7 @@ from llama_data.pipeline.core.version import VERSION
 from llama_data.train_handoff.shards.checked import BLANK_CHECK, CHECK_KEY, CheckedStream
 
 FORMAT = 1
+VALIDATION = "validation"  # the split of held-out rows, and the folder of its shards beside the others
 FOOTER_KEY = "llama_data.shard"
 GROUP_BYTES = 16 << 20
 GROUP_ROWS = 8192

@@ -17,7 +17,7 @@ from llama_data.pipeline.core.errors import LlamaDataError
 from llama_data.pipeline.core.files import exists, join, list_files, open_binary, read_bytes
 from llama_data.train_handoff.shards.checked import check_value, stated_value
 from llama_data.train_handoff.shards.documents import FOLDER, DocumentIndex, id_hash, index_path, read_index
-from llama_data.train_handoff.shards.file import Shard, document_starts
+from llama_data.train_handoff.shards.file import VALIDATION, Shard, document_starts
 
 # What parsing a damaged parquet footer or page can raise.
 DAMAGE = (pa.ArrowException, OSError, ValueError, TypeError, LookupError, OverflowError, MemoryError)
@@ -56,12 +56,12 @@ def verify_folder(folder: str, *, tokenizer_sha256: str | None = None, vocab_siz
         return [Problem(listed, f"not readable: {error}")]
     problems = []
     present = {}
-    for below in ("", "validation"):
+    for below in ("", VALIDATION):
         where = join(folder, below) if below else folder
         for path in list_files(where, ".parquet"):
             present[f"{below}/{path.rsplit('/', 1)[-1]}".lstrip("/")] = path
     indexed = {f"{FOLDER}/{name}" for name, shard in expected.items() if "index_crc32" in shard}
-    known = {*expected, *(f"validation/{name}.parquet" for name in record.get("validation", []))}
+    known = {*expected, *(f"{VALIDATION}/{name}.parquet" for name in record.get("validation", []))}
     problems += [
         Problem(join(folder, name), "missing: it is listed but not there") for name in sorted(known - set(present))
     ]
@@ -70,7 +70,7 @@ def verify_folder(folder: str, *, tokenizer_sha256: str | None = None, vocab_siz
         problems += _verify_shard(present[name], tokenizer_sha256, vocab_size, expected.get(name))
     problems += [
         Problem(path, "surplus: it is the index of no shard that is listed")
-        for below in (FOLDER, f"{FOLDER}/validation")
+        for below in (FOLDER, f"{FOLDER}/{VALIDATION}")
         for path in list_files(join(folder, below), ".parquet")
         if f"{below}/{path.rpartition('/')[2]}" not in indexed
     ]
@@ -163,7 +163,7 @@ def _verify_rows(shard: Shard) -> list[Problem]:
             opened = False
             continue
         opens = first if first is not None else np.arange(len(rows)) + number == 0
-        if footer.split == "validation":
+        if footer.split == VALIDATION:
             # A mix joins held-out rows of several files, and where one of these began only the rows themselves say.
             opens |= np.array([bool(row) and row[0] == 0 for row in starts.to_pylist()], np.bool_)
         if not starts.equals(document_starts(rows, footer, opens)):

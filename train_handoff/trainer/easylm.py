@@ -16,7 +16,13 @@ from torch import Tensor
 
 from llama_data.pipeline.core.errors import RequestError
 from llama_data.train_handoff.trainer.config import ModelConfig
-from llama_data.train_handoff.trainer.handover import copy_tokenizer, new_files, open_tokenizer, require_llama
+from llama_data.train_handoff.trainer.handover import (
+    copy_tokenizer,
+    new_files,
+    open_tokenizer,
+    require_llama,
+    sizes_as_published,
+)
 from llama_data.train_handoff.trainer.record import read_record
 from llama_data.train_handoff.trainer.weights import open_weights
 
@@ -72,17 +78,7 @@ def key(name: str) -> tuple[str, ...]:
 
 def easylm_options(file: Path, model: ModelConfig) -> str:
     """The options of EasyLM's programs that name the weights and the model."""
-    sizes = {
-        "vocab_size": model.vocab_size,
-        "hidden_size": model.dim,
-        "intermediate_size": model.hidden_dim,
-        "num_hidden_layers": model.n_layers,
-        "num_attention_heads": model.n_heads,
-        "num_key_value_heads": model.kv_heads,
-        "max_position_embeddings": model.seq_len,
-        "rms_norm_eps": model.norm_eps,
-        "rope_theta": model.rope_theta,
-    }
+    sizes = sizes_as_published(model)
     return " ".join([f"--load_checkpoint=params::{file}", *(f"--llama.{name}={size}" for name, size in sizes.items())])
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from llama_data.pipeline.core.errors import RequestError
+from llama_data.train_handoff.trainer.config import ModelConfig
 from llama_data.train_handoff.trainer.pieces import Pieces, find_tokenizer
 from llama_data.train_handoff.trainer.record import CHECKPOINTS, Record, require_same_tokenizer
 
@@ -44,6 +45,21 @@ def new_files(output: Path, earlier: tuple[str, ...], overwrite: bool) -> Iterat
             path.replace(output / path.name)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def sizes_as_published(model: ModelConfig) -> dict[str, int | float | None]:
+    """The sizes of a model under the names that transformers and EasyLM have for them."""
+    return {
+        "vocab_size": model.vocab_size,
+        "hidden_size": model.dim,
+        "intermediate_size": model.hidden_dim,
+        "num_hidden_layers": model.n_layers,
+        "num_attention_heads": model.n_heads,
+        "num_key_value_heads": model.kv_heads,
+        "max_position_embeddings": model.seq_len,
+        "rms_norm_eps": model.norm_eps,
+        "rope_theta": model.rope_theta,
+    }
 
 
 def require_llama(record: Record, path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import torch
 from llama_data.pipeline.core.files import atomic_write
 from llama_data.train_handoff.trainer.config import ModelConfig
 from llama_data.train_handoff.trainer.watch.energy import Spent
+from llama_data.train_handoff.trainer.watch.lines import METRICS, REPLACED, last_line, lines
 from llama_data.train_handoff.trainer.watch.observer import HeldOut, Observer, StepSeen
 
 # Dense bfloat16 peak in FLOP/s; a device that is not listed gets no utilisation rather than a guessed one.
@@ -27,7 +27,6 @@ PEAK_FLOPS = {
 }
 
 SUMMARY = "summary.json"
-LAST_BYTES = 1 << 16  # of a file, in which its last line is looked for
 
 
 def flops_per_token(model: ModelConfig, seq_len: int) -> float:
@@ -70,16 +69,16 @@ class Metrics(Observer):
     """
 
     def __init__(self, folder: str, first_row: int) -> None:
-        self.path = Path(folder) / "metrics.jsonl"
+        self.path = Path(folder) / METRICS
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        replaced_path = self.path.with_name("metrics-replaced.jsonl")
+        replaced_path = self.path.with_name(REPLACED)
         self.newest_held_out: dict[str, Any] = {}
         self.spent = Spent()
-        for content in (_summary(self.path.with_name(SUMMARY)), *_last_line(replaced_path)):
+        for content in (_summary(self.path.with_name(SUMMARY)), *last_line(replaced_path)):
             self._count(content)
         replaced: list[str] = []
         with atomic_write(str(self.path)) as whole:
-            for line, content in _lines(self.path):
+            for line, content in lines(self.path):
                 self._count(content)
                 held_out = content.get("kind") == "held_out"
                 if content["row"] > first_row or (content["row"] == first_row and not held_out):
@@ -118,32 +117,6 @@ class Metrics(Observer):
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each whole line of a file that may not be there, and what it says."""
-    if path.exists():
-        with path.open() as stream:
-            yield from _whole(stream)
-
-
-def _whole(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for line in lines:
-        try:
-            content = json.loads(line)
-            content["row"] = int(content["row"])
-        except (ValueError, KeyError, TypeError):
-            continue
-        yield line.rstrip("\n") + "\n", content
-
-
-def _last_line(path: Path) -> list[dict[str, Any]]:
-    """What the last whole line of a file says that may not be there."""
-    if not path.exists():
-        return []
-    with path.open("rb") as stream:
-        stream.seek(max(0, path.stat().st_size - LAST_BYTES))
-        return [content for _, content in _whole(stream.read().decode(errors="replace").splitlines())][-1:]
 
 
 def _summary(path: Path) -> dict[str, Any]:

@@ -17,9 +17,7 @@ from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.mix.trace import Part, Trace, tokens_beside
 from llama_data.train_handoff.trainer.loader import Ranges, take_rows
 from llama_data.train_handoff.trainer.record import checkpoints, read_record
-
-METRICS = "metrics.jsonl"
-REPLACED = "metrics-replaced.jsonl"
+from llama_data.train_handoff.trainer.watch.lines import METRICS, REPLACED, lines
 
 
 @dataclass(frozen=True)
@@ -52,13 +50,13 @@ def ask(run: Path, *, step: int | None, rows: tuple[int, int] | None, data: str 
     if rows is not None:
         return Asked(mixture, (range(*rows),))
     assert step is not None  # the command asks for one of the two
-    lines = _lines(run / METRICS, step)
-    if not lines:
+    found = _lines(run / METRICS, step)
+    if not found:
         last = max((int(line["step"]) for line in _read(run / METRICS)), default=None)
         has = "it has no steps" if last is None else f"its steps are 0 to {last:,}"
         raise RequestError(f"{run / METRICS}: step {step:,}: {has}; name the rows themselves with --rows A:B")
     before = tuple(_rows_of(line, run, mixture) for line in _lines(run / REPLACED, step))
-    return Asked(mixture, _rows_of(lines[-1], run, mixture), step, before)
+    return Asked(mixture, _rows_of(found[-1], run, mixture), step, before)
 
 
 def _data_of(run: Path) -> str:
@@ -81,16 +79,8 @@ def _require_same_mix(run: Path, mixture: Mixture) -> None:
 
 
 def _read(path: Path) -> Iterator[dict[str, Any]]:
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            found = json.loads(line)
-        except ValueError:
-            continue  # a line that a killed process left half-written
-        if (
-            isinstance(found, dict)
-            and {"step", "row", "rows", "tokens"} <= found.keys()
-            and found.get("kind", "step") == "step"
-        ):
+    for _, found in lines(path):
+        if {"step", "row", "rows", "tokens"} <= found.keys() and found.get("kind", "step") == "step":
             yield found
 
 

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from llama_data.pipeline.core.errors import InputError, RequestError
+from llama_data.pipeline.core.files import sha256_of
 from llama_data.pipeline.models.evaluate import evaluate
 from llama_data.pipeline.models.fasttext_train import FastTextSettings, train_fasttext, without_marks
 from llama_data.pipeline.models.language import LanguageSettings, train_language
 from llama_data.pipeline.models.perplexity import PerplexitySettings, train_perplexity
 from llama_data.pipeline.models.references import ReferenceSettings, train_references
 from llama_data.stages.fasttext.model import FastTextModel
-from llama_data.stages.steps.model_files import perplexity_files, sha256_of
+from llama_data.stages.steps.model_files import perplexity_files
 from llama_data.stages.steps.perplexity import PerplexityModel, read_cutoffs
 
 SMALL = FastTextSettings(lr=0.5, dim=8, epoch=8, minn=2, maxn=3, bucket=5000)

@@ -15,7 +15,13 @@ from torch import Tensor
 
 from llama_data.train_handoff.trainer import checkpoint
 from llama_data.train_handoff.trainer.config import ModelConfig
-from llama_data.train_handoff.trainer.handover import copy_tokenizer, new_files, open_tokenizer, require_llama
+from llama_data.train_handoff.trainer.handover import (
+    copy_tokenizer,
+    new_files,
+    open_tokenizer,
+    require_llama,
+    sizes_as_published,
+)
 from llama_data.train_handoff.trainer.model import Llama
 from llama_data.train_handoff.trainer.record import Record, read_record
 from llama_data.train_handoff.trainer.template import Template
@@ -69,15 +75,7 @@ def hf_config(model: ModelConfig, dtype: str, bos_id: int | None, eos_id: int | 
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
-        "vocab_size": model.vocab_size,
-        "hidden_size": model.dim,
-        "intermediate_size": model.hidden_dim,
-        "num_hidden_layers": model.n_layers,
-        "num_attention_heads": model.n_heads,
-        "num_key_value_heads": model.kv_heads,
-        "max_position_embeddings": model.seq_len,
-        "rms_norm_eps": model.norm_eps,
-        "rope_theta": model.rope_theta,
+        **sizes_as_published(model),
         "rope_parameters": {"rope_type": "default", "rope_theta": model.rope_theta},
         "hidden_act": "silu",
         "initializer_range": model.init_std,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from llama_data.pipeline.core.errors import InputError, RequestError
+from llama_data.pipeline.core.files import sha256_of
 from llama_data.train_handoff.trainer import checkpoint
 from llama_data.train_handoff.trainer.config import ModelConfig
 from llama_data.train_handoff.trainer.huggingface.export import INDEX, SINGLE, hf_name, to_pairs
@@ -65,7 +65,7 @@ def import_huggingface(folder: Path, output: Path, tokenizer: Path | None = None
         eos_id=eos,
         origin={
             "huggingface": str(folder),
-            "files": {file.name: _sha256(file) for file in files},
+            "files": {file.name: sha256_of(file) for file in files},
             "special_ids": {name: stated[name] for name in SPECIAL_IDS if name in stated},
         },
     )
@@ -242,8 +242,3 @@ def _float(path: Path, found: dict[str, Any], name: str, default: float) -> floa
     if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
         raise InputError(f"{path}: {name} is {json.dumps(value)}; expected a number above 0")
     return float(value)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return file_digest(stream, "sha256").hexdigest()

@@ -11,6 +11,7 @@ import shutil
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import open_binary
+from llama_data.pipeline.core.files import sha256_of
 from llama_data.train_handoff.mix.order import draw
 from llama_data.train_handoff.shards.file import Footer
 from llama_data.train_handoff.trainer.pieces import Pieces
@@ -56,15 +57,10 @@ class Packing:
         """What a conversation begins with, as documents did: BOS, or EOS where the rows have no BOS."""
         return [id for id in (self.footer.bos_id, self.footer.eos_id) if id is not None][:1]
 
+    @cached_property
     def fingerprint(self) -> str:
-        """sha256 over all that fixes the rows and their order."""
-        files = []
-        for path in self.files:
-            digest = sha256()
-            with open_binary(path) as stream:
-                while piece := stream.read(1 << 20):
-                    digest.update(piece)
-            files.append(digest.hexdigest())
+        """sha256 over all that fixes the rows and their order; reads the files once."""
+        files = [sha256_of(path) for path in self.files]
         how = [FORMAT, self.seed, self.template.text, self.overflow, self.footer.agreement(), files]
         return sha256(json.dumps(how).encode()).hexdigest()
 
@@ -155,7 +151,6 @@ def pack(packing: Packing, folder: Path) -> None:
     Raises InputError when a file cannot be read, more lines are damaged than ``damaged``, or no example is left.
     """
     tally = Tally()
-    fingerprint = packing.fingerprint()
     found = list(encode(packing, tally))
     if not found:
         why = ", ".join(f"{name} {count:,}" for name, count in tally.left_out.items() if count)
@@ -172,7 +167,7 @@ def pack(packing: Packing, folder: Path) -> None:
         np.save(partial / name, values)
     content = {
         "format": FORMAT,
-        "fingerprint": fingerprint,
+        "fingerprint": packing.fingerprint,
         "seed": packing.seed,
         "template": packing.template.text,
         "overflow": packing.overflow,

@@ -104,7 +104,7 @@ def _footer(record: Record, pieces: Pieces, seq_len: int) -> Footer:
 
 def rows_folder(packing: Packing, output: Path) -> Path:
     """Where in the run's folder the packed rows are: others of everything have another name."""
-    return output / f"{EXAMPLES.removesuffix('.json')}-{packing.fingerprint()[:12]}"
+    return output / f"{EXAMPLES.removesuffix('.json')}-{packing.fingerprint[:12]}"
 
 
 def pack_once(packing: Packing, output: Path, node_rank: int = 0) -> Path:

@@ -1,0 +1,46 @@
+"""What executors have in common that do a job's tasks while the command waits."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from datatrove.utils.stats import PipelineStats  # type: ignore[import-untyped]
+
+from llama_data.pipeline.executors.records import TaskRecords
+from llama_data.pipeline.executors.tally import Limits, Tally
+
+
+class Tallied(TaskRecords):
+    """For an executor of datatrove: does what is not complete, tells what became of it, and adds up the statistics."""
+
+    def __init__(self, *, limits: Limits, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.limits = limits
+
+    def run(self, watch: Callable[[], None] = lambda: None) -> Tally:
+        """Do the tasks that are not complete; what became of them. ``watch`` is called all the time and may raise."""
+        tally = Tally(self.get_incomplete_ranks(), self.limits)  # type: ignore[attr-defined]
+        if tally.pending:
+            self.save_executor_as_json()  # type: ignore[attr-defined]
+            self.attempt(tally, watch)
+        if not tally.failed and tally.wrong_request is None:
+            _merge_stats(self)
+        return tally
+
+    @abstractmethod
+    def attempt(self, tally: Tally, watch: Callable[[], None]) -> None:
+        """Do the tasks of the tally."""
+
+
+def _merge_stats(executor: Any) -> None:
+    """Add up the statistics of all tasks, as datatrove does, from what each has left."""
+    total = PipelineStats()
+    for rank in range(executor.world_size):
+        if executor.logging_dir.isfile(f"stats/{rank:05d}.json"):
+            with executor.logging_dir.open(f"stats/{rank:05d}.json", "rt") as stream:
+                total += PipelineStats.from_json(json.load(stream))
+    with executor.logging_dir.open("stats.json", "wt") as stream:
+        total.save_to_disk(stream)
