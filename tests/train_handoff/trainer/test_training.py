@@ -216,6 +216,12 @@ def test_the_rows_taken_are_the_next_that_are_not_left_out(row: int, count: int,
     assert rows_left(row, 100, skip) == sum(number not in left_out for number in range(row, 100))
 
 
+def test_ranges_that_touch_are_one_and_ranges_with_a_row_between_them_are_two() -> None:
+    assert merge_ranges([(4, 8), (0, 4)]) == ((0, 8),)
+    assert merge_ranges([(5, 8), (0, 4)]) == ((0, 4), (5, 8))
+    assert merge_ranges([(0, 8), (2, 4)]) == ((0, 8),)
+
+
 def test_a_checkpoint_of_another_mix_is_refused(mix: Path, whole: Path, tmp_path: Path) -> None:
     import shutil
 
