@@ -32,20 +32,15 @@ class Lock:
     def __init__(self, path: Path, what: str) -> None:
         self.path = path
         self.what = what
-        self.owner = {
-            "host": socket.gethostname(),
-            "process": os.getpid(),
-            "born": _born(os.getpid()),
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-            "token": uuid4().hex,
-        }
+        self.owner = new_owner()
+        self.lost = False  # another has taken it, as when this process was held up for longer than ``STALE``
         self._done = threading.Event()
 
     def __enter__(self) -> Self:
         while not self._create(self.path):
             owner = read_owner(self.path)
             if owner is not None and is_alive(owner, self.path):
-                raise RequestError(_sentence(self.path, self.what, owner))
+                raise RequestError(sentence(str(self.path), self.what, owner))
             self._remove_dead()
         threading.Thread(target=self._beat, name="lock", daemon=True).start()
         return self
@@ -87,9 +82,23 @@ class Lock:
     def _beat(self) -> None:
         while not self._done.wait(BEAT):
             try:
+                self.lost = (read_owner(self.path) or {}).get("token") != self.owner["token"]
+                if self.lost:
+                    return
                 os.utime(self.path)
             except OSError:
-                return
+                continue  # as a file system of the network does for a while; the next beat tries again
+
+
+def new_owner() -> dict[str, Any]:
+    """What a lock of this process says of its owner."""
+    return {
+        "host": socket.gethostname(),
+        "process": os.getpid(),
+        "born": _born(os.getpid()),
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        "token": uuid4().hex,
+    }
 
 
 def _appear(source: Path, path: Path) -> bool:
@@ -111,7 +120,7 @@ def refuse_if_held(path: Path, what: str) -> None:
     """Raise RequestError when somebody who is alive holds the lock."""
     owner = read_owner(path)
     if owner is not None and is_alive(owner, path):
-        raise RequestError(_sentence(path, what, owner))
+        raise RequestError(sentence(str(path), what, owner))
 
 
 def read_owner(path: Path) -> dict[str, Any] | None:
@@ -125,10 +134,16 @@ def read_owner(path: Path) -> dict[str, Any] | None:
 
 def is_alive(owner: dict[str, Any], path: Path) -> bool:
     """Whether the owner of the lock is still at work, as far as can be told from here."""
-    if owner.get("host") == socket.gethostname():
-        born = _born(int(owner.get("process", 0)))
-        return born is not None and born == owner.get("born")
-    return path.exists() and _age(path) < STALE
+    here = is_alive_here(owner)
+    return here if here is not None else path.exists() and _age(path) < STALE
+
+
+def is_alive_here(owner: dict[str, Any]) -> bool | None:
+    """Whether the owner is a living process of this host; None: it is on another host."""
+    if owner.get("host") != socket.gethostname():
+        return None
+    born = _born(int(owner.get("process", 0)))
+    return born is not None and born == owner.get("born")
 
 
 def _age(path: Path) -> float:
@@ -139,9 +154,11 @@ def _age(path: Path) -> float:
         return 0.0
 
 
-def _sentence(path: Path, what: str, owner: dict[str, Any]) -> str:
+def sentence(path: str, what: str, owner: dict[str, Any]) -> str:
+    """Who holds the lock, and what to do."""
+    who = f"process {owner.get('process')} on {owner.get('host')}"
     return (
-        f"{path.parent}: {what} by process {owner.get('process')} on {owner.get('host')} since {owner.get('since')}; "
+        f"{path.rpartition('/')[0]}: {what} by {who} since {owner.get('since')}; "
         f"wait for it, stop it, or use another folder ({path} is its lock)"
     )
 
