@@ -1,8 +1,7 @@
-"""An object store for tests: a folder behind `dirstore://`, whose files are put whole; no rename, no append, no folders.
+"""An object store for tests: a folder behind `dirstore://`, whose files are put whole. No rename, no append.
 
-Processes load it by its entry point (see conftest). ``faults``: called with the operation and the path, in this process;
-one that returns bytes changes what is put. DIRSTORE_KILL: a process that puts a path with this text in it kills itself
-in the middle.
+Processes load it by its entry point (see conftest). ``faults``: called with the operation and the path, to raise what a
+store raises. DIRSTORE_KILL: a process that puts a path with this text in it kills itself in the middle.
 """
 
 from __future__ import annotations

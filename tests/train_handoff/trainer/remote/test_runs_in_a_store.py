@@ -13,70 +13,15 @@ import pytest
 
 from llama_data.pipeline.core import store_lock
 from llama_data.pipeline.core.errors import InputError, RequestError, RunError
-from llama_data.train_handoff.trainer import launch as launching
-from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.launch import Cluster, launch
 from llama_data.train_handoff.trainer.record import checkpoint_name, find_checkpoint, read_record
-from llama_data.train_handoff.trainer.remote import store as stores
 from llama_data.train_handoff.trainer.remote.copies import opened
 from llama_data.train_handoff.trainer.remote.staging import prepare
 
 pytest.importorskip("torch")
 
-from llama_data.train_handoff.trainer import distributed, loop
 
 SEQ_LEN, BATCH_ROWS = 32, 8
-
-
-class After:
-    """A signal that comes after so many steps."""
-
-    def __init__(self, steps: int | None) -> None:
-        self.left = steps
-
-    def __bool__(self) -> bool:
-        if self.left is not None:
-            self.left -= 1
-        return self.left is not None and self.left <= 0
-
-
-@pytest.fixture
-def stop(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
-    """Trains in this process instead of starting others; after how many steps the next run gets a signal."""
-    after: list[int | None] = [None]
-
-    def train(command: list[str], cluster: Cluster, what: str) -> None:
-        config = TrainConfig.model_validate_json(Path(command[-1]).read_text())
-        processes = distributed.start(config)
-        try:
-            with loop.only_run(Path(config.output or ""), processes), loop.mirrored(config) as mirror:
-                signal: Any = After(after[0])
-                loop.Trainer(config, processes, signal, mirror).train()
-        finally:
-            distributed.stop()
-
-    monkeypatch.setattr(launching, "run", train)
-    monkeypatch.setattr(stores, "PAUSE", 0.001)
-    return after
-
-
-Configure = Callable[..., TrainConfig]
-
-
-@pytest.fixture
-def config(mix: Path, tmp_path: Path, dirstore: Any) -> Configure:
-    """Eight steps of a very small model, kept in the store, with a checkpoint after every second one."""
-
-    def make(**changes: Any) -> TrainConfig:
-        values: dict[str, Any] = {
-            "name": "test", "data": str(mix), "output": url(tmp_path), "cache_dir": str(tmp_path / "here"),
-            "model": {"dim": 32, "n_heads": 2, "n_layers": 1, "multiple_of": 32}, "device": "cpu", "dtype": "float32",
-            "optim": {"lr": 1e-2, "warmup_steps": 2}, "batch_tokens": BATCH_ROWS * SEQ_LEN, "micro_rows": 8,
-            "steps": 8, "save_every": 2, "keep_checkpoints": 3, "watch": {"quiet": True},
-        }  # fmt: skip
-        return TrainConfig.model_validate({**values, **changes})
-
-    return make
 
 
 def url(tmp_path: Path) -> str:
