@@ -15,9 +15,9 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from llama_data.pipeline.core import lock as locking
 from llama_data.pipeline.core.errors import InputError, RequestError, RunError
 from llama_data.pipeline.core.files import is_local
+from llama_data.pipeline.core.lock import refuse_if_held, sentence
 from llama_data.pipeline.core.store_lock import is_alive
 from llama_data.train_handoff.trainer.record import AT_WORK, CHECKPOINTS, LOCK, RECORD, checkpoints, rows_of
 from llama_data.train_handoff.trainer.remote.copies import (
@@ -45,14 +45,14 @@ def store_of(folder: Path) -> Store | None:
     return None if is_local(address) else Store(address)
 
 
-def refuse_if_held(store: Store) -> None:
+def refuse_if_at_work(store: Store) -> None:
     """Raise RequestError when a run that is alive holds the lock in the store."""
     try:
         owner = json.loads(store.read(LOCK) or b"null")
     except ValueError:
         return  # what stands there is no lock
     if isinstance(owner, dict) and is_alive(owner):
-        raise RequestError(locking.sentence(store.address(LOCK), AT_WORK, owner))
+        raise RequestError(sentence(store.address(LOCK), AT_WORK, owner))
 
 
 def prepare(
@@ -63,8 +63,8 @@ def prepare(
     Raises RequestError when a run is at work there or has no checkpoint up to the row, and as ``bring`` does.
     """
     folder, store = make_place(output, runs_folder(cache_dir)), Store(output)
-    locking.refuse_if_held(folder / LOCK, AT_WORK)
-    refuse_if_held(store)
+    refuse_if_held(folder / LOCK, AT_WORK)
+    refuse_if_at_work(store)
     aside = set_aside(store, rewind) if rewind is not None and node_rank == 0 else []
     bring(store, folder, rewind)
     return folder, aside

@@ -24,6 +24,10 @@ pytest.importorskip("torch")
 SEQ_LEN, BATCH_ROWS = 32, 8
 
 
+BATCH_ROWS = 8
+Configure = Callable[..., TrainConfig]
+
+
 def url(tmp_path: Path) -> str:
     return f"dirstore://{tmp_path}/bucket/run/train"
 
