@@ -115,10 +115,9 @@ def launch(
     given = {key: value for key, value in overrides.items() if value is not None}
     given |= options.compute_settings(context.params)
     config = load_config(model or "tiny", given) if initial is None else launching.starting_from(initial, model, given)
-    if rewind is not None and node_rank == 0 and not dry_run and folder == kept:
-        aside = [str(path) for path in launching.rewind(config, rewind)]
-    for path in aside:
-        typer.echo(f"set aside: {path}")
+    if rewind is not None and node_rank == 0 and not dry_run:
+        for path in aside if folder != kept else launching.rewind(config, rewind):
+            typer.echo(f"set aside: {path}")
     cluster = launching.Cluster(nproc or options.devices(device), nnodes, node_rank, rendezvous)
     memory = options.memory_of_device(device_memory, device)
     if data is None:

@@ -13,16 +13,13 @@ import pytest
 
 from llama_data.pipeline.core import store_lock
 from llama_data.pipeline.core.errors import InputError, RequestError, RunError
+from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.launch import Cluster, launch
 from llama_data.train_handoff.trainer.record import checkpoint_name, find_checkpoint, read_record
 from llama_data.train_handoff.trainer.remote.copies import opened
 from llama_data.train_handoff.trainer.remote.staging import prepare
 
 pytest.importorskip("torch")
-
-
-SEQ_LEN, BATCH_ROWS = 32, 8
-
 
 BATCH_ROWS = 8
 Configure = Callable[..., TrainConfig]
