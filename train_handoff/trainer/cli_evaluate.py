@@ -15,16 +15,18 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+Evaluated = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A checkpoint, or the folder of a training run, or its URL; for --harness alone also an export.",
+    ),
+]
+
 
 @app.command()
 def evaluate(
-    run: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN",
-            help="A checkpoint, or the folder of a training run, or its URL; for --harness alone also an export.",
-        ),
-    ],
+    run: Evaluated,
     data: Annotated[
         str | None, typer.Option("--data", help="Folder of a mix, folder of token shards, or one .parquet shard.")
     ] = None,
