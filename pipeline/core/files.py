@@ -203,8 +203,9 @@ def open_binary(path: str) -> BinaryIO:
         if is_local(path):
             return open(local_path(path), "rb")
         return stores.open_store(*file_system(path), path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+    except FileNotFoundError as error:
+        own = not is_local(path) and error.filename and error.strerror
+        raise InputError(f"{path}: {own or 'no such file'}") from None
     except (PermissionError, IsADirectoryError) as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 

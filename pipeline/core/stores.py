@@ -26,6 +26,7 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
 FIRST_BLOCK = 256 << 10
 BLOCK = 8 << 20
+SAID_FROM = 8  # failures of a request before the log says so
 PART = 16 << 20  # a store takes 10,000 parts: 160 GB a file
 
 # What will not pass by waiting. Every other OSError of a store may: each has kinds of its own.
@@ -103,7 +104,8 @@ class Patience:
                 f"{self.what}: the store failed {times} in {passed:.0f} s, the last time with {_said(error)}{hint}; "
                 "the same command goes on from what is complete"
             ) from error
-        logger.debug(f"{self.what}: try {self.failures} failed: {_said(error)}")
+        if self.failures == SAID_FROM:
+            logger.warning(f"{self.what}: the store has failed {self.failures} times: {_said(error)}; tried on")
         longest = min(self.limits.longest, self.limits.pause * 2 ** min(self.failures, 30))
         return self._draw(0.0, longest)
 
