@@ -95,9 +95,7 @@ class _Cache:
                 return str(final)
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             if os.lstat(self.folder).st_uid != os.getuid():  # whoever owns it could change what is mapped
-                raise RequestError(
-                    f"{self.folder}: it is another user's; name a folder of yours: ${CACHE_VARIABLE}"
-                )
+                raise RequestError(f"{self.folder}: it is another user's; name a folder of yours: ${CACHE_VARIABLE}")
             while True:
                 lock = self._lock(name, fcntl.LOCK_SH)
                 if final.exists() and self._is_whole(final, size):
@@ -212,7 +210,7 @@ def _crc(path: Path) -> int:
 
 
 @atexit.register
-def _let_go() -> None:
+def let_go() -> None:
     """Give back the locks of this process's copies, which may then be removed."""
     for lock in _held.values():
         with suppress(OSError):

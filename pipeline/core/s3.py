@@ -22,9 +22,10 @@ from fsspec.asyn import sync_wrapper  # type: ignore[import-untyped]
 from s3fs.errors import translate_boto_error  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
 from llama_data.pipeline.core import stores
-from llama_data.pipeline.core.stores import Pace, Patience
+from llama_data.pipeline.core.stores import Pace, Patience, StoreError
 
 AT_ONCE = 16
+CHANGED = "the object has changed while it was read; let what writes it end, and give the same command again"
 _PIECE = 1 << 20
 _TOO_FAST = ("SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests", "429", "503")
 _PASSING = (
@@ -64,6 +65,13 @@ class PatientS3(s3fs.S3FileSystem):  # type: ignore[misc, unused-ignore]
         self._gate: asyncio.Semaphore | None = None
         self._known = False
 
+    def _open(self, path: str, mode: str = "rb", **kwargs: Any) -> Any:
+        """As s3fs's; all that is read through one file is of one version of the object."""
+        stream = super()._open(path, mode, **kwargs)
+        if "r" in mode and stream.details.get("ETag"):
+            stream.read_kw = {**stream.read_kw, "IfMatch": stream.details["ETag"]}
+        return stream
+
     async def _call_s3(self, method: str, *akwarglist: Any, **kwargs: Any) -> Any:
         what = f"s3://{kwargs.get('Bucket', '')}/{kwargs.get('Key') or kwargs.get('Prefix') or ''}"
         patience = Patience(what, known=self._known)
@@ -79,7 +87,7 @@ class PatientS3(s3fs.S3FileSystem):  # type: ignore[misc, unused-ignore]
                 if reading is not None and reading.is_empty(error):
                     continue
                 if not self._may_pass(error):
-                    done = await self._done_before(method, kwargs, error) if patience.failures else None
+                    done = await self._done_before(method, kwargs, error)
                     if done is not None:
                         return done
                     raise _explained(error, what) from error
@@ -115,7 +123,10 @@ class PatientS3(s3fs.S3FileSystem):  # type: ignore[misc, unused-ignore]
         return isinstance(error, (_Short, *_BROKEN)) or type(error).__name__ == "ResponseParserError"
 
     async def _done_before(self, method: str, kwargs: dict[str, Any], error: Exception) -> dict[str, Any] | None:
-        """What the store holds where an earlier try, whose reply was lost, has done what is found done already."""
+        """What the store holds where an earlier try, whose reply was lost, has done what is found done already.
+
+        That may have been a try of which nothing is known here: aiohttp sends a PUT again whose connection broke.
+        """
         code = error.response.get("Error", {}).get("Code", "") if isinstance(error, boto.ClientError) else ""
         if method == "complete_multipart_upload" and code in ("NoSuchUpload", "404"):
             parts = [bytes.fromhex(part["ETag"].strip('"')) for part in kwargs["MultipartUpload"]["Parts"]]
@@ -185,13 +196,13 @@ class _Reading:
     async def take(self, reply: dict[str, Any]) -> None:
         """Read the body of a reply. Raises _Short: it ended before its last byte; what came of it is kept."""
         if self.etag and reply.get("ETag", self.etag) != self.etag:
-            raise OSError(errno.EINVAL, "the object has changed while it was read (pre-conditions)")
+            raise StoreError(CHANGED)
         body = reply["Body"]
         spans = _CONTENT_RANGE.fullmatch(reply.get("ContentRange", ""))
         if spans is None:
             if self.got or (self.start and self.resumes):
                 body.close()
-                raise OSError(errno.EINVAL, "the store does not answer ranges")
+                raise StoreError("the store does not answer requests for a range of an object, which reading needs")
             size = int(reply.get("ContentLength", 0))
         else:
             begin, size = int(spans[1]), int(spans[2]) + 1 - int(spans[1])
@@ -231,12 +242,16 @@ class _Whole:
 
 def _explained(error: Exception, what: str) -> BaseException:
     """An error that will not pass, as the operating system would say it, with what to check."""
+    if isinstance(error, StoreError):
+        return StoreError(f"{what}: {error}")
     bucket = what.removeprefix("s3://").split("/", 1)[0]
     if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError, boto.TokenRetrievalError)):
         why = "no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
         return PermissionError(errno.EACCES, why, what)
     if isinstance(error, boto.ClientError):
         code = str(error.response.get("Error", {}).get("Code", ""))
+        if code in ("PreconditionFailed", "412") and error.operation_name == "GetObject":
+            return StoreError(f"{what}: {CHANGED}")
         if code == "NoSuchBucket":
             why = f"there is no bucket {bucket}: check its name, the region and AWS_ENDPOINT_URL"
             return FileNotFoundError(errno.ENOENT, why, what)

@@ -197,6 +197,19 @@ def store_class(protocol: str) -> None:
         fsspec.register_implementation(protocol, PatientS3, clobber=True)
 
 
+def forget() -> None:
+    """Make file systems anew when they are next asked for: another address or other credentials are in force."""
+    for kind in _subclasses(fsspec.spec.AbstractFileSystem):
+        if getattr(kind, "patient", False):
+            kind.clear_instance_cache()
+
+
+def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:
+    for inner in kind.__subclasses__():
+        yield inner
+        yield from _subclasses(inner)
+
+
 class StoreReader(io.RawIOBase):
     """A file of a store, read by ranges: the bytes of a range come whole or are asked for again.
 
@@ -282,7 +295,10 @@ def open_store(fs: Any, target: str, url: str) -> BinaryIO:
                 raise ConnectionError(f"{len(data):,} bytes came instead of {end - start:,}")
             return data
 
-        return insist(url, once) if not getattr(fs, "patient", False) else once()
+        try:
+            return once() if getattr(fs, "patient", False) else insist(url, once)
+        except OSError as error:  # the file was there: now it is gone, or no longer allowed, which is no damage to it
+            raise StoreError(f"{url}: it can no longer be read: {_said(error)}") from error
 
     return cast("BinaryIO", StoreReader(url, int(stream.size), whole_range))
 
