@@ -13,7 +13,7 @@ from pydantic import Field, create_model, field_validator, model_validator
 
 from llama_data.pipeline.core.domains import DOMAINS
 from llama_data.pipeline.core.errors import RecipeError, RequestError
-from llama_data.pipeline.core.files import join
+from llama_data.pipeline.core.files import is_local, join, read_bytes
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.settings import Count, DomainSettings, Places, Strict, parse_yaml, read_text, validate
 from llama_data.pipeline.registry import STAGES
@@ -275,6 +275,11 @@ def _load(source: str, beside: Path | None, chain: tuple[str, ...]) -> tuple[dic
 
 def _find(source: str, beside: Path | None) -> tuple[str, str, Path | None]:
     """The text of a recipe, how to call it in messages, and the folder that holds it (None for a preset)."""
+    if not is_local(source):  # a path would make one slash of two; what it extends is a preset or has a full name
+        try:
+            return read_bytes(source).decode(), source, None
+        except UnicodeDecodeError as error:
+            raise RecipeError(f"{source}: cannot be read: {error}") from None
     if "/" in source or source.endswith((".yaml", ".yml")):
         path = Path(source)
         if beside is not None and not path.is_absolute():

@@ -18,6 +18,7 @@ import fsspec  # type: ignore[import-untyped]
 import orjson
 import zstandard
 
+from llama_data.pipeline.core import stores
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.hashed import HashedStream, WrittenFile
 from llama_data.pipeline.core.left_out import LeftOut
@@ -28,6 +29,7 @@ from llama_data.pipeline.core.writers import temporary_name
 ZSTD_LEVEL = 3
 SHARES = 64
 LEAST_TASK = 4 << 20
+_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 
 # How much a decompressor is given at a time, and how much of it is given on: two kilobytes of zstd can be 64 megabytes.
 _FEED = 8 << 10
@@ -95,11 +97,17 @@ def file_system(url: str) -> tuple[Any, str]:
         # A local name may hold ``::``, which fsspec takes for a chain of addresses.
         local = fsspec.filesystem("file")
         return local, str(local._strip_protocol(url))
+    protocol = url.partition("://")[0]
     try:
-        found: tuple[Any, str] = fsspec.core.url_to_fs(url)
-    except (ValueError, ImportError) as error:
+        stores.store_class(protocol)
+        fs, target = fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        extra = _EXTRAS.get(protocol)
+        hint = f"install llama-data with the extra `{extra}`" if extra else str(error)
+        raise InputError(f"{url}: what opens this kind of address is not installed: {hint}") from None
+    except ValueError as error:
         raise InputError(f"{url}: this kind of address cannot be opened: {error}") from None
-    return found
+    return stores.adopt(fs), str(target)
 
 
 def list_inputs(root: str, patterns: Sequence[str], left_out: LeftOut | None = None) -> list[Split]:
@@ -173,10 +181,14 @@ def exists(path: str) -> bool:
 def list_files(folder: str, suffix: str) -> list[str]:
     """Sorted paths of the files directly below ``folder`` that end with ``suffix``; empty when there is none."""
     fs, base = file_system(folder)
-    if not fs.isdir(base):
+    if is_local(folder):
+        return sorted(path for path in fs.ls(base, detail=False) if path.endswith(suffix)) if fs.isdir(base) else []
+    try:
+        found = fs.ls(base, detail=False)  # one request where `isdir` before it would be two
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    names = sorted(path for path in fs.ls(base, detail=False) if path.endswith(suffix))
-    return names if is_local(folder) else [fs.unstrip_protocol(name) for name in names]
+    base = base.rstrip("/")
+    return sorted(fs.unstrip_protocol(name) for name in found if name.rstrip("/") != base and name.endswith(suffix))
 
 
 def file_size(path: str) -> int:
@@ -197,9 +209,10 @@ def open_binary(path: str) -> BinaryIO:
     try:
         if is_local(path):
             return open(local_path(path), "rb")
-        return cast("BinaryIO", fsspec.open(path, "rb").open())
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        return stores.open_store(*file_system(path), path)
+    except FileNotFoundError as error:
+        own = not is_local(path) and error.filename and error.strerror
+        raise InputError(f"{path}: {own or 'no such file'}") from None
     except (PermissionError, IsADirectoryError) as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
@@ -322,13 +335,8 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
     """
     if not is_local(path):
         fs, target = file_system(path)
-        stream = fs.open(target, "wb")
-        try:
-            yield cast("BinaryIO", stream)
-        except BaseException:
-            getattr(stream, "discard", lambda: None)()
-            raise
-        stream.close()
+        with stores.whole_write(fs, target) as written:
+            yield written
         return
     final = local_path(path)
     os.makedirs(os.path.dirname(final) or ".", exist_ok=True)

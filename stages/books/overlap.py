@@ -19,6 +19,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from llama_data.pipeline.core.cache import map_file
 from llama_data.pipeline.core.files import atomic_write, join, list_files, open_binary, read_bytes
 from llama_data.pipeline.kernels.minhash import Hashes, bottom, common, count_hits
 from llama_data.stages.books.signatures import belongs, find_alike
@@ -165,7 +166,7 @@ def read_sketches(books: Sequence[Book], numbers: Mapping[str, int]) -> tuple[Ha
         rows = [(numbers.get(book.id, -1), min(book.size, SKETCH)) for book in group]
         number, lengths = np.array(rows, np.int32).T
         owner = np.repeat(number, lengths)
-        data = np.frombuffer(read_bytes(task + _SKETCHES), "<u8").astype(np.uint64, copy=False)
+        data = map_file(task + _SKETCHES).view("<u8").astype(np.uint64, copy=False)
         hashes.append(data[owner >= 0])
         owners.append(owner[owner >= 0])
     return np.concatenate(hashes), np.concatenate(owners)

@@ -16,8 +16,9 @@ import orjson
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from llama_data.pipeline.core.cache import map_file
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import atomic_write, join, list_files, read_bytes
+from llama_data.pipeline.core.files import atomic_write, join, list_files
 from llama_data.pipeline.core.hashed import HashedStream, WrittenFile
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.kernels.minhash import (
@@ -132,7 +133,7 @@ def to_minhash(values: Signature, made: Made) -> MinHash:
 def read_file(path: str) -> tuple[Made, list[Signed]]:
     """The signatures of one task, and how they were made. Raises InputError: it is no such file."""
     try:
-        file = pq.ParquetFile(pa.BufferReader(read_bytes(path)))
+        file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(map_file(path))))
         about = orjson.loads((file.schema_arrow.metadata or {})[_FOOTER])
     except (pa.ArrowInvalid, KeyError):
         raise InputError(f"{path}: not a file of signatures; expected parquet with {_FOOTER.decode()!r}") from None

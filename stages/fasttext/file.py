@@ -9,8 +9,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from llama_data.pipeline.core.errors import ModelError
-from llama_data.pipeline.core.files import is_local, local_path, read_bytes
+from llama_data.pipeline.core.cache import map_file
+from llama_data.pipeline.core.errors import InputError, ModelError
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -108,11 +108,11 @@ def read_model(path: str) -> FastTextFile:
         ModelError: not a fastText model, a damaged one, or one of a kind that we do not evaluate.
     """
     try:
-        data = np.memmap(local_path(path), np.uint8, "r") if is_local(path) else np.frombuffer(read_bytes(path), "u1")
-    except (OSError, ValueError):
+        data = map_file(path)
+    except (OSError, ValueError, InputError):
         raise ModelError(f"{path}: no fastText model here; expected a .bin or .ftz file") from None
     try:
-        return _read(_Cursor(np.asarray(data).view(np.ndarray), path))
+        return _read(_Cursor(data, path))
     except MemoryError:
         raise ModelError(f"{path}: the fastText model is damaged: no memory holds what it says it has") from None
 

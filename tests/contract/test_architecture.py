@@ -43,6 +43,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "pipeline.core.files",
         "pipeline.core.lock",
         "pipeline.core.settings",
+        "pipeline.core.store_lock",
         "configs",
     ),
     "configs": (),

@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import fsspec  # type: ignore[import-untyped]
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import join, list_files
+from llama_data.pipeline.core.files import file_system, join, list_files
 from llama_data.pipeline.core.hashed import WrittenFile
 from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.core.written import leave_note, written_bytes
@@ -159,7 +158,7 @@ class WriteIndex(Step):
         names = [f"{number:05d}.parquet" for number in range(self.plan.shards)]
         for path in list_files(self.output, ".parquet"):
             if path.rsplit("/", 1)[-1] not in names:
-                fs, target = fsspec.core.url_to_fs(path)
+                fs, target = file_system(path)
                 fs.rm(target)
         shards = []
         for name in names:

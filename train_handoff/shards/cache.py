@@ -121,7 +121,7 @@ class ShardCache:
             for attempt in range(TRIES):
                 size = int(_insist(url, lambda: fs.size(target)) or 0)
                 self._make_room(part, size, keep)
-                _download(fs, target, url, part, size)
+                download(fs, target, url, part, size)
                 problem = check_value(str(part)) or _other_rows(str(part), content_sha256)
                 if problem is None:
                     part.replace(final)
@@ -169,8 +169,8 @@ class ShardCache:
             return False
 
 
-def _download(fs: Any, target: str, url: str, part: Path, size: int) -> None:
-    """Write the bytes of a remote file to ``part``, some pieces at a time, each of them fetched until it is there."""
+def download(fs: Any, target: str, url: str, part: Path, size: int) -> None:
+    """Write the bytes of a remote file to ``part``, which has its size, some pieces at a time. Raises InputError."""
     with part.open("r+b") as stream, ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="fetch") as pool:
 
         def fetch(start: int) -> None:

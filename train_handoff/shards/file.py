@@ -16,7 +16,6 @@ from hashlib import sha256
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, Self
 
-import fsspec  # type: ignore[import-untyped]
 import numba
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -24,7 +23,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import atomic_write, is_local, open_binary
+from llama_data.pipeline.core.files import atomic_write, file_system, is_local, open_binary
 from llama_data.pipeline.core.hashed import WrittenFile
 from llama_data.pipeline.core.version import VERSION
 from llama_data.train_handoff.shards.checked import BLANK_CHECK, CHECK_KEY, CheckedStream
@@ -294,7 +293,7 @@ class Shard:
         if self._views:
             return self._views[number]
         if self._cache is None or self._cache[0] != number:
-            fs, target = fsspec.core.url_to_fs(self.path)
+            fs, target = file_system(self.path)
             count = int(self._starts[number + 1] - self._starts[number])
             start = int(self._bodies[number])
             data = fs.cat_file(target, start=start, end=start + count * self.footer.row_bytes)
@@ -313,7 +312,7 @@ class Shard:
             out = np.empty((len(rows), self.footer.seq_len + 1), self.footer.numpy_dtype)
             at = np.arange(len(rows))
         if not self._views and self.rows:
-            fs, target = fsspec.core.url_to_fs(self.path)
+            fs, target = file_system(self.path)
             begins = [int(offset) for offset in self.offsets(rows)]
             ends = [start + self.footer.row_bytes for start in begins]
             parts = fs.cat_ranges([target] * len(rows), begins, ends, on_error="raise")

@@ -97,12 +97,13 @@ def launch(
     if data is None and not dry_run:
         raise RequestError("launch needs --data, the folder of the mix (RUN/mix); --dry-run does without")
     given = options.training_settings(context.params) | watching.watch_settings(context.params)
-    folder = _folder(output, data)
+    kept = _folder(output, data)
+    folder, aside = _working_folder(kept, cache_dir, None if dry_run else rewind, node_rank, dry_run)
     if folder is not None:
         given["output"] = folder
     config = load_config(model or "tiny", given) if initial is None else launching.starting_from(initial, model, given)
     if rewind is not None and node_rank == 0 and not dry_run:
-        for path in launching.rewind(config, rewind):
+        for path in aside if folder != kept else launching.rewind(config, rewind):
             typer.echo(f"set aside: {path}")
     cluster = launching.Cluster(nproc or options.devices(device), nnodes, node_rank, rendezvous)
     memory = options.memory_of_device(device_memory, device)
@@ -115,19 +116,32 @@ def launch(
         typer.echo(" ".join(launching.torchrun(cluster, Path(config.output or "") / "train.json")))
         return
     launching.launch(config, cluster)
-    tell(f"checkpoints and metrics.jsonl are in {config.output}")
+    tell(f"checkpoints and metrics.jsonl are in {kept}")
 
 
 def _folder(output: str | None, data: str | None) -> str | None:
-    """The folder of a run, beside its mix when none is named. Raises RequestError when it would be in a store."""
-    from llama_data.train_handoff.trainer.launch import require_local
-
+    """The folder or URL of a run; beside its mix, where that is on this machine, when none is named."""
     if output is not None or data is None:
-        require_local(output)
         return output
     if not is_local(data):
-        raise RequestError(f"--data {data}: the mix is in an object store; name a local folder for the run as --output")
+        raise RequestError(
+            f"--data {data}: the mix is in an object store; name a folder or URL for the run as --output"
+        )
     return str(Path(local_path(data)).resolve().parent / "train")
+
+
+def _working_folder(
+    kept: str | None, cache_dir: str | None, rewind: int | None, node_rank: int, dry_run: bool
+) -> tuple[str | None, list[str]]:
+    """Where the run works that is kept in ``kept``, and what was set aside there, where that is in a store."""
+    from llama_data.train_handoff.trainer.remote import copies, staging
+
+    if kept is None or is_local(kept):
+        return kept, []
+    if dry_run:
+        return str(copies.view_of(kept, cache_dir)), []
+    folder, aside = staging.prepare(kept, cache_dir, rewind, node_rank)
+    return str(folder), aside
 
 
 @app.command()

@@ -15,12 +15,18 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+Evaluated = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A checkpoint, or the folder of a training run, or its URL; for --harness alone also an export.",
+    ),
+]
+
 
 @app.command()
 def evaluate(
-    run: Annotated[
-        Path, typer.Argument(help="A checkpoint, or the folder of a training run; for --harness alone also an export.")
-    ],
+    run: Evaluated,
     data: Annotated[
         str | None, typer.Option("--data", help="Folder of a mix, folder of token shards, or one .parquet shard.")
     ] = None,
@@ -67,6 +73,7 @@ def evaluate(
     from llama_data.train_handoff.trainer.measure import tables
     from llama_data.train_handoff.trainer.measure.evaluate import Request
     from llama_data.train_handoff.trainer.record import find_checkpoint
+    from llama_data.train_handoff.trainer.remote.copies import opened
 
     options.require_in(device, ("auto", "cpu", "cuda"), "--device")
     options.require_in(dtype, ("float32", "bfloat16"), "--dtype")
@@ -87,9 +94,10 @@ def evaluate(
         tasks = harnessing.Tasks(names, limit=limit, few_shot=few_shot, folder=tasks_path, **how)
         tasks.require()
     result: dict[str, Any] = {}
+    folder = opened(run)
     if data is not None or text:
         request = {
-            "checkpoint": str(find_checkpoint(run)),
+            "checkpoint": str(find_checkpoint(folder)),
             "data": data,
             "texts": tuple(text or ()),
             "tokenizer": None if tokenizer is None else str(tokenizer),
@@ -100,7 +108,7 @@ def evaluate(
         result = _losses(Request.model_validate({**request, **how}), nproc)
         typer.echo(tables.evaluation(result))
     if tasks is not None:
-        result["harness"] = tasks.run(run, tokenizer)
+        result["harness"] = tasks.run(folder, tokenizer)
         typer.echo(tables.harness(result["harness"]))
     options.write_json(json_file, result)
 

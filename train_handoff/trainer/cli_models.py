@@ -12,12 +12,10 @@ from typing import Annotated
 import typer
 
 from llama_data.pipeline.core.errors import RequestError
-from llama_data.train_handoff.trainer.options import TemplateName, Tokenizer, require_in, size_in_bytes
+from llama_data.train_handoff.trainer.options import Run, TemplateName, Tokenizer, require_in, size_in_bytes
 from llama_data.train_handoff.trainer.speaking import Speaking, speaking
 
 app = typer.Typer()
-
-Run = Annotated[Path, typer.Argument(help="A checkpoint, or the folder of a training run.")]
 
 
 @app.command("import")
@@ -74,11 +72,12 @@ def export(
     model. The folder must be empty or new, unless --overwrite is given; it gets its files when all are written.
     """
     from llama_data.train_handoff.trainer.record import find_checkpoint
+    from llama_data.train_handoff.trainer.remote.copies import opened
     from llama_data.train_handoff.trainer.template import find_template
 
     require_in(to, ("hf", "easylm"), "--to")
     require_in(dtype, ("bfloat16", "float16", "float32"), "--dtype")
-    size, path = size_in_bytes(shard_size, "--shard-size"), find_checkpoint(run)
+    size, path = size_in_bytes(shard_size, "--shard-size"), find_checkpoint(opened(run))
     if to == "hf":
         from llama_data.train_handoff.trainer.huggingface import export as huggingface
 
@@ -113,11 +112,12 @@ def generate(
     """
     from llama_data.train_handoff.trainer.prompts import read_prompts
     from llama_data.train_handoff.trainer.record import find_checkpoint
+    from llama_data.train_handoff.trainer.remote.copies import opened
 
     if (prompt is None) == (prompts is None):
         raise RequestError("generate needs a prompt, or --prompts with a file of them, one of the two")
     texts = [prompt] if prompt is not None else list(read_prompts(prompts or ""))
-    speaker = how.open(find_checkpoint(run))
+    speaker = how.open(find_checkpoint(opened(run)))
     for number, text in enumerate(texts):
         speaker.restart(number)
         pieces = speaker.complete(speaker.encode(text))
@@ -147,9 +147,10 @@ def chat(
     from llama_data.train_handoff.trainer.chat import converse
     from llama_data.train_handoff.trainer.prompts import read_turns
     from llama_data.train_handoff.trainer.record import find_checkpoint, read_record
+    from llama_data.train_handoff.trainer.remote.copies import opened
     from llama_data.train_handoff.trainer.template import DEFAULT, Template, find_template
 
-    path = find_checkpoint(run)
+    path = find_checkpoint(opened(run))
     tuned = read_record(path).template
     form = Template(tuned) if template is None and tuned is not None else find_template(template or DEFAULT)
     typed = sys.stdin.isatty()

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from llama_data.pipeline.core.errors import RequestError
+from llama_data.pipeline.core.files import exists, is_local, join
 from llama_data.train_handoff.trainer.options import row_range
 
 app = typer.Typer()
@@ -15,7 +16,9 @@ app = typer.Typer()
 
 @app.command()
 def rows(
-    run: Annotated[Path, typer.Argument(help="Folder of a training run; with --rows, of a mix too.")],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="Folder of a training run, or its URL; with --rows, of a mix too.")
+    ],
     step: Annotated[
         int | None, typer.Option("--step", min=0, help="A step, counted from 0 as in metrics.jsonl.")
     ] = None,
@@ -37,10 +40,14 @@ def rows(
     The rows are those that metrics.jsonl says the step read. `llama-data why RUN ID` goes on from a document: what was
     done to it, and the other training rows it ended in.
     """
+    from llama_data.train_handoff.trainer.remote.copies import opened
     from llama_data.train_handoff.trainer.rows import ask, show
 
     if (step is None) == (rows is None):
         raise RequestError("rows needs --step or --rows A:B, one of the two")
-    asked = ask(run, step=step, rows=None if rows is None else row_range(rows, "--rows"), data=data)
+    if data is None and not is_local(run) and exists(join(run, "mix.json")):
+        data = run
+    folder = Path(run) if data == run else opened(run, tensors=False)
+    asked = ask(folder, step=step, rows=None if rows is None else row_range(rows, "--rows"), data=data)
     for line in show(asked, tokens=tokens, tokenizer=tokenizer, text=text, as_json=as_json):
         typer.echo(line)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
-from llama_data.pipeline.core.errors import RequestError, RunError, StoppedError
+from llama_data.pipeline.core.errors import InputError, RequestError, RunError, StoppedError
 from llama_data.pipeline.core.files import atomic_write, is_local
 from llama_data.pipeline.core.lock import refuse_if_held
 from llama_data.pipeline.core.settings import Strict
@@ -44,6 +45,8 @@ from llama_data.train_handoff.trainer.record import (
     read_record,
     set_aside,
 )
+from llama_data.train_handoff.trainer.remote import staging
+from llama_data.train_handoff.trainer.remote.copies import copies_folder, opened, place_of
 from llama_data.train_handoff.trainer.start import SIZES, find_start
 from llama_data.train_handoff.trainer.tuning.rows import ExampleRows, open_rows
 from llama_data.train_handoff.trainer.watch.checks import require_boards, rows_to_validate
@@ -169,22 +172,36 @@ def launch(config: TrainConfig, cluster: Cluster) -> None:
     """
     if config.data is None or config.output is None:
         raise RequestError("a training run needs --data (RUN/mix) and --output (a folder for checkpoints and metrics)")
-    require_local(config.output)
     require_torch()
     require_watchable(config, cluster, open_rows(config))
-    folder = Path(config.output)
+    if not is_local(config.output):
+        folder, _ = staging.prepare(config.output, config.cache_dir)
+        config = config.model_copy(update={"output": str(folder)})
+    folder = Path(config.output or "")
     folder.mkdir(parents=True, exist_ok=True)
     refuse_if_held(folder / LOCK, AT_WORK)
-    resolved = folder / "train.json"
+    resolved, settings = folder / "train.json", json.dumps(config.model_dump(mode="json"), indent=2).encode()
     with atomic_write(str(resolved)) as stream:
-        stream.write(json.dumps(config.model_dump(mode="json"), indent=2).encode())
+        stream.write(settings)
+    store = staging.store_of(folder)
+    if store is not None and cluster.node_rank == 0:
+        store.put(resolved.name, settings)
     try:
         run(torchrun(cluster, resolved), cluster, "training")
     except StoppedError as stopped:
-        found = checkpoints(folder)
-        state = f"saved at row {read_record(found[-1]).rows:,}" if found else "nothing was saved yet"
-        again = "the same command goes on from there" if found else "the same command begins anew"
+        row = newest_row(folder)
+        state = "nothing was saved yet" if row is None else f"saved at row {row:,}"
+        again = "the same command begins anew" if row is None else "the same command goes on from there"
         raise StoppedError(f"{stopped}; {state}: {again}", stopped.number) from None
+
+
+def newest_row(folder: Path) -> int | None:
+    """The rows that are behind the newest checkpoint of a run, where it is kept; None when it has none."""
+    store = staging.store_of(folder)
+    if store is not None:
+        return staging.saved_row(store)
+    found = checkpoints(folder)
+    return read_record(found[-1]).rows if found else None
 
 
 def require_watchable(config: TrainConfig, cluster: Cluster, rows: TrainingRows) -> None:
@@ -199,15 +216,6 @@ def rewind(config: TrainConfig, row: int) -> list[Path]:
     folder = Path(config.output or "")
     refuse_if_held(folder / LOCK, AT_WORK)
     return set_aside(folder, row)
-
-
-def require_local(output: str | None) -> None:
-    """Raise RequestError when a run's folder is in an object store, where nothing is renamed or appended to."""
-    if output is not None and not is_local(output):
-        raise RequestError(
-            f"--output {output}: checkpoints and metrics need a folder that every node sees; name one, and copy it "
-            "to the store (a checkpoint is whole when its folder has its final name)"
-        )
 
 
 def require_torch() -> None:
@@ -303,21 +311,28 @@ def bench_config(
     return request
 
 
-def first_checkpoint(initial: Path, output: str | None) -> Path:
+def first_checkpoint(initial: str | Path, output: str | None, cache_dir: str | None = None) -> Path:
     """The checkpoint that a run which starts from ``initial`` started from, or starts from now.
 
-    ``initial`` is a checkpoint or the folder of a run. A run that is there already keeps its own, even when it is gone,
-    or is no longer the newest of that folder. Raises InputError.
+    ``initial`` is a checkpoint or the folder of a run; what an address holds is copied to below ``cache_dir``. A run
+    that is there already keeps its own, even when it is gone, or is no longer the newest of that folder. Raises
+    InputError.
     """
+    there = isinstance(initial, str) and not is_local(initial)
+    place = place_of(str(initial), copies_folder(cache_dir)) if there else Path(initial)
     for path in reversed(checkpoints(Path(output)) if output is not None else []):
-        before = Path((read_record(path).origin or {}).get("checkpoint", ""))
-        if before.name and initial in (before, *before.parents):
+        name = (read_record(path).origin or {}).get("checkpoint", "")
+        before = Path(name) if is_local(name) else place_of(name, copies_folder(cache_dir))
+        if before.name and place in (before, *before.parents):
+            if there:
+                with suppress(InputError):  # it is no longer there
+                    opened(name, cache_dir)
             return before
-    return find_checkpoint(initial)
+    return find_checkpoint(opened(str(initial), cache_dir) if there else place)
 
 
 def starting_from(
-    initial: Path, source: str | None, overrides: dict[str, Any], settings: dict[str, Any] | None = None
+    initial: str | Path, source: str | None, overrides: dict[str, Any], settings: dict[str, Any] | None = None
 ) -> TrainConfig:
     """A run that begins with the parameters and the model of the checkpoint ``initial``.
 
@@ -325,7 +340,7 @@ def starting_from(
     model stated there has to have the checkpoint's sizes; ``norm_eps`` and ``rope_theta`` are the checkpoint's. Raises
     RequestError.
     """
-    initial = first_checkpoint(initial, overrides.get("output"))
+    initial = first_checkpoint(initial, overrides.get("output"), overrides.get("cache_dir"))
     where = initial if (initial / RECORD).exists() else find_checkpoint(Path(overrides["output"]))
     model = read_record(where).model_config(where)
     if source is None:

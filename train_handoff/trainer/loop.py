@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 
@@ -23,6 +23,8 @@ from llama_data.train_handoff.trainer.learner import Learner, StepResult
 from llama_data.train_handoff.trainer.loader import Batch, batches
 from llama_data.train_handoff.trainer.optim import learning_rate
 from llama_data.train_handoff.trainer.record import AT_WORK, LAUNCHER, LOCK, SIGNALS, Record
+from llama_data.train_handoff.trainer.remote.mirror import Mirror
+from llama_data.train_handoff.trainer.remote.staging import store_of
 from llama_data.train_handoff.trainer.saver import Saver
 from llama_data.train_handoff.trainer.start import find_start
 from llama_data.train_handoff.trainer.tuning.rows import open_rows
@@ -60,7 +62,9 @@ class Stop:
 class Trainer:
     """One process's share of a training run; ``train`` goes from the newest checkpoint to the last step."""
 
-    def __init__(self, config: TrainConfig, processes: distributed.Processes, stop: Stop) -> None:
+    def __init__(
+        self, config: TrainConfig, processes: distributed.Processes, stop: Stop, mirror: Mirror | None = None
+    ) -> None:
         assert config.data is not None  # set by the launcher
         assert config.output is not None
         self.config = config
@@ -74,7 +78,7 @@ class Trainer:
         self.learner.norms.extend(self.start.norms)
         self.step, self.row = self.start.step, self.start.row
         background = {"auto": processes.device.type == "cuda", "on": True, "off": False}[config.async_save]
-        self.saver = Saver(self.folder, config.keep_checkpoints, background=background)
+        self.saver = Saver(self.folder, config.keep_checkpoints, background=background, mirror=mirror)
         self.saved = time.monotonic()
         self.skipped: list[str] = []  # the last steps without a break that were left out
 
@@ -192,12 +196,19 @@ def only_run(folder: Path, processes: distributed.Processes) -> Iterator[None]:
             lock.__exit__(None, None, None)
 
 
+def mirrored(config: TrainConfig) -> AbstractContextManager[Mirror | None]:
+    """What keeps the run in a store, where it is to be kept in one."""
+    folder = Path(config.output or "")
+    store = store_of(folder)
+    return nullcontext() if store is None else Mirror(store, folder, config.keep_checkpoints)
+
+
 def run(config: TrainConfig, stop: Stop) -> None:
     """Take this process's share of a run. Raises RequestError when another run is at work in its folder."""
     torch.manual_seed(config.seed)
     processes = distributed.start(config)
-    with only_run(Path(config.output or ""), processes):
-        Trainer(config, processes, stop).train()
+    with only_run(Path(config.output or ""), processes), mirrored(config) as mirror:
+        Trainer(config, processes, stop, mirror).train()
 
 
 def main(path: str) -> None:

@@ -57,19 +57,21 @@ States = Annotated[
     str | None, typer.Option("--states", help="float32 or bfloat16: what parameters and AdamW's moments are held in.")
 ]
 Output = Annotated[
-    str | None, typer.Option("--output", help="Folder for checkpoints and metrics [default: train/ beside the mix].")
+    str | None,
+    typer.Option("--output", help="Folder or URL for checkpoints and metrics [default: train/ beside the mix]."),
 ]
 CacheDir = Annotated[
     str | None,
-    typer.Option("--cache-dir", help="Local folder for shards of a mix in an object store [default: in ~/.cache]."),
+    typer.Option("--cache-dir", help="Local folder for what is copied from object stores [default: in ~/.cache]."),
 ]
 CacheBytes = Annotated[
     str | None, typer.Option("--cache-bytes", help="Most that may lie there, as in 100GB [default: 20GB].")
 ]
 Initial = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--from",
+        metavar="PATH",
         help="Checkpoint (of `import`, or a run) whose parameters and model a new run starts with, from row 0 and "
         "with a fresh optimiser. --model then only gives the settings [default: LLaMA's].",
     ),
@@ -91,6 +93,9 @@ DeviceMemory = Annotated[
     str | None,
     typer.Option("--device-memory", help="Memory of a device, as in 80GB or 79GiB [default: of the one found]."),
 ]
+
+
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A checkpoint, or the folder of a training run; or its URL.")]
 
 
 def row_range(rows: str, option: str) -> tuple[int, int]:

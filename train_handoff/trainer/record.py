@@ -23,7 +23,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.
 """Each of them saves after the step in hand and ends the run."""
 
 LAUNCHER = "LLAMA_TRAIN_LAUNCHER"  # environment: process id of the `llama-train launch` that waits for the processes
-_NAME = re.compile(r"rows-\d{12,}")
+NAME = re.compile(r"rows-\d{12,}")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def incomplete(folder: Path) -> list[tuple[Path, str]]:
 
 
 def _found(folder: Path) -> list[tuple[Path, str | None]]:
-    paths = [path for path in (folder / CHECKPOINTS).glob("rows-*") if _NAME.fullmatch(path.name)]
+    paths = [path for path in (folder / CHECKPOINTS).glob("rows-*") if NAME.fullmatch(path.name)]
     old = next((folder / CHECKPOINTS).glob("step-????????"), None) if not paths else None
     if old is not None:
         name = checkpoint_name(read_record(old).rows)

@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from llama_data.train_handoff.trainer import checkpoint
 from llama_data.train_handoff.trainer.record import Record
+from llama_data.train_handoff.trainer.remote.mirror import Mirror
 
 PATIENCE = timedelta(hours=2)  # for the slowest process to write its share
 
@@ -26,12 +27,14 @@ class Saver:
     ``background``: the parameters and the optimiser are copied to the memory of the host (as much as this process
     holds of both), and a thread writes them while training goes on, over a process group of its own. A checkpoint has
     its name when everything is written and checked. There is one at a time: the next ``save`` waits for it, and the end
-    of the run has to, with ``finish``. All processes make, and call, a saver together.
+    of the run has to, with ``finish``. All processes make, and call, a saver together. A ``mirror`` sends each one
+    when it is complete.
     """
 
-    def __init__(self, folder: Path, keep: int | None, *, background: bool) -> None:
+    def __init__(self, folder: Path, keep: int | None, *, background: bool, mirror: Mirror | None = None) -> None:
         self.folder = folder
         self.keep = keep
+        self.mirror = mirror
         self._pending: Future[Path] | None = None
         self._group = dist.new_group(backend="gloo", timeout=PATIENCE) if background else None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
@@ -49,7 +52,7 @@ class Saver:
         """Write a checkpoint of these parameters, once the one before is written. Raises RunError as ``finish``."""
         self.finish()
         if self._group is None:
-            checkpoint.save(self.folder, record, model, optimizer, self.keep)
+            self._sent(checkpoint.save(self.folder, record, model, optimizer, self.keep))
             return
         partial = checkpoint.begin(self.folder, record)
         written = async_save(
@@ -64,7 +67,12 @@ class Saver:
     def _complete(self, written: Future[Any], record: Record) -> Path:
         with checkpoint.written():
             written.result()
-        return checkpoint.complete(self.folder, record, self.keep, self._group)
+        return self._sent(checkpoint.complete(self.folder, record, self.keep, self._group))
+
+    def _sent(self, path: Path) -> Path:
+        if self.mirror is not None:
+            self.mirror.send(path)
+        return path
 
     def __enter__(self) -> Saver:
         return self

@@ -11,6 +11,7 @@ from llama_data.pipeline.core.errors import RequestError
 from llama_data.train_handoff.trainer.config import ModelConfig, TrainConfig, agree
 from llama_data.train_handoff.trainer.loader import Ranges, RunRows, merge_ranges, rows_left, take_rows
 from llama_data.train_handoff.trainer.record import RECORD, Record, read_record, require_same_tokenizer
+from llama_data.train_handoff.trainer.remote.copies import address_of
 
 SAME = ("norm_eps", "rope_theta", "tied", "embedding_norm")
 SIZES = ("dim", "n_layers", "n_heads", "kv_heads", "hidden_dim", "vocab_size", "seq_len")
@@ -111,11 +112,11 @@ def _origin(config: TrainConfig, tokenizer: str, before: dict[str, Any] | None) 
     """What the parameters were before row 0; of a checkpoint that is gone, what the run itself says of it."""
     if config.initial is None:
         return None
-    initial = Path(config.initial)
-    if before is not None and before.get("checkpoint") == str(initial) and not (initial / RECORD).exists():
+    initial, name = Path(config.initial), address_of(Path(config.initial))
+    if before is not None and before.get("checkpoint") == name and not (initial / RECORD).exists():
         return before
     require_same_tokenizer(read_record(initial), tokenizer, initial)
-    return {"checkpoint": str(initial), "record_sha256": sha256((initial / RECORD).read_bytes()).hexdigest()}
+    return {"checkpoint": name, "record_sha256": sha256((initial / RECORD).read_bytes()).hexdigest()}
 
 
 def _listed(changed: dict[str, tuple[Any, Any]], which: int) -> str:

@@ -6,7 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from llama_data.pipeline.core.files import atomic_write, is_local, local_path, read_bytes
+from llama_data.pipeline.core.cache import map_file
+from llama_data.pipeline.core.files import atomic_write
 
 Hashes = NDArray[np.uint64]
 
@@ -58,16 +59,11 @@ class DuplicateTable:
 
     @classmethod
     def open(cls, path: str) -> DuplicateTable:
-        """Map the file into memory; from an object store it is read whole."""
+        """Map the file into memory; of one in an object store the copy that all tasks of this node share."""
         table = cls.__new__(cls)
-        if is_local(path):
-            data: NDArray[np.uint8] = np.memmap(local_path(path), np.uint8, "r")
-        else:
-            data = np.frombuffer(read_bytes(path), np.uint8)
-        size, buckets, owned, table.shift, table.low = (int(n) for n in data[:40].view("<u8"))
+        plain = map_file(path)
+        size, buckets, owned, table.shift, table.low = (int(n) for n in plain[:40].view("<u8"))
         at = 40 + 8 * buckets
-        # A memmap is slow to slice and to pass to kernels; a plain array over the same memory is not.
-        plain = np.asarray(data).view(np.ndarray)
         table.buckets = plain[40:at].view("<u8")
         table.hashes = plain[at : at + 8 * size].view("<u8")
         table.owners = plain[at + 8 * size : at + 12 * size].view("<u4") if owned else None

@@ -13,7 +13,8 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from llama_data.pipeline.core.files import atomic_write, exists, open_binary
+from llama_data.pipeline.core.cache import local_copy
+from llama_data.pipeline.core.files import atomic_write, exists, is_local, open_binary
 
 INDEX = np.dtype([("hash", "<u8"), ("at", "<u8"), ("size", "<u4")])
 _COPY_BYTES = 8 << 20
@@ -80,7 +81,8 @@ class StoredRecords:
     """Records of a file, by title. The index is in memory; a record is read when it is asked for."""
 
     def __init__(self, path: str) -> None:
-        self._stream = open_binary(path)
+        # A page asks for many records, anywhere in the file, and all tasks ask the same one.
+        self._stream = open_binary(path if is_local(path) else local_copy(path))
         index = _read_index(self._stream)
         self._begin = 8 + index.nbytes
         self._index = index

@@ -54,8 +54,8 @@ def test_processes_of_a_run_fetch_each_byte_once(mix: Path, tmp_path: Path, serv
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--data", "s3://bucket/mix"], "name a local folder for the run as --output"),
-        (["--data", "mix", "--output", "s3://bucket/train"], "need a folder that every node sees"),
+        (["--data", "s3://bucket/mix"], "name a folder or URL for the run as --output"),
+        (["--data", "mix", "--output", "nowhere://bucket/train"], "this kind of address cannot be opened"),
         (["--data", "mix", "--cache-bytes", "many"], "--cache-bytes many: expected a size"),
     ],
 )
