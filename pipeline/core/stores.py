@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeVar, cast
 
 import fsspec  # type: ignore[import-untyped]
-from datatrove.utils.logging import logger  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.errors import RunError
 
@@ -105,6 +104,8 @@ class Patience:
                 "the same command goes on from what is complete"
             ) from error
         if self.failures == SAID_FROM:
+            from loguru import logger  # the trainer reads files too, and starts without it
+
             logger.warning(f"{self.what}: the store has failed {self.failures} times: {_said(error)}; tried on")
         longest = min(self.limits.longest, self.limits.pause * 2 ** min(self.failures, 30))
         return self._draw(0.0, longest)
