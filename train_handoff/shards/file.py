@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import mmap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
@@ -33,6 +33,7 @@ VALIDATION = "validation"  # the split of held-out rows, and the folder of its s
 FOOTER_KEY = "llama_data.shard"
 GROUP_BYTES = 16 << 20
 GROUP_ROWS = 8192
+GAP = 64 << 10  # bytes between two rows of a remote file that are rather read than asked around
 
 Rows = NDArray[np.unsignedinteger[Any]]
 
@@ -304,7 +305,8 @@ class Shard:
     def take(self, rows: NDArray[np.int64], out: Rows | None = None, at: NDArray[np.int64] | None = None) -> Rows:
         """Copy of the given rows, in the order given; into ``out[at]`` when those are given.
 
-        A remote file is read by byte ranges, many at once, never whole. Raises IndexError for a row that is not there.
+        Of a remote file byte ranges are read, many at once; rows near each other share one. Raises IndexError for a row
+        that is not there.
         """
         if len(rows) and not (rows.min() >= 0 and rows.max() < self.rows):
             raise IndexError(f"{self.path}: rows {rows.min()} to {rows.max()} of {self.rows}")
@@ -313,11 +315,16 @@ class Shard:
             at = np.arange(len(rows))
         if not self._views and self.rows:
             fs, target = file_system(self.path)
-            begins = [int(offset) for offset in self.offsets(rows)]
-            ends = [start + self.footer.row_bytes for start in begins]
-            parts = fs.cat_ranges([target] * len(rows), begins, ends, on_error="raise")
-            for position, part in zip(at, parts, strict=True):
-                out[position] = np.frombuffer(part, self.footer.numpy_dtype)
+            begins = self.offsets(rows)
+            order = np.argsort(begins, kind="stable")
+            for group in neighbours(begins[order], self.footer.row_bytes, GAP, GROUP_BYTES):
+                first = [int(begins[order[span[0]]]) for span in group]
+                last = [int(begins[order[span[-1]]]) + self.footer.row_bytes for span in group]
+                parts = fs.cat_ranges([target] * len(group), first, last, on_error="raise")
+                for span, start, part in zip(group, first, parts, strict=True):
+                    for number in order[span]:
+                        row = part[int(begins[number]) - start :][: self.footer.row_bytes]
+                        out[at[number]] = np.frombuffer(row, self.footer.numpy_dtype)
             return out
         if self.rows:
             _copy_rows(self._bytes, self.offsets(rows), out.view(np.uint8), np.ascontiguousarray(at, np.int64))
@@ -336,6 +343,28 @@ class Shard:
         """
         with open_binary(self.path) as stream:
             return pq.ParquetFile(stream).read(columns=[name], use_threads=False).column(0)
+
+
+def neighbours(begins: NDArray[np.int64], size: int, gap: int, most: int) -> Iterator[list[NDArray[np.int64]]]:
+    """Numbers of sorted pieces of ``size`` bytes: those of one request together, in groups that are fetched at a time.
+
+    Pieces at most ``gap`` bytes apart share a request; a group has at most ``most`` bytes, or one request alone, which
+    begins its pieces within ``most`` bytes.
+    """
+    if not begins.size:
+        return
+    apart = np.diff(begins) - size > gap
+    full = np.diff((begins - begins[0]) // most) > 0
+    group: list[NDArray[np.int64]] = []
+    held = 0
+    for span in np.split(np.arange(begins.size), np.flatnonzero(apart | full) + 1):
+        wanted = int(begins[span[-1]] - begins[span[0]]) + size
+        if group and held + wanted > most:
+            yield group
+            group, held = [], 0
+        group.append(span)
+        held += wanted
+    yield group
 
 
 @numba.njit(cache=True, nogil=True)

@@ -22,6 +22,7 @@ from llama_data.train_handoff.shards.file import (
     Shard,
     ShardWriter,
     document_starts,
+    neighbours,
     open_shards,
     read_footer,
     token_dtype,
@@ -133,6 +134,8 @@ def test_a_remote_shard_is_read_without_a_memory_map(tmp_path: Path, make_shard)
         assert np.array_equal(shard[index], rows[index])
     picked = np.array([8500, 3, 3])
     assert np.array_equal(shard.take(picked), rows[picked])
+    every = np.random.default_rng(0).permutation(9000)
+    assert np.array_equal(shard.take(every), rows[every])
     with ShardWriter("memory://shards/1.parquet", shard.footer) as writer:
         writer.write(rows)
     assert memory.cat_file("/shards/1.parquet") == memory.cat_file("/shards/0.parquet")
@@ -239,3 +242,23 @@ def test_datasets_opens_a_shard(rows_of, tmp_path: Path) -> None:
     path, rows = rows_of
     loaded = datasets.load_dataset("parquet", data_files=path, split="train", cache_dir=str(tmp_path / "cache"))
     assert np.array_equal(np.array([np.frombuffer(row["tokens"], "<u2") for row in loaded]), rows)
+
+
+@pytest.mark.parametrize("gap", [0, 7, 8, 9, 1000])
+@pytest.mark.parametrize("most", [10, 25, 64, 10_000])
+def test_rows_near_each_other_are_one_request(gap: int, most: int) -> None:
+    begins = np.array([0, 10, 20, 38, 39, 39, 57, 100, 500, 508, 520, 9000], np.int64)
+    groups = list(neighbours(begins, 10, gap, most))
+    assert [int(n) for group in groups for span in group for n in span] == list(range(len(begins)))
+    for group in groups:
+        for span in group:
+            assert all(np.diff(begins[span]) - 10 <= gap)
+            assert begins[span[-1]] - begins[span[0]] < most
+        held = sum(int(begins[span[-1]] - begins[span[0]]) + 10 for span in group)
+        assert len(group) == 1 or held <= most
+    lengths = [len(span) for group in groups for span in group]
+    if (gap, most) == (8, 10_000):
+        assert lengths == [7, 1, 3, 1]
+    if (gap, most) == (7, 10_000):
+        assert lengths == [3, 3, 1, 1, 3, 1]
+    assert list(neighbours(begins[:0], 10, gap, most)) == []
