@@ -19,6 +19,7 @@ from typing import Any, Self
 from llama_data.pipeline.core import lock as locking
 from llama_data.pipeline.core.errors import RequestError
 from llama_data.pipeline.core.files import file_system
+from llama_data.pipeline.core.stores import StoreError
 
 SETTLE = 2.0  # seconds after which a put without a condition is read again
 
@@ -49,15 +50,19 @@ class StoreLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._done.set()
-        if self._is_mine():
-            self._remove()
+        with contextlib.suppress(OSError, StoreError):  # a lock that stays grows old; the work is done all the same
+            if self._is_mine():
+                self._remove()
 
     def read(self) -> dict[str, Any] | None:
-        """Who holds the lock; None: nobody, or what stands there is no lock."""
+        """Who holds the lock; None: nobody, or what stands there is no lock.
+
+        Raises OSError or StoreError when the store does not answer, which says nothing about the lock.
+        """
         try:
             self._fs.invalidate_cache()
             found = json.loads(self._fs.cat_file(self._path))
-        except (OSError, ValueError):
+        except (FileNotFoundError, ValueError):
             return None
         return found if isinstance(found, dict) else None
 
@@ -99,7 +104,7 @@ class StoreLock:
                 if self.lost:
                     return
                 self._fs.pipe_file(self._path, self._content())
-            except OSError:
+            except (OSError, StoreError):
                 continue  # the store does not answer; the next beat tries again
 
 

@@ -15,6 +15,7 @@ from llama_data.pipeline.core import lock as locking
 from llama_data.pipeline.core import store_lock
 from llama_data.pipeline.core.errors import RequestError
 from llama_data.pipeline.core.store_lock import StoreLock
+from llama_data.pipeline.core.stores import StoreError
 
 
 @pytest.fixture
@@ -89,3 +90,37 @@ def test_a_store_without_conditions_is_looked_at_again(
     monkeypatch.setattr(time, "sleep", lambda seconds: leave(url))  # another puts it in the pause
     with pytest.raises(RequestError, match="elsewhere"):
         StoreLock(url, "d").__enter__()
+
+
+@pytest.mark.parametrize("refusal", [OSError("503 SlowDown"), StoreError("does not answer")], ids=["once", "for long"])
+def test_an_outage_of_the_store_does_not_lose_the_lock(
+    url: str, monkeypatch: pytest.MonkeyPatch, refusal: Exception
+) -> None:
+    monkeypatch.setattr(locking, "BEAT", 0.01)
+    kind = fsspec.implementations.memory.MemoryFileSystem
+    asked: list[str] = []
+
+    def no_answer(self: Any, path: str, *rest: Any, **options: Any) -> bytes:
+        asked.append(path)
+        raise refusal
+
+    def beats_on(lock: StoreLock) -> bool:
+        before, deadline = (lock.read() or {})["beat"], time.monotonic() + 30
+        while (lock.read() or {})["beat"] == before and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return bool((lock.read() or {})["beat"] > before)
+
+    with StoreLock(url, "d") as lock:
+        for method in ("cat_file", "pipe_file"):
+            with monkeypatch.context() as outage:
+                outage.setattr(kind, method, no_answer)
+                while len(asked) < 3:
+                    time.sleep(0.01)
+            asked.clear()
+            assert beats_on(lock)
+            assert not lock.lost
+    with monkeypatch.context() as outage:
+        lock = StoreLock(url, "d").__enter__()
+        outage.setattr(kind, "cat_file", no_answer)
+        lock.__exit__(None, None, None)
+    assert lock.read() is not None
