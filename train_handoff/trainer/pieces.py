@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import InputError
+from llama_data.tokenizer.processor import load_processor
 
 Ids = NDArray[np.int64]
 
@@ -22,16 +23,14 @@ def find_tokenizer(folder: Path) -> tuple[Path, str]:
 
 
 class Pieces:
-    """A SentencePiece model: how many bytes of text each id stands for. Raises InputError when there is none."""
+    """A SentencePiece model: how many bytes of text each id stands for.
+
+    Raises InputError when there is none, ModelError when it is not one or a damaged one.
+    """
 
     def __init__(self, folder: Path) -> None:
-        import sentencepiece
-
         self.path, self.sha256 = find_tokenizer(folder)
-        try:
-            self.model = sentencepiece.SentencePieceProcessor(model_file=str(self.path))
-        except (RuntimeError, OSError) as error:
-            raise InputError(f"{self.path}: not a SentencePiece model: {error}") from None
+        self.model, _, _ = load_processor(str(self.path))
         size = self.model.vocab_size()
         self.special = np.array([self.model.is_control(i) or self.model.is_unknown(i) for i in range(size)])
         self.bytes = np.array([self._bytes(i) for i in range(size)], np.int64)
