@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from llama_data.pipeline.core.errors import InputError
+from llama_data.pipeline.core.errors import InputError, ModelError
 from llama_data.tokenizer.processor import load_processor
 
 Ids = NDArray[np.int64]
@@ -25,12 +25,15 @@ def find_tokenizer(folder: Path) -> tuple[Path, str]:
 class Pieces:
     """A SentencePiece model: how many bytes of text each id stands for.
 
-    Raises InputError when there is none, ModelError when it is not one or a damaged one.
+    Raises InputError when there is none, or a damaged one.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path, self.sha256 = find_tokenizer(folder)
-        self.model, _, _ = load_processor(str(self.path))
+        try:
+            self.model, _, _ = load_processor(str(self.path))
+        except ModelError as error:
+            raise InputError(str(error)) from None
         size = self.model.vocab_size()
         self.special = np.array([self.model.is_control(i) or self.model.is_unknown(i) for i in range(size)])
         self.bytes = np.array([self._bytes(i) for i in range(size)], np.int64)
