@@ -25,6 +25,8 @@ class PieceType(IntEnum):
 
 
 BPE = 2
+MAX_PIECES = 1 << 21
+"""Beyond what anybody trains: each becomes an object here."""
 _NAMES = {1: "unigram", 2: "bpe", 3: "word", 4: "char"}
 
 # Field number: (name, kind, default of the proto)
@@ -87,6 +89,7 @@ class ModelFacts:
     pieces: list[Piece] = field(repr=False)
     trainer: dict[str, Any]
     normalizer: dict[str, Any]
+    denormalizer: dict[str, Any] = field(default_factory=lambda: _spec(b"", _NORMALIZER))
 
     @property
     def kind(self) -> str:
@@ -162,17 +165,22 @@ def _piece(data: bytes) -> Piece:
 
 def parse_model(data: bytes, where: str = "model") -> ModelFacts:
     """Parse the bytes of a model file. Raises ModelError when they are not one."""
-    pieces, trainer, normalizer = [], b"", b""
+    pieces, trainer, normalizer, denormalizer = [], b"", b"", b""
     try:
         for number, value in _fields(data):
             if isinstance(value, bytes):
                 if number == 1:
                     pieces.append(_piece(value))
+                    if len(pieces) > MAX_PIECES:
+                        raise ValueError(f"more than {MAX_PIECES:,} pieces")
                 elif number == 2:
                     trainer += value
                 elif number == 3:
                     normalizer += value
-        facts = ModelFacts(pieces, _spec(trainer, _TRAINER), _spec(normalizer, _NORMALIZER))
+                elif number == 5:
+                    denormalizer += value
+        specs = _spec(trainer, _TRAINER), _spec(normalizer, _NORMALIZER), _spec(denormalizer, _NORMALIZER)
+        facts = ModelFacts(pieces, *specs)
     except (IndexError, ValueError, struct.error) as error:
         raise ModelError(f"{where}: not a SentencePiece model: {error}") from None
     if not pieces:

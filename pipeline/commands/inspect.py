@@ -43,11 +43,12 @@ def _documents(file: str, limit: int) -> None:
     from itertools import islice
 
     from llama_data.pipeline.core.files import read_jsonl
+    from llama_data.pipeline.core.screen import one_line, plain
 
     for record in islice(read_jsonl(file), limit):
-        typer.echo(f"=== {record['id']}")
-        typer.echo(", ".join(f"{key}={value}" for key, value in record["metadata"].items()))
-        typer.echo(record["text"])
+        typer.echo(f"=== {one_line(record['id'])}")
+        typer.echo(", ".join(f"{one_line(key)}={one_line(value)}" for key, value in record["metadata"].items()))
+        typer.echo(plain(record["text"]))
 
 
 def _parquet(file: str, row: int | None, limit: int, tokenizer: str | None) -> None:
@@ -55,6 +56,7 @@ def _parquet(file: str, row: int | None, limit: int, tokenizer: str | None) -> N
 
     from llama_data.pipeline.core.errors import InputError
     from llama_data.pipeline.core.files import open_binary
+    from llama_data.pipeline.core.screen import one_line, plain
     from llama_data.train_handoff.shards.file import FOOTER_KEY, Shard
     from llama_data.train_handoff.shards.view import view_row
 
@@ -67,14 +69,16 @@ def _parquet(file: str, row: int | None, limit: int, tokenizer: str | None) -> N
         raise InputError(f"{file}: not a readable parquet file: {error}") from None
     if not is_shard:
         for found in head:
-            typer.echo(", ".join(f"{key}={value}" for key, value in found.items() if value is not None))
+            typer.echo(
+                ", ".join(f"{one_line(key)}={one_line(value)}" for key, value in found.items() if value is not None)
+            )
         return
     shard = Shard(file)
     if row is None:
         for key, value in vars(shard.footer).items():
-            typer.echo(f"{key:<18} {value}")
+            typer.echo(f"{one_line(key):<18} {one_line(value)}")
         return
-    typer.echo(str(view_row(shard, row, tokenizer or _tokenizer_beside(file))))
+    typer.echo(plain(str(view_row(shard, row, tokenizer or _tokenizer_beside(file)))))
 
 
 def _tokenizer_beside(file: str) -> str:

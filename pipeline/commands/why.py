@@ -66,9 +66,11 @@ def _rows(run: str, wanted: str, limit: int) -> Iterator[dict[str, Any]]:
             return
 
 
-def _explain(run: str, row: dict[str, Any], full: bool) -> None:
+def _explain(run: str, found: dict[str, Any], full: bool) -> None:
     from llama_data.pipeline.core.reasons import sentence_of
+    from llama_data.pipeline.core.screen import one_line, plain
 
+    row = {key: one_line(value) if isinstance(value, str) else value for key, value in found.items()}
     typer.echo(f"{row['id']}  ({row['source']}{', ' + row['url'] if row['url'] else ''})")
     if row["outcome"] == "kept":
         typer.echo(
@@ -84,10 +86,11 @@ def _explain(run: str, row: dict[str, Any], full: bool) -> None:
     scores = [f"{key} {value}" for key, value in row.items() if key not in shown and value is not None]
     if scores:
         typer.echo("  " + ", ".join(scores))
-    text = _text(run, row)
+    text = _text(run, found)
     if text is None:
         typer.echo("  the text is not kept (the recipe's rejected_sample says which share is)")
     else:
+        text = plain(text)
         body = text if full or len(text) <= SHOWN else text[:SHOWN] + " …"
         typer.echo("\n".join("  | " + line for line in body.splitlines()))
 

@@ -15,10 +15,14 @@ A message says what happened, where (file, field or line), what was expected and
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from llama_data.pipeline.core.failures import sentence_of_error
+from llama_data.pipeline.core.screen import plain
 from llama_data.pipeline.core.stopping import Stopped
 
 if TYPE_CHECKING:
@@ -63,23 +67,37 @@ class StoppedError(RunError):
 
 
 def run_command_line(app: Callable[[list[str]], object], name: str) -> None:
-    """Run a command line with the arguments of this process; an error of ours ends it with one sentence.
+    """Run a command line with the arguments of this process; any error ends it with one sentence.
 
-    A traceback is shown only with ``--debug``, which may stand anywhere among the arguments.
+    A traceback is shown only with ``--debug``, which may stand anywhere among the arguments. Exit codes: an error's
+    own, 1 for one that is not ours, 130 after an interrupt, 141 (as the shell has it) where nobody reads on.
     """
     debug = "--debug" in sys.argv[1:]
     try:
         app([argument for argument in sys.argv[1:] if argument != "--debug"])
-    except LlamaDataError as error:
+    except (Exception, KeyboardInterrupt) as error:
         if debug:
             raise
-        print(f"{name}: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        sys.exit(_said(error, name))
     except Stopped as stop:
         if debug:
             raise
         print(f"{name}: stopped by {stop.name}", file=sys.stderr)
         sys.exit(stop.exit_code)
+
+
+def _said(error: BaseException, name: str) -> int:
+    """Say what went wrong on one line; returns the exit code."""
+    if isinstance(error, BrokenPipeError):
+        # What is still to be written goes nowhere: else the interpreter fails at it once more, aloud.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    if isinstance(error, KeyboardInterrupt):
+        print(f"{name}: interrupted; give the same command again to go on", file=sys.stderr)
+        return 128 + signal.SIGINT
+    sentence = str(error) if isinstance(error, LlamaDataError) else sentence_of_error(error)
+    print(f"{name}: {plain(sentence)}", file=sys.stderr)
+    return error.exit_code if isinstance(error, LlamaDataError) else 1
 
 
 class RecordError(Exception):

@@ -8,8 +8,6 @@ from typing import Any, Literal
 
 from llama_data.pipeline.core.block import Rule
 from llama_data.pipeline.core.document import Document, note
-from llama_data.pipeline.core.errors import ModelError
-from llama_data.pipeline.core.files import read_bytes
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.github.comments import style_name
 from llama_data.stages.github.counts import count
@@ -20,6 +18,7 @@ from llama_data.stages.github.languages import extension, is_certificate, is_lic
 from llama_data.stages.github.metadata import satisfied
 from llama_data.stages.github.vendored import is_vendored
 from llama_data.stages.steps.exact_dup import text_digest
+from llama_data.tokenizer.processor import load_processor
 
 LICENCES = ("apache", "bsd", "mit")
 _JOINED = re.compile(r" (?:AND|OR)\b|[()]")
@@ -127,21 +126,12 @@ class LettersPerToken(Rule):
     def judge(self, doc: Document) -> Reason | None:
         """Return the reason when the ratio is below the minimum. Raises ModelError when the model cannot be read."""
         if self._encoder is None:
-            self._encoder = _load_tokenizer(self.model)
+            self._encoder, _, _ = load_processor(self.model)
         tokens = len(self._encoder.encode(doc.text))
         letters = sum(map(str.isalpha, doc.text))
         ratio = letters / tokens if tokens else 0.0
         note(doc, letters_per_token=ratio)
         return Reason.few_letters_per_token if ratio < self.minimum else None
-
-
-def _load_tokenizer(path: str) -> Any:
-    import sentencepiece
-
-    try:
-        return sentencepiece.SentencePieceProcessor(model_proto=read_bytes(path))
-    except RuntimeError as error:
-        raise ModelError(f"{path}: expected a SentencePiece model: {error}") from None
 
 
 class NotGenerated(Rule):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from importlib.util import find_spec
@@ -17,11 +18,13 @@ from llama_data.pipeline.core.files import read_bytes
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import utf8_of
 from llama_data.stages.steps.contract import Built, StepContext, StepSettings
+from llama_data.stages.steps.kenlm_file import load_kenlm
 from llama_data.stages.steps.kernels.lm_text import normalise_bytes
 from llama_data.stages.steps.model_files import PerplexityFiles, perplexity_files
 from llama_data.tokenizer.unigram.encode import PieceEncoder
 
 COLUMNS = {"perplexity_bucket": "string"}
+_LARGEST_EXPONENT = 308.0
 HEAD, MIDDLE, TAIL, ALL = "head", "middle", "tail", "all"
 Bucket = Literal["head", "middle", "tail", "all"]
 
@@ -143,23 +146,17 @@ class PerplexityModel:
 
     def __init__(self, files: PerplexityFiles) -> None:
         require_kenlm()
-        import kenlm  # type: ignore[import-not-found]
-
         self._pieces = PieceEncoder(files.pieces)
-        try:
-            config = kenlm.Config()
-            config.arpa_complain = kenlm.ARPALoadComplain.NONE
-            config.show_progress = False
-            self._model = kenlm.Model(files.model, config)
-        except OSError as error:
-            raise ModelError(f"{files.model}: not a KenLM model that can be read: {error}") from None
+        self._model = load_kenlm(files.model)
 
     def perplexity(self, text: str | bytes) -> float:
         """Perplexity of a text, as a string or as its UTF-8."""
         if isinstance(text, str):
             text = text.encode("utf-8", "surrogatepass")
         pieces, count = self._pieces.encode(normalise_bytes(text))
-        return float(round(10.0 ** (-self._model.score(pieces) / (count + 1)), 1))
+        exponent = -self._model.score(pieces) / (count + 1)
+        # A damaged model may hold any number; what no float holds is as bad as a text can be.
+        return float(round(10.0**exponent, 1)) if exponent < _LARGEST_EXPONENT else math.inf
 
 
 class Perplexity(BatchRule):

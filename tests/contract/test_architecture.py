@@ -31,7 +31,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "stages.steps": _STEPS,
     "stages.shared": ("stages.shared", *_GROUND),
     **{f"stages.{name}": (f"stages.{name}", "stages.shared", *_STEPS) for name in SOURCES},
-    "train_handoff": ("train_handoff", "tokenizer.bpe.encode", *_GROUND),
+    "train_handoff": ("train_handoff", "tokenizer.bpe.encode", "tokenizer.processor", *_GROUND),
     "train_handoff.trainer": (
         "train_handoff.trainer",
         "train_handoff.shards.cache",
@@ -44,6 +44,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "pipeline.core.lock",
         "pipeline.core.settings",
         "pipeline.core.store_lock",
+        "tokenizer.processor",
         "configs",
     ),
     "configs": (),

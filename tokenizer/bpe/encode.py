@@ -12,16 +12,14 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
-import sentencepiece
 from numpy.typing import NDArray
 
-from llama_data.pipeline.core.errors import ModelError
-from llama_data.pipeline.core.files import read_bytes
 from llama_data.pipeline.kernels.memory import PADDING
 from llama_data.pipeline.kernels.word_table import WordTable
 from llama_data.tokenizer.bpe.kernels import encode_documents
 from llama_data.tokenizer.bpe.tables import Rules, build_rules, refusal
-from llama_data.tokenizer.model_file import ModelFacts, PieceType, parse_model
+from llama_data.tokenizer.model_file import ModelFacts, PieceType
+from llama_data.tokenizer.processor import load_processor
 
 LONGEST_KEPT = 256
 PROBES = 48
@@ -37,15 +35,9 @@ class FastEncoder:
     """
 
     def __init__(self, path: str, *, max_table_bytes: int = 512 << 20) -> None:
-        data = read_bytes(path)
+        self.oracle, self.facts, data = load_processor(path)
         self.path = path
         self.sha256 = sha256(data).hexdigest()
-        self.facts: ModelFacts = parse_model(data, path)
-        self.oracle = sentencepiece.SentencePieceProcessor()
-        try:
-            self.oracle.LoadFromSerializedProto(data)
-        except (RuntimeError, ValueError) as error:
-            raise ModelError(f"{path}: SentencePiece does not load it: {error}") from None
         self.vocab_size = len(self.facts.pieces)
         self.bos_id = int(self.oracle.bos_id())
         self.eos_id = int(self.oracle.eos_id())

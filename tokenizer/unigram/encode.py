@@ -10,10 +10,9 @@ from __future__ import annotations
 import numpy as np
 import sentencepiece
 
-from llama_data.pipeline.core.errors import ModelError
 from llama_data.pipeline.kernels.memory import PADDING
 from llama_data.pipeline.kernels.word_table import WordTable
-from llama_data.tokenizer.model_file import parse_model
+from llama_data.tokenizer.processor import load_processor
 from llama_data.tokenizer.unigram.lines import encode_line
 from llama_data.tokenizer.unigram.model import build_model, refusal
 from llama_data.tokenizer.unigram.words import DONE, LATTICE_FULL, NOT_UTF8, OUT_FULL, TABLE_FULL, make_lattice
@@ -36,11 +35,7 @@ class PieceEncoder:
     """
 
     def __init__(self, path: str, *, cache_bytes: int = CACHE_BYTES) -> None:
-        try:
-            self.processor = sentencepiece.SentencePieceProcessor(model_file=path)
-        except (OSError, RuntimeError) as error:
-            raise ModelError(f"{path}: not a SentencePiece model that can be read: {error}") from None
-        facts = parse_model(self.processor.serialized_model_proto(), path)
+        self.processor, facts, _ = load_processor(path)
         self.fallback = refusal(facts)
         self.rounding = sentencepiece.__version__ in KNOWN_ROUNDING
         self.looked_again = 0

@@ -6,9 +6,9 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-import sentencepiece
 
 from llama_data.pipeline.core.errors import InputError, ModelError
+from llama_data.tokenizer.processor import load_processor
 from llama_data.train_handoff.shards.file import Shard, document_starts
 
 
@@ -53,7 +53,7 @@ def view_row(shard: Shard, row: int, tokenizer: str, tokenizer_sha256: str | Non
     footer = shard.footer
     if tokenizer_sha256 is not None and tokenizer_sha256 != footer.tokenizer_sha256:
         raise ModelError(f"{tokenizer}: the shard was made with another tokenizer ({footer.tokenizer_sha256[:12]})")
-    model = sentencepiece.SentencePieceProcessor(model_file=tokenizer)
+    model, _, _ = load_processor(tokenizer)
     ids = shard[row]
     origin, domain, opens = None, footer.domain, row == 0
     if footer.kind == "mix":

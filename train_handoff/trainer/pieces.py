@@ -9,8 +9,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from llama_data.pipeline.core.errors import InputError
+from llama_data.pipeline.core.errors import InputError, ModelError
 from llama_data.pipeline.core.files import exists, is_local, join, local_path, read_bytes
+from llama_data.tokenizer.processor import load_processor
 
 Ids = NDArray[np.int64]
 
@@ -36,16 +37,17 @@ def pieces_beside(mix: str, wanted: str) -> Pieces | None:
 
 
 class Pieces:
-    """A SentencePiece model: how many bytes of text each id stands for. Raises InputError when there is none."""
+    """A SentencePiece model: how many bytes of text each id stands for.
+
+    Raises InputError when there is none, or a damaged one.
+    """
 
     def __init__(self, folder: Path) -> None:
-        import sentencepiece
-
         self.path, self.sha256 = find_tokenizer(folder)
         try:
-            self.model = sentencepiece.SentencePieceProcessor(model_file=str(self.path))
-        except (RuntimeError, OSError) as error:
-            raise InputError(f"{self.path}: not a SentencePiece model: {error}") from None
+            self.model, _, _ = load_processor(str(self.path))
+        except ModelError as error:
+            raise InputError(str(error)) from None
         size = self.model.vocab_size()
         self.special = np.array([self.model.is_control(i) or self.model.is_unknown(i) for i in range(size)])
         self.bytes = np.array([self._bytes(i) for i in range(size)], np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ from llama_data.pipeline.core.files import sha256_of
 from llama_data.train_handoff.trainer import checkpoint
 from llama_data.train_handoff.trainer.config import ModelConfig
 from llama_data.train_handoff.trainer.huggingface.export import INDEX, SINGLE, hf_name, to_pairs
+from llama_data.train_handoff.trainer.huggingface.weights import Stated, layers_of, read_header, read_json
 from llama_data.train_handoff.trainer.model import Llama
 from llama_data.train_handoff.trainer.pieces import Pieces
 from llama_data.train_handoff.trainer.record import Record
 
 SPECIAL_IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
+# Of any size in config.json: a table of that many positions is made, and their product must be one that can be.
+_LARGEST = 1 << 24
 FLOATS = (torch.float32, torch.bfloat16, torch.float16)
 
 # What a LLaMA config.json may say that the trainer's model has no other choice for.
@@ -53,7 +57,7 @@ def import_huggingface(folder: Path, output: Path, tokenizer: Path | None = None
     bos, eos = pieces.special_ids
     files = weight_files(folder)
     model = load_huggingface(folder, keep_tied)
-    stated = _read_json(folder / "config.json")
+    stated = read_json(folder / "config.json")
     record = Record(
         step=0,
         rows=0,
@@ -94,7 +98,8 @@ def load_huggingface(folder: Path, keep_tied: bool = False) -> Llama:
 
     A tied output head becomes one of its own with the same values, unless ``keep_tied``. Raises InputError.
     """
-    described = _read_json(folder / "config.json")
+    described = read_json(folder / "config.json")
+    _require_fit(folder, read_config(folder, keep_tied), stated_tensors(weight_files(folder)))
     with torch.device("meta"):
         model = Llama(read_config(folder, keep_tied))
     model.to_empty(device="cpu")
@@ -119,7 +124,7 @@ def load_huggingface(folder: Path, keep_tied: bool = False) -> Llama:
 def read_config(folder: Path, keep_tied: bool = False) -> ModelConfig:
     """The model that config.json describes. Raises InputError naming the field that the trainer cannot follow."""
     path = folder / "config.json"
-    found = _read_json(path)
+    found = read_json(path)
     if keep_tied and not found.get("tie_word_embeddings", False):
         raise InputError(f"{path}: tie_word_embeddings is not true: there is no tied output head to keep")
     for name, allowed in FIXED.items():
@@ -128,10 +133,12 @@ def read_config(folder: Path, keep_tied: bool = False) -> ModelConfig:
             continue
         if value not in allowed:
             wanted = " or ".join("nothing" if item is None else json.dumps(item) for item in allowed)
-            raise InputError(f"{path}: {name} is {json.dumps(value)}; the trainer's model needs {wanted}")
+            raise InputError(f"{path}: {name} is {json.dumps(value)[:80]}; the trainer's model needs {wanted}")
     rope = found.get("rope_parameters") or {}
-    if _rope_type(rope) != "default":
-        raise InputError(f"{path}: rope_parameters is {json.dumps(rope)}; the trainer's model needs rope_type default")
+    if not isinstance(rope, dict) or _rope_type(rope) != "default":
+        raise InputError(
+            f"{path}: rope_parameters is {json.dumps(rope)[:80]}; the trainer's model needs rope_type default"
+        )
     dim, heads = _number(path, found, "hidden_size"), _number(path, found, "num_attention_heads")
     kv_heads = _number(path, found, "num_key_value_heads", heads)
     inner = _number(path, found, "intermediate_size")
@@ -170,9 +177,12 @@ def weight_files(folder: Path) -> list[Path]:
         other = sorted(path.name for path in folder.glob("*.bin"))
         hint = f" (there is {other[0]}: save the model again with safe_serialization)" if other else ""
         raise InputError(f"{folder}: no weights: expected {SINGLE} or {INDEX}{hint}")
-    placed = _read_json(index).get("weight_map")
+    placed = read_json(index).get("weight_map")
     if not isinstance(placed, dict) or not placed:
         raise InputError(f"{index}: weight_map: expected the file of each tensor")
+    for name in placed.values():
+        if not isinstance(name, str) or Path(name).name != name or name in ("", ".", ".."):
+            raise InputError(f"{index}: weight_map names {str(name)[:80]!r}; expected the name of a file beside it")
     files = [folder / name for name in sorted(set(placed.values()))]
     missing = [file for file in files if not file.is_file()]
     if missing:
@@ -180,6 +190,33 @@ def weight_files(folder: Path) -> list[Path]:
             f"{missing[0]}: no such file, but {INDEX} names it; {len(missing)} of {len(files)} are missing"
         )
     return files
+
+
+def stated_tensors(files: list[Path]) -> dict[str, Stated]:
+    """What the headers of some files state, by name. Raises InputError: one is damaged, or a tensor is there twice."""
+    stated: dict[str, Stated] = {}
+    for file in files:
+        header = read_header(file)
+        twice = sorted(stated.keys() & header.keys())
+        if twice:
+            raise InputError(f"{file}: {twice[0]} is in another file too; expected each tensor once")
+        stated |= header
+    return stated
+
+
+def _require_fit(folder: Path, config: ModelConfig, stated: dict[str, Stated]) -> None:
+    """Refuse sizes that the files do not have, before anything is made by them. Raises InputError."""
+    path, layers = folder / "config.json", layers_of(stated)
+    if config.n_layers != layers:
+        raise InputError(f"{path}: num_hidden_layers is {config.n_layers:,}; the weights have {layers:,} layers")
+    if EMBEDDING in stated and stated[EMBEDDING].shape != (config.vocab_size, config.dim):
+        raise InputError(
+            f"{folder}: {EMBEDDING} has shape {list(stated[EMBEDDING].shape)}; by config.json it is "
+            f"{[config.vocab_size, config.dim]}"
+        )
+    held = sum(math.prod(one.shape) for one in stated.values())
+    if config.parameters() > held + config.dim * (config.vocab_size or 0):
+        raise InputError(f"{path}: by it the model has {config.parameters():,} parameters; the weights hold {held:,}")
 
 
 def _open(files: list[Path], stack: ExitStack) -> dict[str, Any]:
@@ -217,28 +254,16 @@ def _rope_type(rope: dict[str, Any]) -> Any:
     return rope.get("rope_type", rope.get("type", "default"))
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected the folder of a Hugging Face model") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: expected a JSON object, found {type(found).__name__}")
-    return found
-
-
 def _number(path: Path, found: dict[str, Any], name: str, default: int | None = None) -> int:
     value = found.get(name)
     value = default if value is None else value
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise InputError(f"{path}: {name} is {json.dumps(value)}; expected a whole number above 0")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= _LARGEST:
+        raise InputError(f"{path}: {name} is {json.dumps(value)[:80]}; expected a whole number from 1 to {_LARGEST:,}")
     return value
 
 
 def _float(path: Path, found: dict[str, Any], name: str, default: float) -> float:
     value = found.get(name, default)
-    if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
-        raise InputError(f"{path}: {name} is {json.dumps(value)}; expected a number above 0")
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
+        raise InputError(f"{path}: {name} is {json.dumps(value)[:80]}; expected a number above 0")
     return float(value)
