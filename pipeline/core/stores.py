@@ -38,6 +38,9 @@ _FINAL = (
     io.UnsupportedOperation,
 )
 _FINAL_NUMBERS = (errno.EINVAL, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+# Whose errors are no OSErrors: what stores' own packages and their HTTP clients raise.
+_CLIENTS = ("aiohttp", "azure", "gcsfs", "google", "httpx", "requests", "urllib3")
+_STATUS = ("status", "status_code", "code")
 
 _Result = TypeVar("_Result")
 
@@ -115,10 +118,12 @@ def may_pass(error: BaseException) -> bool:
     """Whether an error of a store is worth another try: not where nothing is there or nothing is allowed."""
     if isinstance(error, (TimeoutError, ConnectionError)):
         return True
-    if not isinstance(error, OSError) and type(error).__module__.split(".")[0] not in ("aiohttp", "requests", "httpx"):
+    if not isinstance(error, OSError) and type(error).__module__.split(".")[0] not in _CLIENTS:
         return False
-    status = getattr(error, "status", None) or getattr(getattr(error, "response", None), "status_code", None)
-    if isinstance(status, int) and 400 <= status < 500:
+    sources = (error, getattr(error, "response", None))
+    said = (str(getattr(source, name, None)) for source in sources for name in _STATUS)
+    status = next((int(status) for status in said if status.isdecimal()), None)
+    if status is not None and 400 <= status < 500:
         return status in (408, 425, 429)
     return not isinstance(error, _FINAL) and getattr(error, "errno", None) not in _FINAL_NUMBERS
 

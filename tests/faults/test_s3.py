@@ -16,6 +16,7 @@ import pytest
 from s3_server import Faults, Store, environment
 
 from llama_data.pipeline.core import cache, files, stores
+from llama_data.pipeline.core import copies as copies_module
 from llama_data.pipeline.core.errors import InputError, RequestError
 from llama_data.pipeline.core.stores import Limits, Pace, StoreError
 
@@ -222,7 +223,7 @@ def _map(url: str, out: str) -> None:
 @pytest.fixture
 def copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv(cache.CACHE_VARIABLE, str(tmp_path / "copies"))
-    monkeypatch.setattr(cache, "CHUNK", 1 << 20)
+    monkeypatch.setattr(copies_module, "CHUNK", 1 << 20)
     yield tmp_path / "copies"
     cache.let_go()
 
@@ -283,5 +284,5 @@ def test_a_copy_in_use_stays(store: Store, copies: Path, monkeypatch: pytest.Mon
         cache.map_file("s3://b/b")
     assert bytes(held) == b"a" * 100
     store.put("b/large", bytes(151))
-    with pytest.raises(RequestError, match=r"151 bytes, and the copies in .* may have 150"):
+    with pytest.raises(RequestError, match=r"151 bytes, and all copies in .* may have 150"):
         cache.map_file("s3://b/large")

@@ -92,6 +92,14 @@ class _Answer(Exception):
 _Answer.__module__ = "aiohttp.client_exceptions"
 
 
+class _Google(Exception):
+    def __init__(self, code: int | str | None) -> None:
+        self.code = code
+
+
+_Google.__module__ = "gcsfs.retry"
+
+
 @pytest.mark.parametrize(
     ("error", "passes"),
     [
@@ -114,6 +122,10 @@ _Answer.__module__ = "aiohttp.client_exceptions"
         (_Answer(404), False),
         (_Answer(403), False),
         (_Answer(400), False),
+        (_Google(500), True),
+        (_Google("503"), True),
+        (_Google(None), True),
+        (_Google(401), False),
     ],
     ids=repr,
 )

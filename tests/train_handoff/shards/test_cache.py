@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from llama_data.pipeline.core import copies, stores
 from llama_data.pipeline.core.errors import InputError, RequestError
-from llama_data.train_handoff.shards import cache as cache_module
+from llama_data.pipeline.core.stores import StoreError
 from llama_data.train_handoff.shards.cache import ShardCache
 from llama_data.train_handoff.shards.file import Shard
 
@@ -24,8 +25,9 @@ pytest.importorskip("aiohttp", reason="fsspec needs it for http")
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_module, "PAUSE", 0.0)
-    monkeypatch.setattr(cache_module, "CHUNK_BYTES", 3000)
+    monkeypatch.setattr(stores, "LIMITS", stores.Limits(pause=0.0))
+    for module, name in ((copies, "CHUNK"), (stores, "FIRST_BLOCK"), (stores, "BLOCK")):
+        monkeypatch.setattr(module, name, 3000)
 
 
 @pytest.fixture
@@ -92,7 +94,7 @@ def test_what_cannot_be_had_is_said(tmp_path: Path, serve, shards, capsys: pytes
     with pytest.raises(InputError, match="damaged in the store"):
         cache.read(f"{store.url}/{name}", name, digest, rows_of)
     store.faults = [lambda data: 503] * 1000
-    with pytest.raises(InputError, match="cannot be fetched, tried 6 times"):
+    with pytest.raises(StoreError, match="the store failed 25 tries"):
         cache.read(f"{store.url}/1.parquet", "1.parquet", None, rows_of)
     assert [path.name for path in (tmp_path / "cache").iterdir() if path.suffix != ".lock"] == []
 
@@ -130,17 +132,17 @@ def test_what_is_fetched_ahead_does_not_push_out_what_is_read(tmp_path: Path, se
     cache = ShardCache(str(folder), int(1.5 * (tmp_path / "store" / shards[0][0]).stat().st_size))
     (first, digest, _), (second, other, _) = shards[:2]
     cache.read(f"{store.url}/{first}", first, digest, rows_of)
-    cache._fetch_ahead(f"{store.url}/{second}", second, other, first)
+    cache._bring_ahead(f"{store.url}/{second}", second, other, first)
     assert {path.name for path in folder.glob("*.parquet")} == {first}
     roomy = ShardCache(str(folder))
-    roomy._fetch_ahead(f"{store.url}/{second}", second, other, first)
+    roomy._bring_ahead(f"{store.url}/{second}", second, other, first)
     assert {path.name for path in folder.glob("*.parquet")} == {first, second}
     assert store.requests[first] == store.requests[second] == 1
 
 
 def _hang(folder: str, name: str) -> None:
     cache = ShardCache(folder)
-    with cache._locked(name, fcntl.LOCK_EX):
+    with cache.locked(name, fcntl.LOCK_EX):
         Path(folder, f"{name}.part").write_bytes(b"half")
         time.sleep(600)
 
@@ -165,7 +167,7 @@ def test_a_killed_process_leaves_neither_lock_nor_half_file(tmp_path: Path, serv
 def test_a_lock_that_was_removed_meanwhile_is_not_taken_for_the_lock(tmp_path: Path) -> None:
     cache, seen = ShardCache(str(tmp_path)), []
     waiting = threading.Thread(target=lambda: seen.append(_holds(cache)))
-    with cache._locked("a", fcntl.LOCK_EX):
+    with cache.locked("a", fcntl.LOCK_EX):
         waiting.start()
         time.sleep(0.2)
         (tmp_path / "a.lock").unlink()
@@ -174,7 +176,7 @@ def test_a_lock_that_was_removed_meanwhile_is_not_taken_for_the_lock(tmp_path: P
 
 
 def _holds(cache: ShardCache) -> bool:
-    with cache._locked("a", fcntl.LOCK_EX):
-        with pytest.raises(BlockingIOError), cache._locked("a", fcntl.LOCK_EX | fcntl.LOCK_NB):
+    with cache.locked("a", fcntl.LOCK_EX):
+        with pytest.raises(BlockingIOError), cache.locked("a", fcntl.LOCK_EX | fcntl.LOCK_NB):
             pass
         return True

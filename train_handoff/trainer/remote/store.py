@@ -1,24 +1,19 @@
 """Whole files below an address that fsspec opens: listed, put, fetched and removed, nothing renamed or appended to.
 
-What a store refuses for good is said at once; what may pass is tried again with pauses that double.
+What a store refuses for good is said at once; what may pass is tried again (``core.stores``).
 """
 
 from __future__ import annotations
 
-import random
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from llama_data.pipeline.core.copies import download
 from llama_data.pipeline.core.errors import InputError, RunError
 from llama_data.pipeline.core.files import file_system
-from llama_data.train_handoff.shards.cache import download
-
-TRIES = 6
-PAUSE = 1.0  # seconds before the second try; doubled for each further one
-_FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, NotImplementedError)
+from llama_data.pipeline.core.stores import StoreError, insist
 
 _Result = TypeVar("_Result")
 
@@ -56,7 +51,7 @@ class Store:
             return found
 
         try:
-            found = _insist(self.address(folder), "read", InputError, find)
+            found = _asked(self.address(folder), "read", InputError, find)
         except FileNotFoundError:
             return {}
         start = f"{base}/"
@@ -67,7 +62,7 @@ class Store:
     def read(self, name: str) -> bytes | None:
         """The bytes of a file; None when there is none."""
         try:
-            content: bytes = _insist(self.address(name), "read", InputError, lambda: self._fs.cat_file(self._at(name)))
+            content: bytes = _asked(self.address(name), "read", InputError, lambda: self._fs.cat_file(self._at(name)))
         except (FileNotFoundError, IsADirectoryError):
             return None
         return content
@@ -76,7 +71,10 @@ class Store:
         """Write the ``size`` bytes of a file to ``target``."""
         with target.open("wb") as stream:
             stream.truncate(size)
-        download(self._fs, self._at(name), self.address(name), target, size)
+        try:
+            download(self.address(name), size, target)
+        except (OSError, StoreError) as error:
+            raise InputError(f"{self.address(name)}: cannot be read: {error}") from None
 
     def put(self, name: str, content: bytes) -> None:
         """Put bytes in the place of what a file had."""
@@ -95,29 +93,23 @@ class Store:
                 raise OSError(f"{arrived:,} of {size:,} bytes arrived")
 
         try:
-            _insist(self.address(name), "written", RunError, put)
+            _asked(self.address(name), "written", RunError, put)
         except FileNotFoundError as error:
             raise RunError(f"{self.address(name)}: cannot be written: {error}") from None
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
         try:
-            _insist(self.address(name), "removed", RunError, lambda: self._fs.rm_file(self._at(name)))
+            _asked(self.address(name), "removed", RunError, lambda: self._fs.rm_file(self._at(name)))
         except FileNotFoundError:
             return
 
 
-def _insist(address: str, what: str, kind: type[InputError | RunError], action: Callable[[], _Result]) -> _Result:
+def _asked(address: str, what: str, kind: type[InputError | RunError], action: Callable[[], _Result]) -> _Result:
     """The action's result, however often the store fails. Raises ``kind``, or FileNotFoundError as it is."""
-    for attempt in range(TRIES):
-        try:
-            return action()
-        except (FileNotFoundError, IsADirectoryError):
-            raise
-        except _FINAL as error:
-            raise kind(f"{address}: cannot be {what}: {error or type(error).__name__}") from None
-        except Exception as error:  # each store has errors of its own
-            if attempt + 1 == TRIES:
-                raise kind(f"{address}: cannot be {what}, tried {TRIES} times: {error!r}") from error
-            time.sleep(PAUSE * 2**attempt * random.uniform(0.5, 1))
-    raise AssertionError  # the last attempt returns or raises
+    try:
+        return insist(address, action)
+    except (FileNotFoundError, IsADirectoryError):
+        raise
+    except (OSError, StoreError, NotImplementedError) as error:
+        raise kind(f"{address}: cannot be {what}: {error or type(error).__name__}") from None

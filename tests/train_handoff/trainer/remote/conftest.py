@@ -12,10 +12,10 @@ from typing import Any
 import fsspec
 import pytest
 
+from llama_data.pipeline.core import stores
 from llama_data.train_handoff.trainer import launch as launching
 from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.launch import Cluster
-from llama_data.train_handoff.trainer.remote import store as stores
 
 SEQ_LEN, BATCH_ROWS = 32, 8
 ENTRY = "[fsspec.specs]\ndirstore = dirstore:DirStore\n"
@@ -71,7 +71,7 @@ def stop(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
             distributed.stop()
 
     monkeypatch.setattr(launching, "run", train)
-    monkeypatch.setattr(stores, "PAUSE", 0.001)
+    monkeypatch.setattr(stores, "LIMITS", stores.Limits(tries=6, pause=0.001))
     return after
 
 

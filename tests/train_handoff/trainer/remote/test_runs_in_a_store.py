@@ -143,7 +143,7 @@ def test_a_store_that_fails_ends_the_run_which_loses_nothing(
     capsys: pytest.CaptureFixture[str], saved: str,
 ) -> None:  # fmt: skip
     dirstore.faults.append(failing(f"{steps_at(4)[0]}/__0_0"))
-    with pytest.raises(RunError, match=r"could not be sent: .*tried 6 times.*away.*it is whole in .*the same command"):
+    with pytest.raises(RunError, match=r"could not be sent: .*failed 6 tries.*away.*it is whole in .*the same command"):
         launch(config(async_save=saved), Cluster())
     assert names(tmp_path) == steps_at(2)
     assert len(lines(there(tmp_path))) < 8
