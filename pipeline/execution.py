@@ -10,7 +10,8 @@ from typing import Any
 
 from loguru import logger
 
-from llama_data.pipeline.core.errors import RequestError, RunError, StoppedError
+from llama_data.pipeline.core.errors import RunError, StoppedError
+from llama_data.pipeline.core.extras import require
 from llama_data.pipeline.core.files import join, remove_tree
 from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.core.stopping import Stopped
@@ -120,10 +121,9 @@ def _executor(job: Job, settings: ExecutorSettings, logs: str) -> Any:
         "limits": limits,
     }
     if settings.kind == "ray":
-        try:
-            from llama_data.pipeline.executors.ray import RayExecutor
-        except ImportError:
-            raise RequestError("executor ray: ray is not installed; install llama-data with the extra `ray`") from None
+        require("ray", "executor.kind ray")
+        from llama_data.pipeline.executors.ray import RayExecutor
+
         return RayExecutor(
             **arguments, cpus_per_task=settings.ray.cpus_per_task, mem_per_cpu_gb=settings.ray.mem_per_cpu_gb
         )

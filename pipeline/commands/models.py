@@ -152,6 +152,13 @@ def train_references(
     wikipedia_itself: Annotated[
         bool, typer.Option("--wikipedia-itself", help="Positives are Wikipedia's own articles: a stand-in.")
     ] = False,
+    keep: Annotated[
+        float | None,
+        typer.Option("--keep", min=0.01, max=0.99, help="Calibrate: that share of pages at random scores 0.5 or more."),
+    ] = None,
+    held_out: Annotated[
+        float, typer.Option("--held-out", min=0.01, max=0.9, help="Share of the texts that is only measured on.")
+    ] = 0.1,
     features: Features = None,
     lr: Rate = 0.1,
     dim: Dim = 100,
@@ -171,6 +178,8 @@ def train_references(
         min_chars=min_chars,
         max_chars=max_chars,
         wikipedia_itself=wikipedia_itself,
+        keep=keep,
+        held_out=held_out,
         seed=seed,
     )
     card = train(positives=positives, negatives=negatives, dump=dump, output=out, settings=settings, licence=licence)
@@ -232,5 +241,5 @@ def _pair(value: str) -> tuple[str, str]:
 def _show(out: str, card: dict[str, Any]) -> None:
     size = sum(entry["size"] for entry in card["files"])
     typer.echo(f"{out}: {size:,} bytes")
-    for name, value in card["quality"].items():
+    for name, value in {**card["quality"], **card.get("calibration", {})}.items():
         typer.echo(f"  {name}: {value}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +19,12 @@ Output = Annotated[str | None, typer.Option("--output", help="Folder or URL of t
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Tasks that run at the same time.")]
 Executor = Annotated[str | None, typer.Option("--executor", help="local, slurm or ray.")]
 ModelsDir = Annotated[str | None, typer.Option("--models-dir", help="Folder of the downloaded models.")]
+StarterModels = Annotated[
+    bool,
+    typer.Option(
+        "--starter-models", help="Take the small models of the package for language, perplexity (en) and references."
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Make anew what other inputs or settings left there.")]
 
 
@@ -60,3 +67,13 @@ def recipe_for_run(config: str | None, changes: dict[str, Any]) -> Recipe:
     if output is None or not exists(join(output, RECIPE_FILE)):
         raise RequestError("no recipe: give -c RECIPE, or --output with the folder of a run that has a recipe.yaml")
     return load_recipe(join(output, RECIPE_FILE), changes)
+
+
+def take_starters(recipe: Recipe, stages: Sequence[str]) -> Recipe:
+    """The recipe with the package's own models wherever it has one; says which."""
+    from llama_data.pipeline.ready import with_starters
+
+    recipe, told = with_starters(recipe, stages)
+    for line in told:
+        typer.echo(line, err=True)
+    return recipe

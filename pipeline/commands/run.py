@@ -27,6 +27,7 @@ def run(
     executor: options.Executor = None,
     max_task_failures: options.TaskFailures = None,
     models_dir: options.ModelsDir = None,
+    starter_models: options.StarterModels = False,
     overwrite: options.Overwrite = False,
     annotate_only: Annotated[
         bool, typer.Option("--annotate-only", help="commoncrawl: write the scores, reject nothing by them.")
@@ -63,7 +64,10 @@ def run(
     )
     if keep_fraction is not None or keep_chars is not None:
         recipe = _with_target(recipe, keep_fraction, keep_chars)
-    run_stages(recipe, recipe.chosen() if "all" in stage else list(dict.fromkeys(stage)), overwrite=overwrite)
+    stages = recipe.chosen() if "all" in stage else list(dict.fromkeys(stage))
+    if starter_models:
+        recipe = options.take_starters(recipe, stages)
+    run_stages(recipe, stages, overwrite=overwrite)
 
 
 def _recipe(
@@ -131,17 +135,18 @@ def run_stages(recipe: Recipe, stages: list[str], *, overwrite: bool = False) ->
     Raises:
         RunError: tasks of a stage failed, it has no documents, or more failed records than the recipe allows.
     """
-    from llama_data.pipeline import jobs
+    from llama_data.pipeline import ready
     from llama_data.pipeline.core.left_out import LeftOut
     from llama_data.pipeline.executors.holding import hold
     from llama_data.pipeline.plan import left_out_notes
 
     left_out = LeftOut()
-    planned = {stage: jobs.stage_jobs(recipe, stage, left_out) for stage in stages}
+    found = ready.find(recipe, stages, left_out)
+    found.require()
     for line in left_out_notes(recipe, stages, left_out):
         typer.echo(line, err=True)
     with hold(recipe, stages):
-        return _run_held(recipe, planned, overwrite)
+        return _run_held(recipe, found.jobs, overwrite)
 
 
 def _run_held(recipe: Recipe, planned: dict[str, list[Job]], overwrite: bool) -> list[DomainSummary]:

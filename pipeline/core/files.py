@@ -20,6 +20,7 @@ import zstandard
 
 from llama_data.pipeline.core import stores
 from llama_data.pipeline.core.errors import InputError
+from llama_data.pipeline.core.extras import require_store
 from llama_data.pipeline.core.hashed import HashedStream, WrittenFile
 from llama_data.pipeline.core.left_out import LeftOut
 from llama_data.pipeline.core.lines import cut_lines
@@ -29,7 +30,6 @@ from llama_data.pipeline.core.writers import temporary_name
 ZSTD_LEVEL = 3
 SHARES = 64
 LEAST_TASK = 4 << 20
-_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 
 # How much a decompressor is given at a time, and how much of it is given on: two kilobytes of zstd can be 64 megabytes.
 _FEED = 8 << 10
@@ -98,13 +98,12 @@ def file_system(url: str) -> tuple[Any, str]:
         local = fsspec.filesystem("file")
         return local, str(local._strip_protocol(url))
     protocol = url.partition("://")[0]
+    require_store(url, InputError)
     try:
         stores.store_class(protocol)
         fs, target = fsspec.core.url_to_fs(url)
     except ImportError as error:
-        extra = _EXTRAS.get(protocol)
-        hint = f"install llama-data with the extra `{extra}`" if extra else str(error)
-        raise InputError(f"{url}: what opens this kind of address is not installed: {hint}") from None
+        raise InputError(f"{url}: what opens this kind of address is not installed: {error}") from None
     except ValueError as error:
         raise InputError(f"{url}: this kind of address cannot be opened: {error}") from None
     return stores.adopt(fs), str(target)

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from llama_data.pipeline.core.errors import RecipeError
+from llama_data.pipeline.core.needs import Need
 
 MAX_NODES = 100_000
 _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
@@ -54,6 +55,10 @@ class DomainSettings(Strict):
     inputs: tuple[str, ...]
     root: str | None = None
     max_task_bytes: int = Field(default=256 * 1024 * 1024, gt=0)
+
+    def needs(self) -> list[Need]:
+        """The models that the settings name; none, unless a domain says which."""
+        return []
 
 
 Settings = TypeVar("Settings", bound=BaseModel)

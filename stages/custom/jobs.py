@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from llama_data.pipeline.core.files import Split, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.left_out import LeftOut
+from llama_data.pipeline.core.needs import Need
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.custom.fields import Fields, Format, SplitBy, Value
 from llama_data.stages.custom.huggingface import huggingface_files
@@ -48,6 +49,11 @@ class Settings(DomainSettings):
     language: str | None = None
     license: str | None = None
     steps: tuple[OneStep, ...] = ()
+
+    def needs(self) -> list[Need]:
+        """The models of its steps."""
+        chosen = [(number, *step.chosen()) for number, step in enumerate(self.steps)]
+        return [need.below(f"steps.{number}.{name}") for number, name, step in chosen for need in step.needs()]
 
     def outputs(self, name: str) -> list[str]:
         """The domains that get documents of the source ``name``."""
