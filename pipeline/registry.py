@@ -24,7 +24,7 @@ class Rate:
 
     ``output`` is the share that stays (documents, ledger), ``work`` the share that lies on disk only while the
     domain runs. ``memory`` is the peak of one worker in bytes, models included. ``text``: characters of text in a
-    stored byte.
+    stored byte. ``start``: seconds of a core before a task's first record, for every task of every job.
     """
 
     bytes_per_second: float
@@ -32,6 +32,7 @@ class Rate:
     work: float
     memory: float
     text: float = 2.0
+    start: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,10 @@ class Stage:
     rate: Rate
 
 
+DEFAULTS = (
+    "the defaults, measured by `llama-data plan corpus --input CORPUS --calibrate` on one core of an AMD EPYC; "
+    "--calibrate measures yours"
+)
 # Measured with `plan --calibrate` on one core of a 2-core AMD EPYC over 8 MB of each domain of a corpus folder,
 # start-up included (of C4, of which there were 0.2 MB, nearly all of it is start-up).
 STAGES = {
@@ -56,6 +61,12 @@ STAGES = {
 }
 # A user's source through language and length; what its steps cost beside that `plan --calibrate` says.
 SOURCE_RATE = Rate(3.0e6, 0.90, 0.05, 1.0e9, 3.0)
+
+
+def rate_of(stage: str) -> Rate:
+    """What a domain or a user's source costs, as long as nothing is measured."""
+    return STAGES[stage].rate if stage in STAGES else SOURCE_RATE
+
 
 if tuple(STAGES) != DOMAINS:
     raise AssertionError(f"the stages {list(STAGES)} are not the domains {list(DOMAINS)}")

@@ -83,7 +83,9 @@ def train_fasttext(
         shift = 0.0
         try:
             _train_repeatably(text, settings).save_model(temporary)
-            for _ in range(CALIBRATION_ROUNDS if calibration is not None else 0):
+            for _ in range(CALIBRATION_ROUNDS):
+                if calibration is None:
+                    break
                 missed = _distance(temporary, calibration)
                 if abs(missed) < CALIBRATED:
                     break
