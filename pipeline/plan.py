@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from glob import escape
 
 from llama_data.pipeline import execution, jobs
 from llama_data.pipeline.core.errors import InputError, RequestError
-from llama_data.pipeline.core.files import list_files, list_inputs
+from llama_data.pipeline.core.files import atomic_write, is_local, join, list_files
 from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.core.left_out import LeftOut
+from llama_data.pipeline.core.paths import ASKED, SAMPLE
 from llama_data.pipeline.recipe import Recipe
 from llama_data.pipeline.registry import SOURCE_RATE, STAGES, Rate
 from llama_data.pipeline.summary import format_table, summarise
@@ -82,10 +82,9 @@ def measure(recipe: Recipe, domain: str) -> Rate:
         raise RequestError(f"{domain}: the recipe {recipe.name!r} has no settings for this stage")
     context = recipe.context(domain)
     if isinstance(settings, custom.Settings):
-        files = custom.find_inputs(settings, context.input)
+        files = custom.find_inputs(settings, context)
     else:
-        files = list_inputs(context.input, settings.inputs)
-    root = files[0].path.removesuffix(files[0].name)
+        files = context.find(settings.inputs, exact=False)
     chosen, total = [], 0
     for split in files:
         chosen.append(split)
@@ -93,8 +92,10 @@ def measure(recipe: Recipe, domain: str) -> Rate:
         if total >= CALIBRATION_BYTES:
             break
     with tempfile.TemporaryDirectory(prefix="llama-data-calibrate-") as folder:
-        names = tuple(escape(split.name) for split in chosen)
-        small = settings.model_copy(update={"inputs": names, "root": root})
+        listed = join(folder, "chosen.paths")
+        with atomic_write(listed) as stream:
+            stream.write("\n".join(split.path for split in chosen).encode())
+        small = settings.model_copy(update={"inputs": (), "root": listed, "share": None})
         executor = recipe.executor.model_copy(update={"kind": "local", "workers": 1})
         trial = recipe.with_settings(domain, small).model_copy(update={"output": folder, "executor": executor})
         launched = execution.execute(jobs.stage_jobs(trial, domain), trial, lambda line: None)
@@ -158,10 +159,19 @@ def describe(recipe: Recipe, plans: list[DomainPlan], left_out: LeftOut | None =
         f"about {core_hours:,.2f} core-hours: {core_hours / workers:,.2f} hours when tasks fill {workers} workers",
     ]
     lines += [whole_dump(recipe, plan) for plan in plans if plan.domain == "commoncrawl"]
+    lines += [note for plan in plans if (note := _estimate(plan))]
     lines += _notes(recipe)
     if left_out is not None:
         lines += left_out_notes(recipe, [plan.domain for plan in plans], left_out)
     return "\n".join(lines)
+
+
+def _estimate(plan: DomainPlan) -> str:
+    """That the sizes are not known one by one; "" when they are."""
+    unknown = {split.name for split in jobs.input_splits(plan.jobs) if not (split.stamp or is_local(split.path))}
+    if len(unknown) <= ASKED:
+        return ""
+    return f"{plan.domain}: the size of {len(unknown):,} files is an estimate, from asking for {SAMPLE} of them"
 
 
 def whole_dump(recipe: Recipe, plan: DomainPlan) -> str:

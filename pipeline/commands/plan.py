@@ -15,6 +15,8 @@ def plan(
     output: options.Output = None,
     workers: options.Workers = None,
     models_dir: options.ModelsDir = None,
+    share: options.Share = None,
+    base: options.Base = None,
     calibrate: Annotated[
         bool,
         typer.Option("--calibrate", help="Measure the rates on a few MB of each input first (in a temporary folder)."),
@@ -27,6 +29,9 @@ def plan(
 
     changes = options.overrides(input=input, output=output, workers=workers, models_dir=models_dir)
     loaded = load_recipe(recipe, changes)
+    narrower = options.choice(loaded.chosen(), share, base)
+    if narrower:
+        loaded = load_recipe(recipe, {**changes, **narrower})
     if loaded.output is None:
         loaded = loaded.model_copy(update={"output": "RUN"})
     planning.require_domains(loaded)
