@@ -98,7 +98,7 @@ def _try(recipe: Recipe, domain: str, chosen: Sequence[tuple[_Source, int]]) -> 
         dumps, run = os.path.join(folder, "dumps"), os.path.join(folder, "run")
         size = sum(_copy_head(one.path, os.path.join(dumps, one.name), most) for one, most in chosen)
         names = tuple(escape(one.name) for one, _ in chosen)
-        small = settings.model_copy(update={"inputs": names, "root": dumps})
+        small = settings.model_copy(update={"inputs": names, "root": dumps, "share": None})
         executor = recipe.executor.model_copy(update={"kind": "local", "workers": 1})
         trial = recipe.with_settings(domain, small).model_copy(update={"output": run, "executor": executor})
         launched = execution.execute(jobs.stage_jobs(trial, domain), trial, lambda line: None)

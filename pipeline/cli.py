@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from llama_data.pipeline.commands.download import download
 from llama_data.pipeline.commands.export import export
 from llama_data.pipeline.commands.inspect import inspect
 from llama_data.pipeline.commands.mix import mix
@@ -53,6 +54,7 @@ def _options(
 
 
 app.command()(quickstart)
+app.command()(download)
 app.command()(plan)
 app.command()(run)
 app.command()(status)

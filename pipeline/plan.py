@@ -13,6 +13,7 @@ from llama_data.pipeline.core.errors import RequestError
 from llama_data.pipeline.core.files import is_local, list_files, local_path
 from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.core.left_out import LeftOut
+from llama_data.pipeline.core.paths import ASKED, SAMPLE
 from llama_data.pipeline.recipe import Recipe
 from llama_data.pipeline.registry import DEFAULTS, Rate, rate_of
 from llama_data.pipeline.summary import format_table
@@ -121,6 +122,7 @@ def describe(plan: Plan, left_out: LeftOut | None = None) -> str:
         return "\n".join([*lines, "nothing can be planned before inputs are there"])
     lines += [_head(recipe, plan.domains), _table(plan.domains), *_totals(recipe, plan.domains)]
     lines += [whole_dump(recipe, one) for one in plan.domains if one.domain == "commoncrawl"]
+    lines += [note for one in plan.domains if (note := _estimate(one))]
     lines += _notes(recipe)
     if left_out is not None:
         lines += left_out_notes(recipe, [one.domain for one in plan.domains], left_out)
@@ -197,6 +199,14 @@ def _free(recipe: Recipe) -> str:
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)
     return f"; {shutil.disk_usage(folder).free / GB:,.1f} GB are free at {folder}"
+
+
+def _estimate(plan: DomainPlan) -> str:
+    """That the sizes are not known one by one; "" when they are."""
+    unknown = {split.name for split in jobs.input_splits(plan.jobs) if not (split.stamp or is_local(split.path))}
+    if len(unknown) <= ASKED:
+        return ""
+    return f"{plan.domain}: the size of {len(unknown):,} files is an estimate, from asking for {SAMPLE} of them"
 
 
 def whole_dump(recipe: Recipe, plan: DomainPlan) -> str:

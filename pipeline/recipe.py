@@ -15,6 +15,7 @@ from llama_data.pipeline.core.domains import DOMAINS
 from llama_data.pipeline.core.errors import RecipeError, RequestError
 from llama_data.pipeline.core.files import is_local, join, read_bytes
 from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.paths import ALL, Choice
 from llama_data.pipeline.core.settings import Count, DomainSettings, Places, Strict, parse_yaml, read_text, validate
 from llama_data.pipeline.registry import STAGES
 from llama_data.stages.custom.jobs import Settings as SourceSettings
@@ -220,6 +221,7 @@ class Recipe(Strict):
             rejected_sample=self.rejected_sample or 0.0,
             models_dir=self.models_dir,
             documents_per_file=self.documents_per_file,
+            choice=Choice(settings.share, self.seed, settings.base) if settings else ALL,
         )
 
     def weights(self) -> dict[str, float]:

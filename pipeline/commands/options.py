@@ -14,7 +14,17 @@ Config = Annotated[
     str | None,
     typer.Option("--config", "-c", help="Recipe: a .yaml file or a preset name (llama, redpajama, ...)."),
 ]
-Input = Annotated[str | None, typer.Option("--input", help="Folder or URL of the raw dumps; overrides the recipe.")]
+Input = Annotated[
+    str | None,
+    typer.Option("--input", help="Folder, file or URL of the raw dumps, or a list of files (wet.paths.gz)."),
+]
+Share = Annotated[
+    str | None, typer.Option("--share", help="Read this share of the input files, like 1%; the same ones for everyone.")
+]
+Base = Annotated[
+    str | None,
+    typer.Option("--base", help="What relative paths in a list are below, like https://data.commoncrawl.org/."),
+]
 Output = Annotated[str | None, typer.Option("--output", help="Folder or URL of the run; overrides the recipe.")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Tasks that run at the same time.")]
 Executor = Annotated[str | None, typer.Option("--executor", help="local, slurm or ray.")]
@@ -53,6 +63,18 @@ def overrides(
         "executor.max_task_failures": max_task_failures,
     }
     return {key: value for key, value in flags.items() if value is not None}
+
+
+def choice(stages: Sequence[str], share: str | None, base: str | None) -> dict[str, Any]:
+    """The keys of ``overrides`` that ``--share`` and ``--base`` set, for each of the stages."""
+    from llama_data.pipeline.core.domains import DOMAINS
+
+    given = {key: value for key, value in {"share": share, "base": base}.items() if value is not None}
+    return {
+        f"{'domains' if stage in DOMAINS else 'sources'}.{stage}.{key}": value
+        for stage in stages
+        for key, value in given.items()
+    }
 
 
 def recipe_for_run(config: str | None, changes: dict[str, Any]) -> Recipe:

@@ -19,6 +19,8 @@ def plan(
     workers: options.Workers = None,
     models_dir: options.ModelsDir = None,
     starter_models: options.StarterModels = False,
+    share: options.Share = None,
+    base: options.Base = None,
     calibrate: Annotated[
         bool,
         typer.Option("--calibrate", help="Measure the rates on a few MB of each input first (in a temporary folder)."),
@@ -35,6 +37,9 @@ def plan(
         raise RequestError("expected one recipe: `llama-data plan RECIPE`; `llama-data recipes list` shows the presets")
     changes = options.overrides(input=input, output=output, workers=workers, models_dir=models_dir)
     loaded = load_recipe(chosen, changes)
+    narrower = options.choice(loaded.chosen(), share, base)
+    if narrower:
+        loaded = load_recipe(chosen, {**changes, **narrower})
     if loaded.output is None:
         loaded = loaded.model_copy(update={"output": "RUN"})
     planning.require_domains(loaded)

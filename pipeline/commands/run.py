@@ -28,6 +28,8 @@ def run(
     max_task_failures: options.TaskFailures = None,
     models_dir: options.ModelsDir = None,
     starter_models: options.StarterModels = False,
+    share: options.Share = None,
+    base: options.Base = None,
     overwrite: options.Overwrite = False,
     annotate_only: Annotated[
         bool, typer.Option("--annotate-only", help="commoncrawl: write the scores, reject nothing by them.")
@@ -61,6 +63,8 @@ def run(
         ),
         annotate_only=annotate_only,
         from_ledger=from_ledger,
+        share=share,
+        base=base,
     )
     if keep_fraction is not None or keep_chars is not None:
         recipe = _with_target(recipe, keep_fraction, keep_chars)
@@ -77,6 +81,8 @@ def _recipe(
     *,
     annotate_only: bool,
     from_ledger: str | None,
+    share: str | None,
+    base: str | None,
 ) -> Recipe:
     from llama_data.pipeline.core.errors import RequestError
     from llama_data.pipeline.recipe import load_recipe
@@ -90,10 +96,13 @@ def _recipe(
     if config is not None:
         recipe = load_recipe(config, changes)
         _check(stages, recipe.chosen())
-        return recipe
+        chosen = recipe.chosen() if "all" in stages else [name for name in stages if name in recipe.chosen()]
+        narrower = options.choice(chosen, share, base)
+        return load_recipe(config, {**changes, **narrower}) if narrower else recipe
     if "all" in stages:
         raise RequestError("run all needs a recipe: give -c RECIPE (configs/corpus.yaml shows one)")
     _check(stages, [])
+    changes |= options.choice(stages, share, base)
     return load_recipe("llama", {"domains": {name: {} for name in stages}, **changes})
 
 

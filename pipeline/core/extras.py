@@ -17,12 +17,11 @@ EXTRAS = {
     "ray": "ray",
     "s3fs": "s3",
     "gcsfs": "gcs",
-    "aiohttp": "http",
 }
 # Wheels of these are not made for every machine; there they are compiled.
 COMPILED = {"kenlm": "ufal-kenlm", "fasttext": "fasttext-numpy2"}
 # The module that opens a kind of address.
-STORES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "http": "aiohttp", "https": "aiohttp"}
+STORES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
 
 
 def is_installed(module: str) -> bool:

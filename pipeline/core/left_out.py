@@ -12,7 +12,7 @@ from llama_data.pipeline.core.listing import Globs, Listing
 SHOWN = 8
 # Files that go with data: hidden ones, checksums, signatures, marks of a finished job, notes, a desktop's own.
 _COMPANION = re.compile(
-    r"(?:^|/)\.|(?:^|/)_SUCCESS$|(?:^|/)(?:thumbs\.db|desktop\.ini|(?:readme|license|licence|copying|changelog)[^/]*)$"
+    r"(?:^|/)\.|(?:^|/)_SUCCESS$|(?:^|/)DOWNLOADS\.ndjson$|(?:^|/)(?:thumbs\.db|desktop\.ini|(?:readme|license|licence|copying|changelog)[^/]*)$"
     r"|(?:^|/)(?:md5|sha\d+|b2)?(?:sums?|checksums?)(?:\.txt)?$|\.(?:md5|sha1|sha224|sha256|sha512|crc|asc|sig)$",
     re.IGNORECASE,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -29,6 +30,19 @@ def parse_count(value: Any) -> Any:
 Count = Annotated[int, BeforeValidator(parse_count), Field(gt=0)]
 
 
+def parse_share(value: Any) -> Any:
+    """Read ``1%`` as 0.01; anything else is left for pydantic to accept or refuse."""
+    if isinstance(value, str) and value.strip().endswith("%"):
+        try:
+            return float(Decimal(value.strip()[:-1]) / 100)
+        except InvalidOperation:
+            return value
+    return value
+
+
+Share = Annotated[float, BeforeValidator(parse_share), Field(gt=0, le=1)]
+
+
 # Where a setting that is a limit is null: more than there can be of anything.
 NO_LIMIT = 1 << 62
 
@@ -48,12 +62,17 @@ class DomainSettings(Strict):
     """What every domain's settings have.
 
     ``inputs``: globs relative to the run's input folder, or to ``root`` when that is given (a folder or any
-    fsspec URL). ``max_task_bytes``: most stored bytes of a task: a larger input that can be split is cut into
-    pieces of at most so many, and small ones share a task (of a 64th of the whole input, or 4 MiB, if that is less).
+    fsspec URL). ``share``: read this share of the input files, ``1%`` or 0.01, chosen by their names and the recipe's
+    ``seed`` (null: all). ``base``: what relative paths in a list of files are below (null: what the list itself lies
+    below, else Common Crawl's server). ``max_task_bytes``: most stored bytes of a task: a larger input that can be
+    split is cut into pieces of at most so many, and small ones share a task (of a 64th of the whole input, or 4 MiB,
+    if that is less).
     """
 
     inputs: tuple[str, ...]
     root: str | None = None
+    share: Share | None = None
+    base: str | None = None
     max_task_bytes: int = Field(default=256 * 1024 * 1024, gt=0)
 
     def needs(self) -> list[Need]:

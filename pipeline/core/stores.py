@@ -39,6 +39,8 @@ _FINAL = (
 )
 _FINAL_NUMBERS = (errno.EINVAL, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
+_CLIENTS = ("aiohttp", "requests", "httpx", "httpx2")  # their errors are no OSErrors
+
 _Result = TypeVar("_Result")
 
 
@@ -108,14 +110,18 @@ class Patience:
 
             logger.warning(f"{self.what}: the store has failed {self.failures} times: {_said(error)}; tried on")
         longest = min(self.limits.longest, self.limits.pause * 2 ** min(self.failures, 30))
-        return self._draw(0.0, longest)
+        asked = float(getattr(error, "retry_after", 0.0))
+        if asked > self.limits.seconds:
+            raise StoreError(f"{self.what}: the server asks to come again in {asked:,.0f} s; do so then")
+        self._since += asked  # what it asks for is no failure to answer
+        return asked + self._draw(0.0, longest)
 
 
 def may_pass(error: BaseException) -> bool:
     """Whether an error of a store is worth another try: not where nothing is there or nothing is allowed."""
     if isinstance(error, (TimeoutError, ConnectionError)):
         return True
-    if not isinstance(error, OSError) and type(error).__module__.split(".")[0] not in ("aiohttp", "requests", "httpx"):
+    if not isinstance(error, OSError) and type(error).__module__.split(".")[0] not in _CLIENTS:
         return False
     status = getattr(error, "status", None) or getattr(getattr(error, "response", None), "status_code", None)
     if isinstance(status, int) and 400 <= status < 500:
@@ -196,6 +202,10 @@ def store_class(protocol: str) -> None:
         from llama_data.pipeline.core.s3 import PatientS3
 
         fsspec.register_implementation(protocol, PatientS3, clobber=True)
+    elif protocol in ("http", "https"):
+        from llama_data.pipeline.core.http import HttpStore
+
+        fsspec.register_implementation(protocol, HttpStore, clobber=True)
 
 
 def forget() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from llama_data.pipeline.core.exchange import partitions
-from llama_data.pipeline.core.files import list_inputs, share_tasks
+from llama_data.pipeline.core.files import share_tasks
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.needs import Need
 from llama_data.pipeline.core.settings import DomainSettings
@@ -61,7 +61,7 @@ class Settings(DomainSettings):
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
     """The jobs of the domain, small files share a task. Raises InputError when there is no input."""
-    tasks = share_tasks(list_inputs(run.input, settings.inputs, run.left_out), settings.max_task_bytes)
+    tasks = share_tasks(run.find(settings.inputs, exact=False), settings.max_task_bytes)
     context = StepContext.reading(tasks, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
     if not settings.rebuild:
         released = C4Reader(tasks=tasks, language="en")

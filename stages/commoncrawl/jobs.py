@@ -9,7 +9,7 @@ from itertools import groupby
 from pydantic import Field, field_validator
 
 from llama_data.pipeline.core.block import Reader
-from llama_data.pipeline.core.files import Split, group_splits, list_inputs, share_tasks, task_size
+from llama_data.pipeline.core.files import Split, group_splits, share_tasks, task_size
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.needs import Need
 from llama_data.pipeline.core.settings import DomainSettings
@@ -126,7 +126,7 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
         reader = AnnotatedReader(splits=annotated, domain=DOMAIN)
         apply = Built(rules=[ApplyThresholds(thresholds=settings.thresholds())])
         return chain(_context(settings, run, reader), [reader], [apply], columns=COLUMNS)
-    splits = sorted(list_inputs(run.input, settings.inputs, run.left_out), key=lambda split: (_dump(split), split.name))
+    splits = sorted(run.find(settings.inputs, exact=False), key=lambda split: (_dump(split), split.name))
     tasks, groups = (
         (share_tasks(splits, settings.max_task_bytes), [])
         if settings.dedup_group is None
