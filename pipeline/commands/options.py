@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from llama_data.pipeline.live.display import Display
     from llama_data.pipeline.recipe import Recipe
 
 Config = Annotated[
@@ -19,12 +22,22 @@ Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Tasks tha
 Executor = Annotated[str | None, typer.Option("--executor", help="local, slurm or ray.")]
 ModelsDir = Annotated[str | None, typer.Option("--models-dir", help="Folder of the downloaded models.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Make anew what other inputs or settings left there.")]
-
-
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON event a line on standard output, for other programs.")]
 TaskFailures = Annotated[
     int | None,
     typer.Option("--max-task-failures", min=0, help="Tasks of a job that may fail before no further one is begun."),
 ]
+
+
+def shown(quiet: bool, as_json: bool, again: str | None = None) -> AbstractContextManager[Display]:
+    """Show what the block does, as the flags say. Raises RequestError: they contradict each other."""
+    from llama_data.pipeline.core.errors import RequestError
+    from llama_data.pipeline.live.display import display
+
+    if quiet and as_json:
+        raise RequestError("--quiet and --json: give one of them")
+    return display(quiet=quiet, as_json=as_json, again=again)
 
 
 def overrides(
