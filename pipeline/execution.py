@@ -46,10 +46,11 @@ class Launched:
         return f"  {self.job:<34} {tasks} {took}{f'  ({self.pace})' if self.pace else ''}"
 
 
-def execute(jobs: Sequence[Job], recipe: Recipe, progress: Progress) -> list[Launched]:
+def execute(jobs: Sequence[Job], recipe: Recipe, progress: Progress, again: str = "") -> list[Launched]:
     """Run the jobs of a group one after the other; completed tasks of an earlier run are skipped.
 
     On Slurm they are only submitted; the group's last job runs however the others have ended, and says how.
+    ``again``: the command that goes on after a stop.
 
     Raises:
         RunError: tasks failed; what is complete stays and is not done again by the next run.
@@ -71,9 +72,10 @@ def execute(jobs: Sequence[Job], recipe: Recipe, progress: Progress) -> list[Lau
             launched.append(_run(job, recipe))
         except Stopped as stop:
             done, logs = len(ranks_in(recipe.path("logs", job.name), "completions")), recipe.path("logs")
+            go_on = f"to go on: {again}" if again else "the same command goes on from there"
             raise StoppedError(
                 f"{job.name}: stopped by {stop.name}: {done} of {job.tasks} tasks are complete and stay; no process is "
-                f"left; the same command goes on from there (the logs are in {logs})",
+                f"left; {go_on} (the logs are in {logs})",
                 stop.number,
             ) from None
         progress(launched[-1].line())

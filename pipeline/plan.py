@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from llama_data.pipeline import jobs, ready
 from llama_data.pipeline.calibrate import measure
-from llama_data.pipeline.core.errors import RequestError
+from llama_data.pipeline.core.errors import RequestError, RunError, StoppedError
 from llama_data.pipeline.core.files import is_local, list_files, local_path
 from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.core.left_out import LeftOut
@@ -79,7 +79,9 @@ def make_plan(
                 rate, basis = measure(found.recipe, domain, made)
                 stand_ins = [need.name for stage, need in found.missing if stage == domain]
                 basis += f" with small models in place of {', '.join(stand_ins)}" if stand_ins else ""
-            except RequestError as error:
+            except StoppedError:
+                raise
+            except (RequestError, RunError) as error:
                 basis = f"{DEFAULTS}, for nothing could be measured ({error})"
             if progress:
                 progress(f"  {domain}: {said(rate)}, {basis}")

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from llama_data.pipeline.live.display import Display
     from llama_data.pipeline.recipe import Recipe
 
 Config = Annotated[
@@ -36,12 +39,22 @@ StarterModels = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Make anew what other inputs or settings left there.")]
-
-
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON event a line on standard output, for other programs.")]
 TaskFailures = Annotated[
     int | None,
     typer.Option("--max-task-failures", min=0, help="Tasks of a job that may fail before no further one is begun."),
 ]
+
+
+def shown(quiet: bool, as_json: bool, again: str | None = None) -> AbstractContextManager[Display]:
+    """Show what the block does, as the flags say. Raises RequestError: they contradict each other."""
+    from llama_data.pipeline.core.errors import RequestError
+    from llama_data.pipeline.live.display import display
+
+    if quiet and as_json:
+        raise RequestError("--quiet and --json: give one of them")
+    return display(quiet=quiet, as_json=as_json, again=again)
 
 
 def overrides(
@@ -93,9 +106,10 @@ def recipe_for_run(config: str | None, changes: dict[str, Any]) -> Recipe:
 
 def take_starters(recipe: Recipe, stages: Sequence[str]) -> Recipe:
     """The recipe with the package's own models wherever it has one; says which."""
+    from llama_data.pipeline.live.display import current
     from llama_data.pipeline.ready import with_starters
 
     recipe, told = with_starters(recipe, stages)
     for line in told:
-        typer.echo(line, err=True)
+        current().say(line)
     return recipe
