@@ -16,6 +16,7 @@ from llama_data.pipeline.commands.mix import mix
 from llama_data.pipeline.commands.models import app as models_app
 from llama_data.pipeline.commands.plan import plan
 from llama_data.pipeline.commands.quickstart import quickstart
+from llama_data.pipeline.commands.recipes import app as recipes_app
 from llama_data.pipeline.commands.report import report
 from llama_data.pipeline.commands.run import run
 from llama_data.pipeline.commands.status import logs, status
@@ -60,6 +61,7 @@ app.command()(run)
 app.command()(status)
 app.command()(logs)
 app.add_typer(models_app, name="models")
+app.add_typer(recipes_app, name="recipes")
 app.command("train-tokenizer")(train_tokenizer)
 app.command()(tokenize)
 app.command()(mix)

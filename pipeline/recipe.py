@@ -131,10 +131,12 @@ class TokenizerChoice(TokenizerSettings):
 class MixSettings(Strict):
     """The mixture: ``weights`` are shares of sampled tokens by domain (LLaMA Table 1); a tokenizer and a mix need them.
 
-    ``tokens`` None: as many as ``max_epochs`` allows.
+    ``normalise``: weights that do not sum to 1 are divided by their sum. ``tokens``: how many are drawn, like ``1.4T``,
+    ``1e9`` or ``100_000`` (null: as many as ``max_epochs`` allows). ``max_epochs``: how often a domain may be repeated.
     """
 
     weights: dict[str, float] = Field(default_factory=dict)
+    normalise: bool = False
     tokens: Count | None = None
     max_epochs: float | None = Field(default=4.0, gt=0)
     rows_per_shard: int = Field(default=65_536, gt=0)
@@ -232,6 +234,9 @@ class Recipe(Strict):
                 f"recipe {self.name!r}: no mix.weights, the shares of the domains in sampled tokens; give them, like "
                 f"`mix: {{weights: {{{example}}}}}`"
             )
+        total = sum(self.mix.weights.values())
+        if self.mix.normalise and total > 0:
+            return {name: weight / total for name, weight in self.mix.weights.items()}
         return self.mix.weights
 
     def path(self, *parts: str) -> str:
@@ -260,6 +265,11 @@ def load_recipe(source: str, overrides: Mapping[str, Any] | None = None) -> Reci
     return validate(Recipe, data, source, places)
 
 
+def recipe_text(source: str) -> str:
+    """A recipe as it is written, by path or preset name. Raises RecipeError: there is none."""
+    return _find(source, None)[0]
+
+
 def _load(source: str, beside: Path | None, chain: tuple[str, ...]) -> tuple[dict[str, Any], Places]:
     text, where, folder = _find(source, beside)
     if where in chain:
@@ -286,10 +296,13 @@ def _find(source: str, beside: Path | None) -> tuple[str, str, Path | None]:
         path = Path(source)
         if beside is not None and not path.is_absolute():
             path = beside / path
+        if path.stem in presets() and not path.exists():
+            raise RecipeError(f"{path}: no such file; the package's own recipe is given by its name alone: {path.stem}")
         return read_text(path), str(path), path.parent
     if source not in presets():
         known = ", ".join(presets())
-        raise RecipeError(f"{source}: no such recipe; expected a path to a .yaml file or one of: {known}")
+        here = f" (a path needs a slash: ./{source})" if Path(source).exists() else ""
+        raise RecipeError(f"{source}: no such recipe; expected a path to a .yaml file{here} or one of: {known}")
     return (
         resources.files("llama_data.configs").joinpath(f"{source}.yaml").read_text("utf-8"),
         f"{source}.yaml",

@@ -20,11 +20,19 @@ def mix(
     config: options.Config = None,
     output: options.Output = None,
     tokens: Annotated[
-        str | None, typer.Option("--tokens", help="Tokens to draw, like 1.4T [default: as many as max_epochs allows].")
+        str | None,
+        typer.Option(
+            "--tokens",
+            help="Tokens to draw: a number, with K, M, B or T behind it (10^3, 10^6, 10^9, 10^12), like 1.4T, 1e9 or "
+            "100_000 [default: as many as max_epochs allows].",
+        ),
     ] = None,
     weights: Annotated[
         str | None, typer.Option("--weights", help="A .yaml file of shares of sampled tokens by domain.")
     ] = None,
+    normalise: Annotated[
+        bool, typer.Option("--normalise", help="Divide the weights by their sum where that is not 1.")
+    ] = False,
     name: Annotated[
         str | None, typer.Option("--name", help="Name of a further mix, which goes to RUN/mix/NAME [default: RUN/mix].")
     ] = None,
@@ -46,6 +54,7 @@ def mix(
 
     changes = options.overrides(output=output, workers=workers, executor=executor, max_task_failures=max_task_failures)
     changes |= {} if seed is None else {"seed": seed}
+    changes |= {"mix.normalise": True} if normalise else {}
     changes |= {key: value for key, value in (("mix.tokens", tokens), ("mix.weights", _weights(weights))) if value}
     with options.shown(quiet, as_json) as shown:
         recipe = options.recipe_for_run(config, changes)

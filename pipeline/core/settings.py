@@ -18,16 +18,30 @@ _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
 def parse_count(value: Any) -> Any:
-    """Read ``1.4T`` or ``200M`` as an integer; anything else is left for pydantic to accept or refuse."""
-    if isinstance(value, str) and value[-1:].upper() in _UNITS:
-        try:
-            return round(float(value[:-1]) * _UNITS[value[-1].upper()])
-        except ValueError:
-            return value
-    return value
+    """Read ``1.4T``, ``200 M``, ``1e9`` or ``100_000`` as an integer; anything else is left as it is.
+
+    YAML takes ``1e9`` for a text, for it has no point.
+    """
+    if not isinstance(value, str):
+        return value
+    number, unit = value.strip(), value.strip()[-1:].upper()
+    try:
+        if unit in _UNITS:
+            return round(Decimal(number[:-1].strip()) * _UNITS[unit])
+        exact = Decimal(number)
+        return int(exact) if exact == exact.to_integral_value() else value
+    except (ArithmeticError, ValueError):
+        return value
 
 
-Count = Annotated[int, BeforeValidator(parse_count), Field(gt=0)]
+def _count(value: Any) -> Any:
+    found = parse_count(value)
+    if isinstance(found, str):
+        raise ValueError("expected a count like 1.4T, 200M, 1e9 or 100_000 (K, M, B, T are 10^3, 10^6, 10^9, 10^12)")
+    return found
+
+
+Count = Annotated[int, BeforeValidator(_count), Field(gt=0)]
 
 
 def parse_share(value: Any) -> Any:
