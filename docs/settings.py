@@ -36,14 +36,16 @@ A recipe is a YAML file that describes a whole run. `extends` names a preset (`l
 `quickstart`) or a path; keys are laid on those of the recipe it extends, mapping by mapping (`weights` as a whole).
 Flags of the command line come last. Unknown keys are errors that name the file, the line and the nearest known key.
 `null` means off: of a threshold or limit that there is none, of a list to choose from that all are taken. 0 means 0.
-`starter` means the model that comes with the package, wherever a model is named; `--starter-models` of `plan` and `run`
-takes them for all. Counts may carry a unit: `1.4T`, `200M`; `1e9` and `100_000` are read too. A time of Slurm needs quotes:
-`time: "12:00:00"`.
+`starter` means the model that comes with the package, wherever a model is named; `--starter-models` of `plan` and
+`run` takes them for all. Counts may carry a unit: `1.4T`, `200M`; `1e9` and `100_000` are read too. A time of Slurm
+needs quotes: `time: "12:00:00"`.
 
 `llama-data recipes list` names the presets, which are found from any folder (`-c corpus`, `plan corpus`);
-`recipes show NAME` prints one, with `--resolved` every setting; `recipes new FILE --domain books --source mine=/data/mine
---executor slurm` writes one to start from, in which every further setting stands with what it means and its default.
-`llama-data plan FILE` checks it, names all that is missing, and plans the rest.
+`recipes show NAME` prints one, with `--resolved` every setting. One to start from, in which every further setting
+stands with what it means and its default, is written by
+
+    llama-data recipes new mine.yaml --domain books --source mine=/data/mine --executor slurm
+    llama-data plan mine.yaml        # checks it, names all that is missing, and plans the rest
 
 A domain that is absent under `domains` (or null) is not run. Every domain also takes `inputs` (globs relative to
 `input`), `root` (another input folder or URL for this domain) and `max_task_bytes` (pieces into which an input that can
