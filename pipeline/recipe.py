@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, create_model, field_validator, model_validator
 
@@ -104,8 +104,15 @@ class ExecutorSettings(Strict):
     @model_validator(mode="after")
     def _slurm_has_settings(self) -> ExecutorSettings:
         if self.kind == "slurm" and self.slurm is None:
-            raise ValueError("executor.kind is slurm, so executor.slurm.partition must be given")
+            raise ValueError(
+                "executor.kind is slurm, so executor.slurm.partition must be given: in the recipe, "
+                "`executor: {kind: slurm, slurm: {partition: NAME}}`"
+            )
         return self
+
+
+class _Domains(Strict):
+    unknown_hint: ClassVar[str] = "; a domain of your own stands under `sources`"
 
 
 if TYPE_CHECKING:
@@ -116,7 +123,7 @@ if TYPE_CHECKING:
 else:
     Domains = create_model(
         "Domains",
-        __base__=Strict,
+        __base__=_Domains,
         __doc__="The domains of the run; one that is absent (or null) is not run.",
         **{name: (stage.settings | None, None) for name, stage in STAGES.items()},
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from llama_data.pipeline.commands.options import ModelsDir
+from llama_data.pipeline.commands.options import Config, ModelsDir
 
 app = typer.Typer(help="List, pull, train and measure models.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -29,10 +29,19 @@ NOT_STATED = "not stated"
 
 
 @app.command("list")
-def list_models(models_dir: ModelsDir = None) -> None:
-    """Show starters, downloads and trained models: size, whether they are there, whether the checksum is right."""
-    from llama_data.pipeline.models.listing import rows
+def list_models(config: Config = None, models_dir: ModelsDir = None) -> None:
+    """Show starters, downloads and trained models: size, whether they are there, whether the checksum is right.
 
+    With -c RECIPE first what that recipe needs.
+    """
+    from llama_data.pipeline.models.listing import needed, rows
+    from llama_data.pipeline.recipe import load_recipe
+
+    if config is not None:
+        recipe = load_recipe(config, {} if models_dir is None else {"models_dir": models_dir})
+        models_dir = recipe.models_dir
+        for line in needed(recipe):
+            typer.echo(line)
     for row in rows(models_dir):
         typer.echo(row)
 

@@ -26,9 +26,12 @@ def quickstart(
 ) -> None:
     """Sample dumps of all seven domains → documents → tokenizer → shards → mix → a tiny model → report."""
     from llama_data.pipeline.core.errors import RequestError
+    from llama_data.pipeline.core.extras import require
 
-    if folder.exists() and any(folder.iterdir()):
-        raise RequestError(f"{folder}: the folder is not empty; name a new one")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RequestError(f"{folder}: there is something already; name a new folder")
+    if train:
+        require("torch", "quickstart trains a tiny model at its end (or leave that out with --no-train), which")
     # What is there by then cannot be gone on with: the folder has to be new.
     again = f"rm -r {shlex.quote(str(folder))} && llama-data quickstart {shlex.quote(str(folder))}"
     with options.shown(quiet, as_json, again) as shown:

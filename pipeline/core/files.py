@@ -25,6 +25,7 @@ from llama_data.pipeline.core.hashed import HashedStream, WrittenFile
 from llama_data.pipeline.core.left_out import LeftOut
 from llama_data.pipeline.core.lines import cut_lines
 from llama_data.pipeline.core.listing import look_in_folder, look_in_store, printable, stamp_of
+from llama_data.pipeline.core.unfound import no_such, nothing_taken
 from llama_data.pipeline.core.writers import temporary_name
 
 ZSTD_LEVEL = 3
@@ -121,7 +122,7 @@ def list_inputs(root: str, patterns: Sequence[str], left_out: LeftOut | None = N
     """
     fs, base = file_system(root)
     if not fs.exists(base):
-        raise InputError(f"{root}: no such folder; expected the input that holds {', '.join(patterns)}")
+        raise InputError(no_such(root, f"the input that holds {', '.join(patterns)}", is_local(root)))
     if fs.isfile(base):
         path = base if is_local(root) else root
         info = fs.info(base)
@@ -133,7 +134,7 @@ def list_inputs(root: str, patterns: Sequence[str], left_out: LeftOut | None = N
     if left_out is not None:
         left_out.saw(root, patterns, found)
     if not found.taken:
-        raise InputError(f"{root}: no file matches {', '.join(patterns)}")
+        raise InputError(nothing_taken(root, patterns, found))
     return [Split(entry.path, entry.name, entry.size, stamp=entry.stamp) for entry in found.taken]
 
 

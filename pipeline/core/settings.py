@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -14,6 +14,7 @@ from llama_data.pipeline.core.errors import RecipeError
 from llama_data.pipeline.core.needs import Need
 
 MAX_NODES = 100_000
+_DEEP = 3  # how far down a key is looked for that stands in the wrong place
 _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
@@ -70,6 +71,8 @@ class Strict(BaseModel):
     """A frozen settings object that refuses keys it does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    # Said of a key that is not known, before those that are.
+    unknown_hint: ClassVar[str] = ""
 
 
 class DomainSettings(Strict):
@@ -181,28 +184,51 @@ def _explain(model: type[BaseModel], problem: Any, where: str, places: Places) -
         prefix = prefix[:-1]
     place = places.get(prefix, where) if prefix else where
     if problem["type"] == "extra_forbidden":
-        names = _field_names(model, location[:-1])
-        near = difflib.get_close_matches(str(location[-1]), names, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; expected one of: {', '.join(names)}" if names else ""
-        return f"{place}: {field}: unknown key{hint}"
+        return f"{place}: {field}: unknown key{_hint(model, location)}"
     found = problem.get("input")
     shown = f", found {found!r}" if not isinstance(found, dict | list | BaseModel) else ""
     message = str(problem["msg"]).removeprefix("Value error, ").replace("valid tuple", "list")
+    if problem["type"] in ("dict_type", "model_type", "model_attributes_type"):
+        message = "expected keys with values below it, like `key: value`"
+    if isinstance(found, str) and found.endswith("%") and "number" in message:
+        message = "expected a share between 0 and 1, like 0.01 for 1%"
     return f"{place}: {field}: {message[:1].lower()}{message[1:]}{shown}"
 
 
-def _field_names(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
-    """Names of the fields of the settings object at ``path`` below ``model`` (empty when unknown)."""
+def _hint(model: type[BaseModel], location: tuple[str | int, ...]) -> str:
+    """What may have been meant by an unknown key: one of that name elsewhere, one like it, one of those here."""
+    classes, key = _classes_at(model, location[:-1]), str(location[-1])
+    names = list(classes[0].model_fields) if classes else []
+    homes, near = _homes(model, key), difflib.get_close_matches(key, names, n=1)
+    hint = next((made.unknown_hint for made in classes if issubclass(made, Strict) and made.unknown_hint), "")
+    if homes and not hint:
+        return f"; did you mean {' or '.join(homes)}?"
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return hint + (f"; expected one of: {', '.join(names)}" if names else "")
+
+
+def _classes_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[type[BaseModel]]:
+    """The classes of the settings object at ``path`` below ``model`` (none when unknown)."""
     current: Any = model
     for part in path:
-        inner = [fields[part].annotation for fields in _fields_in(current) if part in fields]
+        inner = [made.model_fields[str(part)].annotation for made in _classes_in(current) if part in made.model_fields]
         # The key of a mapping or the number in a list leads to what these hold, which stands in the same annotation.
         current = inner[0] if inner else current
-    return [name for fields in _fields_in(current)[:1] for name in fields]
+    return _classes_in(current)
 
 
-def _fields_in(annotation: Any) -> list[dict[str, Any]]:
-    """The fields of every settings object that an annotation names, through unions, mappings and lists."""
+def _classes_in(annotation: Any) -> list[type[BaseModel]]:
+    """Every settings class that an annotation names, through unions, mappings and lists."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [dict(annotation.model_fields)]
-    return [fields for part in get_args(annotation) for fields in _fields_in(part)]
+        return [annotation]
+    return [made for part in get_args(annotation) for made in _classes_in(part)]
+
+
+def _homes(model: type[BaseModel], key: str, above: tuple[str, ...] = ()) -> list[str]:
+    """Where in a recipe there is a key of a name; at most three places."""
+    found = [".".join([*above, key])] if key in model.model_fields and above else []
+    if len(above) < _DEEP:
+        for name, each in model.model_fields.items():
+            found += [home for made in _classes_in(each.annotation) for home in _homes(made, key, (*above, name))]
+    return found[:3]
