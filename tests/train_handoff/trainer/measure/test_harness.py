@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def test_a_task_of_ones_own_is_scored_as_the_model_scores_it(run: Path, task: Pa
 def test_without_the_package_one_sentence_comes_before_anything_starts(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(harness, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "lm_eval", None)
     with pytest.raises(
         RequestError, match=r'--harness needs lm_eval, which is not installed: `pip install "llama-data\[eval\]"`'
     ):
