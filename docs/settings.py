@@ -5,15 +5,14 @@ python docs/settings.py
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from llama_data.pipeline.core.domains import DOMAINS
+from llama_data.pipeline.explain import about, defaults, kind
 from llama_data.pipeline.recipe import (
     ExecutorSettings,
     MixSettings,
@@ -37,8 +36,16 @@ A recipe is a YAML file that describes a whole run. `extends` names a preset (`l
 `quickstart`) or a path; keys are laid on those of the recipe it extends, mapping by mapping (`weights` as a whole).
 Flags of the command line come last. Unknown keys are errors that name the file, the line and the nearest known key.
 `null` means off: of a threshold or limit that there is none, of a list to choose from that all are taken. 0 means 0.
-`starter` means the model that comes with the package, wherever a model is named. Counts may carry a unit: `1.4T`,
-`200M`.
+`starter` means the model that comes with the package, wherever a model is named; `--starter-models` of `plan` and
+`run` takes them for all. Counts may carry a unit: `1.4T`, `200M`; `1e9` and `100_000` are read too. A time of Slurm
+needs quotes: `time: "12:00:00"`.
+
+`llama-data recipes list` names the presets, which are found from any folder (`-c corpus`, `plan corpus`);
+`recipes show NAME` prints one, with `--resolved` every setting. One to start from, in which every further setting
+stands with what it means and its default, is written by
+
+    llama-data recipes new mine.yaml --domain books --source mine=/data/mine --executor slurm
+    llama-data plan mine.yaml        # checks it, names all that is missing, and plans the rest
 
 A domain that is absent under `domains` (or null) is not run. Every domain also takes `inputs` (globs relative to
 `input`), `root` (another input folder or URL for this domain) and `max_task_bytes` (pieces into which an input that can
@@ -64,35 +71,17 @@ This page is written by `python docs/settings.py`.
 """
 
 
-def kind(annotation: Any) -> str:
-    """A type as a person writes it."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return kind(arguments[0])
-    if origin is Literal:
-        return " or ".join(map(str, arguments))
-    if origin in (Union, UnionType):
-        return " or ".join(map(kind, arguments))
-    if origin is tuple:
-        return f"list of {kind(arguments[0])}"
-    if origin is not None and len(arguments) == 2:
-        return f"mapping of {kind(arguments[0])} to {kind(arguments[1])}"
-    return "null" if annotation is NoneType else str(annotation.__name__)
-
-
 def section(title: str, model: type[BaseModel], hidden: set[str], values: BaseModel | None = None) -> str:
     """One settings class: its docstring, and a table of its fields with their defaults."""
-    about = inspect.cleandoc(model.__doc__ or "").replace("``", "`")
     rows = []
-    for name, field in model.model_fields.items():
+    for name, default in defaults(model).items():
         if name in hidden:
             continue
-        default = field.get_default(call_default_factory=True) if field.default is PydanticUndefined else field.default
         if values is not None:
             default = getattr(values, name)
         shown = "required" if default is PydanticUndefined else _show(default)
-        rows.append(f"| `{name}` | {kind(field.annotation)} | {shown} |")
-    return "\n".join([f"## {title}", "", about, "", "| key | type | default |", "|---|---|---|", *rows, ""])
+        rows.append(f"| `{name}` | {kind(model.model_fields[name].annotation)} | {shown} |")
+    return "\n".join([f"## {title}", "", about(model), "", "| key | type | default |", "|---|---|---|", *rows, ""])
 
 
 def _show(value: Any) -> str:
@@ -125,7 +114,7 @@ def page() -> str:
     parts.append("## steps\n\nWhat `sources.NAME.steps` may name; [own-data.md](own-data.md) shows them at work.\n")
     parts += [section(name, step, set()).replace("## ", "### ", 1) for name, step in STEPS.items()]
     tokenizer = section("tokenizer", TokenizerChoice, set())
-    own = inspect.cleandoc(TokenizerSettings.__doc__ or "").split("\n\n", 1)[-1].replace("``", "`")
+    own = about(TokenizerSettings).split("\n\n", 1)[-1]
     parts.append(tokenizer.replace("\n| key", f"\n{own}\n\n| key", 1))
     parts.append(section("tokens", PackSettings, set()))
     parts.append(section("mix", MixSettings, set()))

@@ -9,12 +9,15 @@ from typing import Annotated
 
 import typer
 
+from llama_data.pipeline.commands.download import download
+from llama_data.pipeline.commands.examples import EXAMPLES
 from llama_data.pipeline.commands.export import export
 from llama_data.pipeline.commands.inspect import inspect
 from llama_data.pipeline.commands.mix import mix
 from llama_data.pipeline.commands.models import app as models_app
 from llama_data.pipeline.commands.plan import plan
 from llama_data.pipeline.commands.quickstart import quickstart
+from llama_data.pipeline.commands.recipes import app as recipes_app
 from llama_data.pipeline.commands.report import report
 from llama_data.pipeline.commands.run import run
 from llama_data.pipeline.commands.status import logs, status
@@ -23,6 +26,7 @@ from llama_data.pipeline.commands.train_tokenizer import train_tokenizer
 from llama_data.pipeline.commands.verify import verify
 from llama_data.pipeline.commands.why import why
 from llama_data.pipeline.core.errors import run_command_line
+from llama_data.pipeline.core.examples import show_examples
 from llama_data.pipeline.core.stopping import stop_on_signals
 from llama_data.pipeline.core.version import VERSION
 
@@ -30,7 +34,6 @@ app = typer.Typer(
     name="llama-data",
     help="Rebuild LLaMA's pretraining data from public raw dumps and hand it to a trainer.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -53,11 +56,13 @@ def _options(
 
 
 app.command()(quickstart)
+app.command()(download)
 app.command()(plan)
 app.command()(run)
 app.command()(status)
 app.command()(logs)
 app.add_typer(models_app, name="models")
+app.add_typer(recipes_app, name="recipes")
 app.command("train-tokenizer")(train_tokenizer)
 app.command()(tokenize)
 app.command()(mix)
@@ -66,6 +71,7 @@ app.command()(why)
 app.command()(inspect)
 app.command()(verify)
 app.command()(export)
+show_examples(app, EXAMPLES)
 
 
 def main() -> None:

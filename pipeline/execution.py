@@ -10,7 +10,8 @@ from typing import Any
 
 from loguru import logger
 
-from llama_data.pipeline.core.errors import RequestError, RunError, StoppedError
+from llama_data.pipeline.core.errors import RunError, StoppedError
+from llama_data.pipeline.core.extras import require
 from llama_data.pipeline.core.files import join, remove_tree
 from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.core.stopping import Stopped
@@ -45,10 +46,11 @@ class Launched:
         return f"  {self.job:<34} {tasks} {took}{f'  ({self.pace})' if self.pace else ''}"
 
 
-def execute(jobs: Sequence[Job], recipe: Recipe, progress: Progress) -> list[Launched]:
+def execute(jobs: Sequence[Job], recipe: Recipe, progress: Progress, again: str = "") -> list[Launched]:
     """Run the jobs of a group one after the other; completed tasks of an earlier run are skipped.
 
     On Slurm they are only submitted; the group's last job runs however the others have ended, and says how.
+    ``again``: the command that goes on after a stop.
 
     Raises:
         RunError: tasks failed; what is complete stays and is not done again by the next run.
@@ -70,9 +72,10 @@ def execute(jobs: Sequence[Job], recipe: Recipe, progress: Progress) -> list[Lau
             launched.append(_run(job, recipe))
         except Stopped as stop:
             done, logs = len(ranks_in(recipe.path("logs", job.name), "completions")), recipe.path("logs")
+            go_on = f"to go on: {again}" if again else "the same command goes on from there"
             raise StoppedError(
                 f"{job.name}: stopped by {stop.name}: {done} of {job.tasks} tasks are complete and stay; no process is "
-                f"left; the same command goes on from there (the logs are in {logs})",
+                f"left; {go_on} (the logs are in {logs})",
                 stop.number,
             ) from None
         progress(launched[-1].line())
@@ -120,10 +123,9 @@ def _executor(job: Job, settings: ExecutorSettings, logs: str) -> Any:
         "limits": limits,
     }
     if settings.kind == "ray":
-        try:
-            from llama_data.pipeline.executors.ray import RayExecutor
-        except ImportError:
-            raise RequestError("executor ray: ray is not installed; install llama-data with the extra `ray`") from None
+        require("ray", "executor.kind ray")
+        from llama_data.pipeline.executors.ray import RayExecutor
+
         return RayExecutor(
             **arguments, cpus_per_task=settings.ray.cpus_per_task, mem_per_cpu_gb=settings.ray.mem_per_cpu_gb
         )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, create_model, field_validator, model_validator
 
@@ -15,6 +15,7 @@ from llama_data.pipeline.core.domains import DOMAINS
 from llama_data.pipeline.core.errors import RecipeError, RequestError
 from llama_data.pipeline.core.files import is_local, join, read_bytes
 from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.paths import ALL, Choice
 from llama_data.pipeline.core.settings import Count, DomainSettings, Places, Strict, parse_yaml, read_text, validate
 from llama_data.pipeline.registry import STAGES
 from llama_data.stages.custom.jobs import Settings as SourceSettings
@@ -103,8 +104,15 @@ class ExecutorSettings(Strict):
     @model_validator(mode="after")
     def _slurm_has_settings(self) -> ExecutorSettings:
         if self.kind == "slurm" and self.slurm is None:
-            raise ValueError("executor.kind is slurm, so executor.slurm.partition must be given")
+            raise ValueError(
+                "executor.kind is slurm, so executor.slurm.partition must be given: in the recipe, "
+                "`executor: {kind: slurm, slurm: {partition: NAME}}`"
+            )
         return self
+
+
+class _Domains(Strict):
+    unknown_hint: ClassVar[str] = "; a domain of your own stands under `sources`"
 
 
 if TYPE_CHECKING:
@@ -115,7 +123,7 @@ if TYPE_CHECKING:
 else:
     Domains = create_model(
         "Domains",
-        __base__=Strict,
+        __base__=_Domains,
         __doc__="The domains of the run; one that is absent (or null) is not run.",
         **{name: (stage.settings | None, None) for name, stage in STAGES.items()},
     )
@@ -130,10 +138,12 @@ class TokenizerChoice(TokenizerSettings):
 class MixSettings(Strict):
     """The mixture: ``weights`` are shares of sampled tokens by domain (LLaMA Table 1); a tokenizer and a mix need them.
 
-    ``tokens`` None: as many as ``max_epochs`` allows.
+    ``normalise``: weights that do not sum to 1 are divided by their sum. ``tokens``: how many are drawn, like ``1.4T``,
+    ``1e9`` or ``100_000`` (null: as many as ``max_epochs`` allows). ``max_epochs``: how often a domain may be repeated.
     """
 
     weights: dict[str, float] = Field(default_factory=dict)
+    normalise: bool = False
     tokens: Count | None = None
     max_epochs: float | None = Field(default=4.0, gt=0)
     rows_per_shard: int = Field(default=65_536, gt=0)
@@ -220,6 +230,7 @@ class Recipe(Strict):
             rejected_sample=self.rejected_sample or 0.0,
             models_dir=self.models_dir,
             documents_per_file=self.documents_per_file,
+            choice=Choice(settings.share, self.seed, settings.base) if settings else ALL,
         )
 
     def weights(self) -> dict[str, float]:
@@ -230,6 +241,9 @@ class Recipe(Strict):
                 f"recipe {self.name!r}: no mix.weights, the shares of the domains in sampled tokens; give them, like "
                 f"`mix: {{weights: {{{example}}}}}`"
             )
+        total = sum(self.mix.weights.values())
+        if self.mix.normalise and total > 0:
+            return {name: weight / total for name, weight in self.mix.weights.items()}
         return self.mix.weights
 
     def path(self, *parts: str) -> str:
@@ -258,6 +272,11 @@ def load_recipe(source: str, overrides: Mapping[str, Any] | None = None) -> Reci
     return validate(Recipe, data, source, places)
 
 
+def recipe_text(source: str) -> str:
+    """A recipe as it is written, by path or preset name. Raises RecipeError: there is none."""
+    return _find(source, None)[0]
+
+
 def _load(source: str, beside: Path | None, chain: tuple[str, ...]) -> tuple[dict[str, Any], Places]:
     text, where, folder = _find(source, beside)
     if where in chain:
@@ -284,10 +303,13 @@ def _find(source: str, beside: Path | None) -> tuple[str, str, Path | None]:
         path = Path(source)
         if beside is not None and not path.is_absolute():
             path = beside / path
+        if path.stem in presets() and not path.exists():
+            raise RecipeError(f"{path}: no such file; the package's own recipe is given by its name alone: {path.stem}")
         return read_text(path), str(path), path.parent
     if source not in presets():
         known = ", ".join(presets())
-        raise RecipeError(f"{source}: no such recipe; expected a path to a .yaml file or one of: {known}")
+        here = f" (a path needs a slash: ./{source})" if Path(source).exists() else ""
+        raise RecipeError(f"{source}: no such recipe; expected a path to a .yaml file{here} or one of: {known}")
     return (
         resources.files("llama_data.configs").joinpath(f"{source}.yaml").read_text("utf-8"),
         f"{source}.yaml",

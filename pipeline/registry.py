@@ -24,7 +24,7 @@ class Rate:
 
     ``output`` is the share that stays (documents, ledger), ``work`` the share that lies on disk only while the
     domain runs. ``memory`` is the peak of one worker in bytes, models included. ``text``: characters of text in a
-    stored byte.
+    stored byte. ``start``: seconds of a core before a task's first record, for every task of every job.
     """
 
     bytes_per_second: float
@@ -32,6 +32,7 @@ class Rate:
     work: float
     memory: float
     text: float = 2.0
+    start: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,13 @@ class Stage:
     rate: Rate
 
 
-# Measured with `plan --calibrate` on one core of a 2-core AMD EPYC over 8 MB of each domain of a corpus folder,
-# start-up included (of C4, of which there were 0.2 MB, nearly all of it is start-up).
+DEFAULTS = "the defaults, of one core of an AMD EPYC; --calibrate measures yours"
+# Common Crawl: 1.67 GB of text of WET files through all steps with the starter models took 57 s of CPU on a quiet core
+# (`llama-data run commoncrawl -c corpus`, seconds of CPU of its tasks), and `plan --calibrate` found 1.9 s to start a
+# task. The others: `plan --calibrate` over 8 MB of each domain of a corpus folder, start-up included, so they are too
+# slow rather than too fast (of C4, of which there were 0.2 MB, nearly all of it is start-up).
 STAGES = {
-    "commoncrawl": Stage(commoncrawl.Settings, commoncrawl.jobs, Rate(2.5e6, 0.03, 0.09, 1.2e9, 2.0)),
+    "commoncrawl": Stage(commoncrawl.Settings, commoncrawl.jobs, Rate(14.6e6, 0.03, 0.09, 1.2e9, 2.0, 1.9)),
     "c4": Stage(c4.Settings, c4.jobs, Rate(3.4e6, 1.00, 0.00, 0.4e9, 2.6)),
     "github": Stage(github.Settings, github.jobs, Rate(4.1e6, 0.61, 0.01, 0.6e9, 4.9)),
     "wikipedia": Stage(wikipedia.Settings, wikipedia.jobs, Rate(1.3e6, 0.57, 0.00, 0.5e9, 3.4)),
@@ -56,6 +60,12 @@ STAGES = {
 }
 # A user's source through language and length; what its steps cost beside that `plan --calibrate` says.
 SOURCE_RATE = Rate(3.0e6, 0.90, 0.05, 1.0e9, 3.0)
+
+
+def rate_of(stage: str) -> Rate:
+    """What a domain or a user's source costs, as long as nothing is measured."""
+    return STAGES[stage].rate if stage in STAGES else SOURCE_RATE
+
 
 if tuple(STAGES) != DOMAINS:
     raise AssertionError(f"the stages {list(STAGES)} are not the domains {list(DOMAINS)}")

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -17,8 +16,9 @@ from llama_data.pipeline.core.lock import is_alive, is_alive_here, read_owner
 from llama_data.pipeline.core.screen import plain
 from llama_data.pipeline.core.store_lock import StoreLock
 from llama_data.pipeline.core.store_lock import is_alive as store_owner_is_alive
+from llama_data.pipeline.core.whereabouts import Counts
 from llama_data.pipeline.executors.holding import lock_url
-from llama_data.pipeline.executors.records import ENDED, JOBS, ranks_in, read_done, read_failures, read_json
+from llama_data.pipeline.executors.records import ENDED, JOBS, Done, ranks_in, read_done, read_failures, read_json
 from llama_data.pipeline.executors.submitted import waiting
 from llama_data.pipeline.executors.tally import STRAGGLER
 
@@ -29,17 +29,23 @@ SHOWN = 5  # failed tasks and stragglers that a job shows
 
 @dataclass(frozen=True)
 class Running:
-    """A task that is being worked on: since when (seconds), where."""
+    """A task that is being worked on: since when (seconds), where, and what it had done when it last said so."""
 
     task: int
     seconds: float
     host: str
     process: int
+    counts: Counts | None = None
 
 
 @dataclass
 class JobStatus:
-    """The tasks of a job. ``rate``: tasks a minute; ``left``: seconds until the end at that rate; None: not known."""
+    """The tasks of a job, and what they have done.
+
+    ``counts``: of completed and running tasks together; ``exact``: whether all completed ones have been read, or it
+    follows from some of them. ``speed``: the same a second, as it is now. ``rate``: tasks a minute. ``left``: seconds
+    until the end at that rate. None: not known.
+    """
 
     name: str
     tasks: int
@@ -50,6 +56,9 @@ class JobStatus:
     slowest: tuple[int, float] | None = None
     rate: float | None = None
     left: float | None = None
+    counts: Counts = field(default_factory=Counts)
+    exact: bool = True
+    speed: Counts | None = None
 
     @property
     def stragglers(self) -> list[Running]:
@@ -57,6 +66,11 @@ class JobStatus:
         if self.median is None:
             return []
         return [task for task in self.running if task.seconds > max(STRAGGLER * self.median, SHORT)]
+
+    @property
+    def kept(self) -> float | None:
+        """The share (0..1) of records that were kept, of those that have come to their end."""
+        return self.counts.kept / self.counts.settled if self.counts.settled else None
 
 
 @dataclass
@@ -78,10 +92,78 @@ class GroupStatus:
 
 def status_of(run: str) -> list[GroupStatus]:
     """The groups of a run, as they are now. Raises RequestError: there is no run."""
-    groups = list(_groups(join(run, "logs")))
-    if not groups:
-        raise RequestError(f"{run}: no run is there, or none that has begun; expected logs/GROUP/{JOBS} in it")
-    return [_group(run, name) for name in groups]
+    return Watcher(run).look()
+
+
+class Watcher:
+    """Looks at a run again and again. What a completed task has said is read once, at most ``SAMPLE`` in a look."""
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        self._known: dict[tuple[str, str], dict[int, Done | None]] = {}
+
+    def look(self) -> list[GroupStatus]:
+        """The groups of the run, as they are now. Raises RequestError: there is no run."""
+        groups = list(_groups(join(self.run, "logs")))
+        if not groups:
+            raise RequestError(f"{self.run}: no run is there, or none that has begun; expected logs/GROUP/{JOBS} in it")
+        return [self.look_at(name) for name in groups]
+
+    def look_at(self, name: str) -> GroupStatus:
+        """One group of the run, as it is now; without jobs, where none has begun."""
+        folder = join(self.run, "logs", name)
+        noted = read_json(join(folder, JOBS)) or {"jobs": [], "executor": "local"}
+        who = _who(self.run, name, folder, noted["executor"])
+        jobs = [self._job(job["name"], job["tasks"], bool(who), str(noted.get("since"))) for job in noted["jobs"]]
+        ended = read_json(join(folder, ENDED)) or {}
+        complete = all(job.done >= job.tasks for job in jobs)
+        if who:
+            state = "running" if any(job.running for job in jobs) or noted["executor"] != "slurm" else "queued"
+        elif complete and ended.get("ok", True):
+            state = "complete"
+        else:
+            state = "failed" if any(job.failed for job in jobs) or not ended.get("ok", True) else "stopped"
+        return GroupStatus(name, noted["executor"], state, who, plain(str(ended.get("says", ""))), jobs)
+
+    def _job(self, name: str, tasks: int, alive: bool, since: str) -> JobStatus:
+        logs = join(self.run, "logs", name)
+        done = [rank for rank in ranks_in(logs, "completions") if rank < tasks]
+        status = JobStatus(name, tasks, len(done))
+        status.failed = {rank: plain(failure.sentence()) for rank, failure in read_failures(logs).items()}
+        if alive:
+            status.running = [task for rank in ranks_in(logs, "running") if (task := _running(logs, rank)) is not None]
+        known = self._known.setdefault((name, since), {})
+        unread = [rank for rank in done if rank not in known]
+        known |= {rank: read_done(logs, rank) for rank in unread[:: max(1, -(-len(unread) // SAMPLE))]}
+        _measure(status, {rank: found for rank, found in known.items() if found is not None}, len(known))
+        return status
+
+
+def _measure(status: JobStatus, done: dict[int, Done], read: int) -> None:
+    """Add what follows from the completed tasks that were read, and from the running ones."""
+    counted = [task.counts for task in done.values() if task.counts is not None]
+    completed = sum(counted, Counts())
+    going = [task for task in status.running if task.counts is not None]
+    working = sum((task.counts for task in going if task.counts is not None), Counts())
+    status.exact = read == status.done
+    status.counts = completed.times(status.done / len(counted) if counted and not status.exact else 1.0) + working
+    at_once = len(status.running)
+    spent = sum(task.seconds for task in done.values() if task.counts is not None) + sum(task.seconds for task in going)
+    if at_once and spent > 0:
+        status.speed = (completed + working).times(at_once / spent)
+    if not done:
+        return
+    seconds = {rank: task.seconds for rank, task in done.items()}
+    status.median = median(seconds.values())
+    slowest = max(sorted(seconds), key=lambda rank: seconds[rank])
+    status.slowest = (slowest, seconds[slowest])
+    mean = sum(seconds.values()) / len(seconds)
+    if at_once and mean > 0:
+        status.rate = 60 * at_once / mean
+        # Of a task that takes longer than others nothing is known but that it is not over.
+        begun = sum(max(mean - task.seconds, mean / 10) for task in status.running)
+        queued = max(0, status.tasks - status.done - at_once - len(status.failed))
+        status.left = (queued * mean + begun) / at_once
 
 
 def _groups(logs: str, above: str = "") -> Iterator[str]:
@@ -92,22 +174,6 @@ def _groups(logs: str, above: str = "") -> Iterator[str]:
             yield inner
         elif not above:
             yield from _groups(logs, inner)
-
-
-def _group(run: str, name: str) -> GroupStatus:
-    folder = join(run, "logs", name)
-    noted = read_json(join(folder, JOBS)) or {"jobs": [], "executor": "local"}
-    who = _who(run, name, folder, noted["executor"])
-    jobs = [_job(join(run, "logs", job["name"]), job["name"], job["tasks"], bool(who), noted) for job in noted["jobs"]]
-    ended = read_json(join(folder, ENDED)) or {}
-    complete = all(job.done >= job.tasks for job in jobs)
-    if who:
-        state = "running" if any(job.running for job in jobs) or noted["executor"] != "slurm" else "queued"
-    elif complete and ended.get("ok", True):
-        state = "complete"
-    else:
-        state = "failed" if any(job.failed for job in jobs) or not ended.get("ok", True) else "stopped"
-    return GroupStatus(name, noted["executor"], state, who, plain(str(ended.get("says", ""))), jobs)
 
 
 def _who(run: str, name: str, folder: str, executor: str) -> str:
@@ -131,32 +197,13 @@ def _who(run: str, name: str, folder: str, executor: str) -> str:
     return ""
 
 
-def _job(logs: str, name: str, tasks: int, alive: bool, noted: dict[str, Any]) -> JobStatus:
-    done = [rank for rank in ranks_in(logs, "completions") if rank < tasks]
-    status = JobStatus(name, tasks, len(done))
-    status.failed = {rank: plain(failure.sentence()) for rank, failure in read_failures(logs).items()}
-    if alive:
-        status.running = [task for rank in ranks_in(logs, "running") if (task := _running(logs, rank)) is not None]
-    step = max(1, len(done) // SAMPLE)
-    seconds = {rank: found.seconds for rank in islice(done, 0, None, step) if (found := read_done(logs, rank))}
-    if seconds:
-        status.median = median(seconds.values())
-        slowest = max(seconds, key=lambda rank: seconds[rank])
-        status.slowest = (slowest, seconds[slowest])
-        mean, at_once = sum(seconds.values()) / len(seconds), len(status.running)
-        if at_once and mean > 0:
-            status.rate = 60 * at_once / mean
-            status.left = (tasks - len(done)) / status.rate * 60
-    return status
-
-
 def _running(logs: str, rank: int) -> Running | None:
     """A task that is being worked on; None: it has ended meanwhile, or its process is gone."""
     note = read_json(join(logs, "running", f"{rank:05d}.json"))
     if note is None or (note.get("born") is not None and is_alive_here(note) is False):
         return None
-    since = datetime.fromisoformat(note["since"])
-    return Running(rank, (datetime.now(UTC) - since).total_seconds(), plain(note["host"]), int(note["process"]))
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(note["since"])).total_seconds()
+    return Running(rank, seconds, plain(note["host"]), int(note["process"]), Counts.of(note.get("counts")))
 
 
 def lines(groups: list[GroupStatus]) -> Iterator[str]:
@@ -167,8 +214,8 @@ def lines(groups: list[GroupStatus]) -> Iterator[str]:
             yield _line(job)
             for task in job.stragglers[:SHOWN]:
                 yield (
-                    f"      task {task.task} has run for {_time(task.seconds)} on {task.host}, process {task.process}; "
-                    f"half of them took {_time(job.median or 0)} or less"
+                    f"      task {task.task} has run for {seconds_in_words(task.seconds)} on {task.host}, "
+                    f"process {task.process}; half of them took {seconds_in_words(job.median or 0)} or less"
                 )
             for rank in sorted(job.failed)[:SHOWN]:
                 yield f"      task {rank}: {job.failed[rank]}"
@@ -183,22 +230,49 @@ def _line(job: JobStatus) -> str:
     parts = [f"{job.done} of {job.tasks} done"]
     parts += [f"{len(job.running)} running"] if job.running else []
     parts += [f"{len(job.failed)} failed"] if job.failed else []
-    parts += [f"{job.rate:.1f} tasks a minute, about {_time(job.left or 0)} left"] if job.rate is not None else []
+    parts += (
+        [f"{job.rate:.1f} tasks a minute, about {seconds_in_words(job.left or 0)} left"] if job.rate is not None else []
+    )
+    parts += [done_in_words(job)] if job.counts.records else []
     if job.median is not None and job.slowest is not None:
-        parts.append(f"median {_time(job.median)}, slowest {_time(job.slowest[1])} (task {job.slowest[0]})")
+        parts.append(
+            f"median {seconds_in_words(job.median)}, slowest {seconds_in_words(job.slowest[1])} (task {job.slowest[0]})"
+        )
     return f"  {job.name:<34} {', '.join(parts)}"
 
 
-def _time(seconds: float) -> str:
+def done_in_words(job: JobStatus) -> str:
+    """What a job has done, and how fast it is."""
+    about = "" if job.exact else "about "
+    told = f"{about}{job.counts.records:,} records"
+    told += f" ({job.kept:.1%} kept)" if job.kept is not None else ""
+    if job.speed is not None and job.speed.records:
+        told += f", {job.speed.records:,} a second"
+        told += f" and {job.speed.bytes / 1e6:.1f} MB" if job.speed.bytes else ""
+    return told
+
+
+def seconds_in_words(seconds: float) -> str:
+    """A length of time as a person says it."""
     if seconds < 100:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
+def in_short(number: int) -> str:
+    """A count in at most five characters: 999, 12.3k, 4.56M."""
+    for unit, size in (("T", 10**12), ("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if number >= size * 10 or (number >= size and size > 10**3):
+            value = number / size
+            return f"{value:.{max(0, 3 - len(str(int(value))))}f}{unit}"
+    return f"{number:,}"
+
+
 def watch(run: str, every: float) -> Iterator[list[GroupStatus]]:
     """The status again and again, until nothing runs or waits any more."""
+    watcher = Watcher(run)
     while True:
-        found = status_of(run)
+        found = watcher.look()
         yield found
         if not any(group.state in ("running", "queued") for group in found):
             return

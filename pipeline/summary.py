@@ -109,25 +109,21 @@ def problem(stage: str, domains: Sequence[DomainSummary], failure_limit: float |
     return None
 
 
-def table(summaries: list[DomainSummary]) -> str:
-    """The counts of several domains as a text table, with the commonest reason of each."""
-    head = ("stage", "records", "kept", "rejected", "failed", "Mchars in", "Mchars out", "commonest reason")
-    rows: list[tuple[str, ...]] = [head]
-    for item in summaries:
-        reason, count = item.reasons.most_common(1)[0] if item.reasons else ("", 0)
-        rows.append(
-            (
-                item.domain,
-                f"{item.records:,}",
-                f"{item.kept:,}",
-                f"{item.outcomes['rejected']:,}",
-                f"{item.outcomes['failed']:,}",
-                f"{item.chars_in / 1e6:,.2f}",
-                f"{item.chars_out / 1e6:,.2f}",
-                f"{reason} ({count:,})" if reason else "",
-            )
-        )
-    return format_table(rows)
+def row(context: RunContext, item: DomainSummary) -> dict[str, str | int | float]:
+    """The counts of a domain for the table at the end of a run, with the commonest reason."""
+    reason, count = item.reasons.most_common(1)[0] if item.reasons else ("", 0)
+    return {
+        "stage": item.domain,
+        "records": item.records,
+        "kept": item.kept,
+        "rejected": item.outcomes["rejected"],
+        "failed": item.outcomes["failed"],
+        "Mchars in": item.chars_in / 1e6,
+        "Mchars out": item.chars_out / 1e6,
+        "files": len(list_files(context.documents(item.domain), SUFFIX)),
+        "MB": item.bytes_out / 1e6,
+        "commonest reason": f"{reason} ({count:,})" if reason else "",
+    }
 
 
 def format_table(rows: list[tuple[str, ...]]) -> str:

@@ -16,6 +16,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from llama_data.pipeline.core import whereabouts
 from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.files import Split, atomic_write, join, open_binary, read_bytes, read_jsonl
@@ -142,6 +143,8 @@ class Sample(Step):
                 lines = split_lines(record["text"], counts)
                 counts.bytes += sum(map(len, lines))
                 lowest.add(line_keys(self.seed, record["id"], len(lines)), lines)
+                whereabouts.counts.records += 1
+            whereabouts.counts.bytes += split.size
         lowest.trim()
         keys = lowest.keys[0] if lowest.keys else np.empty(0, np.uint64)
         table = pa.table([pa.array(keys), pa.array(lowest.lines, pa.binary())], schema=SCHEMA)

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -35,6 +34,7 @@ from llama_data.pipeline.core.files import (
 )
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import Strict
+from llama_data.pipeline.core.whereabouts import counts
 from llama_data.pipeline.core.written import leave_note, written_bytes
 from llama_data.tokenizer.bpe.encode import FastEncoder
 from llama_data.train_handoff.read import read_texts
@@ -181,11 +181,14 @@ class PackStep(Step):
     def encoded(self, rank: int) -> Iterator[tuple[Names, NDArray[Any], NDArray[np.int64]]]:
         """Batches of this task's documents: ids and sources, tokens of all, and where each one's tokens end."""
         encoder = self.encoder()
-        for batch in chain.from_iterable(read_texts(split.path) for split in self.groups[rank]):
-            tokens, ends = encoder.encode_documents(batch.texts, bos=self.settings.bos, eos=self.settings.eos)
-            self.stat_update("documents", value=len(batch.ids), unit="batch")
-            self.stat_update("tokens", value=len(tokens), unit="batch")
-            yield Names(batch.ids, batch.sources), tokens, ends
+        for split in self.groups[rank]:
+            for batch in read_texts(split.path):
+                tokens, ends = encoder.encode_documents(batch.texts, bos=self.settings.bos, eos=self.settings.eos)
+                self.stat_update("documents", value=len(batch.ids), unit="batch")
+                self.stat_update("tokens", value=len(tokens), unit="batch")
+                counts.records += len(batch.ids)
+                yield Names(batch.ids, batch.sources), tokens, ends
+            counts.bytes += split.size
 
     def keys(self, ids: Sequence[str]) -> list[tuple[int, bool]]:
         """Of each document its random key, and whether it goes to the validation split."""

@@ -20,11 +20,19 @@ def mix(
     config: options.Config = None,
     output: options.Output = None,
     tokens: Annotated[
-        str | None, typer.Option("--tokens", help="Tokens to draw, like 1.4T [default: as many as max_epochs allows].")
+        str | None,
+        typer.Option(
+            "--tokens",
+            help="Tokens to draw: a number, with K, M, B or T behind it (10^3, 10^6, 10^9, 10^12), like 1.4T, 1e9 or "
+            "100_000 [default: as many as max_epochs allows].",
+        ),
     ] = None,
     weights: Annotated[
         str | None, typer.Option("--weights", help="A .yaml file of shares of sampled tokens by domain.")
     ] = None,
+    normalise: Annotated[
+        bool, typer.Option("--normalise", help="Divide the weights by their sum where that is not 1.")
+    ] = False,
     name: Annotated[
         str | None, typer.Option("--name", help="Name of a further mix, which goes to RUN/mix/NAME [default: RUN/mix].")
     ] = None,
@@ -36,20 +44,47 @@ def mix(
     max_task_failures: options.TaskFailures = None,
     plan_only: Annotated[bool, typer.Option("--plan-only", help="Print the table and write nothing.")] = False,
     overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
 ) -> None:
     """Draw rows by the mixture's weights and write them in training order; print the table beside LLaMA's."""
     from llama_data.pipeline.groups import mix_folder
+    from llama_data.pipeline.live import then
+    from llama_data.pipeline.live.results import Result
 
     changes = options.overrides(output=output, workers=workers, executor=executor, max_task_failures=max_task_failures)
     changes |= {} if seed is None else {"seed": seed}
+    changes |= {"mix.normalise": True} if normalise else {}
     changes |= {key: value for key, value in (("mix.tokens", tokens), ("mix.weights", _weights(weights))) if value}
-    recipe = options.recipe_for_run(config, changes)
-    folder = recipe.path(mix_folder(name))
-    before = shards_of(recipe)
-    plan = plan_recipe(recipe, before)
-    typer.echo(plan.table())
-    if not plan_only and write(recipe, plan, before, name=name, overwrite=overwrite):
-        typer.echo(f"{folder}: train on it with `llama-train launch --data {folder}`")
+    with options.shown(quiet, as_json) as shown:
+        recipe = options.recipe_for_run(config, changes)
+        folder = mix_folder(name)
+        before = shards_of(recipe)
+        plan = plan_recipe(recipe, before)
+        if plan_only:
+            typer.echo(plan.table())
+            return
+        shown.say(plan.table())
+        if write(recipe, plan, before, name=name, overwrite=overwrite):
+            made, next_ = [_made(recipe, plan, folder)], then.after_mix(recipe, folder)
+        else:
+            made, next_ = [], then.while_submitted(recipe)
+        shown.result(Result(made, shown.seconds, [recipe.path(folder)], next_))
+
+
+def _made(recipe: Recipe, plan: MixPlan, folder: str) -> dict[str, str | int | float]:
+    """What was written: the rows to train on, and those held out."""
+    from llama_data.pipeline.core import manifest
+
+    found = manifest.require(recipe.path(folder), "llama-data mix")
+    return {
+        "what": folder,
+        "rows": plan.rows,
+        "tokens": plan.tokens,
+        "held-out rows": found.content["totals"]["validation_rows"],
+        "MB": sum(file.bytes for file in found.files) / 1e6,
+        "files": len(found.files),
+    }
 
 
 def _weights(path: str | None) -> dict[str, object] | None:
@@ -122,9 +157,11 @@ def _write_held(
     from llama_data.pipeline import execution, history, made_from
     from llama_data.pipeline.core import manifest
     from llama_data.pipeline.groups import mix_folder, mix_group
+    from llama_data.pipeline.live.display import current
     from llama_data.train_handoff.mix.jobs import Notes, mix_jobs
     from llama_data.train_handoff.shards.file import VALIDATION
 
+    shown = current()
     group, output = mix_group(recipe, name), recipe.path(mix_folder(name))
     used = {domain.name: before[domain.name] for domain in plan.domains}
     made = mix_jobs(
@@ -149,9 +186,10 @@ def _write_held(
         settings,
         before={f"tokens/{domain}": found.sha256 for domain, found in used.items()},
         overwrite=overwrite,
-        say=lambda line: typer.echo(line, err=True),
+        say=shown.say,
     )
     history.write_recipe(recipe, group.command.replace(" --name ", "-"))
-    with made_from.noting_failure(group, recipe.path()):
-        execution.execute(ready, recipe, lambda line: typer.echo(line, err=True))
+    following = shown.follow(recipe.path(), [group.name] if ready else [])
+    with following, made_from.noting_failure(group, recipe.path()):
+        execution.execute(ready, recipe, shown.say, shown.again)
     return manifest.find(output) is not None

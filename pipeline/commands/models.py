@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from llama_data.pipeline.commands.options import ModelsDir
+from llama_data.pipeline.commands.options import Config, ModelsDir
 
 app = typer.Typer(help="List, pull, train and measure models.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -29,10 +29,19 @@ NOT_STATED = "not stated"
 
 
 @app.command("list")
-def list_models(models_dir: ModelsDir = None) -> None:
-    """Show starters, downloads and trained models: size, whether they are there, whether the checksum is right."""
-    from llama_data.pipeline.models.listing import rows
+def list_models(config: Config = None, models_dir: ModelsDir = None) -> None:
+    """Show starters, downloads and trained models: size, whether they are there, whether the checksum is right.
 
+    With -c RECIPE first what that recipe needs.
+    """
+    from llama_data.pipeline.models.listing import needed, rows
+    from llama_data.pipeline.recipe import load_recipe
+
+    if config is not None:
+        recipe = load_recipe(config, {} if models_dir is None else {"models_dir": models_dir})
+        models_dir = recipe.models_dir
+        for line in needed(recipe):
+            typer.echo(line)
     for row in rows(models_dir):
         typer.echo(row)
 
@@ -152,6 +161,13 @@ def train_references(
     wikipedia_itself: Annotated[
         bool, typer.Option("--wikipedia-itself", help="Positives are Wikipedia's own articles: a stand-in.")
     ] = False,
+    keep: Annotated[
+        float | None,
+        typer.Option("--keep", min=0.01, max=0.99, help="Calibrate: that share of pages at random scores 0.5 or more."),
+    ] = None,
+    held_out: Annotated[
+        float, typer.Option("--held-out", min=0.01, max=0.9, help="Share of the texts that is only measured on.")
+    ] = 0.1,
     features: Features = None,
     lr: Rate = 0.1,
     dim: Dim = 100,
@@ -171,6 +187,8 @@ def train_references(
         min_chars=min_chars,
         max_chars=max_chars,
         wikipedia_itself=wikipedia_itself,
+        keep=keep,
+        held_out=held_out,
         seed=seed,
     )
     card = train(positives=positives, negatives=negatives, dump=dump, output=out, settings=settings, licence=licence)
@@ -232,5 +250,5 @@ def _pair(value: str) -> tuple[str, str]:
 def _show(out: str, card: dict[str, Any]) -> None:
     size = sum(entry["size"] for entry in card["files"])
     typer.echo(f"{out}: {size:,} bytes")
-    for name, value in card["quality"].items():
+    for name, value in {**card["quality"], **card.get("calibration", {})}.items():
         typer.echo(f"  {name}: {value}")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import time
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from llama_data.pipeline.commands import options
+
+if TYPE_CHECKING:
+    from llama_data.pipeline.live.display import Display
 
 STEPS = 60
 PROCESSES = 2
@@ -18,42 +21,57 @@ def quickstart(
     folder: Annotated[Path, typer.Argument(help="Folder to make; dumps/ and run/ go there.")] = Path("quickstart"),
     workers: options.Workers = None,
     train: Annotated[bool, typer.Option(help="Train the tiny model at the end (needs the extra `train`).")] = True,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
 ) -> None:
     """Sample dumps of all seven domains → documents → tokenizer → shards → mix → a tiny model → report."""
-    from llama_data.pipeline.commands import mix, report, run, tokenize, train_tokenizer
     from llama_data.pipeline.core.errors import RequestError
+    from llama_data.pipeline.core.extras import require
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RequestError(f"{folder}: there is something already; name a new folder")
+    if train:
+        require("torch", "quickstart trains a tiny model at its end (or leave that out with --no-train), which")
+    # What is there by then cannot be gone on with: the folder has to be new.
+    again = f"rm -r {shlex.quote(str(folder))} && llama-data quickstart {shlex.quote(str(folder))}"
+    with options.shown(quiet, as_json, again) as shown:
+        _all_steps(shown, folder, options.overrides(workers=workers), train)
+
+
+def _all_steps(shown: Display, folder: Path, changes: dict[str, Any], train: bool) -> None:
+    from llama_data.pipeline.commands import mix, report, run, tokenize, train_tokenizer
+    from llama_data.pipeline.live.results import Result
     from llama_data.pipeline.recipe import load_recipe
     from llama_data.pipeline.samples import build_samples
 
-    if folder.exists() and any(folder.iterdir()):
-        raise RequestError(f"{folder}: the folder is not empty; name a new one")
-    started = time.monotonic()
+    shown.goes_on = True
     dumps, output = folder / "dumps", folder / "run"
-    _say(started, f"writing sample dumps of all seven domains to {dumps}")
+    _say(shown, f"writing sample dumps of all seven domains to {dumps}")
     build_samples(dumps)
-    changes = options.overrides(input=str(dumps), output=str(output), workers=workers)
-    recipe = load_recipe("quickstart", changes)
-    _say(started, "raw dumps → documents")
+    recipe = load_recipe("quickstart", {"input": str(dumps), "output": str(output), **changes})
+    _say(shown, "raw dumps → documents")
     run.run_stages(recipe, recipe.chosen())
-    _say(started, "documents → tokenizer")
+    _say(shown, "documents → tokenizer")
     train_tokenizer.train(recipe)
-    _say(started, "documents → token shards")
+    _say(shown, "documents → token shards")
     tokenize.tokenize_domains(recipe, recipe.documents())
-    _say(started, "token shards → mix")
+    _say(shown, "token shards → mix")
     shards = mix.shards_of(recipe)
     plan = mix.plan_recipe(recipe, shards)
-    typer.echo(plan.table())
+    shown.say(plan.table())
     mix.write(recipe, plan, shards)
     if train:
-        _say(started, f"mix → a tiny model, {STEPS} steps on {PROCESSES} processes")
-        _train(output)
+        _say(shown, f"mix → a tiny model, {STEPS} steps on {PROCESSES} processes")
+        with shown.set_aside():
+            _train(output)
     page = report.write_report(str(output))
-    _say(started, "done")
-    _where(folder, page, train)
+    _say(shown, "done")
+    shown.goes_on = False
+    shown.result(Result([], shown.seconds, [str(folder)], _then(output, train), _where(output, page, train)))
 
 
-def _say(started: float, what: str) -> None:
-    typer.echo(f"[{time.monotonic() - started:5.1f} s] {what}")
+def _say(shown: Display, what: str) -> None:
+    shown.say(f"[{shown.seconds:5.1f} s] {what}")
 
 
 def _train(output: Path) -> None:
@@ -64,18 +82,28 @@ def _train(output: Path) -> None:
     launch(load_config("tiny", {**changes, "batch_tokens": 4096}), Cluster(nproc=PROCESSES))
 
 
-def _where(folder: Path, page: str, train: bool) -> None:
+def _then(output: Path, train: bool) -> list[str]:
+    """What to look at next."""
+    run = shlex.quote(str(output))
+    told = [f"llama-data why {run} wikipedia", f"llama-data inspect {run}/mix/00000.parquet"]
+    if not train:
+        told.append(f"llama-train launch tiny --data {run}/mix")
+    return told
+
+
+def _where(output: Path, page: str, train: bool) -> list[str]:
+    """What is where."""
     import json
 
-    run = folder / "run"
+    told = []
     if train:
-        lines = [json.loads(line) for line in (run / "train" / "metrics.jsonl").read_text().splitlines()]
-        typer.echo(f"loss fell from {lines[0]['loss']:.2f} to {lines[-1]['loss']:.2f} in {len(lines)} steps")
+        lines = [json.loads(line) for line in (output / "train" / "metrics.jsonl").read_text().splitlines()]
+        told.append(f"loss fell from {lines[0]['loss']:.2f} to {lines[-1]['loss']:.2f} in {len(lines)} steps")
     for what, where in (
         ("the whole run on one page", page),
-        ("cleaned documents", f"{run}/documents"),
-        ("what happened to a record", f"llama-data why {run} wikipedia"),
-        ("training rows", f"{run}/mix"),
-        ("the recipe, to start your own from", f"{run}/recipe.yaml"),
+        ("cleaned documents", f"{output}/documents"),
+        ("training rows", f"{output}/mix"),
+        ("the recipe, to start your own from", f"{output}/recipe.yaml"),
     ):
-        typer.echo(f"  {what:<36}{where}")
+        told.append(f"  {what:<36}{where}")
+    return told

@@ -27,6 +27,9 @@ def run(
     executor: options.Executor = None,
     max_task_failures: options.TaskFailures = None,
     models_dir: options.ModelsDir = None,
+    starter_models: options.StarterModels = False,
+    share: options.Share = None,
+    base: options.Base = None,
     overwrite: options.Overwrite = False,
     annotate_only: Annotated[
         bool, typer.Option("--annotate-only", help="commoncrawl: write the scores, reject nothing by them.")
@@ -45,25 +48,28 @@ def run(
         str | None,
         typer.Option("--keep-chars", help="With --from-ledger: reference threshold by characters kept, like 200B."),
     ] = None,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
 ) -> None:
     """Turn raw dumps into clean documents, with a ledger of what happened to every record."""
-    recipe = _recipe(
-        stage,
-        config,
-        options.overrides(
-            input=input,
-            output=output,
-            workers=workers,
-            executor=executor,
-            models_dir=models_dir,
-            max_task_failures=max_task_failures,
-        ),
-        annotate_only=annotate_only,
-        from_ledger=from_ledger,
+    changes = options.overrides(
+        input=input,
+        output=output,
+        workers=workers,
+        executor=executor,
+        models_dir=models_dir,
+        max_task_failures=max_task_failures,
     )
-    if keep_fraction is not None or keep_chars is not None:
-        recipe = _with_target(recipe, keep_fraction, keep_chars)
-    run_stages(recipe, recipe.chosen() if "all" in stage else list(dict.fromkeys(stage)), overwrite=overwrite)
+    with options.shown(quiet, as_json):
+        recipe = _recipe(
+            stage, config, changes, annotate_only=annotate_only, from_ledger=from_ledger, share=share, base=base
+        )
+        if keep_fraction is not None or keep_chars is not None:
+            recipe = _with_target(recipe, keep_fraction, keep_chars)
+        stages = recipe.chosen() if "all" in stage else list(dict.fromkeys(stage))
+        if starter_models:
+            recipe = options.take_starters(recipe, stages)
+        run_stages(recipe, stages, overwrite=overwrite)
 
 
 def _recipe(
@@ -73,6 +79,8 @@ def _recipe(
     *,
     annotate_only: bool,
     from_ledger: str | None,
+    share: str | None,
+    base: str | None,
 ) -> Recipe:
     from llama_data.pipeline.core.errors import RequestError
     from llama_data.pipeline.recipe import load_recipe
@@ -86,10 +94,13 @@ def _recipe(
     if config is not None:
         recipe = load_recipe(config, changes)
         _check(stages, recipe.chosen())
-        return recipe
+        chosen = recipe.chosen() if "all" in stages else [name for name in stages if name in recipe.chosen()]
+        narrower = options.choice(chosen, share, base)
+        return load_recipe(config, {**changes, **narrower}) if narrower else recipe
     if "all" in stages:
         raise RequestError("run all needs a recipe: give -c RECIPE (configs/corpus.yaml shows one)")
     _check(stages, [])
+    changes |= options.choice(stages, share, base)
     return load_recipe("llama", {"domains": {name: {} for name in stages}, **changes})
 
 
@@ -107,6 +118,7 @@ def _with_target(recipe: Recipe, fraction: float | None, chars: str | None) -> R
     """The recipe with the reference threshold that keeps what is wanted of the annotated run."""
     from llama_data.pipeline.core.errors import RequestError
     from llama_data.pipeline.core.settings import parse_count
+    from llama_data.pipeline.live.display import current
     from llama_data.stages.commoncrawl.jobs import Settings
     from llama_data.stages.commoncrawl.target import reference_target
 
@@ -119,7 +131,7 @@ def _with_target(recipe: Recipe, fraction: float | None, chars: str | None) -> R
     target = reference_target(
         settings.from_ledger, settings.thresholds(), fraction=fraction, chars=None if count is None else int(count)
     )
-    typer.echo(str(target))
+    current().say(str(target))
     return recipe.with_settings("commoncrawl", settings.model_copy(update={"reference_threshold": target.threshold}))
 
 
@@ -131,53 +143,62 @@ def run_stages(recipe: Recipe, stages: list[str], *, overwrite: bool = False) ->
     Raises:
         RunError: tasks of a stage failed, it has no documents, or more failed records than the recipe allows.
     """
-    from llama_data.pipeline import jobs
+    from llama_data.pipeline import ready
     from llama_data.pipeline.core.left_out import LeftOut
     from llama_data.pipeline.executors.holding import hold
+    from llama_data.pipeline.live.display import current
     from llama_data.pipeline.plan import left_out_notes
 
     left_out = LeftOut()
-    planned = {stage: jobs.stage_jobs(recipe, stage, left_out) for stage in stages}
+    found = ready.find(recipe, stages, left_out)
+    found.require()
     for line in left_out_notes(recipe, stages, left_out):
-        typer.echo(line, err=True)
+        current().say(line)
     with hold(recipe, stages):
-        return _run_held(recipe, planned, overwrite)
+        return _run_held(recipe, found.jobs, overwrite)
 
 
 def _run_held(recipe: Recipe, planned: dict[str, list[Job]], overwrite: bool) -> list[DomainSummary]:
     from llama_data.pipeline import execution, history, made_from, summary
     from llama_data.pipeline.core.errors import RunError, StoppedError
     from llama_data.pipeline.groups import stage_group
+    from llama_data.pipeline.live import then
+    from llama_data.pipeline.live.display import current
+    from llama_data.pipeline.live.results import Result
 
+    shown = current()
     groups = {stage: stage_group(recipe, stage) for stage in planned}
     ready = {stage: _prepare(recipe, stage, groups[stage], made, overwrite) for stage, made in planned.items()}
     history.write_recipe(recipe, "run")
     summaries, problems = [], []
-    for stage, made in ready.items():
-        wrong: RunError | None = None
-        try:
-            with made_from.noting_failure(groups[stage], recipe.path()):
-                execution.execute(made, recipe, lambda line: typer.echo(line, err=True))
-        except StoppedError:
-            raise
-        except RunError as error:
-            wrong = error
-        if made and wrong is None and recipe.executor.kind == "slurm":
-            continue
-        if wrong is not None and not execution.is_complete(made[-2], recipe):
-            problems.append(str(wrong))
-            continue
-        # All is written; where the last job still refuses it, it may be for what the ledgers say.
-        found = [summary.counted(recipe.context(stage), domain) for domain in recipe.ledgers(stage)]
-        problem = summary.problem(stage, found, recipe.failure_limit)
-        if wrong is not None and problem is None:
-            problems.append(str(wrong))
-            continue
-        problems += [] if problem is None else [problem]
-        summaries += found
-    if summaries:
-        typer.echo(summary.table(summaries))
-        typer.echo(f"documents, ledger and rejected texts are in {recipe.path()}")
+    with shown.follow(recipe.path(), [groups[stage].name for stage, made in ready.items() if made]):
+        for stage, made in ready.items():
+            wrong: RunError | None = None
+            try:
+                with made_from.noting_failure(groups[stage], recipe.path()):
+                    execution.execute(made, recipe, shown.say, shown.again)
+            except StoppedError:
+                raise
+            except RunError as error:
+                wrong = error
+            if made and wrong is None and recipe.executor.kind == "slurm":
+                continue
+            if wrong is not None and not execution.is_complete(made[-2], recipe):
+                problems.append(str(wrong))
+                continue
+            # All is written; where the last job still refuses it, it may be for what the ledgers say.
+            found = [summary.counted(recipe.context(stage), domain) for domain in recipe.ledgers(stage)]
+            problem = summary.problem(stage, found, recipe.failure_limit)
+            if wrong is not None and problem is None:
+                problems.append(str(wrong))
+                continue
+            problems += [] if problem is None else [problem]
+            summaries += found
+    submitted = recipe.executor.kind == "slurm" and any(ready.values())
+    next_ = then.while_submitted(recipe) if submitted else then.after_documents(recipe)
+    if summaries or submitted:
+        rows = [summary.row(recipe.context(), item) for item in summaries]
+        shown.result(Result(rows, shown.seconds, [recipe.path()], [] if problems else next_))
     if problems:
         raise RunError("\n".join(problems))
     return summaries
@@ -189,6 +210,7 @@ def _prepare(recipe: Recipe, stage: str, group: Group, made: list[Job], overwrit
 
     from llama_data.pipeline import made_from
     from llama_data.pipeline.finish import FinishStage
+    from llama_data.pipeline.live.display import current
 
     chosen = recipe.settings(stage)
     settings = {**(chosen.model_dump(mode="json") if chosen else {}), "seed": recipe.seed}
@@ -201,8 +223,8 @@ def _prepare(recipe: Recipe, stage: str, group: Group, made: list[Job], overwrit
         finish=partial(FinishStage, domains=recipe.ledgers(stage), limit=recipe.failure_limit),
         reads_inputs=True,
         overwrite=overwrite,
-        say=lambda line: typer.echo(line, err=True),
+        say=current().say,
     )
     if not ready:
-        typer.echo(f"  {stage}: complete and made from the same; nothing to do", err=True)
+        current().say(f"  {stage}: complete and made from the same; nothing to do")
     return ready

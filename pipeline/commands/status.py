@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from llama_data.pipeline.status import GroupStatus
 
 Run = Annotated[str, typer.Argument(help="Folder or URL of the run.")]
 
@@ -20,18 +22,45 @@ def status(
     from llama_data.pipeline import status as looking
     from llama_data.pipeline.core.errors import RunError
 
-    for found in looking.watch(run, every) if watch else [looking.status_of(run)]:
-        if as_json:
-            import json
-
-            typer.echo(json.dumps([group.as_json() for group in found]))
-            continue
-        if watch and sys.stdout.isatty():
-            typer.echo("\x1b[H\x1b[J", nl=False)
+    if watch and not as_json and _is_terminal():
+        found = _watched(run, every)
         for line in looking.lines(found):
             typer.echo(line)
+    else:
+        for found in looking.watch(run, every) if watch else [looking.status_of(run)]:
+            for line in [_json(found)] if as_json else looking.lines(found):
+                typer.echo(line)
     if watch and any(group.state == "failed" for group in found):
         raise RunError(f"{run}: tasks failed; `llama-data logs {run} --failed` shows what they said")
+
+
+def _json(groups: list[GroupStatus]) -> str:
+    import json
+
+    return json.dumps([group.as_json() for group in groups])
+
+
+def _is_terminal() -> bool:
+    from llama_data.pipeline.live.display import is_terminal
+
+    return is_terminal()
+
+
+def _watched(run: str, every: float) -> list[GroupStatus]:
+    """Show the run as the command that does it does, until nothing runs any more; how it is then."""
+    from llama_data.pipeline.live.display import Terminal
+    from llama_data.pipeline.live.views import Jobs
+    from llama_data.pipeline.status import watch
+
+    screen, view = Terminal(), Jobs(run, [])
+    found: list[GroupStatus] = []
+    try:
+        for found in watch(run, every):
+            view.groups = found
+            screen.draw(view)
+    finally:
+        screen.clear()
+    return found
 
 
 def logs(

@@ -9,6 +9,7 @@ import typer
 from llama_data.pipeline.commands import options
 
 if TYPE_CHECKING:
+    from llama_data.pipeline.core.manifest import Manifest
     from llama_data.pipeline.recipe import Recipe
 
 
@@ -22,17 +23,21 @@ def tokenize(
     executor: options.Executor = None,
     max_task_failures: options.TaskFailures = None,
     overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
 ) -> None:
     """Encode documents and pack them into rows of seq_len + 1 tokens, domain by domain."""
     changes = options.overrides(output=output, workers=workers, executor=executor, max_task_failures=max_task_failures)
-    recipe = options.recipe_for_run(config, changes)
-    tokenize_domains(recipe, list(domain) if domain else _with_documents(recipe), overwrite=overwrite)
+    with options.shown(quiet, as_json):
+        recipe = options.recipe_for_run(config, changes)
+        tokenize_domains(recipe, list(domain) if domain else _with_documents(recipe), overwrite=overwrite)
 
 
 def _with_documents(recipe: Recipe) -> list[str]:
     """The recipe's domains that have documents; the others are said. Raises RequestError when none has."""
     from llama_data.pipeline.before import has_begun
     from llama_data.pipeline.core.errors import RequestError
+    from llama_data.pipeline.live.display import current
 
     chosen = recipe.documents()
     found = [domain for domain in chosen if has_begun(recipe, domain)]
@@ -40,7 +45,7 @@ def _with_documents(recipe: Recipe) -> list[str]:
         raise RequestError(f"{recipe.path('documents')}: no documents; run `llama-data run` first")
     if found != chosen:
         left = ", ".join(domain for domain in chosen if domain not in found)
-        typer.echo(f"  no documents, so left out: {left}", err=True)
+        current().say(f"  no documents, so left out: {left}")
     return found
 
 
@@ -77,11 +82,12 @@ def _tokenize_held(recipe: Recipe, domains: list[str], overwrite: bool) -> None:
     from llama_data.pipeline.before import documents_of
     from llama_data.pipeline.core import manifest
     from llama_data.pipeline.groups import tokens_group
-    from llama_data.pipeline.summary import format_table
+    from llama_data.pipeline.live import then
+    from llama_data.pipeline.live.display import current
+    from llama_data.pipeline.live.results import Result
     from llama_data.train_handoff.pack import tokenize_jobs
-    from llama_data.train_handoff.shards.file import read_footer
 
-    model, context = tokenizer_model(recipe), recipe.context()
+    model, context, shown = tokenizer_model(recipe), recipe.context(), current()
     found = {domain: documents_of(recipe, domain) for domain in domains}
     settings = {**recipe.tokens.model_dump(mode="json"), "seed": recipe.seed}
     ready = {}
@@ -94,21 +100,34 @@ def _tokenize_held(recipe: Recipe, domains: list[str], overwrite: bool) -> None:
             settings,
             before={f"documents/{domain}": made.sha256},
             overwrite=overwrite,
-            say=lambda line: typer.echo(line, err=True),
+            say=shown.say,
         )
     history.write_recipe(recipe, "tokenize")
-    rows: list[tuple[str, ...]] = [("domain", "documents", "tokens", "rows", "dropped tail tokens", "shards")]
-    for domain, jobs in ready.items():
-        with made_from.noting_failure(tokens_group(recipe, domain), recipe.path()):
-            execution.execute(jobs, recipe, lambda line: typer.echo(line, err=True))
-        finished = manifest.find(recipe.path("tokens", domain))
-        if finished is None:  # submitted, not done
-            continue
-        footers = [read_footer(split.path) for split in finished.below(f"tokens/{domain}", ".parquet")]
-        counts = [
-            sum(getattr(footer, name) for footer in footers)
-            for name in ("documents", "tokens", "rows", "dropped_tokens")
-        ]
-        rows.append((domain, *(f"{count:,}" for count in counts), str(len(footers))))
-    if len(rows) > 1:
-        typer.echo(format_table(rows))
+    rows = []
+    with shown.follow(recipe.path(), [tokens_group(recipe, domain).name for domain, jobs in ready.items() if jobs]):
+        for domain, jobs in ready.items():
+            with made_from.noting_failure(tokens_group(recipe, domain), recipe.path()):
+                execution.execute(jobs, recipe, shown.say, shown.again)
+            finished = manifest.find(recipe.path("tokens", domain))
+            if finished is not None:  # submitted, not done
+                rows.append(_made(domain, finished))
+    submitted = recipe.executor.kind == "slurm" and any(ready.values())
+    next_ = then.while_submitted(recipe) if submitted else then.after_tokens(recipe)
+    shown.result(Result(rows, shown.seconds, [recipe.path("tokens")], next_))
+
+
+def _made(domain: str, finished: Manifest) -> dict[str, str | int | float]:
+    """What the shards of a domain hold."""
+    from llama_data.train_handoff.shards.file import read_footer
+
+    files = finished.below(f"tokens/{domain}", ".parquet")
+    footers = [read_footer(split.path) for split in files]
+    return {
+        "domain": domain,
+        "documents": sum(footer.documents for footer in footers),
+        "tokens": sum(footer.tokens for footer in footers),
+        "rows": sum(footer.rows for footer in footers),
+        "dropped tail tokens": sum(footer.dropped_tokens for footer in footers),
+        "MB": sum(split.size for split in files) / 1e6,
+        "shards": len(files),
+    }

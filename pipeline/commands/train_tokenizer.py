@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from llama_data.pipeline.commands import options
 
@@ -19,11 +17,13 @@ def train_tokenizer(
     executor: options.Executor = None,
     max_task_failures: options.TaskFailures = None,
     overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
 ) -> None:
     """Train the tokenizer on text sampled from the run's documents by the mixture's weights."""
     changes = options.overrides(output=output, workers=workers, executor=executor, max_task_failures=max_task_failures)
-    recipe = options.recipe_for_run(config, changes)
-    train(recipe, overwrite=overwrite)
+    with options.shown(quiet, as_json):
+        train(options.recipe_for_run(config, changes), overwrite=overwrite)
 
 
 def train(recipe: Recipe, *, overwrite: bool = False) -> None:
@@ -42,10 +42,14 @@ def _train_held(recipe: Recipe, overwrite: bool) -> None:
     from llama_data.pipeline.core.errors import RequestError
     from llama_data.pipeline.core.files import read_bytes
     from llama_data.pipeline.groups import tokenizer_group
+    from llama_data.pipeline.live import then
+    from llama_data.pipeline.live.display import current
+    from llama_data.pipeline.live.results import Result
     from llama_data.tokenizer.train import train_jobs
 
     if recipe.tokenizer.model is not None:
         raise RequestError(f"the recipe names an existing tokenizer ({recipe.tokenizer.model}): nothing to train")
+    shown = current()
     context, folder, group = recipe.context(), recipe.path("tokenizer"), tokenizer_group(recipe)
     wanted = [domain for domain, share in recipe.weights().items() if share > 0]
     missing = [domain for domain in wanted if not has_begun(recipe, domain)]
@@ -66,12 +70,34 @@ def _train_held(recipe: Recipe, overwrite: bool) -> None:
         settings,
         before=before,
         overwrite=overwrite,
-        say=lambda line: typer.echo(line, err=True),
+        say=shown.say,
     )
     history.write_recipe(recipe, "train-tokenizer")
-    with made_from.noting_failure(group, recipe.path()):
-        execution.execute(ready, recipe, lambda line: typer.echo(line, err=True))
+    following = shown.follow(recipe.path(), [group.name] if ready else [])
+    with following, made_from.noting_failure(group, recipe.path()):
+        execution.execute(ready, recipe, shown.say, shown.again)
     if ready and recipe.executor.kind == "slurm":
+        shown.result(Result([], shown.seconds, [folder], then.while_submitted(recipe)))
         return
     card = json.loads(read_bytes(recipe.path("tokenizer", "card.json")))
-    typer.echo(f"{folder}: {card['settings']['vocab_size']:,} pieces, sha256 {card['sha256']}")
+    shown.result(
+        Result(
+            [_made(card)],
+            shown.seconds,
+            [folder],
+            then.after_tokenizer(recipe),
+            notes=[f"sha256 {card['sha256']}"],
+        )
+    )
+
+
+def _made(card: dict[str, Any]) -> dict[str, str | int | float]:
+    """What the tokenizer was trained on."""
+    read = [domain["read"] for domain in card["input"].values()]
+    return {
+        "what": "tokenizer",
+        "pieces": card["settings"]["vocab_size"],
+        "documents read": sum(part["documents"] for part in read),
+        "lines of the sample": sum(domain["lines"] for domain in card["input"].values()),
+        "MB of the sample": sum(domain["bytes"] for domain in card["input"].values()) / 1e6,
+    }

@@ -26,7 +26,7 @@ from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.ledger import count_lines
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import utf8_of
-from llama_data.pipeline.core.whereabouts import at
+from llama_data.pipeline.core.whereabouts import at, counts
 
 BATCH_BYTES = 1 << 19
 BATCH_DOCUMENTS = 1024
@@ -103,6 +103,7 @@ class Reader(Step):
             at(split.name)
             for doc in self._read(split):
                 at(doc.id)
+                counts.records += 1
                 if doc.chars_in is None:
                     doc.chars_in = len(doc.text)
                 if doc.lines_in is None:
@@ -112,6 +113,7 @@ class Reader(Step):
                     fail(doc, Reason.too_complex, self.name, detail)
                 if self.travels(doc):
                     yield doc
+            counts.bytes += split.size
 
     def _read(self, split: Split) -> Iterator[Document]:
         """``read``; what breaks the reader costs what follows in the split, and is a row."""

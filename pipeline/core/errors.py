@@ -82,7 +82,7 @@ def run_command_line(app: Callable[[list[str]], object], name: str) -> None:
     except Stopped as stop:
         if debug:
             raise
-        print(f"{name}: stopped by {stop.name}", file=sys.stderr)
+        print(f"{name}: stopped by {stop.name}{f'; {stop.says}' if stop.says else ''}", file=sys.stderr)
         sys.exit(stop.exit_code)
 
 

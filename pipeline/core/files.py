@@ -20,16 +20,17 @@ import zstandard
 
 from llama_data.pipeline.core import stores
 from llama_data.pipeline.core.errors import InputError
+from llama_data.pipeline.core.extras import require_store
 from llama_data.pipeline.core.hashed import HashedStream, WrittenFile
 from llama_data.pipeline.core.left_out import LeftOut
 from llama_data.pipeline.core.lines import cut_lines
 from llama_data.pipeline.core.listing import look_in_folder, look_in_store, printable, stamp_of
+from llama_data.pipeline.core.unfound import no_such, nothing_taken
 from llama_data.pipeline.core.writers import temporary_name
 
 ZSTD_LEVEL = 3
 SHARES = 64
 LEAST_TASK = 4 << 20
-_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 
 # How much a decompressor is given at a time, and how much of it is given on: two kilobytes of zstd can be 64 megabytes.
 _FEED = 8 << 10
@@ -98,13 +99,12 @@ def file_system(url: str) -> tuple[Any, str]:
         local = fsspec.filesystem("file")
         return local, str(local._strip_protocol(url))
     protocol = url.partition("://")[0]
+    require_store(url, InputError)
     try:
         stores.store_class(protocol)
         fs, target = fsspec.core.url_to_fs(url)
     except ImportError as error:
-        extra = _EXTRAS.get(protocol)
-        hint = f"install llama-data with the extra `{extra}`" if extra else str(error)
-        raise InputError(f"{url}: what opens this kind of address is not installed: {hint}") from None
+        raise InputError(f"{url}: what opens this kind of address is not installed: {error}") from None
     except ValueError as error:
         raise InputError(f"{url}: this kind of address cannot be opened: {error}") from None
     return stores.adopt(fs), str(target)
@@ -122,7 +122,7 @@ def list_inputs(root: str, patterns: Sequence[str], left_out: LeftOut | None = N
     """
     fs, base = file_system(root)
     if not fs.exists(base):
-        raise InputError(f"{root}: no such folder; expected the input that holds {', '.join(patterns)}")
+        raise InputError(no_such(root, f"the input that holds {', '.join(patterns)}", is_local(root)))
     if fs.isfile(base):
         path = base if is_local(root) else root
         info = fs.info(base)
@@ -134,7 +134,7 @@ def list_inputs(root: str, patterns: Sequence[str], left_out: LeftOut | None = N
     if left_out is not None:
         left_out.saw(root, patterns, found)
     if not found.taken:
-        raise InputError(f"{root}: no file matches {', '.join(patterns)}")
+        raise InputError(nothing_taken(root, patterns, found))
     return [Split(entry.path, entry.name, entry.size, stamp=entry.stamp) for entry in found.taken]
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datatrove.pipeline.base import PipelineStep  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.block import Step
-from llama_data.pipeline.core.files import join
+from llama_data.pipeline.core.files import Split, join
 from llama_data.pipeline.core.left_out import LeftOut
+from llama_data.pipeline.core.paths import ALL, Choice, find_inputs
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class RunContext:
 
     ``rejected_sample``: the share (0..1) of rejected texts that are kept. ``documents_per_file``: most documents in a
     file; None: a task's documents are one file. ``left_out``: told of what the input folder holds and nobody takes.
+    ``choice``: which of the input files are read.
     """
 
     input: str
@@ -27,6 +29,11 @@ class RunContext:
     models_dir: str | None = None
     documents_per_file: int | None = None
     left_out: LeftOut = field(default_factory=LeftOut, repr=False, compare=False)
+    choice: Choice = ALL
+
+    def find(self, patterns: Sequence[str], *, exact: bool = True) -> list[Split]:
+        """The input files that globs take, or lists name: see ``paths.find_inputs``."""
+        return find_inputs(self.input, patterns, self.left_out, choice=self.choice, exact=exact)
 
     def documents(self, domain: str) -> str:
         """Folder of the cleaned documents."""

@@ -12,7 +12,7 @@ from llama_data.pipeline.core.listing import Globs, Listing
 SHOWN = 8
 # Files that go with data: hidden ones, checksums, signatures, marks of a finished job, notes, a desktop's own.
 _COMPANION = re.compile(
-    r"(?:^|/)\.|(?:^|/)_SUCCESS$|(?:^|/)(?:thumbs\.db|desktop\.ini|(?:readme|license|licence|copying|changelog)[^/]*)$"
+    r"(?:^|/)\.|(?:^|/)_SUCCESS$|(?:^|/)DOWNLOADS\.ndjson$|(?:^|/)(?:thumbs\.db|desktop\.ini|(?:readme|license|licence|copying|changelog)[^/]*)$"
     r"|(?:^|/)(?:md5|sha\d+|b2)?(?:sums?|checksums?)(?:\.txt)?$|\.(?:md5|sha1|sha224|sha256|sha512|crc|asc|sig)$",
     re.IGNORECASE,
 )
@@ -66,14 +66,14 @@ class LeftOut:
             files |= self._refused.get(root, set())
             folders = sorted(name for name in self._folders.get(root, ()) if not taken(name, True))
             companions = sorted(name for name in files if _COMPANION.search(name))
-            told = [
-                _told(sorted(files.difference(companions)), "file was not taken", "files were not taken"),
-                _told([f"{name}/" for name in folders], "folder was not looked into", "folders were not looked into"),
-                _told(companions, "hidden file, checksum or note", "hidden files, checksums and notes", 3),
+            parts = [
+                told(sorted(files.difference(companions)), "file was not taken", "files were not taken"),
+                told([f"{name}/" for name in folders], "folder was not looked into", "folders were not looked into"),
+                told(companions, "hidden file, checksum or note", "hidden files, checksums and notes", 3),
             ]
-            if any(told):
+            if any(parts):
                 globs = ", ".join(self._claims[root])
-                found.append(f"{root}: {'; '.join(part for part in told if part)} (globs: {globs})")
+                found.append(f"{root}: {'; '.join(part for part in parts if part)} (globs: {globs})")
         return found
 
     def _takers(self, root: str) -> Callable[[str, bool], bool]:
@@ -96,7 +96,7 @@ def _plain(path: str) -> str:
     return path.rstrip("/")
 
 
-def _told(names: Sequence[str], one: str, many: str, shown: int = SHOWN) -> str:
+def told(names: Sequence[str], one: str, many: str, shown: int = SHOWN) -> str:
     """How many there are, and some of them: of each kind the first, then the second."""
     if not names:
         return ""

@@ -3,29 +3,59 @@
 from __future__ import annotations
 
 import difflib
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from llama_data.pipeline.core.errors import RecipeError
+from llama_data.pipeline.core.needs import Need
 
 MAX_NODES = 100_000
+_DEEP = 3  # how far down a key is looked for that stands in the wrong place
 _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
 def parse_count(value: Any) -> Any:
-    """Read ``1.4T`` or ``200M`` as an integer; anything else is left for pydantic to accept or refuse."""
-    if isinstance(value, str) and value[-1:].upper() in _UNITS:
+    """Read ``1.4T``, ``200 M``, ``1e9`` or ``100_000`` as an integer; anything else is left as it is.
+
+    YAML takes ``1e9`` for a text, for it has no point.
+    """
+    if not isinstance(value, str):
+        return value
+    number, unit = value.strip(), value.strip()[-1:].upper()
+    try:
+        if unit in _UNITS:
+            return round(Decimal(number[:-1].strip()) * _UNITS[unit])
+        exact = Decimal(number)
+        return int(exact) if exact == exact.to_integral_value() else value
+    except (ArithmeticError, ValueError):
+        return value
+
+
+def _count(value: Any) -> Any:
+    found = parse_count(value)
+    if isinstance(found, str):
+        raise ValueError("expected a count like 1.4T, 200M, 1e9 or 100_000 (K, M, B, T are 10^3, 10^6, 10^9, 10^12)")
+    return found
+
+
+Count = Annotated[int, BeforeValidator(_count), Field(gt=0)]
+
+
+def parse_share(value: Any) -> Any:
+    """Read ``1%`` as 0.01; anything else is left for pydantic to accept or refuse."""
+    if isinstance(value, str) and value.strip().endswith("%"):
         try:
-            return round(float(value[:-1]) * _UNITS[value[-1].upper()])
-        except ValueError:
+            return float(Decimal(value.strip()[:-1]) / 100)
+        except InvalidOperation:
             return value
     return value
 
 
-Count = Annotated[int, BeforeValidator(parse_count), Field(gt=0)]
+Share = Annotated[float, BeforeValidator(parse_share), Field(gt=0, le=1)]
 
 
 # Where a setting that is a limit is null: more than there can be of anything.
@@ -41,19 +71,30 @@ class Strict(BaseModel):
     """A frozen settings object that refuses keys it does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    # Said of a key that is not known, before those that are.
+    unknown_hint: ClassVar[str] = ""
 
 
 class DomainSettings(Strict):
     """What every domain's settings have.
 
     ``inputs``: globs relative to the run's input folder, or to ``root`` when that is given (a folder or any
-    fsspec URL). ``max_task_bytes``: most stored bytes of a task: a larger input that can be split is cut into
-    pieces of at most so many, and small ones share a task (of a 64th of the whole input, or 4 MiB, if that is less).
+    fsspec URL). ``share``: read this share of the input files, ``1%`` or 0.01, chosen by their names and the recipe's
+    ``seed`` (null: all). ``base``: what relative paths in a list of files are below (null: what the list itself lies
+    below, else Common Crawl's server). ``max_task_bytes``: most stored bytes of a task: a larger input that can be
+    split is cut into pieces of at most so many, and small ones share a task (of a 64th of the whole input, or 4 MiB,
+    if that is less).
     """
 
     inputs: tuple[str, ...]
     root: str | None = None
+    share: Share | None = None
+    base: str | None = None
     max_task_bytes: int = Field(default=256 * 1024 * 1024, gt=0)
+
+    def needs(self) -> list[Need]:
+        """The models that the settings name; none, unless a domain says which."""
+        return []
 
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -143,28 +184,51 @@ def _explain(model: type[BaseModel], problem: Any, where: str, places: Places) -
         prefix = prefix[:-1]
     place = places.get(prefix, where) if prefix else where
     if problem["type"] == "extra_forbidden":
-        names = _field_names(model, location[:-1])
-        near = difflib.get_close_matches(str(location[-1]), names, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; expected one of: {', '.join(names)}" if names else ""
-        return f"{place}: {field}: unknown key{hint}"
+        return f"{place}: {field}: unknown key{_hint(model, location)}"
     found = problem.get("input")
     shown = f", found {found!r}" if not isinstance(found, dict | list | BaseModel) else ""
     message = str(problem["msg"]).removeprefix("Value error, ").replace("valid tuple", "list")
+    if problem["type"] in ("dict_type", "model_type", "model_attributes_type"):
+        message = "expected keys with values below it, like `key: value`"
+    if isinstance(found, str) and found.endswith("%") and "number" in message:
+        message = "expected a share between 0 and 1, like 0.01 for 1%"
     return f"{place}: {field}: {message[:1].lower()}{message[1:]}{shown}"
 
 
-def _field_names(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
-    """Names of the fields of the settings object at ``path`` below ``model`` (empty when unknown)."""
+def _hint(model: type[BaseModel], location: tuple[str | int, ...]) -> str:
+    """What may have been meant by an unknown key: one of that name elsewhere, one like it, one of those here."""
+    classes, key = _classes_at(model, location[:-1]), str(location[-1])
+    names = list(classes[0].model_fields) if classes else []
+    homes, near = _homes(model, key), difflib.get_close_matches(key, names, n=1)
+    hint = next((made.unknown_hint for made in classes if issubclass(made, Strict) and made.unknown_hint), "")
+    if homes and not hint:
+        return f"; did you mean {' or '.join(homes)}?"
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return hint + (f"; expected one of: {', '.join(names)}" if names else "")
+
+
+def _classes_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[type[BaseModel]]:
+    """The classes of the settings object at ``path`` below ``model`` (none when unknown)."""
     current: Any = model
     for part in path:
-        inner = [fields[part].annotation for fields in _fields_in(current) if part in fields]
+        inner = [made.model_fields[str(part)].annotation for made in _classes_in(current) if part in made.model_fields]
         # The key of a mapping or the number in a list leads to what these hold, which stands in the same annotation.
         current = inner[0] if inner else current
-    return [name for fields in _fields_in(current)[:1] for name in fields]
+    return _classes_in(current)
 
 
-def _fields_in(annotation: Any) -> list[dict[str, Any]]:
-    """The fields of every settings object that an annotation names, through unions, mappings and lists."""
+def _classes_in(annotation: Any) -> list[type[BaseModel]]:
+    """Every settings class that an annotation names, through unions, mappings and lists."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [dict(annotation.model_fields)]
-    return [fields for part in get_args(annotation) for fields in _fields_in(part)]
+        return [annotation]
+    return [made for part in get_args(annotation) for made in _classes_in(part)]
+
+
+def _homes(model: type[BaseModel], key: str, above: tuple[str, ...] = ()) -> list[str]:
+    """Where in a recipe there is a key of a name; at most three places."""
+    found = [".".join([*above, key])] if key in model.model_fields and above else []
+    if len(above) < _DEEP:
+        for name, each in model.model_fields.items():
+            found += [home for made in _classes_in(each.annotation) for home in _homes(made, key, (*above, name))]
+    return found[:3]

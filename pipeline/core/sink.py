@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from llama_data.pipeline.core.block import Step
-from llama_data.pipeline.core.document import Document, Verdict, fail, is_open, verdict
+from llama_data.pipeline.core.document import Document, Outcome, Verdict, fail, is_open, verdict
 from llama_data.pipeline.core.files import JsonlWriter, exists, join, list_files, remove_tree
 from llama_data.pipeline.core.hashed import WrittenFile
 from llama_data.pipeline.core.job import RunContext
@@ -19,6 +19,7 @@ from llama_data.pipeline.core.keys import KeyHashes
 from llama_data.pipeline.core.ledger import LedgerWriter
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import Utf8Document
+from llama_data.pipeline.core.whereabouts import counts
 from llama_data.pipeline.core.written import leave_note
 
 SUFFIX = ".jsonl.zst"
@@ -80,6 +81,9 @@ class Sink(Step):
                     doc.metadata["domain"] = named = self.domains[0]
                 found = outputs[named].add(doc)
                 outcomes["kept" if found is None else str(found.outcome)] += 1
+                counts.settled += 1
+                counts.kept += found is None
+                counts.failed += found is not None and found.outcome is Outcome.failed
                 if keys is not None:
                     keys.add(doc, found is None)
         if keys is not None:

@@ -17,6 +17,7 @@ class Stopped(BaseException):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+        self.says = ""  # what is complete and how to go on, where that is known
 
     @property
     def name(self) -> str:

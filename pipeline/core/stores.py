@@ -42,6 +42,8 @@ _FINAL_NUMBERS = (errno.EINVAL, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _CLIENTS = ("aiohttp", "azure", "gcsfs", "google", "httpx", "requests", "urllib3")
 _STATUS = ("status", "status_code", "code")
 
+_CLIENTS = ("aiohttp", "requests", "httpx", "httpx2")  # their errors are no OSErrors
+
 _Result = TypeVar("_Result")
 
 
@@ -111,7 +113,11 @@ class Patience:
 
             logger.warning(f"{self.what}: the store has failed {self.failures} times: {_said(error)}; tried on")
         longest = min(self.limits.longest, self.limits.pause * 2 ** min(self.failures, 30))
-        return self._draw(0.0, longest)
+        asked = float(getattr(error, "retry_after", 0.0))
+        if asked > self.limits.seconds:
+            raise StoreError(f"{self.what}: the server asks to come again in {asked:,.0f} s; do so then")
+        self._since += asked  # what it asks for is no failure to answer
+        return asked + self._draw(0.0, longest)
 
 
 def may_pass(error: BaseException) -> bool:
@@ -201,6 +207,10 @@ def store_class(protocol: str) -> None:
         from llama_data.pipeline.core.s3 import PatientS3
 
         fsspec.register_implementation(protocol, PatientS3, clobber=True)
+    elif protocol in ("http", "https"):
+        from llama_data.pipeline.core.http import HttpStore
+
+        fsspec.register_implementation(protocol, HttpStore, clobber=True)
 
 
 def forget() -> None:

@@ -1,8 +1,10 @@
 """What stands on disk about the tasks of a job, the same for every executor; ``status`` and ``logs`` read it.
 
 RUN/logs/<group>/jobs.json                   the group's jobs in their order, and how they are executed
-RUN/logs/<group>/<job>/completions/00003     datatrove's: the task is complete; ours say in how many seconds, and where
-                       running/00003.json    the task is being worked on: host, process, since
+RUN/logs/<group>/<job>/completions/00003     datatrove's: the task is complete; ours say in how many seconds, where, and
+                                             how much it has done (``whereabouts.Counts``)
+                       running/00003.json    the task is being worked on: host, process, since, and from time to time
+                                             how much it has done by then
                        failures/00003.json   how its last try ended when it did not complete
                        logs/task_00003.log   datatrove's log of its last try
 """
@@ -11,8 +13,10 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -21,12 +25,15 @@ import orjson
 
 from llama_data.pipeline.core.block import describe
 from llama_data.pipeline.core.errors import InputError, LlamaDataError
-from llama_data.pipeline.core.files import atomic_write, join, list_files, read_bytes, remove_tree
+from llama_data.pipeline.core.files import atomic_write, is_local, join, list_files, read_bytes, remove_tree
 from llama_data.pipeline.core.lock import new_owner
+from llama_data.pipeline.core.whereabouts import Counts, begin_counts, counts
 
 JOBS = "jobs.json"
 ENDED = "ended.json"  # on Slurm: how the group ended, as its last job says
 Kind = Literal["error", "death", "time"]
+PULSE = 2.0  # seconds between notes of how much a running task has done
+PULSE_IN_STORE = 30.0  # the same where every note is a request
 
 
 @dataclass(frozen=True)
@@ -105,19 +112,47 @@ def _rank(path: str) -> int:
 
 @dataclass(frozen=True)
 class Done:
-    """A completed task: wall and CPU seconds."""
+    """A completed task: wall and CPU seconds, and how much it has done (None: it does not say)."""
 
     seconds: float
     cpu: float
+    counts: Counts | None = None
 
 
 def read_done(logs: str, rank: int) -> Done | None:
     """How long a completed task took; None: it was completed by a datatrove that does not say."""
     content = read_json(join(logs, "completions", f"{rank:05d}"))
     try:
-        return None if content is None else Done(float(content["seconds"]), float(content["cpu"]))
+        return None if content is None else _done(content)
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _done(content: dict[str, Any]) -> Done:
+    return Done(float(content["seconds"]), float(content["cpu"]), Counts.of(content.get("counts")))
+
+
+@contextmanager
+def _running(path: str) -> Iterator[None]:
+    """While a task is being worked on, a file says so, and every ``PULSE`` seconds how much it has done."""
+    note = {**new_owner(), "since": now()}
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(PULSE if is_local(path) else PULSE_IN_STORE):
+            with suppress(OSError):  # the task itself says that a disk is full
+                write_json(path, {**note, "counts": asdict(counts)})
+
+    begin_counts()
+    write_json(path, note)
+    pulse = threading.Thread(target=beat, name="pulse", daemon=True)
+    pulse.start()
+    try:
+        yield
+    finally:
+        over.set()
+        pulse.join()
+        remove_tree(path)
 
 
 class TaskRecords:
@@ -130,23 +165,21 @@ class TaskRecords:
         if self.is_rank_completed(rank):  # type: ignore[attr-defined]
             return super()._run_for_rank(rank, *args, **kwargs)  # type: ignore[misc]
         logs = self.logs()
-        running, failed = join(logs, "running", f"{rank:05d}.json"), join(logs, "failures", f"{rank:05d}.json")
-        write_json(running, {**new_owner(), "since": now()})
         self._began = (time.monotonic(), time.process_time())
-        try:
-            stats = super()._run_for_rank(rank, *args, **kwargs)  # type: ignore[misc]
-            remove_tree(failed)
+        with _running(join(logs, "running", f"{rank:05d}.json")):
+            try:
+                stats = super()._run_for_rank(rank, *args, **kwargs)  # type: ignore[misc]
+            except Exception as error:
+                write_failure(logs, rank, failure_of(error))
+                raise
+            remove_tree(join(logs, "failures", f"{rank:05d}.json"))
             return stats
-        except Exception as error:
-            write_failure(logs, rank, failure_of(error))
-            raise
-        finally:
-            remove_tree(running)
 
     def mark_rank_as_completed(self, rank: int) -> None:
         """Write datatrove's mark of a completed task, with the seconds it took."""
         seconds, cpu = time.monotonic() - self._began[0], time.process_time() - self._began[1]
         content = {"seconds": round(seconds, 3), "cpu": round(cpu, 3), "host": socket.gethostname(), "ended": now()}
+        content["counts"] = asdict(counts)
         write_json(join(self.logs(), "completions", f"{rank:05d}"), content)
 
     def note(self, rank: int, failure: Failure) -> None:

@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import InputError, RequestError
+from llama_data.pipeline.core.extras import require
 from llama_data.stages.fasttext.model import FastTextModel
 
 LABEL = "__label__"
@@ -26,6 +26,8 @@ _SPACES = " \t\n\v\f\r\0"
 _MARKS = re.compile(rf"(?<![^{_SPACES}])(?:</s>(?![^{_SPACES}])|{LABEL}[^{_SPACES}]*)")
 # glibc's mallopt parameter: new memory is filled with the complement of this byte.
 _M_PERTURB = -6
+CALIBRATION_ROUNDS = 8
+CALIBRATED = 0.01  # log-odds: a quarter of a percent of probability
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +48,21 @@ class FastTextSettings:
     features: int | None = None
 
 
-def train_fasttext(examples: Iterable[tuple[str, str]], output: str, settings: FastTextSettings) -> None:
-    """Train on (label, text) pairs and write the model to ``output``, atomically.
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Where the probability of ``label`` (one of two) is to lie: ``share`` of ``texts`` reach ``threshold``."""
+
+    label: str
+    texts: Sequence[str]
+    share: float
+    threshold: float = 0.5
+
+
+def train_fasttext(
+    examples: Iterable[tuple[str, str]], output: str, settings: FastTextSettings, calibration: Calibration | None = None
+) -> float:
+    """Train on (label, text) pairs and write the model to ``output``, atomically; returns by how much the log-odds of
+    all texts were moved for the calibration.
 
     Raises:
         InputError: fastText cannot train on the examples.
@@ -64,13 +79,41 @@ def train_fasttext(examples: Iterable[tuple[str, str]], output: str, settings: F
         with open(text, "w", encoding="utf-8", errors="replace") as stream:
             for label, line in examples:
                 stream.write(f"{LABEL}{_checked_label(label)} {without_marks(one_line(line))}\n")
+        temporary = str(Path(scratch) / "model")
+        shift = 0.0
         try:
-            model = _train_repeatably(text, settings)
+            _train_repeatably(text, settings).save_model(temporary)
+            for _ in range(CALIBRATION_ROUNDS):
+                if calibration is None:
+                    break
+                missed = _distance(temporary, calibration)
+                if abs(missed) < CALIBRATED:
+                    break
+                # What quantising keeps depends on the weights, so the move is found in a few rounds.
+                shift += missed
+                _train_repeatably(text, settings, shift, calibration.label).save_model(temporary)
         except (RuntimeError, ValueError) as error:
             raise InputError(f"fastText cannot train on these examples: {error}; try a smaller --lr") from None
-        temporary = str(Path(scratch) / "model")
-        model.save_model(temporary)
         os.replace(temporary, target)
+    return shift
+
+
+def _distance(path: str, wanted: Calibration) -> float:
+    """By how much the log-odds of the wanted label must grow, so that the wanted share of the texts is chosen."""
+    scores = np.clip(scores_of(path, wanted.texts, wanted.label), 1e-6, 1 - 1e-6)
+    odds = np.log(scores / (1 - scores))
+    return float(np.log(wanted.threshold / (1 - wanted.threshold)) - np.quantile(odds, 1 - wanted.share))
+
+
+def _move(model: Any, shift: float, label: str) -> None:
+    """Add ``shift`` to the log-odds that a model of two labels gives ``label``, for every text.
+
+    These are the mean over a text's words of a product with one direction: along it every word's vector is moved.
+    """
+    vectors, outputs = model.get_input_matrix(), model.get_output_matrix()
+    sign = 1.0 if model.get_labels()[0] == f"{LABEL}{label}" else -1.0
+    direction = sign * (outputs[0] - outputs[1])
+    model.set_matrices(vectors + shift * direction / (direction @ direction), outputs)
 
 
 def _checked_label(label: str) -> str:
@@ -94,14 +137,10 @@ def require_fasttext() -> None:
     Raises:
         RequestError: it is not; says how to install it.
     """
-    if find_spec("fasttext") is None:
-        raise RequestError(
-            "training this model needs fastText, which is not installed here (it has no wheel for every machine); "
-            "`pip install fasttext-numpy2` compiles it, with a C++ compiler"
-        )
+    require("fasttext", "training this model")
 
 
-def _train_repeatably(text: str, settings: FastTextSettings) -> Any:
+def _train_repeatably(text: str, settings: FastTextSettings, shift: float = 0.0, label: str = "") -> Any:
     import fasttext  # type: ignore[import-untyped]
 
     with _zeroed_memory():
@@ -120,6 +159,8 @@ def _train_repeatably(text: str, settings: FastTextSettings) -> Any:
             thread=1,
             verbose=0,
         )
+        if shift:
+            _move(model, shift, label)
         if settings.features is not None:
             model.quantize(text, cutoff=settings.features, retrain=False, qnorm=True, thread=1, verbose=0)
         return model

@@ -6,7 +6,25 @@ from collections.abc import Iterator
 
 from llama_data.pipeline.models.cards import card_path, read_card
 from llama_data.pipeline.models.pull import state_of
+from llama_data.pipeline.recipe import Recipe
 from llama_data.stages.steps.model_files import CARD, DOWNLOADS, models_folder, starter_card, starters
+
+
+def needed(recipe: Recipe) -> Iterator[str]:
+    """Lines on what the stages of a recipe need: for which setting, under which name, and whether it is there."""
+    missing: list[str] = []
+    yield f"recipe {recipe.name} needs"
+    for stage in recipe.chosen():
+        settings = recipe.settings(stage)
+        for need in settings.needs() if settings is not None else []:
+            problem = need.problem(recipe.models_dir)
+            state = "there" if problem is None else f"MISSING: {problem}"
+            yield f"  {f'{stage}.{need.key}':<36} {need.name:<18} {state}"
+            missing += need.files if problem is not None else ()
+    folder = f" --models-dir {recipe.models_dir}" if recipe.models_dir else ""
+    if missing:
+        yield f"bring what can be downloaded: llama-data models pull {' '.join(dict.fromkeys(missing))}{folder}"
+    yield ""
 
 
 def rows(models_dir: str | None = None) -> Iterator[str]:
@@ -20,7 +38,8 @@ def rows(models_dir: str | None = None) -> Iterator[str]:
         path = folder / download.name
         recorded = (read_card(card_path(path)) or {}).get("files", [{}])[0].get("sha256")
         size = path.stat().st_size if path.is_file() else download.size
-        yield _row(download.name, size, state_of(path, download.sha256 or recorded), download.about)
+        how = "" if download.sha256 else "; its checksum is recorded at first download"
+        yield _row(download.name, size, state_of(path, download.sha256 or recorded), download.about + how)
     for path in sorted(folder.glob(f"*{CARD}")) if folder.is_dir() else []:
         trained = read_card(path) or {}
         if "made_by" in trained:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -19,7 +21,7 @@ from llama_data.pipeline.models.cards import card_path, file_entries, read_card,
 from llama_data.stages.steps.model_files import DOWNLOADS, Download, models_folder
 
 _CHUNK = 1 << 20
-_TIMEOUT_SECONDS = 60
+_TIMEOUT_SECONDS = 20
 ATTEMPTS = 5
 
 
@@ -94,9 +96,29 @@ def _fetch_all(download: Download, partial: Path, pause: Callable[[float], None]
             problem = f"the server answers {error.code} {error.reason}"
         except (OSError, HTTPException) as error:
             problem = str(error) or type(error).__name__
+            if _is_unreachable(error):
+                # Waiting does not bring a network: who is offline hears it in seconds.
+                raise RunError(
+                    f"{download.url}: the server cannot be reached from here ({_reason(error)}); with a network (or "
+                    f"HTTPS_PROXY) give the command again, or put the file at {partial.with_suffix('')} yourself"
+                ) from None
     raise RunError(
         f"{download.url}: {problem}, {ATTEMPTS} times; what arrived stays in {partial}: run the command again to go "
         f"on, or put the file at {partial.with_suffix('')} yourself"
+    )
+
+
+def _reason(error: BaseException) -> object:
+    return getattr(error, "reason", None) or error
+
+
+def _is_unreachable(error: BaseException) -> bool:
+    """True where there is no way to the server: no name, no route, nobody who listens, no answer to the first knock."""
+    reason = _reason(error)
+    if isinstance(error, urllib.error.URLError) and isinstance(reason, TimeoutError):
+        return True
+    return isinstance(reason, (socket.gaierror, ConnectionRefusedError)) or (
+        isinstance(reason, OSError) and reason.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH)
     )
 
 

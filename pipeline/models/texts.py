@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import is_local, list_inputs, open_decompressed, read_jsonl
 
@@ -14,6 +15,7 @@ _PACKED = (".gz", ".zst", ".bz2", ".xz")
 _PLAIN = (".txt",)
 _JSON = (".jsonl", ".json")
 _WET = (".wet",)
+_OURS = (manifest.MANIFEST,)  # beside documents that a run has written
 _PATTERNS = [f"**/*{kind}{packed}" for kind in (*_PLAIN, *_JSON, *_WET) for packed in ("", *_PACKED)]
 
 
@@ -39,7 +41,7 @@ def find_files(paths: Sequence[str]) -> list[str]:
                 raise InputError(f"{path}: no such file or folder, and no file matches it")
             found += find_files(matches)
         else:
-            found += [split.path for split in list_inputs(path, _PATTERNS)]
+            found += [split.path for split in list_inputs(path, _PATTERNS) if os.path.basename(split.name) not in _OURS]
     return list(dict.fromkeys(found))
 
 

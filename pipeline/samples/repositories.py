@@ -1,13 +1,12 @@
-"""GitHub samples: rows like those of BigQuery's data set, from installed packages and from own files."""
+"""GitHub samples: rows like those of BigQuery's data set, from this package's modules and from files with defects."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import random
-import re
 from collections.abc import Iterator
-from importlib.metadata import Distribution, distributions
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -18,43 +17,10 @@ from llama_data.pipeline.samples.sheets import Entry, sheet, write
 MAX_FILES = 40
 MAX_BYTES = 400_000
 FILE_BYTES = (1_500, 16_000)
-FILES_PER_PACKAGE = 2
-EXPRESSIONS = {
-    "MIT": "mit",
-    "BSD-2-Clause": "bsd-2-clause",
-    "BSD-3-Clause": "bsd-3-clause",
-    "Apache-2.0": "apache-2.0",
-}
-CLASSIFIERS = {
-    "License :: OSI Approved :: MIT License": "mit",
-    "License :: OSI Approved :: Apache Software License": "apache-2.0",
-}
-VENDORED = re.compile(r"(^|/)(\.\.|_?vendor|vendored|_?extern|tests?|[^/]*\.(dist|egg)-info)(/|$)")
-
-
-def licence(package: Distribution) -> str | None:
-    """BigQuery's licence key for a package whose metadata state exactly one of MIT, BSD or Apache, else None.
-
-    A bare "BSD License" classifier does not say which BSD licence it is; the free-text field must then.
-    """
-    expressions = package.metadata.get_all("License-Expression") or []
-    if expressions:
-        return EXPRESSIONS.get(expressions[0])
-    stated = [c for c in package.metadata.get_all("Classifier") or [] if c.startswith("License :: OSI Approved")]
-    if len(stated) != 1:
-        return None
-    if stated[0] == "License :: OSI Approved :: BSD License":
-        free_text = package.metadata.get_all("License") or [""]
-        return EXPRESSIONS.get(free_text[0])
-    return CLASSIFIERS.get(stated[0])
-
-
-def _repo_name(package: Distribution, name: str) -> str:
-    urls = [*(package.metadata.get_all("Project-URL") or []), *(package.metadata.get_all("Home-page") or [])]
-    for url in sorted(urls):
-        if match := re.search(r"github\.com/([\w.-]+/[\w.-]+)", url):
-            return match[1].removesuffix(".git")
-    return f"{name}/{name}"
+# Folders of this package whose files are the sample's larger part: they are the same for everyone.
+FOLDERS = ("pipeline/kernels", "pipeline/core", "stages/steps", "tokenizer", "train_handoff/shards")
+REPOSITORY = "llama-data/llama-data"
+LICENCE = "apache-2.0"
 
 
 def row(repo_name: str, path: str, content: str | None, key: str) -> dict[str, Any]:
@@ -75,38 +41,27 @@ def row(repo_name: str, path: str, content: str | None, key: str) -> dict[str, A
     }
 
 
-def _package_files(package: Distribution) -> Iterator[tuple[str, str]]:
-    """Path and text of the package's own modules of a fit size, in the order of their paths."""
-    for file in sorted(package.files or [], key=str):
-        path = file.as_posix()
-        if not path.endswith(".py") or path.endswith("__init__.py") or VENDORED.search(path):
-            continue
-        located = Path(str(file.locate()))
-        if not located.is_file() or not FILE_BYTES[0] <= located.stat().st_size <= FILE_BYTES[1]:
-            continue
-        try:
-            yield path, located.read_bytes().decode()
-        except UnicodeDecodeError:
-            continue
-
-
 def package_rows(limit: int) -> Iterator[dict[str, Any]]:
-    """At most `limit` rows from pure-Python packages by name; each gives one before any gives a second."""
-    found: dict[str, tuple[Distribution, str]] = {}
-    for package in distributions():
-        name = package.metadata["Name"].lower().replace("_", "-")
-        key = licence(package)
-        pure = "Root-Is-Purelib: true" in (package.read_text("WHEEL") or "")
-        if key and pure and not name.startswith("llama"):
-            found.setdefault(name, (package, key))
-    queues = [
-        (_repo_name(package, name), key, _package_files(package)) for name, (package, key) in sorted(found.items())
-    ]
-    for _ in range(FILES_PER_PACKAGE):
-        for repo_name, key, files in queues:
-            if limit and (file := next(files, None)):
+    """At most ``limit`` rows of this package's own modules of a fit size, by path; each folder gives one in turn."""
+    queues = [_modules(folder) for folder in FOLDERS]
+    while queues and limit:
+        for queue in list(queues):
+            found = next(queue, None)
+            if found is None:
+                queues.remove(queue)
+            elif limit:
                 limit -= 1
-                yield row(repo_name, file[0], file[1], key)
+                yield row(REPOSITORY, *found, LICENCE)
+
+
+def _modules(folder: str) -> Iterator[tuple[str, str]]:
+    """Path and text of a folder's modules, in the order of their names."""
+    place = resources.files("llama_data").joinpath(*folder.split("/"))
+    for file in sorted(place.iterdir(), key=lambda each: each.name):
+        if file.name.endswith(".py") and file.name != "__init__.py":
+            text = file.read_text("utf-8")
+            if FILE_BYTES[0] <= len(text.encode()) <= FILE_BYTES[1]:
+                yield f"{folder}/{file.name}", text
 
 
 def _own_row(entry: Entry, contents: dict[str, str]) -> dict[str, Any]:

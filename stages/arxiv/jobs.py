@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from llama_data.pipeline.core.files import list_inputs, share_tasks
+from llama_data.pipeline.core.files import share_tasks
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
 from llama_data.stages.arxiv.archive import Limits, cut
@@ -52,7 +52,7 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     Raises:
         InputError: there is no tar.
     """
-    files = list_inputs(run.input, settings.inputs, run.left_out)
+    files = run.find(settings.inputs)
     pieces = [piece for split in files for piece in cut(split, settings.max_task_bytes)]
     tasks = share_tasks(pieces, settings.max_task_bytes)
     limits = Limits(unpacked_bytes=limit_of(settings.max_unpacked_bytes), members=limit_of(settings.max_members))

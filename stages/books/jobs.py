@@ -6,7 +6,7 @@ from math import ceil
 
 from pydantic import Field, model_validator
 
-from llama_data.pipeline.core.files import join, list_inputs
+from llama_data.pipeline.core.files import join
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
 from llama_data.pipeline.kernels.minhash import PERMUTATIONS
@@ -70,7 +70,7 @@ class Settings(DomainSettings):
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
     """The jobs; only the last one when duplicates are kept. Raises InputError: no book is found."""
-    splits = list_inputs(run.input, settings.inputs, run.left_out)
+    splits = run.find(settings.inputs)
     tasks = min(len(splits), max(1, ceil(sum(split.size for split in splits) / settings.max_task_bytes)))
     reader = BookReader(
         splits=splits,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pydantic import Field
 
 from llama_data.pipeline.core.exchange import partitions
-from llama_data.pipeline.core.files import list_inputs, share_tasks
+from llama_data.pipeline.core.files import share_tasks
 from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.needs import Need
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.c4.dedup import (
     DropOlderCopies,
@@ -21,6 +22,7 @@ from llama_data.stages.steps.c4_rules import MAX_CHARACTERS
 from llama_data.stages.steps.contract import Built, Pass, StepContext, chain
 from llama_data.stages.steps.kernels.c4_constants import PRESETS
 from llama_data.stages.steps.length import EmptyText
+from llama_data.stages.steps.model_files import one_model
 
 DOMAIN = "c4"
 # Stored bytes of input for a byte of records: the hashes of lines and addresses come to a tenth of the pages.
@@ -50,10 +52,16 @@ class Settings(DomainSettings):
     min_language_score: float | None = Field(default=0.5, ge=0, le=1)
     bad_words: str | None = None
 
+    def needs(self) -> list[Need]:
+        """The model of languages, where the recipe is applied again."""
+        if not self.rebuild or self.language is None or self.language_model is None:
+            return []
+        return [one_model("language_model", self.language_model, "language")]
+
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
     """The jobs of the domain, small files share a task. Raises InputError when there is no input."""
-    tasks = share_tasks(list_inputs(run.input, settings.inputs, run.left_out), settings.max_task_bytes)
+    tasks = share_tasks(run.find(settings.inputs, exact=False), settings.max_task_bytes)
     context = StepContext.reading(tasks, run=run, domain=DOMAIN, task_bytes=settings.max_task_bytes)
     if not settings.rebuild:
         released = C4Reader(tasks=tasks, language="en")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 from pydantic import Field, field_validator
 
 from llama_data.pipeline.core.block import Reader
-from llama_data.pipeline.core.files import Split, group_splits, list_inputs, share_tasks, task_size
+from llama_data.pipeline.core.files import Split, group_splits, share_tasks, task_size
 from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.needs import Need
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.commoncrawl.page import MinimumPage
 from llama_data.stages.commoncrawl.reader import CommonCrawlReader, HashPages, Title
@@ -18,6 +19,7 @@ from llama_data.stages.commoncrawl.thresholds import AnnotatedReader, ApplyThres
 from llama_data.stages.steps import classifier, language, length, perplexity
 from llama_data.stages.steps.contract import Built, StepContext, StepSettings, chain
 from llama_data.stages.steps.line_dedup import Copies, Group, check_group, dedup, group_parts, group_ranges
+from llama_data.stages.steps.model_files import one_model
 
 DOMAIN = "commoncrawl"
 COLUMNS = {
@@ -53,7 +55,7 @@ class Settings(DomainSettings):
     languages: tuple[str, ...] | None = ("en",)
     language_model: str | None = "lid.176.bin"
     language_threshold: float | None = Field(default=language.THRESHOLD, ge=0.0, le=1.0)
-    perplexity_models: Mapping[str, str] | None = {"en": "ccnet"}
+    perplexity_models: perplexity.ByLanguage | None = Field(default_factory=lambda: {"en": "ccnet"})
     perplexity_buckets: tuple[perplexity.Bucket, ...] | None = ("head", "middle", "all")
     reference_model: str | None = "references.bin"
     reference_threshold: float | None = Field(default=classifier.THRESHOLD, ge=0.0, le=1.0)
@@ -64,6 +66,17 @@ class Settings(DomainSettings):
     @classmethod
     def _group_can_be_read(cls, value: int | str | None) -> int | str | None:
         return None if value is None else check_group(value)
+
+    def needs(self) -> list[Need]:
+        """The models of language, perplexity and references."""
+        if self.from_ledger is not None:
+            return []
+        language_model, reference_model = self.language_model, self.reference_model
+        return [
+            *([] if language_model is None else [one_model("language_model", language_model, "language")]),
+            *perplexity.perplexity_needs("perplexity_models", self.perplexity_models or {}),
+            *([] if reference_model is None else [one_model("reference_model", reference_model, "references")]),
+        ]
 
     def thresholds(self) -> Thresholds:
         """What the scores must reach."""
@@ -113,7 +126,7 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
         reader = AnnotatedReader(splits=annotated, domain=DOMAIN)
         apply = Built(rules=[ApplyThresholds(thresholds=settings.thresholds())])
         return chain(_context(settings, run, reader), [reader], [apply], columns=COLUMNS)
-    splits = sorted(list_inputs(run.input, settings.inputs, run.left_out), key=lambda split: (_dump(split), split.name))
+    splits = sorted(run.find(settings.inputs, exact=False), key=lambda split: (_dump(split), split.name))
     tasks, groups = (
         (share_tasks(splits, settings.max_task_bytes), [])
         if settings.dedup_group is None

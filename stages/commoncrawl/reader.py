@@ -11,6 +11,7 @@ from llama_data.pipeline.core.block import Reader, Step
 from llama_data.pipeline.core.document import MAX_LINES, Document, reject
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.pipeline.core.whereabouts import counts
 from llama_data.stages.commoncrawl.html import HtmlPage, html_page
 from llama_data.stages.commoncrawl.lines import Pages, Title, find_lines, page_text
 from llama_data.stages.commoncrawl.page import Page
@@ -129,7 +130,12 @@ class HashPages(Step):
 
     def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write the task's hashes. Yields nothing."""
-        splits = self.reader.task_splits(rank, world_size)
-        found = (lines for split in splits for lines in self.reader.hashes(split, self.min_characters))
-        write_line_hashes(self.work, rank, found)
+        write_line_hashes(self.work, rank, self._hashes(self.reader.task_splits(rank, world_size)))
         yield from ()
+
+    def _hashes(self, splits: Sequence[Split]) -> Iterator[HashedLines]:
+        for split in splits:
+            for lines in self.reader.hashes(split, self.min_characters):
+                counts.records += len(lines.offsets) - 1
+                yield lines
+            counts.bytes += split.size

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import Split, exists, join, list_files, list_inputs, read_bytes
+from llama_data.pipeline.core.files import Split, exists, is_local, join, list_files, list_inputs, read_bytes
 from llama_data.pipeline.core.left_out import LeftOut
+from llama_data.pipeline.core.unfound import no_such
 
 _PACKED = ("", ".gz", ".zst", ".bz2", ".xz")
 _TEXTS = {"jsonl": (".jsonl", ".json", ".ndjson"), "csv": (".csv", ".tsv"), "text": (".txt",)}
@@ -34,7 +35,7 @@ def huggingface_files(root: str, left_out: LeftOut | None = None) -> list[Split]
         InputError: no such folder, no rows in it, files that are named are missing, or it is not clear which to take.
     """
     if not exists(root):
-        raise InputError(f"{root}: no such folder; expected a Hugging Face dataset")
+        raise InputError(no_such(root, "a Hugging Face dataset", is_local(root)))
     if exists(join(root, "snapshots")):
         return _data_files(_snapshot(root), left_out)
     if exists(join(root, _STATE)):

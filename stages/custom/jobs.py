@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from llama_data.pipeline.core.files import Split, list_inputs
+from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.job import Job, RunContext
-from llama_data.pipeline.core.left_out import LeftOut
+from llama_data.pipeline.core.needs import Need
+from llama_data.pipeline.core.paths import choose
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.custom.fields import Fields, Format, SplitBy, Value
 from llama_data.stages.custom.huggingface import huggingface_files
@@ -49,16 +50,21 @@ class Settings(DomainSettings):
     license: str | None = None
     steps: tuple[OneStep, ...] = ()
 
+    def needs(self) -> list[Need]:
+        """The models of its steps."""
+        chosen = [(number, *step.chosen()) for number, step in enumerate(self.steps)]
+        return [need.below(f"steps.{number}.{name}") for number, name, step in chosen for need in step.needs()]
+
     def outputs(self, name: str) -> list[str]:
         """The domains that get documents of the source ``name``."""
         return [name] if self.split is None else list(self.split.into)
 
 
-def find_inputs(settings: Settings, root: str, left_out: LeftOut | None = None) -> list[Split]:
-    """The files of a source; ``left_out``: as in ``list_inputs``. Raises InputError: there is none."""
+def find_inputs(settings: Settings, run: RunContext) -> list[Split]:
+    """The files of a source. Raises InputError: there is none."""
     if settings.inputs is None:
-        return huggingface_files(root, left_out)
-    return list_inputs(root, settings.inputs, left_out)
+        return choose(huggingface_files(run.input, run.left_out), run.choice, lambda split: split.name)
+    return run.find(settings.inputs)
 
 
 def jobs(settings: Settings, run: RunContext, name: str) -> list[Job]:
@@ -68,7 +74,7 @@ def jobs(settings: Settings, run: RunContext, name: str) -> list[Job]:
         InputError: there is no input.
         RequestError: a step cannot be made; says why.
     """
-    tasks = make_tasks(find_inputs(settings, run.input, run.left_out), settings.max_task_bytes)
+    tasks = make_tasks(find_inputs(settings, run), settings.max_task_bytes)
     layout = None if settings.layout is None else layout_of(settings.layout)
     reader = SourceReader(
         tasks=tasks,

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from llama_data.pipeline.core.block import Reader, Rule
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import Split, join, list_inputs, share_tasks
+from llama_data.pipeline.core.files import Split, join, share_tasks
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
@@ -125,9 +125,9 @@ def _rows(settings: Settings, run: RunContext, repositories: Sequence[Repository
         InputError: there is no input at all.
     """
     if not settings.repositories:
-        return list_inputs(run.input, settings.inputs, run.left_out)
+        return run.find(settings.inputs)
     try:
-        rows = list_inputs(run.input, settings.inputs, run.left_out) if settings.inputs else []
+        rows = run.find(settings.inputs) if settings.inputs else []
     except InputError:
         if not repositories:
             raise

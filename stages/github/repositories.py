@@ -11,6 +11,7 @@ from typing import Any
 from llama_data.pipeline.core.errors import InputError, RecordError
 from llama_data.pipeline.core.files import Split, is_local, list_inputs, local_path
 from llama_data.pipeline.core.listing import Globs
+from llama_data.pipeline.core.unfound import no_such
 from llama_data.stages.github.archives import is_archive
 from llama_data.stages.github.entry import readable
 from llama_data.stages.github.git import head_commit
@@ -46,7 +47,7 @@ def find(root: str, patterns: Sequence[str]) -> list[Repository]:
         return [_archive(split) for split in list_inputs(root, patterns) if is_archive(split.name)]
     base = local_path(root)
     if not os.path.exists(base):
-        raise InputError(f"{root}: no such folder; expected the input that holds {', '.join(patterns)}")
+        raise InputError(no_such(root, f"the input that holds {', '.join(patterns)}", is_local(root)))
     if os.path.isfile(base):
         split = _split(base, os.path.basename(base), os.stat(base))
         return [_archive(split)] if is_archive(base) else []

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from llama_data.pipeline.core.block import Rule
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import Split, cut_split, join, list_inputs, share_tasks
+from llama_data.pipeline.core.files import Split, cut_split, join, share_tasks
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
 from llama_data.stages.stackexchange.reader import Gather, PostReader, Scatter
@@ -53,7 +53,7 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     Raises:
         InputError: no dump is found, or one whose site is not known.
     """
-    found = list_inputs(run.input, settings.inputs, run.left_out)
+    found = run.find(settings.inputs)
     files = [split for split in found if is_posts(split)]
     run.left_out.refuse(run.input, (split.name for split in found if not is_posts(split)))
     if not files:

@@ -10,10 +10,11 @@ from pydantic import Field
 from llama_data.pipeline.core.block import BatchRule
 from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import ModelError
+from llama_data.pipeline.core.needs import Need
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.fasttext.model import FastTextModel
 from llama_data.stages.steps.contract import Built, StepContext, StepSettings
-from llama_data.stages.steps.model_files import starter_or_path
+from llama_data.stages.steps.model_files import one_model, starter_or_path
 
 THRESHOLD = 0.5
 POSITIVE = "wiki"
@@ -30,6 +31,10 @@ class Settings(StepSettings):
     model: str = "references.bin"
     threshold: float | None = Field(default=THRESHOLD, ge=0.0, le=1.0)
     annotate_only: bool = False
+
+    def needs(self) -> list[Need]:
+        """The classifier."""
+        return [one_model("model", self.model, "references")]
 
     def build(self, context: StepContext) -> Built:
         """One rule. Raises ModelError: there is no such model."""

@@ -16,6 +16,7 @@ from datatrove.pipeline.base import PipelineStep  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.files import Split, join
 from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.needs import Need
 from llama_data.pipeline.core.settings import Strict
 from llama_data.pipeline.core.sink import Sink
 from llama_data.stages.steps.repeated import unique_jobs
@@ -91,6 +92,10 @@ class Built:
 
 class StepSettings(Strict):
     """Settings of a step, as a recipe writes them; the class's docstring is what the documentation shows."""
+
+    def needs(self) -> list[Need]:
+        """The models that the settings name; none, unless a step says which."""
+        return []
 
     @abstractmethod
     def build(self, context: StepContext) -> Built:

@@ -10,11 +10,12 @@ from pydantic import Field
 
 from llama_data.pipeline.core.block import BatchRule
 from llama_data.pipeline.core.document import Document
+from llama_data.pipeline.core.needs import Need
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import utf8_of
 from llama_data.stages.fasttext.model import FastTextModel
 from llama_data.stages.steps.contract import Built, StepContext, StepSettings
-from llama_data.stages.steps.model_files import starter_or_path
+from llama_data.stages.steps.model_files import one_model, starter_or_path
 
 THRESHOLD = 0.5
 WRITTEN_DIGITS = 4
@@ -36,6 +37,10 @@ class Settings(StepSettings):
     newlines: Newlines = "removed"
     digits: int | None = Field(default=2, ge=0)
     annotate_only: bool = False
+
+    def needs(self) -> list[Need]:
+        """The model of languages."""
+        return [one_model("model", self.model, "language")]
 
     def build(self, context: StepContext) -> Built:
         """One rule. Raises ModelError: there is no such model."""

@@ -11,6 +11,7 @@ import hashlib
 import json
 import lzma
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -19,8 +20,11 @@ from typing import Any, NamedTuple
 
 from llama_data.pipeline.core.errors import ModelError
 from llama_data.pipeline.core.files import atomic_write
+from llama_data.pipeline.core.needs import Need
 
 STARTER = "starter/"
+CCNET = "ccnet"
+REFERENCES = "references.bin"  # what LLaMA's recipe calls its classifier
 CARD = ".card.json"
 MODELS_VARIABLE = "LLAMA_DATA_MODELS"
 _FASTTEXT = "https://dl.fbaipublicfiles.com/fasttext/supervised-models"
@@ -110,12 +114,15 @@ def model_path(name: str, models_dir: str | None = None) -> str:
         path = models_folder(models_dir) / name
         if path.is_file():
             return str(path)
-        raise ModelError(
-            f"{path}: no such model; bring it with `llama-data models pull {name}`{_folder_flag(models_dir)}"
-        )
+        raise _not_pulled([name], models_dir)
     for path in (Path(name), models_folder(models_dir) / name):
         if path.is_file():
             return str(path)
+    if name == REFERENCES:
+        raise ModelError(
+            f"{name}: no such model file; LLaMA's classifier was never published: train one with `llama-data models "
+            f"train-references --dump enwiki.xml.bz2 --positives PAGES --negatives RANDOM -o {name}`, or say `starter`"
+        )
     raise ModelError(
         f"{name}: no such model file; expected a path, starter/NAME ({', '.join(starters())}), "
         "or a name that `llama-data models list` shows"
@@ -125,6 +132,15 @@ def model_path(name: str, models_dir: str | None = None) -> str:
 def starter_or_path(name: str, starter: str, models_dir: str | None = None) -> str:
     """``model_path``, where the name ``starter`` alone means the one called ``starter`` here."""
     return model_path(f"{STARTER}{starter}" if name.rstrip("/") == STARTER.rstrip("/") else name, models_dir)
+
+
+def one_model(key: str, name: str, starter: str) -> Need:
+    """What settings need whose ``key`` names a model that ``starter_or_path`` finds."""
+
+    def find(models_dir: str | None) -> str:
+        return starter_or_path(name, starter, models_dir)
+
+    return Need(key, name, (name,) if name in DOWNLOADS else (), find, starter in starters())
 
 
 def refuse_starter(name: str) -> None:
@@ -145,18 +161,39 @@ def perplexity_files(name: str, language: str, models_dir: str | None = None) ->
     if name.rstrip("/") == STARTER.rstrip("/"):
         model = model_path(f"{STARTER}perplexity.{language}", models_dir)
         return _beside(Path(model).parent, language, model)
-    if name == "ccnet":
-        model = model_path(f"{language}.arpa.bin", models_dir)
-        pieces = model_path(f"{language}.sp.model", models_dir)
-        return PerplexityFiles(model, pieces, None)
+    if name == CCNET:
+        return _published(language, models_dir)
     folder = Path(name)
     for suffix in ("arpa.bin", "arpa"):
         model_file = folder / f"{language}.{suffix}"
         if model_file.is_file():
             return _beside(folder, language, str(model_file))
     raise ModelError(
-        f"{folder}: no {language}.arpa.bin or {language}.arpa there; expected a folder written by "
+        f"{folder}: no {language}.arpa.bin or {language}.arpa there; expected {CCNET}, starter, or a folder written by "
         "`llama-data models train-perplexity`"
+    )
+
+
+def _published(language: str, models_dir: str | None) -> PerplexityFiles:
+    """CCNet's files for a language. Raises ModelError: they are not there; names all that are missing."""
+    folder = models_folder(models_dir)
+    names = [f"{language}.{kind}" for kind in ("arpa.bin", "sp.model")]
+    if language not in _CCNET_LANGUAGES.split():
+        known = " ".join(_CCNET_LANGUAGES.split())
+        raise ModelError(f"CCNet published no model of perplexity for {language!r}; there are: {known}")
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise _not_pulled(missing, models_dir)
+    model, pieces = (str(folder / name) for name in names)
+    return PerplexityFiles(model, pieces, None)
+
+
+def _not_pulled(names: Sequence[str], models_dir: str | None) -> ModelError:
+    """Published models that have not been downloaded."""
+    where = ", ".join(str(models_folder(models_dir) / name) for name in names)
+    return ModelError(
+        f"{where}: no such model; bring {'it' if len(names) == 1 else 'them'} with "
+        f"`llama-data models pull {' '.join(names)}{_folder_flag(models_dir)}`"
     )
 
 

@@ -6,27 +6,37 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
-from importlib.util import find_spec
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from llama_data.pipeline.core.block import BatchRule
 from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import ModelError, RequestError
+from llama_data.pipeline.core.extras import require
 from llama_data.pipeline.core.files import read_bytes
+from llama_data.pipeline.core.needs import Need
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import utf8_of
 from llama_data.stages.steps.contract import Built, StepContext, StepSettings
 from llama_data.stages.steps.kenlm_file import load_kenlm
 from llama_data.stages.steps.kernels.lm_text import normalise_bytes
-from llama_data.stages.steps.model_files import PerplexityFiles, perplexity_files
+from llama_data.stages.steps.model_files import CCNET, PerplexityFiles, perplexity_files, starters
 from llama_data.tokenizer.unigram.encode import PieceEncoder
 
 COLUMNS = {"perplexity_bucket": "string"}
 _LARGEST_EXPONENT = 308.0
 HEAD, MIDDLE, TAIL, ALL = "head", "middle", "tail", "all"
 Bucket = Literal["head", "middle", "tail", "all"]
+
+
+def _by_language(value: object) -> object:
+    if isinstance(value, str):
+        raise ValueError(f"each language has a model of its own: {{en: {value}}}")
+    return value
+
+
+ByLanguage = Annotated[dict[str, str], BeforeValidator(_by_language)]
 
 
 class Settings(StepSettings):
@@ -37,9 +47,13 @@ class Settings(StepSettings):
     perplexity, reject nothing.
     """
 
-    models: dict[str, str] = Field(default_factory=lambda: {"en": "ccnet"})
+    models: ByLanguage = Field(default_factory=lambda: {"en": "ccnet"})
     buckets: tuple[Bucket, ...] | None = ("head", "middle", "all")
     annotate_only: bool = False
+
+    def needs(self) -> list[Need]:
+        """A model for each language."""
+        return perplexity_needs("models", self.models)
 
     def build(self, context: StepContext) -> Built:
         """One rule. Raises ModelError: a model is missing; RequestError: nothing says what language a text is in."""
@@ -52,6 +66,20 @@ class Settings(StepSettings):
         files = {language: perplexity_files(name, language, models_dir) for language, name in self.models.items()}
         rule = Perplexity(models=files, kept=self.buckets, annotate_only=self.annotate_only)
         return Built(rules=[rule], columns=COLUMNS)
+
+
+def perplexity_needs(key: str, models: Mapping[str, str]) -> list[Need]:
+    """What settings need whose ``key`` names a model of perplexity for each language."""
+    return [_need(f"{key}.{language}", name, language) for language, name in models.items()]
+
+
+def _need(key: str, name: str, language: str) -> Need:
+    def find(models_dir: str | None) -> None:
+        require_kenlm()
+        perplexity_files(name, language, models_dir)
+
+    files = tuple(f"{language}.{kind}" for kind in ("sp.model", "arpa.bin")) if name == CCNET else ()
+    return Need(key, name, files, find, f"perplexity.{language}" in starters(), "kenlm")
 
 
 class Cutoffs(NamedTuple):
@@ -127,11 +155,7 @@ def require_kenlm() -> None:
     Raises:
         ModelError: it is not; says how to install it.
     """
-    if find_spec("kenlm") is None:
-        raise ModelError(
-            "perplexity needs KenLM, which is not installed here; `pip install ufal-kenlm` brings it compiled, "
-            "`pip install kenlm` compiles it"
-        )
+    require("kenlm", "perplexity", ModelError)
 
 
 class PerplexityModel:

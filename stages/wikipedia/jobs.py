@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from llama_data.pipeline.core.errors import ModelError
-from llama_data.pipeline.core.files import exists, list_inputs, share_tasks
+from llama_data.pipeline.core.files import exists, share_tasks
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
 from llama_data.stages.steps.contract import Built, StepContext, chain
@@ -58,7 +58,7 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
         InputError: there is no dump, or one whose language cannot be told.
         ModelError: the folder of ``template_definitions`` has no file for any language of the dumps.
     """
-    files = list_inputs(run.input, settings.inputs, run.left_out)
+    files = run.find(settings.inputs)
     dumps = label_dumps(files, {split.name: inspect(split) for split in files})
     pieces = [piece for split in files for piece in cut(split, settings.max_task_bytes, dumps[split.name].encoding)]
     tasks = share_tasks(pieces, settings.max_task_bytes)

@@ -41,7 +41,10 @@ def test_every_verb_is_listed_has_help_and_stands_in_the_readme() -> None:
     ("arguments", "sentence"),
     [
         (["run", "nosuch"], "nosuch: no such stage; expected one or more of: commoncrawl"),
-        (["run", "books", "--input", "absent-folder", "--output", "out"], "absent-folder: no such folder; expected"),
+        (
+            ["run", "books", "--input", "absent-folder", "--output", "out"],
+            "absent-folder: no such file or folder; exp",
+        ),
         (["run", "all"], "run all needs a recipe"),
         (["run", "books", "-c", "absent.yaml"], "absent.yaml: no such file"),
         (["plan", "nosuch"], "nosuch: no such recipe; expected a path to a .yaml file or one of: corpus"),

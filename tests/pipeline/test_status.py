@@ -55,7 +55,7 @@ def test_jobs_and_tasks_are_counted_while_somebody_works_on_them(run: Path) -> N
     assert [task.task for task in pack.stragglers] == [8]
     mean = 200 / 7
     assert pack.rate == pytest.approx(60 * 2 / mean)
-    assert pack.left == pytest.approx(3 * mean / 2)
+    assert pack.left == pytest.approx(mean / 10)  # both have run for longer than the others took
     assert (index.done, index.tasks, index.median) == (0, 1, None)
 
 
@@ -87,7 +87,7 @@ def test_it_is_told_in_lines_and_as_json(run: Path) -> None:
     with held(run):
         groups = status_of(str(run))
     told = "\n".join(lines(groups))
-    assert "7 of 10 done, 2 running, 1 failed, 4.2 tasks a minute, about 42.9 s left" in told
+    assert "7 of 10 done, 2 running, 1 failed, 4.2 tasks a minute, about 2.9 s left" in told
     assert "median 20.0 s, slowest 80.0 s (task 4)" in told
     assert "task 8 has run for 9" in told
     assert "task 7: its process was killed by SIGKILL 3 times; the last record it had read is d/x#1" in told

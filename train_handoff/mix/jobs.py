@@ -16,6 +16,7 @@ from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import file_system, join, list_files
 from llama_data.pipeline.core.hashed import WrittenFile
 from llama_data.pipeline.core.job import Job
+from llama_data.pipeline.core.whereabouts import counts
 from llama_data.pipeline.core.written import leave_note, written_bytes
 from llama_data.train_handoff.mix.plan import MixPlan
 from llama_data.train_handoff.shards.file import (
@@ -90,6 +91,8 @@ def write_shard(plan: MixPlan, number: int, path: str) -> WrittenFile:
             "origin_row": pa.array(rows, pa.int64()),
         }
         shard.write(tokens, columns, opens=rows == 0)
+    counts.records += count
+    counts.bytes += tokens.nbytes
     return shard.written
 
 

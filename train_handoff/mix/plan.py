@@ -192,7 +192,7 @@ def normalised(weights: Weights, *, normalise: bool = False) -> dict[str, Fracti
         shares = ", ".join(f"{name}: {float(share):.6g}" for name, share in result.items())
         raise RecipeError(
             f"weights: they sum to {float(total):.6g}, not to 1; divided by their sum they are {{{shares}}}: "
-            "write those, or ask for weights to be normalised"
+            "write those, or give `--normalise` (in the recipe: `normalise: true` under `mix`)"
         )
     return result
 

@@ -11,15 +11,17 @@ from typing import Annotated, Any
 import typer
 
 from llama_data.pipeline.core.errors import RequestError, run_command_line
+from llama_data.pipeline.core.examples import show_examples
 from llama_data.pipeline.core.files import is_local, local_path
+from llama_data.pipeline.core.version import VERSION
 from llama_data.train_handoff.trainer import cli_evaluate, cli_models, cli_rows, cli_tune, options
+from llama_data.train_handoff.trainer.examples import EXAMPLES
 from llama_data.train_handoff.trainer.watch import options as watching
 
 app = typer.Typer(
     name="llama-train",
     help="Train a LLaMA model on the rows that `llama-data mix` wrote, and hand it to Hugging Face.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -31,8 +33,17 @@ app.add_typer(cli_models.app)
 app.add_typer(cli_rows.app)
 
 
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"llama-train {VERSION}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     pass
@@ -230,6 +241,9 @@ def bench(
 
 def _say_nothing(text: str) -> None:
     pass
+
+
+show_examples(app, EXAMPLES)
 
 
 def main() -> None:

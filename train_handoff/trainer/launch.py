@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from llama_data.pipeline.core.errors import InputError, RequestError, RunError, StoppedError
+from llama_data.pipeline.core.extras import require
 from llama_data.pipeline.core.files import atomic_write, is_local
 from llama_data.pipeline.core.lock import refuse_if_held
 from llama_data.pipeline.core.settings import Strict
@@ -220,10 +221,7 @@ def rewind(config: TrainConfig, row: int) -> list[Path]:
 
 def require_torch() -> None:
     """Raise RequestError when torch is not installed."""
-    from importlib.util import find_spec
-
-    if find_spec("torch") is None:
-        raise RequestError("torch is not installed; install llama-data with the extra `train`")
+    require("torch", "training")
 
 
 def run(command: list[str], cluster: Cluster, what: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -168,3 +169,14 @@ def test_state_of_a_file(tmp_path: Path) -> None:
     assert state_of(path, None) == "present, no checksum known"
     assert state_of(path, SHA256) == "present, checksum right"
     assert state_of(path, "0" * 64) == "present, CHECKSUM WRONG"
+
+
+def test_who_is_offline_hears_it_without_waiting(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/lid.176.bin"
+        wanted = Download(name="lid.176.bin", url=url, about="a test", licence="none")
+        pauses: list[float] = []
+        with pytest.raises(RunError, match=r"the server cannot be reached from here \(.*refused\); with a network"):
+            pull(wanted, str(tmp_path), pause=pauses.append)
+    assert pauses == []

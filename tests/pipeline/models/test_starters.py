@@ -12,6 +12,7 @@ import pytest
 from llama_data.pipeline.models.starters import pack_starter
 from llama_data.stages.fasttext.model import FastTextModel
 from llama_data.stages.shared.wet import WetRecord, read_wet
+from llama_data.stages.steps.classifier import POSITIVE, THRESHOLD
 from llama_data.stages.steps.model_files import model_path, perplexity_files, starter_card, starters
 from llama_data.stages.steps.perplexity import PerplexityModel, read_cutoffs
 
@@ -121,3 +122,21 @@ def test_perplexity_starter_orders_texts(tmp_path: Path) -> None:
 def test_reference_starter_fits_the_stage() -> None:
     model = FastTextModel.load(model_path("starter/references"))
     assert sorted(model.labels) == ["random", "wiki"]
+
+
+def test_the_reference_starter_keeps_at_its_default_threshold_what_its_card_says(corpus: Path) -> None:
+    said = starter_card("references")["calibration"]
+    assert said["meaning"] == "33% of pages at random score 0.5 or more"
+    assert 0.25 < said["held_out_share_kept"] < 0.41
+    english = FastTextModel.load(model_path("starter/language"))
+    pages = [
+        b" ".join(record.body.split(b"\n"))
+        for path in sorted((corpus / "cc").glob("*.wet.gz"))
+        for record in read_wet(str(path))
+        if isinstance(record, WetRecord) and len(record.body) >= 1000
+    ]
+    pages = [page for page, found in zip(pages, english.predict(pages), strict=True) if found.label == "en"]
+    scores = FastTextModel.load(model_path("starter/references")).predict(pages)
+    kept = sum(each.score >= THRESHOLD if each.label == POSITIVE else each.score <= 1 - THRESHOLD for each in scores)
+    # Whole pages, before their repeated lines are gone: other text than it was calibrated on.
+    assert 0.1 < kept / len(pages) < 0.6

@@ -159,6 +159,30 @@ def test_reference_classifier_is_repeatable_and_measured(tmp_path: Path) -> None
     assert (tmp_path / "references.bin").stat().st_size < 100_000
 
 
+def test_a_calibrated_classifier_keeps_the_share_of_pages_at_random_that_was_asked_for(tmp_path: Path) -> None:
+    negatives = [documents(tmp_path, f"mixed{n}", "abcdef" * n + "uvwxyz" * (6 - n), 60) for n in range(6)]
+    given = {"negatives": list(map(str, negatives))}
+    fasttext = FastTextSettings(dim=4, epoch=20, lr=0.5)
+    assert "calibration" not in references(tmp_path, **given)
+    moved = []
+    for share in (0.2, 0.6):
+        settings = ReferenceSettings(fasttext=fasttext, min_chars=50, keep=share)
+        said = references(tmp_path, **given, settings=settings)["calibration"]
+        # 300 pages are not trained on, and 6 held out: half is calibrated on, the other half is what is measured.
+        assert (said["calibrated_on_texts"], said["held_out_texts"]) == (153, 153)
+        assert said["held_out_share_kept"] == pytest.approx(share, abs=0.12)
+        moved.append(said["added_to_log_odds"])
+    assert moved[0] < moved[1]
+
+
+def test_a_manifest_beside_documents_is_no_text(tmp_path: Path) -> None:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    documents(folder, "good", "abcdef", 40)
+    (folder / "manifest.json").write_text("{\n}\n")
+    assert references(tmp_path, positives=[str(folder)])["examples_each"] == 40
+
+
 def test_only_pages_that_the_dump_cites_are_positives(tmp_path: Path) -> None:
     refs = [f"&lt;ref&gt;{{{{cite|url=https://www.site.example/good{n}|t}}}}&lt;/ref&gt;" for n in range(0, 60, 2)]
     dump = tmp_path / "dump.xml"

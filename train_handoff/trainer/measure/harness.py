@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from llama_data.pipeline.core.errors import InputError, RequestError, RunError
+from llama_data.pipeline.core.extras import require
 from llama_data.train_handoff.trainer.handover import around_documents, open_tokenizer
 from llama_data.train_handoff.trainer.record import RECORD, find_checkpoint, read_record
 
@@ -35,9 +35,8 @@ class Tasks:
 
     def require(self) -> None:
         """Raise RequestError when the harness is not installed, or does not know a task."""
-        missing = [name for name in ("lm_eval", "transformers") if find_spec(name) is None]
-        if missing:
-            raise RequestError(f"{missing[0]} is not installed; install llama-data with the extra `eval` for --harness")
+        for package in ("lm_eval", "transformers"):
+            require(package, "--harness")
         if self.folder is not None and not self.folder.is_dir():
             raise RequestError(f"--tasks-path {self.folder}: no such folder")
         unknown = _unknown(_manager(self.names, self.folder), self.names)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from llama_data.pipeline.core.errors import RequestError
+from llama_data.pipeline.core.extras import require
 from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer.loader import TrainingRows
 from llama_data.train_handoff.trainer.measure.held_out import RowWindows, held_out_rows
@@ -15,17 +14,8 @@ from llama_data.train_handoff.trainer.watch.settings import WatchConfig
 def require_boards(watch: WatchConfig) -> None:
     """Raise RequestError when a package for the curves that are asked for is not installed."""
     for wanted, package in ((watch.tensorboard, "tensorboard"), (watch.wandb is not None, "wandb")):
-        if wanted and not _installed(package):
-            raise RequestError(
-                f"--{package}: the package {package} is not installed; install llama-data with the extra `{package}`"
-            )
-
-
-def _installed(package: str) -> bool:
-    try:
-        return find_spec(package) is not None
-    except ValueError:  # None stands in sys.modules for what must not be imported
-        return False
+        if wanted:
+            require(package, f"--{package}")
 
 
 def rows_to_validate(watch: WatchConfig, rows: TrainingRows) -> RowWindows | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -115,8 +116,10 @@ def test_a_task_of_ones_own_is_scored_as_the_model_scores_it(run: Path, task: Pa
 def test_without_the_package_one_sentence_comes_before_anything_starts(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(harness, "find_spec", lambda name: None)
-    with pytest.raises(RequestError, match="lm_eval is not installed; install llama-data with the extra `eval`"):
+    monkeypatch.setitem(sys.modules, "lm_eval", None)
+    with pytest.raises(
+        RequestError, match=r'--harness needs lm_eval, which is not installed: `pip install "llama-data\[eval\]"`'
+    ):
         evaluate(run / "nowhere", "--harness", "hellaswag")
     with pytest.raises(RequestError, match="--few-shot and --tasks-path are for --harness"):
         evaluate(run / "train", "--data", "x", "--few-shot", 2)

@@ -230,7 +230,9 @@ def test_a_missing_package_is_said_with_our_extra(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, name, None)
     require_boards(WatchConfig())
-    with pytest.raises(RequestError, match=f"^--{name}: the package {name} is not installed; .* the extra `{name}`$"):
+    with pytest.raises(
+        RequestError, match=rf'^--{name} needs {name}, which is not installed: `pip install "llama-data\[{name}\]"`$'
+    ):
         require_boards(WatchConfig.model_validate(setting))
 
 

@@ -314,6 +314,6 @@ def test_a_missing_package_is_said_before_anything_starts(
 ) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
     config = make_config(tmp_path / "run", watch={"wandb": "project"})
-    with pytest.raises(RequestError, match="the extra `wandb`"):
+    with pytest.raises(RequestError, match=r"llama-data\[wandb\]"):
         launch(config, Cluster())
     assert not (tmp_path / "run").exists()

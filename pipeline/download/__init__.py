@@ -1,0 +1,1 @@
+"""Raw dumps from their official places: what each source publishes and where, and one way to fetch it."""
