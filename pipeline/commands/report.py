@@ -19,10 +19,10 @@ def write_report(run: str, output: str | None = None) -> str:
     """Write the page and return its path."""
     from llama_data.pipeline.core.files import atomic_write, join
     from llama_data.pipeline.report.collect import collect
-    from llama_data.pipeline.report.render import render
+    from llama_data.pipeline.report.render import encode, render
 
     path = output or join(run, "report.html")
     page = render(collect(run))
     with atomic_write(path) as stream:
-        stream.write(page.encode())
+        stream.write(encode(page))
     return path
