@@ -16,7 +16,7 @@ from llama_data.pipeline.core.screen import one_line
 from llama_data.pipeline.report.tally import Scale
 from llama_data.pipeline.report.thresholds import HERE, KEPT, LATER, OTHER, Choice, Figure, drawn_edges
 from llama_data.pipeline.report.training import Curve
-from llama_data.pipeline.report.words import DASH, short, whole
+from llama_data.pipeline.report.words import DASH, tick, whole
 from llama_data.pipeline.report.words import figure as said
 
 WIDTH, HEIGHT = 360, 200
@@ -88,7 +88,7 @@ def curves(title: str, trained: Curve | None, held_out: Curve | None, low: float
         drawn += [_line("grid", LEFT, y, WIDTH - RIGHT, y), _text("y", LEFT - 6, y + 4, said(round(at, 3)))]
     for at in (0.0, end / 2, end):
         x = LEFT + _INNER * at / end
-        drawn.append(_text("x" if at < end else "x end", x, HEIGHT - BOTTOM + 15, short(at)))
+        drawn.append(_text("x" if at < end else "x end", x, HEIGHT - BOTTOM + 15, tick(at)))
     drawn.append(_text("x", LEFT + _INNER / 2, HEIGHT - 4, "tokens trained on"))
 
     def point(x: float, y: float) -> tuple[float, float]:
@@ -143,7 +143,7 @@ def _floor(top: int) -> list[Markup]:
     drawn = []
     for part in (0, 0.5, 1):
         y = TOP + _DEEP * (1 - part)
-        drawn += [_line("grid", LEFT, y, WIDTH - RIGHT, y), _text("y", LEFT - 6, y + 4, short(top * part))]
+        drawn += [_line("grid", LEFT, y, WIDTH - RIGHT, y), _text("y", LEFT - 6, y + 4, tick(top * part))]
     return drawn
 
 
@@ -152,7 +152,7 @@ def _ticks(figure: Figure, edges: np.ndarray[tuple[int], np.dtype[np.float64]]) 
         marks = [(at, f"{at:.1f}") for at in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)]
     else:
         first, last = round(math.log10(edges[0])), round(math.log10(edges[-1]))
-        marks = [(10.0**power, short(10**power)) for power in range(first, last + 1)]
+        marks = [(10.0**power, tick(10**power)) for power in range(first, last + 1)]
     y = HEIGHT - BOTTOM
     drawn = [_text("x", LEFT + _INNER / 2, HEIGHT - 4, figure.axis)]
     for at, label in marks:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.reasons import sentence_of
 from llama_data.pipeline.ledger_reading import ledger_files, read_groups
-from llama_data.pipeline.report.tally import Named, Scale, Tally
+from llama_data.pipeline.report.tally import Draw, Named, Scale, Tally
 from llama_data.pipeline.report.thresholds import FIGURES, HERE, KEPT, LATER, OTHER, Choice, Figure
 
 _LENGTHS = ("chars_in", "chars_out", "lines_in", "lines_out")
@@ -79,7 +79,7 @@ class Dedup:
     duplicated: int = 0
     repeated: int = 0
     emptied: int = 0
-    samples: list[str] = field(default_factory=list)
+    samples: Draw[str] = field(default_factory=lambda: Draw(REMOVED, "removed lines"))
 
 
 @dataclass
@@ -95,7 +95,7 @@ class DomainLedger:
     templates: dict[str, Tally] = field(default_factory=lambda: {name: Tally() for name in _NAMES})
     dedup: Dedup = field(default_factory=Dedup)
     removed_lines: int = 0
-    examples: dict[str, list[Example]] = field(default_factory=dict)
+    examples: dict[str, Draw[Example]] = field(default_factory=dict)
     pairs: list[Pair] = field(default_factory=list)
     paired: int = 0
     sampled: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -139,15 +139,14 @@ def count_domain(
     """
     found = DomainLedger(domain, choice)
     wanted = pa.array(list(sampled), pa.string()) if sampled else None
-    drawn = random.Random(f"report {domain}")
     for path in ledger_files(run, domain):
         for table in read_groups(path, _COLUMNS):
             if table.num_rows:
                 _count_cells(found, table)
                 _count_names(found, table)
                 _count_figures(found, table)
-                _count_lines(found, table, drawn)
-                _find_examples(found, table, drawn)
+                _count_lines(found, table)
+                _find_examples(found, table)
                 _find_pairs(found, table)
                 if wanted is not None:
                     _find_sampled(found, table, wanted, group_by)
@@ -230,7 +229,7 @@ def _classes(figure: Figure, rows: pa.Table, languages: tuple[str, ...] | None) 
     return classes
 
 
-def _count_lines(found: DomainLedger, table: pa.Table, drawn: random.Random) -> None:
+def _count_lines(found: DomainLedger, table: pa.Table) -> None:
     present = set(table.column_names)
     if "removed_lines" in present:
         kept = table.filter(pc.equal(table.column("outcome"), "kept"))
@@ -247,21 +246,21 @@ def _count_lines(found: DomainLedger, table: pa.Table, drawn: random.Random) -> 
         (dedup.repeated + sums[2]),
     )
     dedup.emptied += pc.sum(pc.equal(rows.column("reason"), "all_lines_duplicated")).as_py() or 0
-    if "removed_sample" in present and len(dedup.samples) < REMOVED:
-        texts = rows.column("removed_sample").drop_null().to_pylist()
-        dedup.samples += drawn.sample(texts, min(len(texts), REMOVED - len(dedup.samples)))
+    if "removed_sample" in present:
+        texts = rows.column("removed_sample").drop_null()
+        dedup.samples.offer(len(texts), lambda place: str(texts[place].as_py()))
 
 
-def _find_examples(found: DomainLedger, table: pa.Table, drawn: random.Random) -> None:
-    """Some records of every reason, drawn from the row groups in which it is met first."""
-    for reason in pc.unique(table.column("reason")).to_pylist():
-        have = found.examples.setdefault(reason, []) if reason is not None else []
-        if reason is None or len(have) >= EXAMPLES:
-            continue
+def _find_examples(found: DomainLedger, table: pa.Table) -> None:
+    """Some records of every reason."""
+    for reason in pc.unique(table.column("reason")).drop_null().to_pylist():
         rows = table.filter(pc.equal(table.column("reason"), reason)).select(["id", "detail"])
-        for place in sorted(drawn.sample(range(rows.num_rows), min(rows.num_rows, EXAMPLES - len(have)))):
-            [row] = rows.slice(place, 1).to_pylist()
-            have.append(Example(row["id"], row["detail"] or ""))
+        drawn = found.examples.setdefault(reason, Draw(EXAMPLES, f"{found.domain} {reason}"))
+        drawn.offer(rows.num_rows, partial(_example, rows))
+
+
+def _example(rows: pa.Table, place: int) -> Example:
+    return Example(rows.column("id")[place].as_py(), rows.column("detail")[place].as_py() or "")
 
 
 def _find_pairs(found: DomainLedger, table: pa.Table) -> None:

@@ -12,13 +12,18 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any, NamedTuple
 
+from babel import Locale, UnknownLocaleError
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from llama_data.pipeline.core.reasons import sentence_of
 from llama_data.pipeline.core.screen import plain
 from llama_data.pipeline.report import charts, words
 from llama_data.pipeline.report.collect import DomainReport, RunReport
+from llama_data.pipeline.report.compare import Comparison
 from llama_data.pipeline.report.domain import Cell, templates_of
+from llama_data.pipeline.report.join import ABSENT, KEPT
+from llama_data.pipeline.report.recipes import LINES
 from llama_data.pipeline.report.samples import Sample
 from llama_data.pipeline.report.steps import words_for
 from llama_data.pipeline.report.tally import Named
@@ -38,11 +43,11 @@ _DOMAINS = {
     "stackexchange": "Stack Exchange",
 }
 _TITLES = {
-    "language": "Languages",
-    "license": "Licences",
-    "code_language": "File types",
-    "site": "Sites",
-    "macro_problem": "Problems with macros",
+    "language": ("Languages", "Language"),
+    "license": ("Licences", "Licence"),
+    "code_language": ("File types", "File type"),
+    "site": ("Sites", "Site"),
+    "macro_problem": ("Problems with macros", "Problem"),
 }
 _PLAIN = {
     "language_score": "confidence",
@@ -73,13 +78,14 @@ def environment() -> Environment:
     made.filters |= {
         "number": words.number,
         "amount": words.amount,
+        "tile": lambda value: words.number(value) if value < 1e6 else words.amount(value),
         "bytes": lambda value: words.amount(value, "B"),
         "share": words.share,
         "figure": words.figure,
         "seconds": words.seconds,
         "domain": domain_name,
         "step": words_for,
-        "language": lambda code: code or "not known",
+        "language": language_name,
         "lower_first": lambda text: text[:1].lower() + text[1:],
         "plain_name": lambda name: _PLAIN.get(name, name.replace("_", " ")),
         "when": lambda text: text.replace("T", " ").replace("+00:00", " UTC"),
@@ -101,6 +107,16 @@ def environment() -> Environment:
 def domain_name(domain: str) -> str:
     """A domain's name as its makers write it."""
     return _DOMAINS.get(domain, domain)
+
+
+def language_name(code: str) -> str:
+    """A language's English name; its code where nothing else is known of it."""
+    if not code:
+        return "not known"
+    try:
+        return Locale.parse(code, sep="-").get_display_name("en") or code
+    except (ValueError, UnknownLocaleError):
+        return code
 
 
 def render(report: RunReport) -> str:
@@ -218,12 +234,12 @@ def _examples(item: DomainReport) -> list[tuple[str, str]]:
     return [(code, text) for code, text in rows.items() if item.rejected.get(code) or item.ledger.examples.get(code)]
 
 
-def _tallies(item: DomainReport) -> list[tuple[str, list[Named], Named | None, int]]:
+def _tallies(item: DomainReport) -> list[tuple[str, str, list[Named], Named | None, int]]:
     found = []
-    for name, title in _TITLES.items():
+    for name, (title, one) in _TITLES.items():
         tally = item.ledger.tallies[name]
         if len(tally) > (1 if name == "language" else 0):
-            found.append((title, tally.top(NAMES), tally.others(NAMES), tally.least))
+            found.append((title, one, tally.top(NAMES), tally.others(NAMES), tally.least))
     return found
 
 
@@ -231,3 +247,17 @@ def _result(folder: str) -> str:
     first, _, name = folder.partition("/")
     said = {"documents": "Documents of ", "tokens": "Tokens of ", "mix": "Mixture " if name else "Mixture"}
     return f"{said[first]}{domain_name(name)}" if first in said else "Tokenizer"
+
+
+def render_comparison(found: Comparison) -> str:
+    """The page of two runs side by side."""
+    fit_texts([texts for item in found.domains for texts in item.texts.values()])
+    made = environment()
+    made.filters |= {"end": words_of_end, "moved_records": lambda rows: sum(moved.records for _, moved in rows)}
+    made.globals |= {"minus": words.MINUS, "lines_shown": LINES}
+    return made.get_template("compare.html").render(found=found)
+
+
+def words_of_end(end: str) -> str:
+    """What became of a record, for a person."""
+    return {KEPT: "Kept.", ABSENT: "The other run has no such record."}.get(end) or sentence_of(end)

@@ -1,12 +1,16 @@
-"""Counters that stay small whatever they are given: names, and figures on a scale."""
+"""Counters that stay small whatever they are given: names, figures on a scale, and samples."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
+Item = TypeVar("Item")
 Passes = Literal[">=", "<", "<="]
 
 
@@ -102,3 +106,28 @@ class Scale:
         inner = sums[:, places + 1]
         inner[:, 0], inner[:, -1] = 0, sums[:, -1]
         return np.asarray(np.diff(inner, axis=1))
+
+
+class Draw(Generic[Item]):
+    """A uniform sample of items that are met in batches; which ones follows from the seed and the batches alone."""
+
+    def __init__(self, size: int, seed: str) -> None:
+        self.size = size
+        self._random = np.random.default_rng(crc32(seed.encode("utf-8", "replace")))
+        self._chosen: list[tuple[float, Item]] = []
+
+    def offer(self, count: int, make: Callable[[int], Item]) -> None:
+        """Let each of the next ``count`` items have its chance; ``make`` is called for those that are chosen."""
+        keys = self._random.random(count)
+        places = np.argpartition(keys, self.size)[: self.size] if count > self.size else np.arange(count)
+        for place in places:
+            key = float(keys[place])
+            if len(self._chosen) < self.size or key < self._chosen[-1][0]:
+                self._chosen.append((key, make(int(place))))
+                self._chosen.sort(key=itemgetter(0))
+                del self._chosen[self.size :]
+
+    @property
+    def items(self) -> list[Item]:
+        """What was chosen, in an order of chance."""
+        return [item for _, item in self._chosen]

@@ -154,5 +154,7 @@ def compression_of(found: DomainLedger, tokens: dict[str, int]) -> list[Compress
         for name in ("", group) if group else ("",):
             sums = groups.setdefault(name, [0, 0, 0])
             sums[0], sums[1], sums[2] = sums[0] + 1, sums[1] + chars, sums[2] + tokens[id]
+    if len(groups) == 2:  # one language is the whole
+        groups = {"": groups[""]}
     ranked = sorted(groups.items(), key=lambda item: (item[0] != "", -item[1][0], item[0]))
     return [Compression(found.domain, name, *sums) for name, sums in ranked[: GROUPS + 1]]

@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 THIN = "\u202f"  # a narrow space at which no line is broken
 DASH = "\u2013"
+MINUS = "\u2212"
 _LARGE = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -25,6 +26,12 @@ def short(value: float, unit: str = "") -> str:
         if abs(value) >= 0.9995 * size:
             return f"{_three(value / size)}{THIN}{prefix}{unit}"
     return f"{_three(value)}{THIN}{unit}".rstrip(THIN) if value % 1 else f"{value:.0f}{THIN}{unit}".rstrip(THIN)
+
+
+def tick(value: float) -> str:
+    """A round number at an axis: 0.5, 20, 4 k, 1.5 M."""
+    size, prefix = next(((size, prefix) for size, prefix in _LARGE if abs(value) >= size), (1.0, ""))
+    return f"{value / size:.3g}{THIN}{prefix}".rstrip(THIN)
 
 
 def amount(value: float, unit: str = "") -> Markup:
