@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from llama_data.pipeline.report.compare import Comparison, DomainPair
 
+ARROW = "\N{RIGHTWARDS ARROW}"
 _SHOWN = 5  # reasons that a domain's lines name
 
 
@@ -84,16 +85,8 @@ def _lines(found: Comparison) -> Iterator[str]:
     yield f"B: {found.b.run}"
     for item in found.domains:
         yield from _domain_lines(item)
-    changed = [(name, a, b) for name, a, b in found.tokens() if a != b]
-    if changed:
-        yield "tokens"
-    for name, a, b in changed:
-        yield f" {name}: {a:,} \N{RIGHTWARDS ARROW} {b:,} ({b - a:+,})"
-    moved = [(name, a, b) for name, a, b in found.epochs() if a != b]
-    if moved:
-        yield "epochs"
-    for name, before, after in moved:
-        yield f" {name}: {_epochs(before)} \N{RIGHTWARDS ARROW} {_epochs(after)}"
+    yield from _figures("tokens", found.tokens(), "{:,}")
+    yield from _figures("epochs", found.epochs(), "{:.2f}")
     settings = [line for line in found.recipe if line[:1] in "+-" and line[1:].strip()]
     if settings:
         yield "recipe"
@@ -102,8 +95,18 @@ def _lines(found: Comparison) -> Iterator[str]:
         yield f" and {len(settings) - 40} more lines; `llama-data report A B` shows them"
 
 
-def _epochs(value: float | None) -> str:
-    return "none" if value is None else f"{value:.2f}"
+def _figures(what: str, rows: Sequence[tuple[str, float | None, float | None]], form: str) -> Iterator[str]:
+    """What differs of a figure of every domain; one line where only one run has it at all."""
+    for side, name in ((1, "A"), (2, "B")):
+        if rows and all(row[side] is None for row in rows):
+            yield f"{what}: {name} has none yet"
+            return
+    changed = [row for row in rows if row[1] != row[2]]
+    if changed:
+        yield what
+    for domain, *values in changed:
+        before, after = ("none" if value is None else form.format(value) for value in values)
+        yield f" {domain}: {before} {ARROW} {after}"
 
 
 def _domain_lines(item: DomainPair) -> Iterator[str]:
@@ -115,9 +118,11 @@ def _domain_lines(item: DomainPair) -> Iterator[str]:
         yield f"{item.domain}: the same, {a.records:,} documents"
         return
     yield (
-        f"{item.domain}: {a.records:,} \N{RIGHTWARDS ARROW} {b.records:,} documents ({b.records - a.records:+,}), "
-        f"{a.chars_out:,} \N{RIGHTWARDS ARROW} {b.chars_out:,} characters"
+        f"{item.domain}: {a.records:,} {ARROW} {b.records:,} documents ({b.records - a.records:+,}), "
+        f"{a.chars_out:,} {ARROW} {b.chars_out:,} characters"
     )
+    if item.unfinished:
+        yield f" not finished in {item.unfinished}: what is not written there yet counts as absent"
     if item.diff is None:
         return
     for what, rows, said in (("gained", item.diff.gained(), "A"), ("lost", item.diff.lost(), "B")):

@@ -41,6 +41,11 @@ class DomainPair:
     steps: list[StepPair] = field(default_factory=list)
     texts: dict[tuple[str, str], list[Sample]] = field(default_factory=dict)
 
+    @property
+    def unfinished(self) -> str:
+        """The runs that have not finished it, in words; empty: both have."""
+        return " and ".join(n for n, item in (("A", self.a), ("B", self.b)) if item is not None and not item.finished)
+
     def pair(self, outcome: str | None) -> tuple[Cell, Cell]:
         """The counts of both, of all records or those of an outcome."""
         cells = [item.ledger.total(outcome) if item is not None else Cell() for item in (self.a, self.b)]
@@ -56,12 +61,10 @@ class Comparison:
     domains: list[DomainPair]
     recipe: list[str]
 
-    def tokens(self) -> list[tuple[str, int, int]]:
-        """Tokens of each domain in both runs."""
+    def tokens(self) -> list[tuple[str, int | None, int | None]]:
+        """Tokens of each domain in both runs; None: it is not tokenized there."""
         counts = [{row.domain: row.tokens for row in report.tokens} for report in (self.a, self.b)]
-        return [
-            (name, counts[0].get(name, 0), counts[1].get(name, 0)) for name in dict.fromkeys([*counts[0], *counts[1]])
-        ]
+        return [(name, counts[0].get(name), counts[1].get(name)) for name in dict.fromkeys([*counts[0], *counts[1]])]
 
     def epochs(self) -> list[tuple[str, float | None, float | None]]:
         """Epochs of each domain in the first mix of both runs; None: the run has no such mix, or not this domain."""
@@ -155,6 +158,7 @@ def _domain_json(item: DomainPair) -> dict[str, Any]:
     kept_a, kept_b = item.pair(KEPT)
     made: dict[str, Any] = {
         "same": item.same,
+        "unfinished": item.unfinished,
         "records": [all_a.records, all_b.records],
         "kept": [kept_a.records, kept_b.records],
         "characters": [kept_a.chars_out, kept_b.chars_out],

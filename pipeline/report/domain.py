@@ -90,7 +90,6 @@ class DomainLedger:
     choice: Choice
     cells: dict[tuple[str, str, str], Cell] = field(default_factory=dict)
     tallies: dict[str, Tally] = field(default_factory=lambda: {name: Tally() for name in _TALLIED})
-    licences: Tally = field(default_factory=lambda: Tally(2_000))
     scales: dict[tuple[str, str], Scale] = field(default_factory=dict)
     templates: dict[str, Tally] = field(default_factory=lambda: {name: Tally() for name in _NAMES})
     dedup: Dedup = field(default_factory=Dedup)
@@ -169,10 +168,6 @@ def _count_names(found: DomainLedger, table: pa.Table) -> None:
             for key, row in _grouped(table, [name]):
                 if key[0] is not None:
                     found.tallies[name].add(str(key[0]), *row)
-    if {"license", "code_language"} <= present:
-        for key, row in _grouped(table, ["license", "code_language"]):
-            if key[0] is not None and row[1]:
-                found.licences.add(f"{key[0]}\0{key[1] or ''}", *row)
     for name in _NAMES:
         if name in present:
             rows = table.filter(pc.is_valid(table.column(name)))

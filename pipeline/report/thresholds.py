@@ -41,8 +41,8 @@ class Figure(NamedTuple):
 
 FIGURES = (
     Figure(
-        "language_score", "Language", "confidence of the language model, 0 to 1", "language", "language_uncertain",
-        ">=", ("language_threshold", "min_language_score", "language.threshold"),
+        "language_score", "Language confidence", "confidence of the language model, 0 to 1", "language",
+        "language_uncertain", ">=", ("language_threshold", "min_language_score", "language.threshold"),
     ),
     Figure(
         "perplexity", "Perplexity", "perplexity, logarithmic; lower is more like edited prose", "perplexity",
