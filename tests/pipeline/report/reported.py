@@ -73,12 +73,13 @@ def write_recipe(run: Path, name: str = "small", **parts: Any) -> None:
     (run / "recipes" / "0002-20260102T040506Z-mix.yaml").write_text(text)
 
 
-def write_rest(run: Path, domain: str) -> None:
+def write_rest(run: Path, domain: str, reference: float = 0.1) -> None:
     """What follows a domain's documents: its manifest, logs, tokens, tokenizer, mix, metrics."""
+    settings = {**SETTINGS, "reference_threshold": reference}
     manifest.write(
         str(run / "documents" / domain),
         levels=2, what=f"documents/{domain}", files=[], totals={"records": 12},
-        made_from={"settings": SETTINGS, "jobs": [[f"{domain}/documents", 2]], "before": {}},
+        made_from={"settings": settings, "jobs": [[f"{domain}/documents", 2]], "before": {}},
         account={"records": 12, "bytes_out": 4321},
         inputs=[{"id": ["a.wet.gz", 9_000_000, 0, None]}], about={"finished": "2026-01-02T05:06:07+00:00", "tool": "t"},
     )  # fmt: skip
@@ -109,3 +110,52 @@ def write_rest(run: Path, domain: str) -> None:
     lines.insert(20, {"kind": "held_out", "step": 19, "tokens": 81_920, "loss": 6.25, f"loss/{domain}": 6.25})
     (run / "train").mkdir()
     (run / "train" / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+HOSTILE = (
+    '<script>window.hacked = 1</script><img src=x onerror="window.hacked=2">"\'><b onclick=alert(1)>&amp;{{ 7*7 }}'
+    "</pre></style></title>\x1b[31mred\x1b]0;title\x07\u202egnp.exe\u2066\x00\x9b2J"
+)
+SHOWN_HOSTILE = (
+    '<script>window.hacked = 1</script><img src=x onerror="window.hacked=2">"\'><b onclick=alert(1)>&amp;{{ 7*7 }}'
+    "</pre></style></title>redgnp.exe"
+)
+
+
+def write_whole(run: Path, reference: float = 0.1, hostile: str = "") -> list[dict[str, Any]]:
+    """A run with every part that a page shows; the rows of its Common Crawl ledger. ``hostile`` is put everywhere."""
+    bad = hostile.replace("\x00", "")
+    rows = [row(f"commoncrawl/k{n}{bad}", lines_duplicated=3, lines_repeated=1, language="en") for n in range(4)]
+    rows += [row(f"commoncrawl/s{n}", "too_short", "minimum_length") for n in range(5)]
+    rows += [row("commoncrawl/x", bad or "own_reason", bad or "own_step", detail=bad or None)]
+    rows += [row("commoncrawl/f", "damaged_record", "read_commoncrawl", outcome="failed", detail=f"broken {bad}")]
+    for n, score in enumerate((0.02, 0.06, 0.2, 0.7)):
+        reason = None if score >= reference else "not_like_references"
+        scores = {"language": "en", "language_score": 0.9, "perplexity": 300.0 + n, "reference_score": score}
+        rows.append(
+            row(
+                f"commoncrawl/r{n}", reason, reason and "reference_classifier", removed_sample=bad or "a line", **scores
+            )
+        )
+    write_recipe(run, name=f"small {hostile}")
+    write_ledger(run, "commoncrawl", [rows])
+    pair = row(f"books/b{bad}", "duplicate_book", "overlap", duplicate_of=f"books/a{bad}", overlap=0.93)
+    write_ledger(run, "books", [[row("books/a"), pair]])
+    code = [row(f"github/{n}", license=f"mit{bad}", code_language=f"C{bad}", alnum_share=n / 9) for n in range(9)]
+    write_ledger(run, "github", [code])
+    names = json.dumps({f"Infobox {bad}": 3})
+    write_ledger(run, "wikipedia", [[row("wikipedia/1", language=f"en{bad}", templates_unknown_names=names)]])
+    kept = [
+        (each["id"], f"A text {n}. {hostile}", {"source": f"a.gz {hostile}"})
+        for n, each in enumerate(rows)
+        if not each["reason"]
+    ]
+    write_texts(run, "documents", "commoncrawl", kept)
+    gone = [
+        (each["id"], f"Rejected. {hostile}" * 20, {"reason": each["reason"], "language": hostile or "en"})
+        for each in rows
+        if each["reason"]
+    ]
+    write_texts(run, "rejected", "commoncrawl", gone)
+    write_rest(run, "commoncrawl", reference)
+    return rows
