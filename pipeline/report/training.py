@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from llama_data.pipeline.core.files import exists, join, open_binary
+from llama_data.pipeline.report.tokens import ordered
 
 POINTS = 240
 
@@ -53,8 +54,8 @@ class Training:
 
     @property
     def domains(self) -> list[str]:
-        """The domains that have a curve."""
-        return sorted({*self.loss, *self.held_out} - {""})
+        """The domains that have a curve, those of LLaMA in the order of its Table 1."""
+        return ordered([*({*self.loss, *self.held_out} - {""})])
 
 
 def read_training(run: str) -> Training | None:
