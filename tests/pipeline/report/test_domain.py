@@ -30,11 +30,11 @@ def pages(count: int) -> list[dict[str, Any]]:
         if number % 7 == 0:
             rows.append(row(f"p{number}", "too_short", "minimum_length"))
             continue
+        if score < 0.5:  # in whatever language
+            rows.append(row(f"p{number}", "language_uncertain", "language", **values, **lines))
+            continue
         if language != "en":
             rows.append(row(f"p{number}", "language_not_chosen", "language", **values, **lines))
-            continue
-        if score < 0.5:
-            rows.append(row(f"p{number}", "language_uncertain", "language", **values, **lines))
             continue
         values["perplexity"] = perplexity
         if perplexity >= 440.5:

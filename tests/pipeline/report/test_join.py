@@ -88,3 +88,14 @@ def test_rows_in_the_same_order_are_compared_without_the_disk(tmp_path: Path) ->
     [mover] = found.samples["too_short", KEPT].items
     assert (mover.id, mover.task_a, mover.task_b) == ("d2", "00000", "00000")
     assert compare_ledgers(str(tmp_path / "a"), str(tmp_path / "a"), "books").is_same
+
+
+def test_groups_of_one_size_with_other_rows_are_not_taken_for_the_same(tmp_path: Path) -> None:
+    a = first(80)
+    b = list(reversed(changed(a)[:80]))
+    write_ledger(tmp_path / "a", "books", [a], group=40)
+    write_ledger(tmp_path / "b", "books", [b], group=40)
+    found = compare_ledgers(str(tmp_path / "a"), str(tmp_path / "b"), "books")
+    moves, rewritten = plain(a, b)
+    assert {ends: moved.records for ends, moved in found.moves.items()} == moves
+    assert found.rewritten == rewritten
