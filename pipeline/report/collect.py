@@ -31,6 +31,7 @@ from llama_data.pipeline.report.tokens import (
     MixReport,
     compression_of,
     mix_of,
+    ordered,
     read_json,
     sampled_tokens,
     tokens_of,
@@ -100,11 +101,18 @@ def collect(run: str, *, texts: bool = True) -> RunReport:
         tokens=tokens_of(run),
         mixes=[mix_of(folder, found) for folder in chain.mixes(run) if (found := _mix(run, folder)) is not None],
         training=read_training(run),
-        speed=[speed_of(run, folder, found) for folder, found in made.items()],
+        speed=[speed_of(run, folder, made[folder]) for folder in _ordered(list(made))],
         recipe=recipe_text(run),
         changes=changes,
         earlier=earlier,
     )
+
+
+def _ordered(folders: list[str]) -> list[str]:
+    """Results in the order of the way, domains within each as LLaMA's Table 1 has them."""
+    kinds = dict.fromkeys(folder.partition("/")[0] for folder in folders)
+    names = ordered([*dict.fromkeys(folder.partition("/")[2] for folder in folders)])
+    return [path for kind in kinds for name in names if (path := f"{kind}/{name}".rstrip("/")) in folders]
 
 
 def _mix(run: str, folder: str) -> dict[str, Any] | None:
