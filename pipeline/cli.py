@@ -18,7 +18,7 @@ from llama_data.pipeline.commands.models import app as models_app
 from llama_data.pipeline.commands.plan import plan
 from llama_data.pipeline.commands.quickstart import quickstart
 from llama_data.pipeline.commands.recipes import app as recipes_app
-from llama_data.pipeline.commands.report import report
+from llama_data.pipeline.commands.report import diff, report
 from llama_data.pipeline.commands.run import run
 from llama_data.pipeline.commands.status import logs, status
 from llama_data.pipeline.commands.tokenize import tokenize
@@ -67,6 +67,7 @@ app.command("train-tokenizer")(train_tokenizer)
 app.command()(tokenize)
 app.command()(mix)
 app.command()(report)
+app.command()(diff)
 app.command()(why)
 app.command()(inspect)
 app.command()(verify)

@@ -1,59 +1,65 @@
-"""What the report shows, gathered from a run's folder. Every part that is not there yet is simply left out."""
+"""What the report shows, gathered from a run's folder. Every part that is not there yet is simply left out.
+
+Memory does not grow with the run: ledgers are read a row group at a time into counters of limited size, curves are
+thinned out while they are read, and texts come from a few files.
+"""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]
+import yaml
 
-from llama_data.pipeline.chain import mixes
-from llama_data.pipeline.core.domains import DOMAINS
+from llama_data.pipeline import chain
+from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import exists, join, list_files, read_bytes, read_jsonl
-from llama_data.pipeline.core.job import RunContext
-from llama_data.pipeline.core.ledger import read_table
-from llama_data.pipeline.core.reasons import sentence_of
-from llama_data.pipeline.report.templates import UnknownTemplate, unknown_templates
-from llama_data.pipeline.summary import DomainSummary, counted
-from llama_data.train_handoff.shards.file import Footer, read_footer
-
-SCORES = ("language_score", "perplexity", "reference_score")
-EXAMPLES = 3
-EXAMPLE_CHARS = 700
-UNKNOWN_TEMPLATES = 100
-
-
-@dataclass
-class Histogram:
-    """Counts between edges of one score; a logarithmic axis when ``log``."""
-
-    name: str
-    counts: list[int]
-    low: float
-    high: float
-    log: bool
+from llama_data.pipeline.core.files import exists, file_size, join, list_files, read_bytes
+from llama_data.pipeline.core.manifest import Manifest
+from llama_data.pipeline.core.sink import SUFFIX
+from llama_data.pipeline.ledger_reading import ledger_domains
+from llama_data.pipeline.recipe import RECIPE_FILE
+from llama_data.pipeline.report.domain import DomainLedger, count_domain
+from llama_data.pipeline.report.recipes import Change, changes_of, recipe_text
+from llama_data.pipeline.report.samples import Sample, draw_kept, draw_rejected
+from llama_data.pipeline.report.speed import ResultSpeed, input_bytes, speed_of
+from llama_data.pipeline.report.steps import FunnelStep, funnel, order_of
+from llama_data.pipeline.report.thresholds import Choice
+from llama_data.pipeline.report.tokens import (
+    Compression,
+    DomainTokens,
+    MixReport,
+    compression_of,
+    mix_of,
+    ordered,
+    read_json,
+    sampled_tokens,
+    tokens_of,
+)
+from llama_data.pipeline.report.training import Training, read_training
 
 
 @dataclass
 class DomainReport:
-    """One domain: its counts, its scores, and a few texts of each kind."""
+    """One domain: its ledger's counts, its way step by step, and texts.
 
-    summary: DomainSummary
-    histograms: list[Histogram] = field(default_factory=list)
-    languages: list[tuple[str, int]] = field(default_factory=list)
-    kept: list[dict[str, str]] = field(default_factory=list)
-    rejected: list[dict[str, str]] = field(default_factory=list)
-    templates: list[UnknownTemplate] = field(default_factory=list)
-    templates_in_all: int = 0
+    ``bytes_in``: of the input files as they are stored; ``bytes_out``: of its documents on disk, compressed.
+    ``finished``: it has a manifest.
+    """
+
+    ledger: DomainLedger
+    steps: list[FunnelStep]
+    finished: bool
+    bytes_in: int = 0
+    bytes_out: int = 0
+    compression: list[Compression] = field(default_factory=list)
+    kept: list[Sample] = field(default_factory=list)
+    rejected: dict[str, list[Sample]] = field(default_factory=dict)
 
     @property
-    def reasons(self) -> list[tuple[str, str, int]]:
-        """Code, sentence and count of each reason, the commonest first."""
-        return [(code, sentence_of(code), count) for code, count in self.summary.reasons.most_common()]
+    def name(self) -> str:
+        """The domain."""
+        return self.ledger.domain
 
 
 @dataclass
@@ -62,105 +68,82 @@ class RunReport:
 
     run: str
     name: str
+    tool: str
+    finished: str
     domains: list[DomainReport]
     tokenizer: dict[str, Any] | None
-    tokens: list[dict[str, Any]]
-    mixes: dict[str, dict[str, Any]]
-    training: list[dict[str, Any]]
+    tokens: list[DomainTokens]
+    mixes: list[MixReport]
+    training: Training | None
+    speed: list[ResultSpeed]
+    recipe: str
+    changes: list[Change]
+    earlier: int
 
 
-def collect(run: str) -> RunReport:
-    """Gather a run. Raises InputError when the folder is not that of a run."""
-    if not exists(join(run, "recipe.yaml")):
+def collect(run: str, *, texts: bool = True) -> RunReport:
+    """Gather a run; ``texts``: samples of texts and compression too. Raises InputError: it is not a run's folder."""
+    if not exists(join(run, RECIPE_FILE)):
         raise InputError(f"{run}: no recipe.yaml there; expected the folder of a run")
-    import yaml
-
-    context = RunContext(input="", output=run)
-    found = [path.rstrip("/").rpartition("/")[2] for path in list_files(join(run, "ledger"), "")]
-    ordered = [*(name for name in DOMAINS if name in found), *(name for name in found if name not in DOMAINS)]
-    present = [name for name in ordered if list_files(context.ledger(name), ".parquet")]
+    recipe = yaml.safe_load(read_bytes(join(run, RECIPE_FILE)))
+    if not isinstance(recipe, dict):
+        raise InputError(f"{join(run, RECIPE_FILE)}: expected a recipe, found {type(recipe).__name__}")
+    made = {folder: found for folder, found in chain.results(run).items() if found is not None}
+    changes, earlier = changes_of(run)
+    abouts = [found.record["about"] for found in made.values()]
     return RunReport(
         run=run,
-        name=str(yaml.safe_load(read_bytes(join(run, "recipe.yaml"))).get("name", run)),
-        domains=[_domain(context, name) for name in present],
-        tokenizer=_json(join(run, "tokenizer", "card.json")),
-        tokens=_tokens(run),
-        mixes={folder: record for folder in mixes(run) if (record := _json(join(run, folder, "mix.json"))) is not None},
-        training=_training(join(run, "train", "metrics.jsonl")),
+        name=str(recipe.get("name") or run),
+        tool=str(max((about.get("tool", "") for about in abouts), default="")),
+        finished=str(max((about.get("finished", "") for about in abouts), default="")),
+        domains=[_domain(run, name, recipe, made.get(f"documents/{name}"), texts) for name in ledger_domains(run)],
+        tokenizer=read_json(join(run, chain.TOKENIZER, "card.json")),
+        tokens=tokens_of(run),
+        mixes=[mix_of(folder, found) for folder in chain.mixes(run) if (found := _mix(run, folder)) is not None],
+        training=read_training(run),
+        speed=[speed_of(run, folder, made[folder]) for folder in _ordered(list(made))],
+        recipe=recipe_text(run),
+        changes=changes,
+        earlier=earlier,
     )
 
 
-def _json(path: str) -> dict[str, Any] | None:
-    if not exists(path):
-        return None
-    found: dict[str, Any] = json.loads(read_bytes(path))
-    return found
+def _ordered(folders: list[str]) -> list[str]:
+    """Results in the order of the way, domains within each as LLaMA's Table 1 has them."""
+    kinds = dict.fromkeys(folder.partition("/")[0] for folder in folders)
+    names = ordered([*dict.fromkeys(folder.partition("/")[2] for folder in folders)])
+    return [path for kind in kinds for name in names if (path := f"{kind}/{name}".rstrip("/")) in folders]
 
 
-def _domain(context: RunContext, domain: str) -> DomainReport:
-    report = DomainReport(counted(context, domain))
-    columns: dict[str, list[Any]] = {name: [] for name in (*SCORES, "language")}
-    for path in list_files(context.ledger(domain), ".parquet"):
-        table = read_table(path, list(columns))
-        for name in SCORES:
-            columns[name].append(table.column(name).drop_null().to_numpy())
-        columns["language"].append(table.column("language"))
-    for name in SCORES:
-        values = np.concatenate(columns[name])
-        if len(values) > 1:
-            report.histograms.append(histogram(name, values))
-    languages: Counter[str] = Counter()
-    for column in columns["language"]:
-        found = pa.chunked_array(column).drop_null().value_counts().to_pylist()
-        languages.update({item["values"]: item["counts"] for item in found})
-    report.languages = languages.most_common(12)
-    templates = unknown_templates(list_files(context.ledger(domain), ".parquet"))
-    report.templates, report.templates_in_all = templates[:UNKNOWN_TEMPLATES], len(templates)
-    report.kept = _examples(context.documents(domain), EXAMPLES, None)
-    report.rejected = _examples(context.rejected(domain), 12, "reason")
+def _mix(run: str, folder: str) -> dict[str, Any] | None:
+    return read_json(join(run, folder, "mix.json"))
+
+
+def _domain(run: str, domain: str, recipe: dict[str, Any], made: Manifest | None, texts: bool) -> DomainReport:
+    found = (recipe.get("domains") or {}).get(domain) or (recipe.get("sources") or {}).get(domain) or {}
+    settings, jobs = found, [f"{domain}/documents"]
+    if made is not None:
+        settings, jobs = made.made_from["settings"], [name for name, _ in made.made_from["jobs"]]
+    tokens = sampled_tokens(run, domain) if texts else {}
+    choice = Choice(settings if isinstance(settings, dict) else {}, recipe.get("models_dir"))
+    group_by = "code_language" if domain == "github" else "language"
+    ledger = count_domain(run, domain, choice, tokens, group_by)
+    report = DomainReport(ledger, funnel(ledger, order_of(run, jobs)), made is not None)
+    report.bytes_in = input_bytes(made) if made is not None else 0
+    report.bytes_out = _documents_bytes(run, domain, made)
+    if texts:
+        report.compression = compression_of(ledger, tokens) if tokens else []
+        report.kept, report.rejected = draw_kept(run, domain), draw_rejected(run, domain)
     return report
 
 
-def histogram(name: str, values: np.ndarray[Any, np.dtype[Any]], bins: int = 40) -> Histogram:
-    """Equal bins over the middle 99 % of the values; logarithmic for perplexity."""
-    log = name == "perplexity"
-    low, high = np.quantile(values, [0.0, 0.99])
-    if log:
-        low, high, values = np.log10(max(low, 1.0)), np.log10(max(high, 10.0)), np.log10(np.maximum(values, 1.0))
-    counts, _ = np.histogram(np.clip(values, low, high), bins=bins, range=(low, max(high, low + 1e-9)))
-    return Histogram(name, counts.tolist(), float(10**low if log else low), float(10**high if log else high), log)
+def _documents_bytes(run: str, domain: str, made: Manifest | None) -> int:
+    if made is not None:
+        return int(made.content["account"]["bytes_out"])
+    return sum(file_size(path) for path in list_files(join(run, "documents", domain), SUFFIX))
 
 
-def _examples(folder: str, count: int, distinct: str | None) -> list[dict[str, str]]:
-    """The first texts of a folder, or the first of each value of the metadata key ``distinct``."""
-    found: list[dict[str, str]] = []
-    seen: set[str] = set()
-    for path in list_files(folder, ".jsonl.zst"):
-        for record in read_jsonl(path):
-            label = str(record["metadata"].get(distinct, "")) if distinct else ""
-            if (distinct and label in seen) or not record["text"].strip():
-                continue
-            seen.add(label)
-            text = record["text"][:EXAMPLE_CHARS] + (" …" if len(record["text"]) > EXAMPLE_CHARS else "")
-            found.append({"id": record["id"], "label": label, "text": text})
-            if len(found) == count:
-                return found
-    return found
-
-
-def _tokens(run: str) -> list[dict[str, Any]]:
-    rows = []
-    for folder in list_files(join(run, "tokens"), ""):
-        footers: list[Footer] = [read_footer(path) for path in list_files(folder, ".parquet")]
-        if footers:
-            totals = {key: sum(getattr(footer, key) for footer in footers) for key in _TOTALS}
-            rows.append({"domain": folder.rstrip("/").rsplit("/", 1)[-1], "shards": len(footers), **totals})
-    return rows
-
-
-_TOTALS = ("rows", "documents", "tokens", "dropped_tokens")
-
-
-def _training(path: str) -> list[dict[str, Any]]:
-    lines = read_bytes(path).splitlines() if exists(path) else []
-    return [line for line in map(json.loads, lines) if line.get("kind", "step") == "step"]
+def is_same_result(run_a: str, run_b: str, folder: str) -> bool:
+    """True when both runs have finished a folder and made the same from the same."""
+    found = [manifest.find(join(run, folder)) for run in (run_a, run_b)]
+    return found[0] is not None and found[1] is not None and found[0].sha256 == found[1].sha256

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 VERBS = (
     "quickstart", "plan", "run", "status", "logs",
-    "models", "train-tokenizer", "tokenize", "mix", "report", "why", "inspect", "verify",
+    "models", "train-tokenizer", "tokenize", "mix", "report", "diff", "why", "inspect", "verify",
     "export",
 )  # fmt: skip
 
