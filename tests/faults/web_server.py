@@ -44,8 +44,9 @@ class Faults:
 
 
 class Web(ThreadingHTTPServer):
-    """The server. ``files`` by path; ``links``: the header of that name. Without ``ranges`` it does not know them, without
-    ``etags``, ``times`` and ``lengths`` it gives none.
+    """The server. ``files`` by path; ``links``: the header of that name.
+
+    Without ``ranges`` it does not know them, without ``etags``, ``times`` and ``lengths`` it gives none.
     """
 
     daemon_threads = True
