@@ -41,9 +41,9 @@ Flags of the command line come last. Unknown keys are errors that name the file,
 `200M`.
 
 A domain that is absent under `domains` (or null) is not run. Every domain also takes `inputs` (globs relative to
-`input`), `root` (another input folder or URL for this domain), `share` (`1%` of the input files, the same ones for everyone),
-`base` (what relative paths in a list of files are below) and `max_task_bytes` (pieces into which an input that can be split
-is cut, one task each). An input whose name ends in `.paths` or `.paths.gz` is a list of files:
+`input`), `root` (another input folder or URL for this domain), `share` (`1%` of the input files, the same ones for
+everyone), `base` (what relative paths in a list of files are below) and `max_task_bytes` (pieces into which an input
+that can be split is cut, one task each). An input whose name ends in `.paths` or `.paths.gz` is a list of files:
 [downloads.md](downloads.md#without-downloading).
 
 A glob is `*`, `?` and `[...]` inside a name, `**` for any folders; what follows the first dot of a file's name matches
