@@ -86,6 +86,19 @@ def test_stack_exchange_is_the_posts_of_sites(web: Web) -> None:
         asked(web, "stackexchange", "cookin")
 
 
+def test_newer_items_of_stack_exchange_have_their_files_in_a_folder(web: Web) -> None:
+    item = "stackexchange_20251231"
+    old = mirror.stackexchange({f"{item}/cooking.stackexchange.com.7z": b"c"})
+    web.files = {path.replace("stackexchange/", f"{item}/", 1): data for path, data in old.items()}
+    index = f"/download/{item}/{item}_files.xml"
+    web.files[index] = web.files.pop(f"/download/{item}/stackexchange_files.xml")
+    [found] = asked(web, "stackexchange", "cooking", date="20251231")
+    assert found.url == f"{web.url}download/{item}/{item}/cooking.stackexchange.com.7z"
+    assert web.files[found.url.removeprefix(web.url[:-1])] == b"c"
+    with pytest.raises(RequestError, match="no such item; give the date of one"):
+        asked(web, "stackexchange", date="20990101")
+
+
 def test_gutenberg_is_a_text_of_each_book_in_the_languages(web: Web) -> None:
     web.files = mirror.gutenberg({100: ("en", b"x"), 7: ("en; fr", b"y"), 8: ("fr", b"z")})
     assert [item.name for item in asked(web, "gutenberg")] == ["cache/epub/100/pg100.txt", "cache/epub/7/pg7.txt"]
