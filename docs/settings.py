@@ -48,8 +48,10 @@ stands with what it means and its default, is written by
     llama-data plan mine.yaml        # checks it, names all that is missing, and plans the rest
 
 A domain that is absent under `domains` (or null) is not run. Every domain also takes `inputs` (globs relative to
-`input`), `root` (another input folder or URL for this domain) and `max_task_bytes` (pieces into which an input that can
-be split is cut, one task each).
+`input`), `root` (another input folder or URL for this domain), `share` (`1%` of the input files, the same ones for
+everyone), `base` (what relative paths in a list of files are below) and `max_task_bytes` (pieces into which an input
+that can be split is cut, one task each). An input whose name ends in `.paths` or `.paths.gz` is a list of files:
+[downloads.md](downloads.md#without-downloading).
 
 A glob is `*`, `?` and `[...]` inside a name, `**` for any folders; what follows the first dot of a file's name matches
 in any case (`*.txt` takes `BOOK.TXT`). A link to a file is a file, a link to a folder a folder; one that leads back to
@@ -107,8 +109,8 @@ def page() -> str:
     )
     for name in DOMAINS:
         settings = llama.settings(name)
-        parts.append(section(f"domains.{name}", type(settings), {"inputs", "root", "max_task_bytes"}))
-    parts.append(section("sources.NAME", SourceSettings, {"root", "max_task_bytes"}))
+        parts.append(section(f"domains.{name}", type(settings), {"inputs", "root", "share", "base", "max_task_bytes"}))
+    parts.append(section("sources.NAME", SourceSettings, {"root", "share", "base", "max_task_bytes"}))
     parts.append(section("sources.NAME.fields", Fields, set()))
     parts.append(section("sources.NAME.split", SplitBy, set()))
     parts.append("## steps\n\nWhat `sources.NAME.steps` may name; [own-data.md](own-data.md) shows them at work.\n")

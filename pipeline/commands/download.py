@@ -23,7 +23,7 @@ def download(
         list[str] | None,
         typer.Argument(help="Crawls, languages, sites or months, like CC-MAIN-2020-05 or en,de.", show_default=False),
     ] = None,
-    output: Annotated[str, typer.Option("--output", help="Folder; each source has one in it.")] = "dumps",
+    output: Annotated[str, typer.Option("--output", help="Folder; each domain has one in it.")] = "dumps",
     share: Annotated[
         str | None, typer.Option("--share", help="A share of the files, like 1%; the same ones for everyone.")
     ] = None,
@@ -74,8 +74,10 @@ def download(
     words = tuple(word for given in what or [] for word in given.split(",") if word)
     base = (mirror or chosen.base).rstrip("/") + "/"
     items = chosen.files(Ask(words, base, date, kind, requester_pays))
+    if not items:
+        raise RequestError(f"{source}: the index at {base} names no such file")
     items = choose(items, Choice(part, seed), lambda item: item.name)
-    plan = queue.make_plan(Path(output).expanduser() / source, items, overwrite=overwrite)
+    plan = queue.make_plan(Path(output).expanduser() / chosen.domain, items, overwrite=overwrite)
     if dry_run:
         for item in plan.items:
             size = "?" if item.size is None else f"{item.size:,}"
@@ -94,18 +96,27 @@ def download(
             pays=requester_pays,
             tell=_teller(source),
         )
-    typer.echo(f"{plan.folder}: {len(plan.items):,} files are there; {RECORD} says where each came from")
+    typer.echo(f"{plan.folder}: {_files(len(plan.items))} complete; {RECORD} says where each came from")
     typer.echo(f"next: llama-data run {chosen.domain} --input {plan.folder} --output RUN")
 
 
 def _describe(source: Source, plan: Plan, base: str) -> None:
     about = "" if plan.exact else "about "
     typer.echo(
-        f"{source.name}: {len(plan.items):,} files, {about}{plan.bytes_all / 1e9:,.3f} GB from {base}; to come: "
-        f"{len(plan.todo):,} files, {about}{plan.bytes_todo / 1e9:,.3f} GB into {plan.folder}",
+        f"{source.name}: {_files(len(plan.items))}, {about}{_amount(plan.bytes_all)}, from {base}; to come: "
+        f"{_files(len(plan.todo))}, {about}{_amount(plan.bytes_todo)}, into {plan.folder}",
         err=True,
     )
     typer.echo(f"  licence: {source.licence}; terms: {source.terms}; checksums: {source.checksums}", err=True)
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'' if count == 1 else 's'}"
+
+
+def _amount(size: int) -> str:
+    """Bytes as a person reads them."""
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
 
 
 def _cost(plan: Plan) -> None:
@@ -129,8 +140,8 @@ def _teller(name: str) -> Callable[[Progress], None]:
         left = (progress.bytes_all - progress.bytes) / rate / 60 if rate else 0.0
         failed = f", {progress.failed} failed" if progress.failed else ""
         typer.echo(
-            f"  {name}: {progress.files:,} of {progress.files_all:,} files, {progress.bytes / 1e9:,.2f} of "
-            f"{progress.bytes_all / 1e9:,.2f} GB, {rate / 1e6:,.1f} MB/s, {max(left, 0):,.0f} min left{failed}",
+            f"  {name}: {progress.files:,} of {_files(progress.files_all)}, {_amount(progress.bytes)} of "
+            f"{_amount(progress.bytes_all)}, {rate / 1e6:,.1f} MB/s, {max(left, 0):,.0f} min left{failed}",
             err=True,
         )
 

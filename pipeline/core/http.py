@@ -26,7 +26,8 @@ from llama_data.pipeline.core.version import VERSION
 
 CONTACT_VARIABLE = "LLAMA_DATA_CONTACT"
 LIMITS = Limits(pause=1.0, longest=30.0)  # Common Crawl: no more than one further try a second
-SKIP = 1 << 20  # a jump forward over fewer bytes reads them
+SKIP = 1 << 20  # a jump forward over no more bytes reads them
+BEHIND = 4 << 20  # bytes that are held of what was read
 _PIECE = 1 << 18
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 _BROKEN = (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError, httpx2.ProxyError)
@@ -205,16 +206,20 @@ class Reading:
 
 
 class HttpFile(io.RawIOBase):
-    """A file of a web server, open for reading; all of it is of one version."""
+    """A file of a web server, open for reading; all of it is of one version.
+
+    The last bytes that were read are held, so that a reader of an archive may step back to what it has just passed.
+    """
 
     def __init__(self, url: str) -> None:
         super().__init__()
         self._url = url
         self._at = 0
-        self._held = memoryview(b"")
+        self._start = 0  # the byte of the file with which what is held begins
+        self._held = bytearray()
         self._reading = Reading(url)
-        self._pieces: Iterator[bytes] | None = iter(self._reading)
-        self._held = memoryview(next(self._pieces, b""))
+        self._pieces = iter(self._reading)
+        self._held += next(self._pieces, b"")
 
     def readable(self) -> bool:
         return True
@@ -236,16 +241,6 @@ class HttpFile(io.RawIOBase):
         at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size or 0}[whence]
         if at < 0:
             raise ValueError(f"{self._url}: a seek to {at}")
-        ahead = at - self._at
-        while 0 < ahead <= SKIP and ahead > len(self._held) and self._pieces is not None:
-            ahead -= len(self._held)
-            self._held = memoryview(next(self._pieces, b""))
-            if not self._held:
-                break
-        if 0 <= ahead <= len(self._held):
-            self._held = self._held[ahead:]
-        else:
-            self._held, self._pieces = memoryview(b""), None
         self._at = at
         return at
 
@@ -253,15 +248,14 @@ class HttpFile(io.RawIOBase):
         """As many bytes as are asked for, fewer only at the end of the file."""
         parts, wanted = [], (1 << 62) if size is None or size < 0 else size
         while wanted:
-            if not self._held:
-                self._held = memoryview(self._next())
-                if not self._held:
-                    break
-            piece = self._held[:wanted]
-            self._held = self._held[len(piece) :]
-            self._at += len(piece)
-            wanted -= len(piece)
-            parts.append(bytes(piece))
+            begin = self._at - self._start
+            piece = bytes(self._held[begin : begin + wanted]) if begin >= 0 else b""
+            if piece:
+                self._at += len(piece)
+                wanted -= len(piece)
+                parts.append(piece)
+            elif not self._more():
+                break
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def readinto(self, buffer: Any) -> int:
@@ -269,29 +263,41 @@ class HttpFile(io.RawIOBase):
         buffer[: len(data)] = data
         return len(data)
 
-    def _next(self) -> bytes:
-        """The next bytes; a jump is answered with a block first, and with all that follows when reading goes on."""
+    def _more(self) -> bool:
+        """Hold more bytes, up to those at the reader's place; False: there are none.
+
+        A jump is answered with a block first, and with all that follows when reading goes on.
+        """
         if self.size is not None and self._at >= self.size:
-            return b""
-        for attempt in range(2):
-            if self._pieces is None:
-                end = self._at + stores.FIRST_BLOCK if attempt == 0 and self._reading.at != self._at else None
-                self._reading = Reading(self._url, self._at, end, mark=self._reading.mark)
-                self._pieces = iter(self._reading)
-            try:
+            return False
+        end = self._start + len(self._held)
+        if not end <= self._at <= end + SKIP:
+            self._begin(self._at, self._at + stores.FIRST_BLOCK)
+        try:
+            piece = next(self._pieces, b"")
+            if not piece and self._reading.end is not None:
+                self._begin(self._start + len(self._held), None)
                 piece = next(self._pieces, b"")
-            except (FileNotFoundError, PermissionError) as error:
-                # It was there: now it is gone or no longer allowed, which is no damage to it.
-                raise StoreError(f"{self._url}: it can no longer be read: {error}") from error
-            if piece or self._reading.end is None:
-                return piece
-            self._pieces = None
-        return b""
+        except (FileNotFoundError, PermissionError) as error:
+            # It was there: now it is gone or no longer allowed, which is no damage to it.
+            raise StoreError(f"{self._url}: it can no longer be read: {error}") from error
+        if len(self._held) > 2 * BEHIND:
+            passed = len(self._held) - BEHIND
+            del self._held[:passed]
+            self._start += passed
+        self._held += piece
+        return bool(piece)
+
+    def _begin(self, start: int, end: int | None) -> None:
+        """Another request: from ``start`` on. What is held stays when it goes on behind that."""
+        cast("Any", self._pieces).close()
+        if start != self._start + len(self._held):
+            self._start, self._held = start, bytearray()
+        self._reading = Reading(self._url, start, end, mark=self._reading.mark)
+        self._pieces = iter(self._reading)
 
     def close(self) -> None:
-        if self._pieces is not None:
-            cast("Any", self._pieces).close()
-            self._pieces = None
+        cast("Any", self._pieces).close()
         super().close()
 
 

@@ -8,12 +8,8 @@ from typing import Any
 
 from llama_data.pipeline.core.errors import RequestError
 from llama_data.pipeline.download.source import Ask, Item, Source, checked_name, index
+from llama_data.stages.wikipedia.languages import LANGUAGES
 
-# LLaMA's (section 2.1 of its paper).
-LANGUAGES = (
-    *("bg", "ca", "cs", "da", "de", "en", "es", "fr", "hr", "hu"),
-    *("it", "nl", "pl", "pt", "ro", "ru", "sl", "sr", "sv", "uk"),
-)
 # One file of all articles where a wiki's dump is in parts, else the job that makes the file.
 _JOBS = ("articlesmultistreamdumprecombine", "articlesmultistreamdump")
 _LANGUAGE = re.compile(r"[a-z]{2,}(?:-[a-z]+)*")

@@ -25,7 +25,7 @@ _STEPS = ("stages.steps", "stages.fasttext", "tokenizer", *_GROUND)
 ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline.kernels": ("pipeline.kernels",),
     "pipeline.core": _GROUND,
-    "pipeline.download": ("pipeline.download", "pipeline.core"),
+    "pipeline.download": ("pipeline.download", "pipeline.core", "stages.wikipedia.languages"),
     "pipeline.samples": ("pipeline.samples", "pipeline.core"),
     "tokenizer": ("tokenizer", *_GROUND),
     "stages.fasttext": ("stages.fasttext", *_GROUND),

@@ -78,6 +78,7 @@ class Store(ThreadingHTTPServer):
     def clear(self) -> None:
         self.counts: Counter[str] = Counter()
         self.sent: Counter[str] = Counter()
+        self.payers: Counter[str | None] = Counter()  # requests by what they say of who pays
         self.asked: Counter[str] = Counter()
 
     def put(self, key: str, data: bytes) -> None:
@@ -121,6 +122,7 @@ class Handler(BaseHTTPRequestHandler):
         self.bucket = self.key.split("/")[0]
         self.query = {name: value[0] for name, value in parse_qs(parts.query, keep_blank_values=True).items()}
         self.data = self.body()
+        store.payers[self.headers.get("x-amz-request-payer")] += 1
         asked = re.sub(r"uploadId=[^&]*", "uploadId", self.path)
         self.fault = store.draw(f"{self.command} {asked} {self.headers.get('Range', '')}".strip())
         if self.fault == "slow_down":

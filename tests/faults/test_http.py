@@ -81,17 +81,32 @@ def test_bytes_of_two_versions_are_never_put_together(web: Web, etags: bool) -> 
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-def test_jumps_read_what_a_file_would(web: Web, ranges: bool) -> None:
+@pytest.mark.parametrize("behind", [0, 1, 100_000, http.BEHIND])
+def test_jumps_read_what_a_file_would(web: Web, ranges: bool, behind: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "BEHIND", behind)
     web.ranges = ranges
     twin = io.BytesIO(DATA)
     draws = random.Random(3)
     with files.open_binary(web.url + "a.bin") as stream:
-        for _ in range(40):
+        for _ in range(25):
             at, size = draws.randrange(len(DATA) + 10), draws.choice([0, 1, 1000, 300_000, -1])
             assert stream.seek(at) == twin.seek(at)
             assert stream.read(size) == twin.read(size)
         assert stream.seek(-5, io.SEEK_END) == twin.seek(-5, io.SEEK_END)
         assert stream.read() == DATA[-5:]
+
+
+def test_a_step_back_or_a_short_one_forward_is_no_request(web: Web) -> None:
+    with files.open_binary(web.url + "a.bin") as stream:
+        stream.read(1_000_000)
+        stream.seek(0)
+        assert stream.read(10) == DATA[:10]
+        stream.seek(1_500_000)
+        assert stream.read(10) == DATA[1_500_000:1_500_010]
+        assert web.counts == {"GET": 1}
+        stream.seek(-10, io.SEEK_END)
+        assert stream.read() == DATA[-10:]
+        assert web.counts == {"GET": 2}
 
 
 def test_one_request_reads_a_file_from_its_first_byte(web: Web) -> None:

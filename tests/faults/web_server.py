@@ -44,7 +44,10 @@ class Faults:
 
 
 class Web(ThreadingHTTPServer):
-    """The server. ``files`` by path; ``ranges`` False: it does not know them; ``etags`` False: it gives none."""
+    """The server. ``files`` by path; ``links``: the header of that name.
+
+    Without ``ranges`` it does not know them, without ``etags``, ``times`` and ``lengths`` it gives none.
+    """
 
     daemon_threads = True
     request_queue_size = 128
@@ -53,6 +56,7 @@ class Web(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}/"
         self.files: dict[str, bytes] = {}
+        self.links: dict[str, str] = {}
         self.faults = Faults()
         self.ranges = self.etags = self.times = self.lengths = True
         self.lock = threading.RLock()
@@ -148,6 +152,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("ETag", mark)
         if web.times:
             self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
+        if path in web.links:
+            self.send_header("Link", web.links[path])
         if web.lengths:
             self.send_header("Content-Length", str(end - start))
         else:
@@ -188,7 +194,11 @@ def main() -> None:
     web = Web(arguments.port)
     web.faults = Faults(**{kind: getattr(arguments, kind) for kind in Faults.KINDS})
     root = arguments.folder
-    web.files = {f"/{path.relative_to(root)}": path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    web.files = {
+        f"/{path.relative_to(root)}".removesuffix("index.html"): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
     print(web.url, flush=True)
     web.serve_forever()
 
