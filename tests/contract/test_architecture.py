@@ -42,6 +42,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "pipeline.core.errors",
         "pipeline.core.files",
         "pipeline.core.lock",
+        "pipeline.core.screen",
         "pipeline.core.settings",
         "pipeline.core.store_lock",
         "tokenizer.processor",
