@@ -188,13 +188,13 @@ class Work(View):
         self.total = total
         self.unit = unit
         self.done = 0
-        self._start = 0
+        self._start: int | None = None
 
-    def begin(self, done: int, total: int | None) -> None:
-        """So much was there before; the speed is that of what comes now."""
-        self.done = self._start = done
-        self.total = total
-        self.began = time.monotonic()
+    def told(self, done: int, total: int | None) -> None:
+        """So much is done of so much. Of what was there when it began, the speed does not count."""
+        if self._start is None or done < self._start:
+            self._start, self.began = done, time.monotonic()
+        self.done, self.total = done, total
 
     def look(self) -> None:
         """Nothing is to be read: it is told."""
@@ -207,7 +207,7 @@ class Work(View):
     def line(self) -> str:
         """What is done, how much of it, and how long it takes."""
         seconds = time.monotonic() - self.began
-        speed = (self.done - self._start) / seconds if seconds > 0 else 0.0
+        speed = (self.done - (self._start or 0)) / seconds if seconds > 0 else 0.0
         parts = [f"{in_short(self.done)}{f' of {in_short(self.total)}' if self.total else ''} {self.unit}"]
         parts += [f"{in_short(round(speed))} a second"] if speed >= 1 else []
         left = (self.total - self.done) / speed if self.total and speed > 0 else None
