@@ -228,14 +228,19 @@ def test_every_event_is_a_line_and_documented(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], run: Path
 ) -> None:
     monkeypatch.setattr("sys.argv", ["llama-data", "run", "a b"])
-    with pytest.raises(RunError), displays.display(as_json=True) as mine:
-        mine.say("a line\u202e")
-        seen(mine, monkeypatch)
-        jobs = Jobs(str(run), ["mine"])
-        jobs.look()
-        mine.draw(jobs)
-        mine.result(Result([{"stage": "mine", "kept": 5}], 1.5, ["run"], ["llama-data report run"]))
-        raise RunError("it went wrong")
+
+    def work() -> None:
+        with displays.display(as_json=True) as mine:
+            mine.say("a line\u202e")
+            seen(mine, monkeypatch)
+            jobs = Jobs(str(run), ["mine"])
+            jobs.look()
+            mine.draw(jobs)
+            mine.result(Result([{"stage": "mine", "kept": 5}], 1.5, ["run"], ["llama-data report run"]))
+            raise RunError("it went wrong")
+
+    with pytest.raises(RunError):
+        work()
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert events[0]["text"] == "a line"
     assert {event["event"] for event in events} == {"message", "work", "progress", "result", "end"}

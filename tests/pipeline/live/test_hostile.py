@@ -11,6 +11,11 @@ from pathlib import Path
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
+from llama_data.pipeline.commands.mix import affordable, plan_recipe, shards_of
+from llama_data.pipeline.live import then
+from llama_data.pipeline.recipe import load_recipe
+from llama_data.pipeline.registry import STAGES
+
 FORBIDDEN = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -62,7 +67,6 @@ def test_no_verb_passes_on_what_a_terminal_would_obey(
         ["report", run],
         ["run", "all", "-c", run / "recipe.yaml"],
         ["run", "all", "-c", "absent\x1b[2J\u202e.yaml"],
-        ["run", "books", "--input", source, "--output", f"{run}-of-books"],
         ["nosuch\x1b[2J\u202e"],
     ]
     for words in shown:
@@ -107,3 +111,44 @@ def test_the_page_of_a_hostile_run_has_no_script_of_its_content(
     parser = _Active()
     parser.feed(page)
     assert [found for found in parser.found if "alert" in found or "onload" in found] == []
+
+
+def test_the_next_commands_hold_for_the_run(hostile_run: Path) -> None:
+    recipe, run = load_recipe(str(hostile_run / "recipe.yaml")), str(hostile_run)
+    report = f"llama-data report {run}"
+    assert then.after_documents(recipe) == [f"llama-data tokenize --output {run}", report]
+    assert then.after_tokens(recipe, None) == [f"llama-data mix --output {run}", report]
+    assert then.after_tokens(recipe, 640)[0] == f"llama-data mix --output {run} --tokens 640"
+    assert then.after_mix(recipe, "mix/a b") == [f"llama-train launch --data '{run}/mix/a b'", report]
+    more = recipe.model_copy(update={"mix": recipe.mix.model_copy(update={"weights": {"mine": 0.5, "c4": 0.5}})})
+    assert then.after_documents(more) == [report]  # no stage of the recipe makes c4
+    wider = more.with_settings("c4", STAGES["c4"].settings())
+    assert then.after_documents(wider) == [f"llama-data run c4 -c {run}/recipe.yaml", report]
+    assert then.after_tokens(wider, None)[0] == f"llama-data run c4 -c {run}/recipe.yaml"
+    assert affordable(recipe) is None
+    greedy = recipe.model_copy(update={"mix": recipe.mix.model_copy(update={"tokens": 10**12})})
+    most = affordable(greedy)
+    assert most is not None
+    enough = recipe.model_copy(update={"mix": recipe.mix.model_copy(update={"tokens": most})})
+    assert plan_recipe(enough, shards_of(enough)).tokens == most
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "books", "--workers", "x"], "invalid value for '--workers': "),
+        (["run"], "missing argument 'stage'; `llama-data run --help` shows what it takes"),
+        (["run", "books", "--nope"], "no such option: --nope"),
+        (["nosuch"], "no such command 'nosuch'; `llama-data --help` shows what it takes"),
+        (["mix", "--seed", "-1"], "invalid value for '--seed': "),
+        (["run", "books", "--quiet", "--json"], "--quiet and --json: give one of them"),
+    ],
+)
+def test_wrong_words_are_one_line_of_ours(
+    command: Callable[..., int], capfd: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    assert command(*words) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith(f"llama-data: {said}")
+    assert err.count("\n") == 1
