@@ -113,7 +113,7 @@ def run_command(*words: str | Path) -> int:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["llama-data", *map(str, words)])
         with pytest.raises(SystemExit) as caught:
-            run_command_line(lambda given: app(given, standalone_mode=False), "llama-data")
+            run_command_line(lambda given: app(given, prog_name="llama-data", standalone_mode=False), "llama-data")
     return int(caught.value.code or 0)
 
 
