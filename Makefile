@@ -9,6 +9,9 @@ endif
 BIN := .venv/bin
 # setuptools says in twelve lines that a strict editable installation must not lose build/, which is what is wanted.
 PIP := PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip install --quiet
+ALL := '.[train,dev]'
+# setuptools tells of every file that it links; what it says is shown where something went wrong.
+QUIETLY = log=$$(mktemp); if $(1) >$$log 2>&1; then rm -f $$log; else cat $$log >&2; rm -f $$log; exit 1; fi
 CORPUS ?= ../shared/corpus
 
 .PHONY: install demo test wheel-test lint types bench clean
@@ -18,18 +21,21 @@ install: .venv/installed
 .venv/installed: pyproject.toml setup.cfg constraints.txt
 	@$(if $(PYTHON),$(PYTHON) -c '$(USABLE)',false) || { echo 'expected Python 3.11, 3.12 or 3.13 with its venv module: install one' \
 		'(Debian: apt install python3.11-venv) or name one: make PYTHON=/path/to/python' >&2; exit 1; }
-	@echo "making .venv with $(PYTHON): PyTorch and the rest, some minutes"
+	@echo "1 of 3: a virtual environment, .venv, with $(PYTHON)"
 	@$(PYTHON) -m venv .venv
 	@$(PIP) --constraint constraints.txt pip setuptools wheel
+	@echo '2 of 3: PyTorch, some minutes'
 	@$(PIP) --constraint constraints.txt torch==2.13.0
-	@$(PIP) --constraint constraints.txt --editable '.[train,dev]'
+	@echo '3 of 3: llama-data and what else it needs, some minutes'
+	@$(call QUIETLY,$(PIP) --constraint constraints.txt --editable $(ALL))
 	@touch $@
 
 demo: install
-	$(BIN)/llama-data quickstart demo
+	@echo 'llama-data quickstart demo: sample dumps of seven domains to a trained tiny model, some minutes'
+	@$(BIN)/llama-data quickstart demo
 
 test: install
-	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(call QUIETLY,$(PIP) --no-deps --no-build-isolation --editable .)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

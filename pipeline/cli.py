@@ -78,7 +78,7 @@ show_examples(app, EXAMPLES)
 def main() -> None:
     """Entry point of ``llama-data``."""
     stop_on_signals()
-    run_command_line(app, "llama-data")
+    run_command_line(lambda words: app(words, prog_name="llama-data", standalone_mode=False), "llama-data")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -95,3 +96,71 @@ def finish_run() -> Callable[[str, str], None]:
         )
 
     return finish
+
+
+HOSTILE = (
+    "\x1b[2J\x1b]0;title\x07\x9b31mred\u202eleft\u2066 "
+    '"onload="alert(1)" <script>alert(2)</script></script><img src=x onerror=alert(3)> \r\nkept: 5 \x00\x7f'
+)
+"""What a record, a name or a reason of somebody else may hold: a terminal would obey it, and so would a browser."""
+
+
+def run_command(*words: str | Path) -> int:
+    """Run ``llama-data`` in this process, as its entry point does but for the signals; the exit code."""
+    from llama_data.pipeline.cli import app
+    from llama_data.pipeline.core.errors import run_command_line
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["llama-data", *map(str, words)])
+        with pytest.raises(SystemExit) as caught:
+            run_command_line(lambda given: app(given, prog_name="llama-data", standalone_mode=False), "llama-data")
+    return int(caught.value.code or 0)
+
+
+@pytest.fixture(scope="session")
+def command() -> Callable[..., int]:
+    """``run_command``, for tests that look at what it prints."""
+    return run_command
+
+
+@pytest.fixture(scope="session")
+def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run up to its mix, of hostile texts, ids, titles, addresses, file names and reasons."""
+    folder = tmp_path_factory.mktemp("hostile")
+    inputs = folder / "in"
+    inputs.mkdir()
+    name = HOSTILE.replace("/", "").replace("\x00", "").replace("\r\n", "")
+    for number in range(2):
+        rows = [
+            {
+                "text": f"{HOSTILE} Text {row} of {number}. " * 20,
+                "id": f"{row}{HOSTILE}",
+                "title": HOSTILE,
+                "url": HOSTILE,
+            }
+            for row in range(30)
+        ]
+        lines = [json.dumps(row) for row in [*rows, {"text": f"{HOSTILE} short", "id": f"short{HOSTILE}"}]]
+        (inputs / f"{number}{name}.jsonl").write_text("\n".join([*lines, "{broken" + HOSTILE.replace("\n", "")]) + "\n")
+    fields = {"text": "text", "id": "id", "title": "title", "url": "url", "keep": ["title"]}
+    source = {"inputs": ["*.jsonl"], "fields": fields, "steps": ["hostile_step:Judge"]}
+    recipe = {
+        "extends": "llama",
+        "name": "hostile",
+        "input": str(inputs),
+        "output": str(folder / "run"),
+        "rejected_sample": 1.0,
+        "failure_limit": None,
+        "executor": {"workers": 1},
+        "domains": dict.fromkeys(("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")),
+        "sources": {"mine": source},
+        "tokenizer": {"vocab_size": 320},
+        "tokens": {"seq_len": 64, "validation": 0.1},
+        "mix": {"weights": {"mine": 1.0}, "tokens": 12800},
+    }
+    (folder / "recipe.yaml").write_text(json.dumps(recipe))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "tests" / "plain")
+        for words in (["run", "all"], ["train-tokenizer"], ["tokenize"], ["mix"]):
+            assert run_command(*words, "-c", folder / "recipe.yaml", "--quiet") == 0
+    return folder / "run"

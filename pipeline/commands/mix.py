@@ -131,6 +131,22 @@ def plan_recipe(recipe: Recipe, before: Mapping[str, Manifest]) -> MixPlan:
     )
 
 
+def affordable(recipe: Recipe) -> int | None:
+    """How many tokens there are for a mix, where the recipe asks for more; None: it can be made, or not at all."""
+    from llama_data.pipeline.core.errors import RequestError
+
+    whole = recipe.model_copy(update={"mix": recipe.mix.model_copy(update={"tokens": None})})
+    try:
+        shards = shards_of(recipe)
+        try:
+            plan_recipe(recipe, shards)
+        except RequestError:
+            return plan_recipe(whole, shards).tokens
+    except RequestError:
+        pass
+    return None
+
+
 def _paths(made: Manifest, folder: str) -> list[str]:
     return [split.path for split in made.below(folder, ".parquet")]
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llama_data.pipeline.commands.options import Config, ModelsDir
+from llama_data.pipeline.commands.options import Config, Json, ModelsDir, Quiet, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llama_data.pipeline.live.display import Display
 
 app = typer.Typer(help="List, pull, train and measure models.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -50,15 +55,23 @@ def list_models(config: Config = None, models_dir: ModelsDir = None) -> None:
 def pull(
     names: Annotated[list[str], typer.Argument(help="Names as `models list` shows them, like lid.176.bin.")],
     models_dir: ModelsDir = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Download published models to the models folder; goes on where an interrupted download stopped."""
+    from llama_data.pipeline.live.results import Result
     from llama_data.pipeline.models.pull import known
     from llama_data.pipeline.models.pull import pull as fetch
 
-    for download in [known(name) for name in names]:
-        pulled = fetch(download, models_dir)
-        done = "fetched" if pulled.fetched else "already there"
-        typer.echo(f"{pulled.path}: {done}, sha256 right ({pulled.checksum})")
+    made: list[dict[str, str | int | float]] = []
+    with shown(quiet, as_json) as display:
+        for download in [known(name) for name in names]:
+            with display.work(download.name, "bytes") as work:
+                pulled = fetch(download, models_dir, told=work.told)
+            done = "fetched" if pulled.fetched else "already there"
+            display.say(f"{pulled.path}: {done}, sha256 right ({pulled.checksum})")
+            made.append({"model": download.name, "bytes": pulled.path.stat().st_size, "state": done})
+        display.result(Result(made, display.seconds, [str(pulled.path.parent)], ["llama-data models list"]))
 
 
 @app.command("train-language")
@@ -79,6 +92,8 @@ def train_language(
     min_count: MinCount = 3,
     seed: Seed = 1,
     licence: Licence = NOT_STATED,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Train a fastText model that tells languages apart, as lid.176 does."""
     from llama_data.pipeline.models.fasttext_train import FastTextSettings
@@ -88,16 +103,19 @@ def train_language(
     fasttext = FastTextSettings(lr=lr, dim=dim, epoch=epoch, min_count=min_count, minn=2, maxn=4, features=features)
     chosen = tuple(languages.split(",")) if languages else None
     settings = LanguageSettings(fasttext=fasttext, languages=chosen, seed=seed)
-    card = train(
-        folders=folders,
-        extra=[_pair(each) for each in text or []],
-        web=web or [],
-        declared=declared,
-        output=out,
-        settings=settings,
-        licence=licence,
-    )
-    _show(out, card)
+    extra = [_pair(each) for each in text or []]
+    with shown(quiet, as_json) as display:
+        with display.work(f"training {out}"):
+            card = train(
+                folders=folders,
+                extra=extra,
+                web=web or [],
+                declared=declared,
+                output=out,
+                settings=settings,
+                licence=licence,
+            )
+        _show(display, out, [card])
 
 
 @app.command("train-perplexity")
@@ -121,6 +139,8 @@ def train_perplexity(
     digits: Annotated[int | None, typer.Option("--digits", min=1, help="Decimals in the ARPA file [all].")] = None,
     seed: Seed = 1,
     licence: Licence = NOT_STATED,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Train SentencePiece and a 5-gram model on documents, as CCNet does, and set their cut-offs."""
     from llama_data.pipeline.core.errors import RequestError
@@ -142,7 +162,10 @@ def train_perplexity(
         digits=digits,
         seed=seed,
     )
-    _show(out, train(texts, cutoffs_from or [], out, settings, licence=licence))
+    with shown(quiet, as_json) as display:
+        with display.work(f"training {out}"):
+            card = train(texts, cutoffs_from or [], out, settings, licence=licence)
+        _show(display, out, [card])
 
 
 @app.command("train-references")
@@ -175,6 +198,8 @@ def train_references(
     min_count: MinCount = 1,
     seed: Seed = 1,
     licence: Licence = NOT_STATED,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Train the classifier of pages like those that Wikipedia cites; print its AUC and precision on held-out pages."""
     from llama_data.pipeline.models.fasttext_train import FastTextSettings
@@ -191,8 +216,12 @@ def train_references(
         held_out=held_out,
         seed=seed,
     )
-    card = train(positives=positives, negatives=negatives, dump=dump, output=out, settings=settings, licence=licence)
-    _show(out, card)
+    with shown(quiet, as_json) as display:
+        with display.work(f"training {out}"):
+            card = train(
+                positives=positives, negatives=negatives, dump=dump, output=out, settings=settings, licence=licence
+            )
+        _show(display, out, [card])
 
 
 @app.command("train-templates")
@@ -200,12 +229,16 @@ def train_templates(
     dumps: Annotated[list[str], typer.Argument(help="Wikipedia dumps with template pages, or folders of them.")],
     out: Annotated[str, typer.Option("--out", "-o", help="Folder for <language>.templates and the cards.")],
     licence: Licence = NOT_STATED,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Gather the definitions of templates from dumps, for dumps that have none (template_definitions: FOLDER)."""
     from llama_data.pipeline.models.templates import train_templates as train
 
-    for card in train(dumps, out, licence=licence):
-        _show(f"{out}/{card['name']}", card)
+    with shown(quiet, as_json) as display:
+        with display.work(f"gathering {out}"):
+            cards = list(train(dumps, out, licence=licence))
+        _show(display, out, cards)
 
 
 @app.command()
@@ -247,8 +280,15 @@ def _pair(value: str) -> tuple[str, str]:
     return code, path
 
 
-def _show(out: str, card: dict[str, Any]) -> None:
-    size = sum(entry["size"] for entry in card["files"])
-    typer.echo(f"{out}: {size:,} bytes")
-    for name, value in {**card["quality"], **card.get("calibration", {})}.items():
-        typer.echo(f"  {name}: {value}")
+def _show(display: Display, out: str, cards: Sequence[dict[str, Any]]) -> None:
+    """What was trained, how large it is, and how good."""
+    from llama_data.pipeline.live.results import Result
+
+    made: list[dict[str, str | int | float]] = []
+    notes = []
+    for card in cards:
+        name = str(card["name"])
+        made.append({"model": name, "bytes": sum(entry["size"] for entry in card["files"])})
+        measured = {**card["quality"], **card.get("calibration", {})}
+        notes += [f"{name}: {what}: {value}" for what, value in measured.items()]
+    display.result(Result(made, display.seconds, [out], notes=notes))

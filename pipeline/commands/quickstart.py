@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +24,8 @@ def quickstart(
     as_json: options.Json = False,
 ) -> None:
     """Sample dumps of all seven domains → documents → tokenizer → shards → mix → a tiny model → report."""
+    import shlex
+
     from llama_data.pipeline.core.errors import RequestError
     from llama_data.pipeline.core.extras import require
 
@@ -84,6 +85,8 @@ def _train(output: Path) -> None:
 
 def _then(output: Path, train: bool) -> list[str]:
     """What to look at next."""
+    import shlex
+
     run = shlex.quote(str(output))
     told = [f"llama-data why {run} wikipedia", f"llama-data inspect {run}/mix/00000.parquet"]
     if not train:

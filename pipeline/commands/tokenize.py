@@ -80,6 +80,7 @@ def tokenize_domains(recipe: Recipe, domains: list[str], *, overwrite: bool = Fa
 def _tokenize_held(recipe: Recipe, domains: list[str], overwrite: bool) -> None:
     from llama_data.pipeline import execution, history, made_from
     from llama_data.pipeline.before import documents_of
+    from llama_data.pipeline.commands.mix import affordable
     from llama_data.pipeline.core import manifest
     from llama_data.pipeline.groups import tokens_group
     from llama_data.pipeline.live import then
@@ -112,7 +113,7 @@ def _tokenize_held(recipe: Recipe, domains: list[str], overwrite: bool) -> None:
             if finished is not None:  # submitted, not done
                 rows.append(_made(domain, finished))
     submitted = recipe.executor.kind == "slurm" and any(ready.values())
-    next_ = then.while_submitted(recipe) if submitted else then.after_tokens(recipe)
+    next_ = then.while_submitted(recipe) if submitted else then.after_tokens(recipe, affordable(recipe))
     shown.result(Result(rows, shown.seconds, [recipe.path("tokens")], next_))
 
 

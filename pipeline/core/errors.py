@@ -18,11 +18,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from llama_data.pipeline.core.failures import sentence_of_error
-from llama_data.pipeline.core.screen import plain
+from llama_data.pipeline.core.failures import help_of, sentence_of_error, wrong_usage
+from llama_data.pipeline.core.screen import clean_streams
 from llama_data.pipeline.core.stopping import Stopped
 
 if TYPE_CHECKING:
@@ -69,21 +70,29 @@ class StoppedError(RunError):
 def run_command_line(app: Callable[[list[str]], object], name: str) -> None:
     """Run a command line with the arguments of this process; any error ends it with one sentence.
 
-    A traceback is shown only with ``--debug``, which may stand anywhere among the arguments. Exit codes: an error's
-    own, 1 for one that is not ours, 130 after an interrupt, 141 (as the shell has it) where nobody reads on.
+    ``app`` raises what goes wrong (click's ``standalone_mode`` is off), and may return an exit code. A traceback is
+    shown only with ``--debug``, which may stand anywhere among the arguments. Exit codes: an error's own, 1 for one
+    that is not ours, 130 after an interrupt, 141 (as the shell has it) where nobody reads on.
     """
+    with clean_streams():
+        sys.exit(_run(app, name))
+
+
+def _run(app: Callable[[list[str]], object], name: str) -> int:
+    """The exit code."""
     debug = "--debug" in sys.argv[1:]
     try:
-        app([argument for argument in sys.argv[1:] if argument != "--debug"])
-    except (Exception, KeyboardInterrupt) as error:
+        code = app([argument for argument in sys.argv[1:] if argument != "--debug"])
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt, Stopped) as error:
         if debug:
-            raise
-        sys.exit(_said(error, name))
-    except Stopped as stop:
-        if debug:
-            raise
-        print(f"{name}: stopped by {stop.name}{f'; {stop.says}' if stop.says else ''}", file=sys.stderr)
-        sys.exit(stop.exit_code)
+            traceback.print_exc()
+        return _said(error, name)
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # what click makes a failure of
+            return _said(end.__context__, name)
+        raise
+    return code if isinstance(code, int) else 0  # a number is that of typer.Exit
 
 
 def _said(error: BaseException, name: str) -> int:
@@ -92,11 +101,18 @@ def _said(error: BaseException, name: str) -> int:
         # What is still to be written goes nowhere: else the interpreter fails at it once more, aloud.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    if isinstance(error, Stopped):
+        print(f"{name}: stopped by {error.name}{f'; {error.says}' if error.says else ''}", file=sys.stderr)
+        return error.exit_code
     if isinstance(error, KeyboardInterrupt):
         print(f"{name}: interrupted; give the same command again to go on", file=sys.stderr)
         return 128 + signal.SIGINT
+    usage = wrong_usage(error)
+    if usage is not None:
+        print(help_of(error) or f"{name}: {usage}", file=sys.stderr)
+        return RequestError.exit_code
     sentence = str(error) if isinstance(error, LlamaDataError) else sentence_of_error(error)
-    print(f"{name}: {plain(sentence)}", file=sys.stderr)
+    print(f"{name}: {sentence}", file=sys.stderr)
     return error.exit_code if isinstance(error, LlamaDataError) else 1
 
 

@@ -20,10 +20,56 @@ _WHAT_TO_DO = {
     errno.EIO: "the device cannot be read or written: check the disk",
 }
 _REPEAT = "give the same command again; if it fails again, --debug shows where"
+_DAMAGED = "it is damaged, cut short, or not what its name says; --debug shows where"
+_STORE = "check the address, the keys and the network, then give the same command again"
+# Errors of packages that are not imported for this, by package and class: what it is about, and what to do.
+_KINDS: dict[str, tuple[str, str]] = {
+    "pyarrow.ArrowMemoryError": ("there is not enough memory", "use fewer workers, or a machine with more"),
+    "pyarrow.ArrowException": ("a parquet or Arrow file", _DAMAGED),
+    "json.JSONDecodeError": ("JSON", _DAMAGED),
+    "yaml.YAMLError": ("YAML", "check its indentation and quotes; --debug shows where"),
+    "zstandard.ZstdError": ("a zstd stream", _DAMAGED),
+    "zstd.ZstdError": ("a zstd stream", _DAMAGED),
+    "zlib.error": ("a compressed stream", _DAMAGED),
+    "_lzma.LZMAError": ("an xz stream", _DAMAGED),
+    "py7zr.ArchiveError": ("a 7z archive", _DAMAGED),
+    "zipfile.BadZipFile": ("a zip archive", _DAMAGED),
+    "tarfile.TarError": ("a tar archive", _DAMAGED),
+    "lxml.LxmlError": ("XML", _DAMAGED),
+    "xml.ExpatError": ("XML", _DAMAGED),
+    "pyexpat.ExpatError": ("XML", _DAMAGED),
+    "builtins.UnicodeError": (
+        "text",
+        "it is not in the encoding that was expected, UTF-8 in most places; --debug shows where",
+    ),
+    "builtins.EOFError": ("a file", "it is cut short; --debug shows where"),
+    "_pickle.PickleError": ("something cannot be sent to another process", _REPEAT),
+    "builtins.OverflowError": (
+        "a number is too large",
+        "check the numbers of the recipe and the input; --debug shows where",
+    ),
+    "sqlite3.Error": ("a database", _DAMAGED),
+    "botocore.NoCredentialsError": (
+        "the store wants keys",
+        "set them as its own tools do (AWS_PROFILE, AWS_ACCESS_KEY_ID)",
+    ),
+    "botocore.BotoCoreError": ("the store does not answer as expected", _STORE),
+    "botocore.ClientError": ("the store refuses", _STORE),
+    "aiohttp.ClientError": ("the server does not answer as expected", _STORE),
+    "gcsfs.HttpError": ("the store refuses", _STORE),
+    "builtins.ImportError": (
+        "a package is missing or does not fit",
+        "install llama-data again with the extras that you use; --debug shows where",
+    ),
+    "pydantic_core.ValidationError": ("a value is not allowed", "check the recipe and the flags; --debug shows where"),
+}
 
 
 def sentence_of_error(error: BaseException) -> str:
     """What a person is told of an error that is not one of ours."""
+    kinds = _kinds_of(error)
+    if "click.Abort" in kinds and error.__cause__ is not None:  # what click makes of an EOFError
+        return sentence_of_error(error.__cause__)
     if isinstance(error, MemoryError):
         return "there is not enough memory: use fewer workers, or a machine with more"
     if isinstance(error, RecursionError):
@@ -31,8 +77,35 @@ def sentence_of_error(error: BaseException) -> str:
     if isinstance(error, OSError):
         return _of_system(error)
     said = " ".join(str(error).split())[:500]
-    kind = type(error).__name__
-    return f"{kind}: {said or 'no more is known'}; {_REPEAT}"
+    for kind in kinds:
+        if kind in _KINDS:
+            what, do = _KINDS[kind]
+            return f"{what}: {said or type(error).__name__}; {do}"
+    return f"{type(error).__name__}: {said or 'no more is known'}; {_REPEAT}"
+
+
+def wrong_usage(error: BaseException) -> str | None:
+    """What the command line's parser says of the arguments, as one sentence of ours; None: it is no error of its."""
+    if "click.ClickException" not in _kinds_of(error):
+        return None
+    said = " ".join(str(error.format_message()).split()).rstrip(".")  # type: ignore[attr-defined]
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else ""
+    return f"{said[:1].lower()}{said[1:]}{f'; `{path} --help` shows what it takes' if path else ''}"
+
+
+def help_of(error: BaseException) -> str | None:
+    """The help that stands in place of an error where no arguments were given; None: it is something else."""
+    return str(error.ctx.get_help()) if type(error).__name__ == "NoArgsIsHelpError" else None  # type: ignore[attr-defined]
+
+
+def _kinds_of(error: BaseException) -> list[str]:
+    """Package and name of an error's class and of those above it; typer's own copy of click is click."""
+    names = []
+    for kind in type(error).__mro__:
+        package = kind.__module__.partition(".")[0]
+        names.append(f"{'click' if package == 'typer' else package}.{kind.__name__}")
+    return names
 
 
 def _of_system(error: OSError) -> str:

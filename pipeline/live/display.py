@@ -25,7 +25,7 @@ from rich.console import Console
 from llama_data.pipeline.core.errors import LlamaDataError
 from llama_data.pipeline.core.failures import sentence_of_error
 from llama_data.pipeline.core.files import is_local
-from llama_data.pipeline.core.screen import plain
+from llama_data.pipeline.core.screen import plain, raw
 from llama_data.pipeline.core.stopping import Stopped
 from llama_data.pipeline.live.results import Result
 from llama_data.pipeline.live.views import Jobs, View, Work
@@ -47,7 +47,7 @@ class Display:
         self.again = again
         self.goes_on = False
         self.began = time.monotonic()
-        self.errors: TextIO = sys.stderr  # as it is now: executors hide it from their libraries
+        self.errors: TextIO = raw(sys.stderr)  # as it is now: executors hide it from their libraries
         self._lock = threading.RLock()
 
     def say(self, line: str) -> None:
@@ -59,7 +59,7 @@ class Display:
         """What was made, at the end."""
         result = replace(result, then=()) if self.goes_on else result
         for line in result.lines(shutil.get_terminal_size().columns if sys.stdout.isatty() else None):
-            print(plain(line), flush=True)
+            print(line, flush=True)
 
     def end(self, ok: bool, exit_code: int, says: str) -> None:
         """The command is over."""

@@ -30,8 +30,11 @@ def after_tokenizer(recipe: Recipe) -> list[str]:
     return [_line("tokenize", "--output", recipe.path())]
 
 
-def after_tokens(recipe: Recipe) -> list[str]:
-    """The token shards that the mix still lacks; then the mix."""
+def after_tokens(recipe: Recipe, affordable: int | None) -> list[str]:
+    """The token shards that the mix still lacks; then the mix.
+
+    ``affordable``: how many tokens there are for it, where the recipe asks for more than that.
+    """
     made = [domain for domain in names_in(recipe.path(), "tokens") if _is_finished(recipe, f"tokens/{domain}")]
     missing = [domain for domain in _wanted(recipe) if domain not in made]
     if any(has_begun(recipe, domain) for domain in missing):
@@ -39,7 +42,8 @@ def after_tokens(recipe: Recipe) -> list[str]:
         return [_line("tokenize", *begun, "--output", recipe.path())]
     if missing or not recipe.mix.weights:
         return after_documents(recipe)[-2:]
-    return [_line("mix", "--output", recipe.path()), _line("report", recipe.path())]
+    fewer = [] if affordable is None else ["--tokens", str(affordable)]
+    return [_line("mix", "--output", recipe.path(), *fewer), _line("report", recipe.path())]
 
 
 def after_mix(recipe: Recipe, folder: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
@@ -15,8 +15,27 @@ from rich.text import Text
 from llama_data.pipeline.core.screen import one_line
 from llama_data.pipeline.status import SHOWN, GroupStatus, JobStatus, Watcher, done_in_words, in_short, seconds_in_words
 
-WIDE, MIDDLE = 92, 62  # columns from which on all is shown, and all but the bar and the bytes
 TROUBLE = 3  # failed and slow tasks that are named
+
+
+class _Column(NamedTuple):
+    """A column of the table, and the terminal's width from which on it is shown."""
+
+    head: str
+    width: int
+    least: int
+
+
+_NAME = 28  # columns for a group and its job, at most
+_COLUMNS = (
+    _Column("", 16, 96),
+    _Column("tasks", 11, 0),
+    _Column("records", 7, 56),
+    _Column("kept", 6, 36),
+    _Column("a second", 8, 64),
+    _Column("MB/s", 6, 72),
+    _Column("left", 7, 0),
+)
 
 
 class View:
@@ -94,25 +113,16 @@ def job_at_work(group: GroupStatus) -> JobStatus | None:
 
 def frame(groups: Sequence[GroupStatus], width: int, elapsed: str = "") -> RenderableType:
     """Groups as a table that fits the width, and below it the tasks that failed or take long."""
+    chosen = [column for column in _COLUMNS if width >= column.least]
+    taken = sum(column.width + 1 for column in chosen)
     table = Table(box=None, pad_edge=False, padding=(0, 1), collapse_padding=True, header_style="dim")
-    table.add_column(Text(elapsed), no_wrap=True, overflow="ellipsis", max_width=max(8, width // 4))
-    wide, middle = width >= WIDE, width >= MIDDLE
-    if wide:
-        table.add_column("", width=width - 80)
-    table.add_column("tasks", justify="right", no_wrap=True)
-    if middle:
-        table.add_column("records", justify="right", no_wrap=True)
-    table.add_column("kept", justify="right", no_wrap=True)
-    if middle:
-        table.add_column("a second", justify="right", no_wrap=True)
-    if wide:
-        table.add_column("MB/s", justify="right", no_wrap=True)
-    table.add_column("left", justify="right", no_wrap=True)
+    table.add_column(Text(elapsed), width=min(_NAME, width - taken), no_wrap=True, overflow="ellipsis")
+    for column in chosen:
+        table.add_column(column.head, justify="right", width=column.width, no_wrap=True, overflow="ellipsis")
     for group in groups:
         job = job_at_work(group)
-        cells = [_name(group, job), *_cells(group, job)]
-        shown = (True, wide, True, middle, True, middle, wide, True)
-        table.add_row(*(cell for cell, show in zip(cells, shown, strict=True) if show))
+        cells = _cells(group, job)
+        table.add_row(_name(group, job), *(cells[_COLUMNS.index(column)] for column in chosen))
     return Group(table, *_trouble(groups))
 
 
@@ -130,27 +140,27 @@ def _cells(group: GroupStatus, job: JobStatus | None) -> list[RenderableType]:
         return ["", Text("waits", "dim"), *[""] * 5]
     if job is None:  # what came out stands in the job that settled it
         job = max(group.jobs, key=lambda each: (each.counts.settled, each.counts.records))
-        last = [Text("done", "green")]
+        last = Text("done", "green")
         tasks = sum(each.tasks for each in group.jobs)
         bar, progress, speed = ProgressBar(total=1, completed=1), Text(f"{tasks:,}"), None
     else:
-        last = [Text(seconds_in_words(job.left) if job.left is not None else "")]
+        last = Text(seconds_in_words(job.left) if job.left is not None else "")
         bar, progress, speed = ProgressBar(total=job.tasks, completed=job.done), _tasks(job), job.speed
     about = "" if job.exact else "~"
+    records = job.counts.records or job.counts.settled
     return [
         bar,
         progress,
-        f"{about}{in_short(job.counts.records)}" if job.counts.records else "",
+        f"{about}{in_short(records)}" if records else "",
         f"{job.kept:.1%}" if job.kept is not None else "",
         in_short(speed.records) if speed and speed.records else "",
         f"{speed.bytes / 1e6:.1f}" if speed and speed.bytes else "",
-        *last,
+        last,
     ]
 
 
 def _tasks(job: JobStatus) -> Text:
-    text = Text(f"{job.done:,}/{job.tasks:,}")
-    return text.append(f" {len(job.failed)} failed", "red") if job.failed else text
+    return Text(f"{in_short(job.done)}/{in_short(job.tasks)}", "red" if job.failed else "")
 
 
 def _trouble(groups: Sequence[GroupStatus]) -> list[Text]:
@@ -159,11 +169,13 @@ def _trouble(groups: Sequence[GroupStatus]) -> list[Text]:
     for group in groups:
         for job in group.jobs:
             told = [(f"{job.name} task {rank}: {one_line(what)}", "red") for rank, what in sorted(job.failed.items())]
+            if len(told) > TROUBLE:
+                told = [*told[:TROUBLE], (f"{job.name}: {len(told):,} tasks failed", "red")]
             told += [
                 (f"{job.name} task {task.task} has run for {seconds_in_words(task.seconds)}", "yellow")
-                for task in job.stragglers[:SHOWN]
+                for task in job.stragglers[:TROUBLE]
             ]
-            found += told[:TROUBLE] + ([(f"and {len(told) - TROUBLE} more", "red")] if len(told) > TROUBLE else [])
+            found += told
     return [Text(line, style, no_wrap=True, overflow="ellipsis") for line, style in found[:SHOWN]]
 
 
@@ -176,13 +188,13 @@ class Work(View):
         self.total = total
         self.unit = unit
         self.done = 0
-        self._start = 0
+        self._start: int | None = None
 
-    def begin(self, done: int, total: int | None) -> None:
-        """So much was there before; the speed is that of what comes now."""
-        self.done = self._start = done
-        self.total = total
-        self.began = time.monotonic()
+    def told(self, done: int, total: int | None) -> None:
+        """So much is done of so much. Of what was there when it began, the speed does not count."""
+        if self._start is None or done < self._start:
+            self._start, self.began = done, time.monotonic()
+        self.done, self.total = done, total
 
     def look(self) -> None:
         """Nothing is to be read: it is told."""
@@ -195,7 +207,7 @@ class Work(View):
     def line(self) -> str:
         """What is done, how much of it, and how long it takes."""
         seconds = time.monotonic() - self.began
-        speed = (self.done - self._start) / seconds if seconds > 0 else 0.0
+        speed = (self.done - (self._start or 0)) / seconds if seconds > 0 else 0.0
         parts = [f"{in_short(self.done)}{f' of {in_short(self.total)}' if self.total else ''} {self.unit}"]
         parts += [f"{in_short(round(speed))} a second"] if speed >= 1 else []
         left = (self.total - self.done) / speed if self.total and speed > 0 else None

@@ -23,6 +23,7 @@ from llama_data.stages.steps.model_files import DOWNLOADS, Download, models_fold
 _CHUNK = 1 << 20
 _TIMEOUT_SECONDS = 20
 ATTEMPTS = 5
+Told = Callable[[int, int | None], None]
 
 
 class Pulled(NamedTuple):
@@ -40,10 +41,17 @@ def known(name: str) -> Download:
     return DOWNLOADS[name]
 
 
-def pull(download: Download, models_dir: str | None = None, *, pause: Callable[[float], None] = time.sleep) -> Pulled:
+def pull(
+    download: Download,
+    models_dir: str | None = None,
+    *,
+    pause: Callable[[float], None] = time.sleep,
+    told: Told = lambda done, total: None,
+) -> Pulled:
     """Bring a published model to the models folder, unless it is there with the right checksum.
 
-    A file without a published checksum is held to the one recorded in its card at the first download.
+    A file without a published checksum is held to the one recorded in its card at the first download. ``told`` hears of
+    the bytes that are there and of all (None: the server does not say).
 
     Raises:
         ModelError: the bytes are not the ones expected; nothing is put under the model's name.
@@ -63,7 +71,7 @@ def pull(download: Download, models_dir: str | None = None, *, pause: Callable[[
         raise ModelError(_wrong(target, found, expected) + "; delete it and pull it again")
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".part")
-    _fetch_all(download, partial, pause)
+    _fetch_all(download, partial, pause, told)
     found = sha256_of(partial)
     if expected is not None and found != expected:
         partial.unlink()
@@ -77,7 +85,7 @@ def _wrong(where: Path, found: str, expected: str) -> str:
     return f"{where}: sha256 {found}, expected {expected}"
 
 
-def _fetch_all(download: Download, partial: Path, pause: Callable[[float], None]) -> None:
+def _fetch_all(download: Download, partial: Path, pause: Callable[[float], None], told: Told) -> None:
     """Fetch to a partial file, going on where an interrupted transfer stopped."""
     problem = "no attempt was made"
     for attempt in range(ATTEMPTS):
@@ -85,7 +93,7 @@ def _fetch_all(download: Download, partial: Path, pause: Callable[[float], None]
             pause(2.0**attempt)
         before = partial.stat().st_size if partial.exists() else 0
         try:
-            if _fetch(download.url, partial, before):
+            if _fetch(download.url, partial, before, told):
                 return
             problem = "the transfer broke off"
         except urllib.error.HTTPError as error:
@@ -122,7 +130,7 @@ def _is_unreachable(error: BaseException) -> bool:
     )
 
 
-def _fetch(url: str, partial: Path, offset: int) -> bool:
+def _fetch(url: str, partial: Path, offset: int, told: Told) -> bool:
     """One transfer; True when all the bytes that the server announced have arrived."""
     request = urllib.request.Request(url, headers={"User-Agent": "llama-data"})
     if offset:
@@ -131,8 +139,10 @@ def _fetch(url: str, partial: Path, offset: int) -> bool:
         resumed = offset > 0 and response.status == 206
         total = _announced(response, offset if resumed else 0)
         with open(partial, "ab" if resumed else "wb") as stream:
+            told(stream.tell(), total)
             while chunk := response.read(_CHUNK):
                 stream.write(chunk)
+                told(stream.tell(), total)
     return total is None or partial.stat().st_size == total
 
 

@@ -45,6 +45,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "pipeline.core.extras",
         "pipeline.core.files",
         "pipeline.core.lock",
+        "pipeline.core.screen",
         "pipeline.core.settings",
         "pipeline.core.store_lock",
         "pipeline.core.version",

@@ -141,3 +141,15 @@ def test_plan_writes_nothing(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "books" in done.stdout
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_who_reads_no_further_ends_it_as_the_shell_does(tmp_path: Path) -> None:
+    (tmp_path / "many.jsonl").write_text('{"id": "x", "text": "a line", "metadata": {}}\n' * 100_000)
+    command = [sys.executable, "-m", "llama_data.pipeline.cli", "inspect", str(tmp_path / "many.jsonl")]
+    with subprocess.Popen([*command, "--limit", "100000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"=== x\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 141

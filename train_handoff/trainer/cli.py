@@ -248,7 +248,7 @@ show_examples(app, EXAMPLES)
 
 def main() -> None:
     """Entry point of ``llama-train``."""
-    run_command_line(app, "llama-train")
+    run_command_line(lambda words: app(words, prog_name="llama-train", standalone_mode=False), "llama-train")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Annotated
 import typer
 
 from llama_data.pipeline.core.errors import RequestError
+from llama_data.pipeline.core.screen import json_line
 from llama_data.train_handoff.trainer.options import Run, TemplateName, Tokenizer, require_in, size_in_bytes
 from llama_data.train_handoff.trainer.speaking import Speaking, speaking
 
@@ -126,7 +126,7 @@ def generate(
         else:
             completion = "".join(pieces)
             line = {"prompt": text, "completion": completion, "tokens": speaker.count, "ended": speaker.ended}
-            typer.echo(json.dumps(line, ensure_ascii=False))
+            typer.echo(json_line(line))
 
 
 @app.command()

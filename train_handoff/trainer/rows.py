@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,6 +12,7 @@ from typing import Any
 
 from llama_data.pipeline.core.errors import InputError, RequestError
 from llama_data.pipeline.core.files import exists, join, read_bytes
+from llama_data.pipeline.core.screen import json_line, one_line, plain
 from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.mix.trace import Part, Trace, tokens_beside
 from llama_data.train_handoff.trainer.loader import Ranges, take_rows
@@ -131,8 +131,8 @@ class Speller:
     def text(self, part: Part) -> str:
         """What a document says in the row, without control characters; cut where the row is."""
         ids = self._mixture[part.row][part.offset : part.offset + part.tokens].tolist()
-        text = self._model.decode([id for id in ids if id not in self._special])
-        return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) != "Cc")
+        text: str = self._model.decode([id for id in ids if id not in self._special])
+        return plain(text)
 
 
 def show(asked: Asked, *, tokens: str | None, tokenizer: str | None, text: bool, as_json: bool) -> Iterator[str]:
@@ -151,7 +151,7 @@ def show(asked: Asked, *, tokens: str | None, tokenizer: str | None, text: bool,
     if as_json:
         for part in parts:
             said = {} if speller is None else {"text": speller.text(part)}
-            yield json.dumps({"step": asked.step, **part._asdict(), **said}, ensure_ascii=False)
+            yield json_line({"step": asked.step, **part._asdict(), **said})
         return
     for row, found in groupby(parts, lambda part: part.row):
         for number, part in enumerate(found):
@@ -160,8 +160,8 @@ def show(asked: Asked, *, tokens: str | None, tokenizer: str | None, text: bool,
                     f"row {row:,} ({part.shard} row {part.shard_row:,}): {part.origin_shard} row {part.origin_row:,}, "
                     f"epoch {part.epoch} of {part.domain}"
                 )
-            source = part.source or "source not known"
-            yield f"  {part.offset:>6} +{part.tokens:<6} {part.id}  ({source}; {_what(part)})"
+            source = one_line(part.source or "source not known")
+            yield f"  {part.offset:>6} +{part.tokens:<6} {one_line(part.id)}  ({source}; {_what(part)})"
             if speller is not None:
                 yield from (f"         | {line}" for line in speller.text(part).split("\n"))
 

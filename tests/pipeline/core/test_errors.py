@@ -29,8 +29,12 @@ def test_an_error_of_ours_ends_the_program_with_one_sentence_and_its_code(
     assert caught.value.code == code
     assert capsys.readouterr() == ("", "program: this went wrong\n")
     monkeypatch.setattr("sys.argv", ["program", "run", "--debug", "-c", "x"])
-    with pytest.raises(error):
+    with pytest.raises(SystemExit) as caught:
         errors.run_command_line(app, "program")
+    assert caught.value.code == code
+    shown = capsys.readouterr().err
+    assert shown.startswith("Traceback")
+    assert shown.endswith("program: this went wrong\n")
 
 
 @pytest.mark.parametrize(
@@ -46,7 +50,8 @@ def test_an_error_of_ours_ends_the_program_with_one_sentence_and_its_code(
         (OSError(errno.EMFILE, "x", "/r"), "/r: too many files are open: raise the limit (ulimit -n)", 1),
         (OSError("slow\ndown"), "slow down; give the same command again", 1),
         (ValueError("one\ntwo"), "ValueError: one two; give", 1),
-        (OverflowError("too large"), "OverflowError: too large; give", 1),
+        (OverflowError("in C"), "a number is too large: in C; check the numbers of the recipe", 1),
+        (EOFError("at 3"), "a file: at 3; it is cut short; --debug", 1),
         (ZeroDivisionError(), "ZeroDivisionError: no more is known; give", 1),
         (MemoryError(), "there is not enough memory: use fewer workers", 1),
         (RecursionError(), "something is nested too deeply to be read", 1),
@@ -68,8 +73,10 @@ def test_any_error_is_one_sentence_and_its_traceback_is_for_debug(
     assert (out, shown.count("\n")) == ("", 1)
     assert shown.startswith(f"program: {said}")
     monkeypatch.setattr("sys.argv", ["program", "--debug"])
-    with pytest.raises(type(error)):
+    with pytest.raises(SystemExit) as caught:
         errors.run_command_line(app, "program")
+    assert caught.value.code == code
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_an_id_cannot_make_a_line_or_move_the_cursor() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, TextIO
 
+from llama_data.pipeline.core.screen import plain, raw
 from llama_data.train_handoff.trainer.watch.observer import HeldOut, Observer, StepSeen
 from llama_data.train_handoff.trainer.watch.tables import held_out_line, summary_table
 
@@ -41,8 +42,8 @@ class Terminal(Observer):
         self.steps = steps
         self.every = every
         self.quiet = quiet
-        self.out = sys.stdout if out is None else out
-        self.errors = sys.stderr if errors is None else errors
+        self.out = raw(sys.stdout) if out is None else out
+        self.errors = raw(sys.stderr) if errors is None else errors
         self.clock = clock
         self.live = self.out.isatty() and os.environ.get("TERM") != "dumb"
         self.colour = self.live and not os.environ.get("NO_COLOR")
@@ -109,7 +110,7 @@ class Terminal(Observer):
     def warned(self, text: str) -> None:
         """Write a warning."""
         self._clear()
-        text = f"llama-train: {text}"
+        text = f"llama-train: {plain(text)}"
         print(f"\x1b[33m{text}\x1b[0m" if self.colour else text, file=self.errors, flush=True)
 
     def end(self, summary: dict[str, Any]) -> None:
