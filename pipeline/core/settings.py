@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.errors import RecipeError
 
 MAX_NODES = 100_000
@@ -54,6 +55,10 @@ class DomainSettings(Strict):
     inputs: tuple[str, ...]
     root: str | None = None
     max_task_bytes: int = Field(default=256 * 1024 * 1024, gt=0)
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """What the domain's steps compare, in their order; ``models_dir``: the recipe's, for bounds kept by a model."""
+        return ()
 
 
 Settings = TypeVar("Settings", bound=BaseModel)

@@ -6,8 +6,10 @@ from math import ceil
 
 from pydantic import Field, model_validator
 
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.files import join, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
 from llama_data.pipeline.kernels.minhash import PERMUTATIONS
 from llama_data.stages.books.overlap import Measure
@@ -66,6 +68,25 @@ class Settings(DomainSettings):
                 raise ValueError("measure jaccard needs permutations: it finds its candidates by their signatures")
             bands(self.max_overlap, self.permutations)
         return self
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """The frame that is cut, and the overlap with other books."""
+        frame = Check(
+            step=StripGutenberg.name,
+            says="cuts the publisher's frame",
+            reasons=(Reason.empty_text, Reason.empty_after_cleaning),
+            shows=("stripped",),
+        )
+        overlap = Check(
+            step=DropDuplicates.name,
+            says=f"limits the overlap with a book that stays ({self.measure})",
+            reasons=(Reason.duplicate_book,),
+            figure="overlap",
+            setting="max_overlap",
+            most=self.max_overlap,
+            shows=("duplicate_of",),
+        )
+        return (frame,) if self.max_overlap is None else (frame, overlap)
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.exchange import partitions
 from llama_data.pipeline.core.files import list_inputs, share_tasks
 from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.c4.dedup import (
     DropOlderCopies,
@@ -20,7 +22,7 @@ from llama_data.stages.steps import bad_words, c4_rules, language
 from llama_data.stages.steps.c4_rules import MAX_CHARACTERS
 from llama_data.stages.steps.contract import Built, Pass, StepContext, chain
 from llama_data.stages.steps.kernels.c4_constants import PRESETS
-from llama_data.stages.steps.length import EmptyText
+from llama_data.stages.steps.length import EMPTY, EmptyText
 
 DOMAIN = "c4"
 # Stored bytes of input for a byte of records: the hashes of lines and addresses come to a tenth of the pages.
@@ -49,6 +51,26 @@ class Settings(DomainSettings):
     language_model: str | None = "lid.176.bin"
     min_language_score: float | None = Field(default=0.5, ge=0, le=1)
     bad_words: str | None = None
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """Nothing but empty texts of the released files; the recipe's steps of a rebuild."""
+        if not self.rebuild:
+            return (EMPTY,)
+        found = [*c4_rules.Settings(rules=self.rules, max_characters=self.max_characters).checks(models_dir)]
+        if self.newest_page:
+            newest = "keeps the newest copy of an address"
+            found.insert(-1, Check(step=DropOlderCopies.name, says=newest, reasons=(Reason.older_copy,)))
+        if self.line_dedup:
+            reasons = (Reason.too_few_sentences, Reason.all_lines_duplicated)
+            says = "removes lines that a page before has"
+            found.append(Check(step=DropRepeatedLines.name, says=says, reasons=reasons, shows=("removed_lines",)))
+        if self.language is not None and self.language_model is not None:
+            names = ("language", "min_language_score")
+            chosen = (self.language,)
+            found += language.language_checks(language.Language.name, chosen, self.min_language_score, names)
+        if self.bad_words is not None:
+            found += bad_words.Settings(path=self.bad_words).checks(models_dir)
+        return tuple(found)
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:

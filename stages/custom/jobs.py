@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.files import Split, list_inputs
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.left_out import LeftOut
+from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.custom.fields import Fields, Format, SplitBy, Value
 from llama_data.stages.custom.huggingface import huggingface_files
@@ -16,7 +19,7 @@ from llama_data.stages.custom.layouts import LAYOUTS, layout_fields, layout_of
 from llama_data.stages.custom.reader import SourceReader, make_tasks
 from llama_data.stages.steps.catalogue import OneStep
 from llama_data.stages.steps.contract import StepContext, build_all, chain
-from llama_data.stages.steps.length import EmptyText
+from llama_data.stages.steps.length import EMPTY, EmptyText
 
 COLUMNS = {"source_id": "string", "title": "string"}
 
@@ -52,6 +55,20 @@ class Settings(DomainSettings):
     def outputs(self, name: str) -> list[str]:
         """The domains that get documents of the source ``name``."""
         return [name] if self.split is None else list(self.split.into)
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """Which rows are taken, then the steps. Behind one that edits texts the ledger has no length to compare."""
+        found = [Check(step=SourceReader.name, says="takes the chosen rows", reasons=(Reason.row_not_chosen,)), EMPTY]
+        edited = False
+        for step in self.steps:
+            settings = step.chosen()[1]
+            lengths = edited and any(check.figure == "chars_in" for check in settings.checks(models_dir))
+            found += [
+                replace(check, figure=None) if lengths and check.figure == "chars_in" else check
+                for check in settings.checks(models_dir)
+            ]
+            edited = edited or settings.edits
+        return tuple(found)
 
 
 def find_inputs(settings: Settings, root: str, left_out: LeftOut | None = None) -> list[Split]:

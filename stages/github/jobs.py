@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from llama_data.pipeline.core.block import Reader, Rule
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import Split, join, list_inputs, share_tasks
 from llama_data.pipeline.core.job import Job, RunContext
@@ -95,6 +96,75 @@ class Settings(DomainSettings):
         if self.min_letters_per_token is not None and self.tokenizer is None:
             raise ValueError("min_letters_per_token needs a tokenizer (a SentencePiece model)")
         return self
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """The paper's order: licence, heuristics, header, copies."""
+        found: list[Check] = []
+        if self.licences is not None:
+            licence = Check(
+                step=ChosenLicence.name,
+                says="keeps the chosen families of licences",
+                reasons=(Reason.licence_not_chosen,),
+                figure="license",
+                setting="licences",
+                one_of=self.licences,
+            )
+            found.append(licence)
+        empty = (Reason.no_content, Reason.empty_text)
+        found += [
+            Check(step=HasContent.name, says="needs text", reasons=empty),
+            Check(
+                step=ChosenPath.name,
+                says="keeps the chosen extensions; no licence texts, certificates, copies of others' code",
+                reasons=(Reason.extension_not_chosen, Reason.excluded_path),
+                setting="extensions",
+                shows=("path", "code_language"),
+            ),
+            *self._heuristics(),
+        ]
+        if self.drop_generated:
+            says = "refuses files that a program wrote"
+            found.append(Check(step=NotGenerated.name, says=says, reasons=(Reason.generated_file,)))
+        if self.header != "none":
+            reasons = (Reason.empty_after_cleaning,)
+            says = "removes the licence header"
+            found.append(Check(step=RemoveHeader.name, says=says, reasons=reasons, shows=("removed_lines",)))
+        return (*found, exact_dup.copies_check(Reason.duplicate_file)) if self.deduplicate else tuple(found)
+
+    def _heuristics(self) -> list[Check]:
+        line = Check(
+            step=Heuristics.name,
+            says="limits the longest line, in characters",
+            reasons=(Reason.long_line,),
+            figure="max_line",
+            setting="max_line",
+            most=self.max_line,
+        )
+        average = Check(
+            step=Heuristics.name,
+            says="limits the average line, in characters",
+            reasons=(Reason.long_lines_on_average,),
+            figure="average_line",
+            setting="max_average_line",
+            most=self.max_average_line,
+        )
+        alnum = Check(
+            step=Heuristics.name,
+            says="needs a share of letters and digits",
+            reasons=(Reason.few_alphanumerics,),
+            figure="alnum_share",
+            setting="min_alnum_share",
+            least=self.min_alnum_share,
+        )
+        letters = Check(
+            step=LettersPerToken.name,
+            says="needs letters for each token",
+            reasons=(Reason.few_letters_per_token,),
+            figure="letters_per_token",
+            setting="min_letters_per_token",
+            least=self.min_letters_per_token,
+        )
+        return [line, average, alnum] if self.min_letters_per_token is None else [line, average, alnum, letters]
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:

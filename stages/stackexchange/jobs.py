@@ -9,9 +9,11 @@ from typing import Literal
 from pydantic import Field
 
 from llama_data.pipeline.core.block import Rule
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import Split, cut_split, join, list_inputs, share_tasks
 from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
 from llama_data.stages.stackexchange.reader import Gather, PostReader, Scatter
 from llama_data.stages.stackexchange.rules import KeepAnswered, KeepChosenSites, Layout, WriteThread
@@ -45,6 +47,32 @@ class Settings(DomainSettings):
     bucket_bytes: int = Field(default=128 * 1024 * 1024, gt=0)
     max_posts_bytes: int | None = Field(default=1024**4, ge=0)
     max_ratio: int | None = Field(default=200, ge=0)
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """What is a thread, of which site, and whether it is answered."""
+        gathered = (Reason.not_a_question, Reason.orphan_answer, Reason.duplicate_post)
+        found = [
+            Check(step=Gather.name, says="puts questions and answers together", reasons=gathered, shows=("posts",)),
+            Check(
+                step=KeepChosenSites.name,
+                says="keeps the chosen sites" if self.largest is None else f"keeps the {self.largest} largest sites",
+                reasons=(Reason.site_not_chosen,),
+                figure="site",
+                setting="sites",
+                one_of=self.sites,
+            ),
+        ]
+        if self.unanswered == "drop":
+            answered = Check(
+                step=KeepAnswered.name,
+                says="needs an answer",
+                reasons=(Reason.unanswered,),
+                figure="answers",
+                setting="unanswered",
+                least=1,
+            )
+            found.append(answered)
+        return tuple(found)
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
