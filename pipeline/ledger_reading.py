@@ -1,0 +1,63 @@
+"""Ledgers read as streams: the columns that are asked for, one row group (65,536 rows) at a time.
+
+Nothing here holds more than a row group, so a ledger of billions of rows is read in the memory of one. Arrow's threads
+stay off: one that still holds a Python stream when the program ends aborts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+from llama_data.pipeline.core.domains import DOMAINS
+from llama_data.pipeline.core.errors import InputError
+from llama_data.pipeline.core.files import join, list_files, open_binary
+
+SUFFIX = ".parquet"
+
+
+def ledger_domains(run: str) -> list[str]:
+    """The domains of a run that have a ledger: LLaMA's in the order of its Table 1, then the others by name."""
+    names = [path.rstrip("/").rpartition("/")[2] for path in list_files(join(run, "ledger"), "")]
+    present = sorted(name for name in names if ledger_files(run, name))
+    return [*(name for name in DOMAINS if name in present), *(name for name in present if name not in DOMAINS)]
+
+
+def ledger_files(run: str, domain: str) -> list[str]:
+    """The ledger files of a domain, in the order of its tasks."""
+    return list_files(join(run, "ledger", domain), SUFFIX)
+
+
+def read_groups(path: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """The rows of a ledger file, a row group at a time; of ``columns`` those that the file has.
+
+    Raises:
+        InputError: the file is no parquet file, or damaged.
+    """
+    with open_binary(path) as stream, _named(path):
+        file = pq.ParquetFile(stream)
+        present = [name for name in columns if name in file.schema_arrow.names]
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns=present, use_threads=False)
+
+
+def count_rows(path: str) -> int:
+    """How many rows a ledger file has, by its footer. Raises InputError: it is damaged."""
+    with open_binary(path) as stream, _named(path):
+        return int(pq.ParquetFile(stream).metadata.num_rows)
+
+
+class _named:
+    """Turns Arrow's errors into one that names the file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, pa.ArrowException):
+            raise InputError(f"{self.path}: not a readable ledger file: {error}") from None
