@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 
 from pydantic import Field, model_validator
 
+from llama_data.pipeline.core.block import Reader
 from llama_data.pipeline.core.checks import Check
-from llama_data.pipeline.core.files import join, list_inputs
+from llama_data.pipeline.core.files import Split, join, list_inputs
+from llama_data.pipeline.core.head import Head
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
@@ -89,26 +92,38 @@ class Settings(DomainSettings):
         return (frame,) if self.max_overlap is None else (frame, overlap)
 
 
-def jobs(settings: Settings, run: RunContext) -> list[Job]:
-    """The jobs; only the last one when duplicates are kept. Raises InputError: no book is found."""
-    splits = list_inputs(run.input, settings.inputs, run.left_out)
-    tasks = min(len(splits), max(1, ceil(sum(split.size for split in splits) / settings.max_task_bytes)))
-    reader = BookReader(
+def claims(head: Head) -> bool:
+    """True for a text file, an archive of text files, and what people take for books: EPUB, PDF, Kindle."""
+    if head.members:
+        return any(name.lower().endswith(".txt") for name in head.members) or "mimetype" in head.members
+    return head.name.endswith((".txt", ".txt.gz", ".epub", ".pdf", ".mobi"))
+
+
+def reader(settings: Settings, splits: Sequence[Split]) -> Reader:
+    """What reads these files as a run does."""
+    return BookReader(
         splits=splits,
         domain=DOMAIN,
         max_book_bytes=settings.max_book_bytes,
         max_members=limit_of(settings.max_members),
         max_ratio=limit_of(settings.max_ratio),
     )
+
+
+def jobs(settings: Settings, run: RunContext) -> list[Job]:
+    """The jobs; only the last one when duplicates are kept. Raises InputError: no book is found."""
+    splits = list_inputs(run.input, settings.inputs, run.left_out)
+    tasks = min(len(splits), max(1, ceil(sum(split.size for split in splits) / settings.max_task_bytes)))
+    read = reader(settings, splits)
     context = StepContext(
         run=run,
         domain=DOMAIN,
-        sizes=tuple(sum(split.size for split in reader.task_splits(task, tasks)) for task in range(tasks)),
+        sizes=tuple(sum(split.size for split in read.task_splits(task, tasks)) for task in range(tasks)),
         task_bytes=settings.max_task_bytes,
         work=run.work(DOMAIN),
     )
     overlap = [] if settings.max_overlap is None else [_overlap(settings, settings.max_overlap, context)]
-    return chain(context, [reader], [Built(rules=[StripGutenberg()]), *overlap], columns=COLUMNS)
+    return chain(context, [read], [Built(rules=[StripGutenberg()]), *overlap], columns=COLUMNS)
 
 
 def _overlap(settings: Settings, threshold: float, context: StepContext) -> Built:

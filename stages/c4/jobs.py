@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
+from llama_data.pipeline.core.block import Reader
 from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.exchange import partitions
-from llama_data.pipeline.core.files import list_inputs, share_tasks
+from llama_data.pipeline.core.files import Split, list_inputs, share_tasks
+from llama_data.pipeline.core.head import Head
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings
@@ -71,6 +75,16 @@ class Settings(DomainSettings):
         if self.bad_words is not None:
             found += bad_words.Settings(path=self.bad_words).checks(models_dir)
         return tuple(found)
+
+
+def claims(head: Head) -> bool:
+    """True for the head of one of the released files: text, address and time, or some of them."""
+    return "text" in head.fields and head.fields <= {"text", "url", "timestamp"} and head.name.endswith(".json.gz")
+
+
+def reader(settings: Settings, splits: Sequence[Split]) -> Reader:
+    """What reads these files as a run does."""
+    return C4Reader(splits=splits, language=None if settings.rebuild else "en")
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:

@@ -10,7 +10,9 @@ from pydantic import Field, field_validator
 
 from llama_data.pipeline.core.block import Reader
 from llama_data.pipeline.core.checks import Check
+from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import Split, group_splits, list_inputs, share_tasks, task_size
+from llama_data.pipeline.core.head import Head
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings
@@ -114,6 +116,18 @@ READING = Check(
     says="reads the pages of a WET or WARC file",
     reasons=(Reason.not_a_page, Reason.http_status),
 )
+
+
+def claims(head: Head) -> bool:
+    """True for the head of a WARC, WET or ARC file."""
+    return head.data.startswith((b"WARC/", b"filedesc://"))
+
+
+def reader(settings: Settings, splits: Sequence[Split]) -> Reader:
+    """What reads these files as a run does. Raises InputError: they are no files of a dump."""
+    if settings.from_ledger is not None:
+        raise InputError(f"this run read no dump but the ledger of {settings.from_ledger}: look there")
+    return CommonCrawlReader(splits=splits, domain=DOMAIN, title=settings.title)
 
 
 def dedup_tasks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
@@ -78,16 +79,10 @@ def find_inputs(settings: Settings, root: str, left_out: LeftOut | None = None) 
     return list_inputs(root, settings.inputs, left_out)
 
 
-def jobs(settings: Settings, run: RunContext, name: str) -> list[Job]:
-    """The jobs of the source ``name``.
-
-    Raises:
-        InputError: there is no input.
-        RequestError: a step cannot be made; says why.
-    """
-    tasks = make_tasks(find_inputs(settings, run.input, run.left_out), settings.max_task_bytes)
+def reader(settings: Settings, tasks: Sequence[Sequence[Split]], name: str) -> SourceReader:
+    """What reads the files of the source ``name``. Raises RequestError: the settings do not fit the layout."""
     layout = None if settings.layout is None else layout_of(settings.layout)
-    reader = SourceReader(
+    return SourceReader(
         tasks=tasks,
         domain=name,
         format=layout.format if layout is not None and settings.format == "auto" else settings.format,
@@ -97,6 +92,16 @@ def jobs(settings: Settings, run: RunContext, name: str) -> list[Job]:
         language=settings.language,
         license=settings.license,
     )
+
+
+def jobs(settings: Settings, run: RunContext, name: str) -> list[Job]:
+    """The jobs of the source ``name``.
+
+    Raises:
+        InputError: there is no input.
+        RequestError: a step cannot be made; says why.
+    """
+    tasks = make_tasks(find_inputs(settings, run.input, run.left_out), settings.max_task_bytes)
     context = StepContext.reading(
         tasks,
         run=run,
@@ -106,4 +111,4 @@ def jobs(settings: Settings, run: RunContext, name: str) -> list[Job]:
     )
     steps = build_all([step.chosen() for step in settings.steps], context)
     domains = list(dict.fromkeys([name, *settings.outputs(name)]))
-    return chain(context, [reader, EmptyText()], steps, columns=COLUMNS, domains=domains)
+    return chain(context, [reader(settings, tasks, name), EmptyText()], steps, columns=COLUMNS, domains=domains)

@@ -12,13 +12,15 @@ from llama_data.pipeline.core.block import Reader, Rule
 from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import Split, join, list_inputs, share_tasks
+from llama_data.pipeline.core.head import Head
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
+from llama_data.stages.github.archives import is_archive
 from llama_data.stages.github.entry import Limits
 from llama_data.stages.github.languages import EXTENSIONS
 from llama_data.stages.github.reader import GithubReader
-from llama_data.stages.github.repositories import Repository, find, into_tasks
+from llama_data.stages.github.repositories import Repository, find, into_tasks, repository_at
 from llama_data.stages.github.repository_reader import RepositoryReader
 from llama_data.stages.github.rules import (
     LICENCES,
@@ -167,6 +169,26 @@ class Settings(DomainSettings):
         return [line, average, alnum] if self.min_letters_per_token is None else [line, average, alnum, letters]
 
 
+def claims(head: Head) -> bool:
+    """True for the head of rows with paths, and of a source archive."""
+    rows = bool({"path", "sample_path"} & head.fields and {"content", "repo_name", "sample_repo_name"} & head.fields)
+    return rows or (bool(head.members) and is_archive(head.name))
+
+
+def reader(settings: Settings, splits: Sequence[Split]) -> Reader:
+    """What reads these files, archives or repositories as a run does."""
+    repositories = [split for split in splits if is_archive(split.name) or isinstance(split, Repository)]
+    if not repositories:
+        return GithubReader(splits=splits, domain=DOMAIN)
+    found = [one if isinstance(one, Repository) else repository_at(one) for one in repositories]
+    return RepositoryReader(tasks=[found], first_task=0, domain=DOMAIN, limits=_limits(settings))
+
+
+def _limits(settings: Settings) -> Limits:
+    wanted = (settings.max_files, settings.max_unpacked_bytes, settings.max_ratio)
+    return Limits(settings.max_file_bytes, *map(limit_of, wanted))
+
+
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
     """The jobs of the domain, tasks of files of rows, then those of repositories. Raises InputError: no input."""
     found = find(run.input, settings.repositories)
@@ -176,9 +198,7 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     readers: list[Reader] = [GithubReader(tasks=rows, domain=DOMAIN)]
     columns = dict(_COLUMNS)
     if settings.repositories:
-        wanted = (settings.max_files, settings.max_unpacked_bytes, settings.max_ratio)
-        limits = Limits(settings.max_file_bytes, *map(limit_of, wanted))
-        readers.append(RepositoryReader(tasks=tasks, first_task=len(rows), domain=DOMAIN, limits=limits))
+        readers.append(RepositoryReader(tasks=tasks, first_task=len(rows), domain=DOMAIN, limits=_limits(settings)))
         columns |= _REPOSITORY_COLUMNS
     # The hash of what is left is for the ledger; the job of hashes makes its own.
     steps = [Built(rules=_cleaning(settings)), Built(rules=[CleanHash()])]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
+from llama_data.pipeline.core.block import Reader
 from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.errors import ModelError
-from llama_data.pipeline.core.files import exists, list_inputs, share_tasks
+from llama_data.pipeline.core.files import Split, exists, list_inputs, share_tasks
+from llama_data.pipeline.core.head import Head
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
@@ -91,6 +95,17 @@ class Settings(DomainSettings):
             shows=("templates_unknown", "too_deep", "unclosed_comment"),
         )
         return languages, articles, size, cleaned, FIRST_RECORD
+
+
+def claims(head: Head) -> bool:
+    """True for the head of a MediaWiki dump."""
+    return b"<mediawiki" in head.data[:4096]
+
+
+def reader(settings: Settings, splits: Sequence[Split]) -> Reader:
+    """What reads these dumps as a run does. Raises InputError: the language of one cannot be told."""
+    dumps = {split.name: inspect(split) for split in splits}
+    return WikipediaReader(splits=splits, domain=DOMAIN, dumps=dumps)
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:

@@ -1,0 +1,78 @@
+"""Raw and cleaned text side by side: which lines went, came or changed, and inside a changed line which words."""
+
+from __future__ import annotations
+
+import re
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+MOST_LINES = 3_000
+"""Of either text so many lines are compared; what stands behind is counted."""
+
+_MOST_LINE = 4_000
+_MOST_WORDS = 600
+_WORD = re.compile(r"\w+|\s+|[^\w\s]")
+
+
+class Line(NamedTuple):
+    """A row of the comparison. ``kind``: same, removed, added or changed. Numbers from 1; None: no line there.
+
+    ``left``, ``right``: pieces of the line, each with whether it is in this text alone.
+    """
+
+    kind: str
+    left_number: int | None
+    left: list[tuple[str, bool]]
+    right_number: int | None
+    right: list[tuple[str, bool]]
+
+
+class Comparison(NamedTuple):
+    """The rows, and how many lines of either text were not compared."""
+
+    lines: list[Line]
+    left_rest: int
+    right_rest: int
+
+    def counts(self) -> dict[str, int]:
+        """How many rows are of which kind."""
+        kinds = [line.kind for line in self.lines]
+        return {kind: kinds.count(kind) for kind in ("same", "removed", "added", "changed")}
+
+
+def compare(raw: str, cleaned: str) -> Comparison:
+    """Compare two texts by lines, and changed lines by words."""
+    left, right = raw.split("\n"), cleaned.split("\n")
+    rests = max(0, len(left) - MOST_LINES), max(0, len(right) - MOST_LINES)
+    left, right = left[:MOST_LINES], right[:MOST_LINES]
+    lines: list[Line] = []
+    for kind, a, b, c, d in SequenceMatcher(None, left, right).get_opcodes():
+        if kind == "equal":
+            pairs = zip(range(a, b), range(c, d), strict=True)
+            lines += [Line("same", i + 1, _cut(left[i]), j + 1, _cut(right[j])) for i, j in pairs]
+            continue
+        paired = min(b - a, d - c) if kind == "replace" else 0
+        for i, j in zip(range(a, a + paired), range(c, c + paired), strict=True):
+            lines.append(Line("changed", i + 1, *_words(left[i], right[j], j + 1)))
+        lines += [Line("removed", i + 1, _cut(left[i]), None, []) for i in range(a + paired, b)]
+        lines += [Line("added", None, [], j + 1, _cut(right[j])) for j in range(c + paired, d)]
+    return Comparison(lines, *rests)
+
+
+def _cut(line: str) -> list[tuple[str, bool]]:
+    return [(line if len(line) <= _MOST_LINE else line[:_MOST_LINE] + " …", False)]
+
+
+def _words(left: str, right: str, number: int) -> tuple[list[tuple[str, bool]], int, list[tuple[str, bool]]]:
+    """The pieces of two lines by what only one of them has; of long lines the whole is other."""
+    a, b = _WORD.findall(left[:_MOST_LINE]), _WORD.findall(right[:_MOST_LINE])
+    if max(len(a), len(b)) > _MOST_WORDS:
+        return [(left[:_MOST_LINE], True)], number, [(right[:_MOST_LINE], True)]
+    first: list[tuple[str, bool]] = []
+    second: list[tuple[str, bool]] = []
+    for kind, i, j, k, m in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+        if i < j:
+            first.append(("".join(a[i:j]), kind != "equal"))
+        if k < m:
+            second.append(("".join(b[k:m]), kind != "equal"))
+    return first, number, second
