@@ -39,6 +39,10 @@ class Comparison(NamedTuple):
         kinds = [line.kind for line in self.lines]
         return {kind: kinds.count(kind) for kind in ("same", "removed", "added", "changed")}
 
+    def removed(self) -> list[str]:
+        """The lines that went."""
+        return ["".join(text for text, _ in line.left) for line in self.lines if line.kind == "removed"]
+
 
 def compare(raw: str, cleaned: str) -> Comparison:
     """Compare two texts by lines, and changed lines by words."""
@@ -56,6 +60,10 @@ def compare(raw: str, cleaned: str) -> Comparison:
             lines.append(Line("changed", i + 1, *_words(left[i], right[j], j + 1)))
         lines += [Line("removed", i + 1, _cut(left[i]), None, []) for i in range(a + paired, b)]
         lines += [Line("added", None, [], j + 1, _cut(right[j])) for j in range(c + paired, d)]
+    # Where a text goes on, the last difference is one of where the two were cut.
+    while any(rests) and lines and lines[-1].kind != "same":
+        last = lines.pop()
+        rests = rests[0] + (last.left_number is not None), rests[1] + (last.right_number is not None)
     return Comparison(lines, *rests)
 
 

@@ -37,14 +37,14 @@ class _NotHere(Exception):
 def raw_text(run: str, recipe: Recipe, found: Found, seconds: float = SECONDS) -> Raw:
     """The text of a row as its reader gives it, before any step."""
     try:
-        return _read(run, recipe, found, time.monotonic() + seconds, seconds)
+        return _read(run, recipe, found, seconds)
     except _NotHere as error:
         return Raw(None, str(error))
     except (LlamaDataError, OSError) as error:
         return Raw(None, f"its input cannot be read: {error}")
 
 
-def _read(run: str, recipe: Recipe, found: Found, until: float, seconds: float) -> Raw:
+def _read(run: str, recipe: Recipe, found: Found, seconds: float) -> Raw:
     place, row = found
     stage = next((name for name in recipe.chosen() if place.domain in recipe.ledgers(name)), None)
     settings = None if stage is None else recipe.settings(stage)
@@ -63,14 +63,13 @@ def _read(run: str, recipe: Recipe, found: Found, until: float, seconds: float) 
         reader: Reader = custom.reader(settings, [of_file], stage)
     else:
         reader = STAGES[stage].reader(settings, of_file)
-    documents = _until(reader, until)
+    documents = _Documents(reader, seconds)
     rejoin = None if stage not in STAGES else STAGES[stage].raw
-    text = rejoin(documents, row) if rejoin is not None else _same_source(documents, row)
+    text = rejoin(iter(documents), row) if rejoin is not None else _same_source(iter(documents), row)
     if text is None:
-        late = time.monotonic() >= until
         raise _NotHere(
             f"{of_file[0].path}: the record was not reached within {seconds:g} s of reading"
-            if late
+            if documents.late
             else f"{of_file[0].path}: it has no record {row['source']} any more"
         )
     changed = any(_is_changed(piece) for piece in of_file) and len(text) != row["chars_in"]
@@ -118,12 +117,23 @@ def _is_changed(piece: Split) -> bool:
     return str(os.stat(local_path(piece.path)).st_mtime_ns) != piece.stamp
 
 
-def _until(reader: Reader, until: float) -> Iterator[Document]:
-    for split in reader.splits:
-        for doc in reader.read(split):
-            yield doc
-            if time.monotonic() >= until:
-                return
+class _Documents:
+    """The documents of a reader for some seconds from the first on; ``late``: then there were more."""
+
+    def __init__(self, reader: Reader, seconds: float) -> None:
+        self.reader = reader
+        self.seconds = seconds
+        self.late = False
+
+    def __iter__(self) -> Iterator[Document]:
+        until = None
+        for split in self.reader.splits:
+            for doc in self.reader.read(split):
+                yield doc
+                until = until or time.monotonic() + self.seconds
+                if time.monotonic() >= until:
+                    self.late = True
+                    return
 
 
 def _same_source(documents: Iterator[Document], row: dict[str, Any]) -> str | None:

@@ -118,30 +118,8 @@ def _threshold(check: Check) -> str | None:
     return check.unknown or None
 
 
-def in_words(told: Told) -> str:
-    """Figure, threshold and distance as a clause: ``0.41, 0.09 below at least 0.5 (language_threshold)``."""
-    parts = []
-    if told.value is not None:
-        parts.append(f"{_label(told.figure)} {number(told.value)}")
-    elif told.state == NOT_REACHED:
-        return ""
-    if told.distance is not None:
-        parts.append(f"{number(abs(told.distance))} {_side(told)}")
-    if told.threshold is not None:
-        setting = f" ({told.setting})" if told.setting else ""
-        parts.append(f"needs {told.threshold}{setting}")
-    parts += [f"{_label(name)} {number(value)}" for name, value in told.shows.items()]
-    return "; ".join(parts)
-
-
-def _side(told: Told) -> str:
-    assert told.distance is not None
-    if told.distance == 0:
-        return "away: on the threshold"
-    return "above the threshold" if told.distance > 0 else "below the threshold"
-
-
-def _label(name: str | None) -> str:
+def label(name: str | None) -> str:
+    """A column of the ledger in plain words."""
     return {"chars_in": "characters", "chars_out": "characters left"}.get(name or "", (name or "").replace("_", " "))
 
 
