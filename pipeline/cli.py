@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from llama_data.pipeline.commands.browse import browse
 from llama_data.pipeline.commands.export import export
 from llama_data.pipeline.commands.inspect import inspect
 from llama_data.pipeline.commands.mix import mix
@@ -64,6 +65,7 @@ app.command()(mix)
 app.command()(report)
 app.command()(why)
 app.command()(inspect)
+app.command()(browse)
 app.command()(verify)
 app.command()(export)
 

@@ -64,6 +64,10 @@ class _named:
             raise InputError(f"{self.path}: not a readable ledger file: {error}") from None
 
 
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
 class Bounds(NamedTuple):
     """Smallest and largest value of a column in a row group; both None: all are null."""
 
@@ -100,6 +104,10 @@ class LedgerFile:
     def groups(self) -> int:
         """How many row groups it has."""
         return int(self._metadata.num_row_groups)
+
+    def figures(self) -> list[str]:
+        """The columns that hold numbers."""
+        return [field.name for field in self._file.schema_arrow if _is_number(field.type)]
 
     def group_rows(self, group: int) -> int:
         """How many rows a row group has."""

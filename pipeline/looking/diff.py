@@ -11,6 +11,8 @@ MOST_LINES = 3_000
 
 _MOST_LINE = 4_000
 _MOST_WORDS = 600
+_MOST_PAIRS = 60_000
+_NAME = re.compile(r"\w+")
 _WORD = re.compile(r"\w+|\s+|[^\w\s]")
 
 
@@ -55,16 +57,47 @@ def compare(raw: str, cleaned: str) -> Comparison:
             pairs = zip(range(a, b), range(c, d), strict=True)
             lines += [Line("same", i + 1, _cut(left[i]), j + 1, _cut(right[j])) for i, j in pairs]
             continue
-        paired = min(b - a, d - c) if kind == "replace" else 0
-        for i, j in zip(range(a, a + paired), range(c, c + paired), strict=True):
-            lines.append(Line("changed", i + 1, *_words(left[i], right[j], j + 1)))
-        lines += [Line("removed", i + 1, _cut(left[i]), None, []) for i in range(a + paired, b)]
-        lines += [Line("added", None, [], j + 1, _cut(right[j])) for j in range(c + paired, d)]
+        pairs = _alike(left[a:b], right[c:d]) if kind == "replace" else []
+        for i, j in [*((a + i, c + j) for i, j in pairs), (b, d)]:
+            lines += [Line("removed", k + 1, _cut(left[k]), None, []) for k in range(a, i)]
+            lines += [Line("added", None, [], k + 1, _cut(right[k])) for k in range(c, j)]
+            if i < b:
+                lines.append(Line("changed", i + 1, *_words(left[i], right[j], j + 1)))
+            a, c = i + 1, j + 1
     # Where a text goes on, the last difference is one of where the two were cut.
     while any(rests) and lines and lines[-1].kind != "same":
         last = lines.pop()
         rests = rests[0] + (last.left_number is not None), rests[1] + (last.right_number is not None)
     return Comparison(lines, *rests)
+
+
+def _alike(left: list[str], right: list[str]) -> list[tuple[int, int]]:
+    """Which lines became which, in their order: the pairs that have most words in common, half of the fewer at least.
+
+    None where there are too many lines to compare each with each.
+    """
+    if len(left) * len(right) > _MOST_PAIRS:
+        return []
+    a, b = ([frozenset(_NAME.findall(line)) for line in lines] for lines in (left, right))
+    best = [[0.0] * (len(b) + 1) for _ in range(len(a) + 1)]
+    likeness: dict[tuple[int, int], float] = {}
+    for i in range(len(a) - 1, -1, -1):
+        for j in range(len(b) - 1, -1, -1):
+            common = len(a[i] & b[j])
+            found = common if 2 * common >= min(len(a[i]), len(b[j])) else 0
+            if found:
+                likeness[i, j] = found
+            best[i][j] = max(best[i + 1][j], best[i][j + 1], best[i + 1][j + 1] + found)
+    pairs, i, j = [], 0, 0
+    while i < len(a) and j < len(b):
+        if (i, j) in likeness and best[i][j] == best[i + 1][j + 1] + likeness[i, j]:
+            pairs.append((i, j))
+            i, j = i + 1, j + 1
+        elif best[i][j] == best[i + 1][j]:
+            i += 1
+        else:
+            j += 1
+    return pairs
 
 
 def _cut(line: str) -> list[tuple[str, bool]]:

@@ -6,11 +6,13 @@ from llama_data.pipeline.looking.rows import Found, Ledgers
 from llama_data.pipeline.looking.texts import texts_with
 
 
-def by_name(ledgers: Ledgers, wanted: str, domain: str | None, limit: int) -> tuple[list[Found], int]:
+def by_name(
+    ledgers: Ledgers, wanted: str, domain: str | None, limit: int, *, whole: bool = True
+) -> tuple[list[Found], int]:
     """Records by id, source or address, and how many more match.
 
     The id first, in the domain that it begins with, then a source: a few files are read. Then all ids, sources and
-    addresses are read; those that are equal go before those that only hold it.
+    addresses are read (``whole`` False: they are not); those that are equal go before those that only hold it.
     """
     own = wanted.partition("/")[0]
     places = [own, *(name for name in ledgers.domains if name != own)] if own in ledgers.domains else ledgers.domains
@@ -22,6 +24,8 @@ def by_name(ledgers: Ledgers, wanted: str, domain: str | None, limit: int) -> tu
         found = ledgers.find("source", wanted, domain)
         if found is not None:
             return [found], 0
+    if not whole:
+        return [], 0
     equal: list[Found] = []
     partly: list[Found] = []
     counts = {True: 0, False: 0}

@@ -46,7 +46,10 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class Filter:
-    """Which rows are wanted; None: any. ``column`` is a figure that must be ``least`` to ``most``, both included."""
+    """Which rows are wanted; None: any. ``column`` is a figure that must be ``least`` to ``most``, both included.
+
+    ``holds``: what the id, the source or the address must hold, as it is written.
+    """
 
     domain: str | None = None
     outcome: str | None = None
@@ -55,6 +58,7 @@ class Filter:
     column: str | None = None
     least: float | None = None
     most: float | None = None
+    holds: str | None = None
 
     def equal(self) -> dict[str, str]:
         """Columns and the values that they must have."""
@@ -87,20 +91,22 @@ class Filter:
         """The numbers, in a row group, of the rows that are wanted. Only the columns that are asked for are read."""
         equal, figure = self.equal(), self._figure
         wanted = [*equal, *([figure] if figure is not None else [])]
-        if not wanted:
+        if not wanted and self.holds is None:
             return list(range(file.group_rows(group)))
-        table = file.read(group, wanted)
+        table = file.read(group, [*wanted, *(NAMES if self.holds is not None else ())])
         if any(name not in table.column_names for name in wanted):
             return []
         mask = pa.chunked_array([pa.repeat(True, table.num_rows)])
         for name, value in equal.items():
             mask = pc.and_(mask, pc.fill_null(pc.equal(table[name], value), False))
         if figure is not None:
-            if not _is_number(table[figure].type):
+            if figure not in file.figures():
                 raise RequestError(f"{figure}: no figure of the ledger of {file.path}; only numbers have a range")
             for bound, compare in ((self.least, pc.greater_equal), (self.most, pc.less_equal)):
                 if bound is not None:
                     mask = pc.and_(mask, pc.fill_null(compare(table[figure], bound), False))
+        if self.holds is not None:
+            mask = pc.and_(mask, _holding(table, self.holds))
         found: list[int] = pc.indices_nonzero(mask.combine_chunks()).to_pylist()
         return found
 
@@ -116,8 +122,10 @@ class _Pool(NamedTuple):
     rows: NDArray[np.int32]
 
 
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+def _holding(table: pa.Table, text: str) -> pa.ChunkedArray:
+    """Which rows have a text in one of their names."""
+    found = [pc.fill_null(pc.match_substring(table[name], text), False) for name in NAMES]
+    return pc.or_(pc.or_(found[0], found[1]), found[2])
 
 
 class Ledgers:
@@ -150,7 +158,7 @@ class Ledgers:
                 first = 0
                 for group in range(file.groups):
                     if first <= place.row < first + file.group_rows(group):
-                        return next(self._found(place.domain, file, group, [place.row - first], first))
+                        return next(self.take(place.domain, file, group, [place.row - first], first))
                     first += file.group_rows(group)
         raise RequestError(f"{place.domain}/{place.task}: no row {place.row} in the ledger of {self.run}")
 
@@ -169,7 +177,7 @@ class Ledgers:
                             column = file.read(group, [name])[name]
                             at = pc.index(column, pa.scalar(value, column.type)).as_py()
                             if at >= 0:
-                                return next(self._found(one, file, group, [at], first))
+                                return next(self.take(one, file, group, [at], first))
                         first += file.group_rows(group)
         return None
 
@@ -180,13 +188,12 @@ class Ledgers:
                 first = 0
                 for group in range(file.groups):
                     table = file.read(group, NAMES)
-                    found = [pc.fill_null(pc.match_substring(table[name], text), False) for name in NAMES]
-                    rows = pc.indices_nonzero(pc.or_(pc.or_(found[0], found[1]), found[2]).combine_chunks())
-                    for hit in self._found(one, file, group, rows.to_pylist(), first):
+                    rows = pc.indices_nonzero(_holding(table, text).combine_chunks())
+                    for hit in self.take(one, file, group, rows.to_pylist(), first):
                         yield any(hit.row[name] == text for name in NAMES), hit
                     first += file.group_rows(group)
 
-    def _found(self, domain: str, file: LedgerFile, group: int, rows: Sequence[int], first: int) -> Iterator[Found]:
+    def take(self, domain: str, file: LedgerFile, group: int, rows: Sequence[int], first: int) -> Iterator[Found]:
         """The rows of these numbers of a group, whose first row is number ``first`` of its file."""
         if not rows:
             return
@@ -223,7 +230,7 @@ class Ledgers:
         for number in dice.sample(range(total), min(count, total)):
             pool = pools[bisect_right(pools, number, key=lambda one: one.before) - 1]
             with LedgerFile(pool.path) as file:
-                drawn += self._found(pool.domain, file, pool.group, [int(pool.rows[number - pool.before])], pool.first)
+                drawn += self.take(pool.domain, file, pool.group, [int(pool.rows[number - pool.before])], pool.first)
         return drawn
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -40,10 +41,11 @@ class Texts:
         self._lock = threading.Lock()
         self._open: OrderedDict[tuple[str, str, str], _Cursor] = OrderedDict()
 
-    def of(self, found: Iterable[Found]) -> dict[Place, dict[str, Any]]:
+    def of(self, found: Iterable[Found], seconds: float | None = None) -> dict[Place, dict[str, Any]]:
         """The records (id, text, metadata) of rows; those whose text was not kept are missing.
 
         Rows of one file cost one pass together, from where reading stopped before when they stand behind that.
+        ``seconds``: so long is read, and what was not reached is missing.
 
         Raises:
             InputError: a file is damaged.
@@ -53,9 +55,10 @@ class Texts:
             kind = KINDS[0] if row["outcome"] == Outcome.kept else KINDS[1]
             wanted.setdefault((kind, place.domain, place.task), {})[_head(row["id"])] = place
         texts: dict[Place, dict[str, Any]] = {}
+        until = None if seconds is None else time.monotonic() + seconds
         with self._lock:
             for key, heads in wanted.items():
-                for head, line in self._cursor(key).lines(set(heads)):
+                for head, line in self._cursor(key).lines(set(heads), until):
                     texts[heads[head]] = orjson.loads(line)
         return texts
 
@@ -81,12 +84,14 @@ class _Cursor:
         self.paths = paths
         self._lines: Iterator[bytes] = iter(())
 
-    def lines(self, heads: set[bytes]) -> Iterator[tuple[bytes, bytes]]:
-        """The lines that begin so, and which begins how. Goes through all at most once, and round at the end."""
+    def lines(self, heads: set[bytes], until: float | None) -> Iterator[tuple[bytes, bytes]]:
+        """The lines that begin so, and which begins how. Goes on to the end, and then once from the beginning."""
         left = set(heads)
         for lines in (self._lines, _lines_of(self.paths)):
             self._lines = lines
-            for line in lines:
+            for number, line in enumerate(lines):
+                if until is not None and not number % 64 and time.monotonic() > until:
+                    return
                 head = line[: line.find(b'","text":') + 2]
                 if head in left:
                     left.discard(head)

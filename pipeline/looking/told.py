@@ -13,7 +13,7 @@ from llama_data.pipeline.core.errors import InputError, LlamaDataError
 from llama_data.pipeline.core.files import exists, join
 from llama_data.pipeline.core.reasons import sentence_of
 from llama_data.pipeline.looking.diff import Comparison, compare
-from llama_data.pipeline.looking.raw import Raw, raw_text
+from llama_data.pipeline.looking.raw import SECONDS, Raw, raw_text
 from llama_data.pipeline.looking.rows import Found, Ledgers, Place
 from llama_data.pipeline.looking.story import Told as Step
 from llama_data.pipeline.looking.story import checks_of, story
@@ -110,11 +110,11 @@ class Told:
             comparison=comparison,
         )
 
-    def raw(self, found: Found) -> Raw:
+    def raw(self, found: Found, seconds: float = SECONDS) -> Raw:
         """The raw text of a row, or why there is none."""
         if self.recipe is None:
             return Raw(None, "the run has no recipe that can be read, so nothing says how its input is read")
-        return raw_text(self.run, self.recipe, found)
+        return raw_text(self.run, self.recipe, found, seconds)
 
     def _counted(self, domain: str) -> dict[str, Any] | None:
         """The counts of a domain by outcome and reason; None: it is not finished."""
