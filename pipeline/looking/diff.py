@@ -54,8 +54,8 @@ def compare(raw: str, cleaned: str) -> Comparison:
     lines: list[Line] = []
     for kind, a, b, c, d in SequenceMatcher(None, left, right).get_opcodes():
         if kind == "equal":
-            pairs = zip(range(a, b), range(c, d), strict=True)
-            lines += [Line("same", i + 1, _cut(left[i]), j + 1, _cut(right[j])) for i, j in pairs]
+            same = zip(range(a, b), range(c, d), strict=True)
+            lines += [Line("same", i + 1, _cut(left[i]), j + 1, _cut(right[j])) for i, j in same]
             continue
         pairs = _alike(left[a:b], right[c:d]) if kind == "replace" else []
         for i, j in [*((a + i, c + j) for i, j in pairs), (b, d)]:
