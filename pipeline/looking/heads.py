@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 from contextlib import suppress
 from itertools import islice
@@ -18,6 +19,9 @@ from llama_data.stages.shared.zip_members import DAMAGED, open_archive
 HEAD = 64 << 10
 _MEMBERS = 64
 _USTAR = (257, b"ustar")
+_BLANK = b"\xef\xbb\xbf \t\r\n"
+# A whole string, or a mark of structure; of a string that is cut by the head's end nothing behind it is seen.
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],]|"(?:[^"\\]|\\.)*\Z', re.S)
 
 
 def read_head(path: str) -> Head:
@@ -41,14 +45,28 @@ def read_head(path: str) -> Head:
         with suppress(ValueError):
             row = orjson.loads(data.partition(b"\n")[0])
             fields = frozenset(row) if isinstance(row, dict) else frozenset()
-    return Head(name, data, compression, fields or _opening(data), members)
+    return Head(
+        name, data, compression, fields or (_keys(data) if data.lstrip(_BLANK).startswith(b"{") else fields), members
+    )
 
 
-def _opening(data: bytes) -> frozenset[str]:
-    """The first key of an object that goes on behind the head."""
-    start = data.lstrip(b"\xef\xbb\xbf \t\r\n")
-    key = start[1:].lstrip()[1:].partition(b'"')[0] if start.startswith(b'{"') else b""
-    return frozenset({key.decode("utf-8", "replace")}) if key else frozenset()
+def _keys(data: bytes) -> frozenset[str]:
+    """The keys of an object of JSON that goes on behind the head, as far as they are seen."""
+    keys: list[bytes] = []
+    depth, expecting = 0, False
+    for found in _TOKEN.finditer(data):
+        token = found[0]
+        if token in b"{[":
+            depth, expecting = depth + 1, token == b"{"
+        elif token in b"}]":
+            depth -= 1
+        elif token == b",":
+            expecting = depth == 1
+        elif token.startswith(b'"') and expecting:
+            if depth == 1:
+                keys.append(token[1:-1])
+            expecting = False
+    return frozenset(key.decode("utf-8", "replace") for key in keys)
 
 
 def _decompressed(path: str, compression: str) -> bytes:

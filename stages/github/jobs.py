@@ -18,7 +18,7 @@ from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
 from llama_data.stages.github.archives import is_archive
 from llama_data.stages.github.entry import Limits
-from llama_data.stages.github.languages import EXTENSIONS
+from llama_data.stages.github.languages import EXTENSIONS, extension
 from llama_data.stages.github.reader import GithubReader
 from llama_data.stages.github.repositories import Repository, find, into_tasks, repository_at
 from llama_data.stages.github.repository_reader import RepositoryReader
@@ -170,9 +170,9 @@ class Settings(DomainSettings):
 
 
 def claims(head: Head) -> bool:
-    """True for the head of rows with paths, and of a source archive."""
+    """True for the head of rows with paths, and of an archive of source files."""
     rows = bool({"path", "sample_path"} & head.fields and {"content", "repo_name", "sample_repo_name"} & head.fields)
-    return rows or (bool(head.members) and is_archive(head.name))
+    return rows or (is_archive(head.name) and any(extension(name) in EXTENSIONS for name in head.members))
 
 
 def reader(settings: Settings, splits: Sequence[Split]) -> Reader:
