@@ -106,6 +106,7 @@ def _records(reader: Reader, split: Split, asked: Asked) -> Iterator[str]:
     outcomes: Counter[str] = Counter()
     records = text = 0
     ended = True
+    reader.accountable = True  # what cannot be read is shown too
     for doc in reader.run():
         records += 1
         found = verdict(doc)

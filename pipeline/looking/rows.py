@@ -77,6 +77,8 @@ class Filter:
                 return False
         if self._figure is None:
             return True
+        if self._figure in file.names and self._figure not in file.figures():
+            raise RequestError(f"{self._figure}: no figure of the ledger; only numbers have a range")
         bounds = file.bounds(group, self._figure)
         if bounds is None:
             return self._figure in file.names
@@ -100,8 +102,6 @@ class Filter:
         for name, value in equal.items():
             mask = pc.and_(mask, pc.fill_null(pc.equal(table[name], value), False))
         if figure is not None:
-            if figure not in file.figures():
-                raise RequestError(f"{figure}: no figure of the ledger of {file.path}; only numbers have a range")
             for bound, compare in ((self.least, pc.greater_equal), (self.most, pc.less_equal)):
                 if bound is not None:
                     mask = pc.and_(mask, pc.fill_null(compare(table[figure], bound), False))
