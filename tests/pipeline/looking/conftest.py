@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from pathlib import Path
 from typing import Any
@@ -149,6 +148,3 @@ def texts(looked: Path) -> dict[str, str]:
                 record = json.loads(line)
                 found[record["id"]] = record["text"]
     return found
-
-
-CHROMIUM = os.environ.get("LLAMA_DATA_CHROMIUM", "/usr/bin/chromium")
