@@ -150,7 +150,7 @@ class Views:
 
     def compare(self, asked: Mapping[str, str]) -> dict[str, Any]:
         """The raw text of a record against the text that was kept, or that the rejecting step saw."""
-        found = self.ledgers.at(_place(asked))
+        found = self._asked(asked)
         record = self.told.texts.of([found]).get(found.place)
         raw = self.told.raw(found, RAW_SECONDS)
         if raw.text is None:
