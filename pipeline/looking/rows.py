@@ -226,12 +226,17 @@ class Ledgers:
             enough = looked >= SAMPLED_GROUPS and total >= count
             if enough or looked >= min(MOST_SAMPLED, groups or MOST_SAMPLED):
                 break
-        drawn: list[Found] = []
-        for number in dice.sample(range(total), min(count, total)):
-            pool = pools[bisect_right(pools, number, key=lambda one: one.before) - 1]
+        chosen = dice.sample(range(total), min(count, total))
+        of_pool: dict[int, list[int]] = {}
+        for number in chosen:
+            of_pool.setdefault(bisect_right(pools, number, key=lambda one: one.before) - 1, []).append(number)
+        drawn: dict[int, Found] = {}
+        for index, numbers in of_pool.items():
+            pool = pools[index]
+            places = [int(pool.rows[number - pool.before]) for number in numbers]
             with LedgerFile(pool.path) as file:
-                drawn += self.take(pool.domain, file, pool.group, [int(pool.rows[number - pool.before])], pool.first)
-        return drawn
+                drawn.update(zip(numbers, self.take(pool.domain, file, pool.group, places, pool.first), strict=True))
+        return [drawn[number] for number in chosen]
 
 
 def _bisect(paths: Sequence[str], name: str, value: str) -> int | None:
