@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from llama_data.pipeline.commands.browse import browse
 from llama_data.pipeline.commands.download import download
 from llama_data.pipeline.commands.examples import EXAMPLES
 from llama_data.pipeline.commands.export import export
@@ -70,6 +71,7 @@ app.command()(report)
 app.command()(diff)
 app.command()(why)
 app.command()(inspect)
+app.command()(browse)
 app.command()(verify)
 app.command()(export)
 show_examples(app, EXAMPLES)

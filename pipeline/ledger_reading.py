@@ -7,6 +7,7 @@ stay off: one that still holds a Python stream when the program ends aborts it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Self
 
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
@@ -61,3 +62,71 @@ class _named:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, pa.ArrowException):
             raise InputError(f"{self.path}: not a readable ledger file: {error}") from None
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+class Bounds(NamedTuple):
+    """Smallest and largest value of a column in a row group; both None: all are null."""
+
+    least: Any
+    most: Any
+
+
+class LedgerFile:
+    """A ledger file opened for questions about its row groups; reads only the columns that one concerns.
+
+    A context manager. ``task``: the name of the task that wrote it. Raises InputError: it is damaged.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.task = path.rpartition("/")[2].removesuffix(SUFFIX)
+
+    def __enter__(self) -> Self:
+        self._stream = open_binary(self.path)
+        try:
+            with _named(self.path):
+                self._file = pq.ParquetFile(self._stream)
+        except BaseException:
+            self._stream.close()
+            raise
+        self._metadata = self._file.metadata
+        self.names: list[str] = self._file.schema_arrow.names
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stream.close()
+
+    @property
+    def groups(self) -> int:
+        """How many row groups it has."""
+        return int(self._metadata.num_row_groups)
+
+    def figures(self) -> list[str]:
+        """The columns that hold numbers."""
+        return [field.name for field in self._file.schema_arrow if _is_number(field.type)]
+
+    def group_rows(self, group: int) -> int:
+        """How many rows a row group has."""
+        return int(self._metadata.row_group(group).num_rows)
+
+    def bounds(self, group: int, name: str) -> Bounds | None:
+        """What the statistics say of a column; None: nothing, or there is no such column."""
+        if name not in self.names:
+            return None
+        column = self._metadata.row_group(group).column(self.names.index(name))
+        found = column.statistics
+        if found is None:
+            return None
+        if found.has_min_max:
+            return Bounds(found.min, found.max)
+        return Bounds(None, None) if found.has_null_count and found.null_count == column.num_values else None
+
+    def read(self, group: int, columns: Sequence[str] | None) -> pa.Table:
+        """A row group: of ``columns`` those that the file has, or all."""
+        present = None if columns is None else [name for name in columns if name in self.names]
+        with _named(self.path):
+            return self._file.read_row_group(group, columns=present, use_threads=False)

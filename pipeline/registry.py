@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from llama_data.pipeline.core.block import Reader
+from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.domains import DOMAINS
+from llama_data.pipeline.core.files import Split
+from llama_data.pipeline.core.head import Head
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.arxiv import jobs as arxiv
@@ -37,11 +41,23 @@ class Rate:
 
 @dataclass(frozen=True)
 class Stage:
-    """A domain's settings, and its ``jobs`` from these and a context."""
+    """A domain's settings, and its ``jobs`` from these and a context.
+
+    ``reader``: what reads files of its dumps, as documents. ``claims``: whether a file that begins so is one of them.
+    ``raw``: the raw text of a row of the ledger out of the reader's documents; None: that of the one with its source.
+    """
 
     settings: type[DomainSettings]
     jobs: Callable[[Any, RunContext], list[Job]]
     rate: Rate
+    reader: Callable[[Any, Sequence[Split]], Reader]
+    claims: Callable[[Head], bool]
+    raw: Callable[[Iterator[Document], dict[str, Any]], str | None] | None = None
+
+
+def _stage(domain: Any, rate: Rate) -> Stage:
+    """A stage by the module of its jobs, in which every domain has the same names."""
+    return Stage(domain.Settings, domain.jobs, rate, domain.reader, domain.claims, getattr(domain, "raw", None))
 
 
 DEFAULTS = "the defaults, of one core of an AMD EPYC; --calibrate measures yours"
@@ -50,13 +66,13 @@ DEFAULTS = "the defaults, of one core of an AMD EPYC; --calibrate measures yours
 # task. The others: `plan --calibrate` over 8 MB of each domain of a corpus folder, start-up included, so they are too
 # slow rather than too fast (of C4, of which there were 0.2 MB, nearly all of it is start-up).
 STAGES = {
-    "commoncrawl": Stage(commoncrawl.Settings, commoncrawl.jobs, Rate(14.6e6, 0.03, 0.09, 1.2e9, 2.0, 1.9)),
-    "c4": Stage(c4.Settings, c4.jobs, Rate(3.4e6, 1.00, 0.00, 0.4e9, 2.6)),
-    "github": Stage(github.Settings, github.jobs, Rate(4.1e6, 0.61, 0.01, 0.6e9, 4.9)),
-    "wikipedia": Stage(wikipedia.Settings, wikipedia.jobs, Rate(1.3e6, 0.57, 0.00, 0.5e9, 3.4)),
-    "books": Stage(books.Settings, books.jobs, Rate(6.0e6, 0.95, 3.77, 0.8e9, 2.6)),
-    "arxiv": Stage(arxiv.Settings, arxiv.jobs, Rate(3.8e6, 0.57, 0.00, 0.5e9, 2.4)),
-    "stackexchange": Stage(stackexchange.Settings, stackexchange.jobs, Rate(3.5e6, 0.62, 0.81, 0.6e9, 1.9)),
+    "commoncrawl": _stage(commoncrawl, Rate(14.6e6, 0.03, 0.09, 1.2e9, 2.0, 1.9)),
+    "c4": _stage(c4, Rate(3.4e6, 1.00, 0.00, 0.4e9, 2.6)),
+    "github": _stage(github, Rate(4.1e6, 0.61, 0.01, 0.6e9, 4.9)),
+    "wikipedia": _stage(wikipedia, Rate(1.3e6, 0.57, 0.00, 0.5e9, 3.4)),
+    "books": _stage(books, Rate(6.0e6, 0.95, 3.77, 0.8e9, 2.6)),
+    "arxiv": _stage(arxiv, Rate(3.8e6, 0.57, 0.00, 0.5e9, 2.4)),
+    "stackexchange": _stage(stackexchange, Rate(3.5e6, 0.62, 0.81, 0.6e9, 1.9)),
 }
 # A user's source through language and length; what its steps cost beside that `plan --calibrate` says.
 SOURCE_RATE = Rate(3.0e6, 0.90, 0.05, 1.0e9, 3.0)

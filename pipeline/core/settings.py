@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.errors import RecipeError
 from llama_data.pipeline.core.needs import Need
 
@@ -95,6 +96,10 @@ class DomainSettings(Strict):
     def needs(self) -> list[Need]:
         """The models that the settings name; none, unless a domain says which."""
         return []
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """What the domain's steps compare, in their order; ``models_dir``: the recipe's, for bounds kept by a model."""
+        return ()
 
 
 Settings = TypeVar("Settings", bound=BaseModel)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 
 from pydantic import Field, model_validator
 
-from llama_data.pipeline.core.files import join
+from llama_data.pipeline.core.block import Reader
+from llama_data.pipeline.core.checks import Check
+from llama_data.pipeline.core.files import Split, join
+from llama_data.pipeline.core.head import Head
 from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
 from llama_data.pipeline.kernels.minhash import PERMUTATIONS
 from llama_data.stages.books.overlap import Measure
@@ -67,27 +72,58 @@ class Settings(DomainSettings):
             bands(self.max_overlap, self.permutations)
         return self
 
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """The frame that is cut, and the overlap with other books."""
+        frame = Check(
+            step=StripGutenberg.name,
+            says="cuts the publisher's frame",
+            reasons=(Reason.empty_text, Reason.empty_after_cleaning),
+            shows=("stripped",),
+        )
+        overlap = Check(
+            step=DropDuplicates.name,
+            says=f"limits the overlap with a book that stays ({self.measure})",
+            reasons=(Reason.duplicate_book,),
+            figure="overlap",
+            setting="max_overlap",
+            most=self.max_overlap,
+            shows=("duplicate_of",),
+        )
+        return (frame,) if self.max_overlap is None else (frame, overlap)
 
-def jobs(settings: Settings, run: RunContext) -> list[Job]:
-    """The jobs; only the last one when duplicates are kept. Raises InputError: no book is found."""
-    splits = run.find(settings.inputs)
-    tasks = min(len(splits), max(1, ceil(sum(split.size for split in splits) / settings.max_task_bytes)))
-    reader = BookReader(
+
+def claims(head: Head) -> bool:
+    """True for a text file, an archive of text files, and what people take for books: EPUB, PDF, Kindle."""
+    if head.members:
+        return any(name.lower().endswith(".txt") for name in head.members) or "mimetype" in head.members
+    return head.name.endswith((".txt", ".txt.gz", ".epub", ".pdf", ".mobi"))
+
+
+def reader(settings: Settings, splits: Sequence[Split]) -> Reader:
+    """What reads these files as a run does."""
+    return BookReader(
         splits=splits,
         domain=DOMAIN,
         max_book_bytes=settings.max_book_bytes,
         max_members=limit_of(settings.max_members),
         max_ratio=limit_of(settings.max_ratio),
     )
+
+
+def jobs(settings: Settings, run: RunContext) -> list[Job]:
+    """The jobs; only the last one when duplicates are kept. Raises InputError: no book is found."""
+    splits = run.find(settings.inputs)
+    tasks = min(len(splits), max(1, ceil(sum(split.size for split in splits) / settings.max_task_bytes)))
+    read = reader(settings, splits)
     context = StepContext(
         run=run,
         domain=DOMAIN,
-        sizes=tuple(sum(split.size for split in reader.task_splits(task, tasks)) for task in range(tasks)),
+        sizes=tuple(sum(split.size for split in read.task_splits(task, tasks)) for task in range(tasks)),
         task_bytes=settings.max_task_bytes,
         work=run.work(DOMAIN),
     )
     overlap = [] if settings.max_overlap is None else [_overlap(settings, settings.max_overlap, context)]
-    return chain(context, [reader], [Built(rules=[StripGutenberg()]), *overlap], columns=COLUMNS)
+    return chain(context, [read], [Built(rules=[StripGutenberg()]), *overlap], columns=COLUMNS)
 
 
 def _overlap(settings: Settings, threshold: float, context: StepContext) -> Built:

@@ -39,7 +39,7 @@ FORMAT = 1
 MISSED = 1e-6
 """The chance with which the bands may miss two books that are alike by just the threshold; it falls fast above."""
 
-_FOOTER = b"llama_data.signatures"
+FOOTER = b"llama_data.signatures"
 _SUFFIX = ".parquet"
 
 
@@ -88,7 +88,7 @@ class SignatureWriter:
         about = {"format": FORMAT, "hash": "low 32 bits", "scheme": SCHEME, **self._made._asdict()}
         types = (pa.string(), pa.int64(), pa.binary(4 * self._made.permutations))
         names = ("id", "shingles", "signature")
-        schema = pa.schema(list(zip(names, types, strict=True)), metadata={_FOOTER: orjson.dumps(about)})
+        schema = pa.schema(list(zip(names, types, strict=True)), metadata={FOOTER: orjson.dumps(about)})
         columns = zip(*self._rows, strict=True) if self._rows else ((), (), ())
         arrays = [pa.array(values, type=kind) for values, kind in zip(columns, types, strict=True)]
         # signatures are as good as random: they are stored as they are
@@ -134,9 +134,9 @@ def read_file(path: str) -> tuple[Made, list[Signed]]:
     """The signatures of one task, and how they were made. Raises InputError: it is no such file."""
     try:
         file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(map_file(path))))
-        about = orjson.loads((file.schema_arrow.metadata or {})[_FOOTER])
+        about = orjson.loads((file.schema_arrow.metadata or {})[FOOTER])
     except (pa.ArrowInvalid, KeyError):
-        raise InputError(f"{path}: not a file of signatures; expected parquet with {_FOOTER.decode()!r}") from None
+        raise InputError(f"{path}: not a file of signatures; expected parquet with {FOOTER.decode()!r}") from None
     if (about["format"], about["scheme"]) != (FORMAT, SCHEME):
         raise InputError(
             f"{path}: signatures of format {about['format']}, {about['scheme']}; this version reads "

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
+from llama_data.pipeline.core.block import Reader
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.exchange import partitions
-from llama_data.pipeline.core.files import share_tasks
+from llama_data.pipeline.core.files import Split, share_tasks
+from llama_data.pipeline.core.head import Head
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.needs import Need
+from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.c4.dedup import (
     DropOlderCopies,
@@ -21,7 +27,7 @@ from llama_data.stages.steps import bad_words, c4_rules, language
 from llama_data.stages.steps.c4_rules import MAX_CHARACTERS
 from llama_data.stages.steps.contract import Built, Pass, StepContext, chain
 from llama_data.stages.steps.kernels.c4_constants import PRESETS
-from llama_data.stages.steps.length import EmptyText
+from llama_data.stages.steps.length import EMPTY, EmptyText
 from llama_data.stages.steps.model_files import one_model
 
 DOMAIN = "c4"
@@ -57,6 +63,36 @@ class Settings(DomainSettings):
         if not self.rebuild or self.language is None or self.language_model is None:
             return []
         return [one_model("language_model", self.language_model, "language")]
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """Nothing but empty texts of the released files; the recipe's steps of a rebuild."""
+        if not self.rebuild:
+            return (EMPTY,)
+        found = [*c4_rules.Settings(rules=self.rules, max_characters=self.max_characters).checks(models_dir)]
+        if self.newest_page:
+            newest = "keeps the newest copy of an address"
+            found.insert(-1, Check(step=DropOlderCopies.name, says=newest, reasons=(Reason.older_copy,)))
+        if self.line_dedup:
+            reasons = (Reason.too_few_sentences, Reason.all_lines_duplicated)
+            says = "removes lines that a page before has"
+            found.append(Check(step=DropRepeatedLines.name, says=says, reasons=reasons, shows=("removed_lines",)))
+        if self.language is not None and self.language_model is not None:
+            names = ("language", "min_language_score")
+            chosen = (self.language,)
+            found += language.language_checks(language.Language.name, chosen, self.min_language_score, names)
+        if self.bad_words is not None:
+            found += bad_words.Settings(path=self.bad_words).checks(models_dir)
+        return tuple(found)
+
+
+def claims(head: Head) -> bool:
+    """True for the head of one of the released files: text, address and time, or some of them."""
+    return "text" in head.fields and head.fields <= {"text", "url", "timestamp"} and head.name.endswith(".json.gz")
+
+
+def reader(settings: Settings, splits: Sequence[Split]) -> Reader:
+    """What reads these files as a run does."""
+    return C4Reader(splits=splits, language=None if settings.rebuild else "en")
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:

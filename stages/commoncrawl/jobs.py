@@ -9,14 +9,18 @@ from itertools import groupby
 from pydantic import Field, field_validator
 
 from llama_data.pipeline.core.block import Reader
+from llama_data.pipeline.core.checks import Check
+from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import Split, group_splits, share_tasks, task_size
+from llama_data.pipeline.core.head import Head
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.needs import Need
+from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.commoncrawl.page import MinimumPage
 from llama_data.stages.commoncrawl.reader import CommonCrawlReader, HashPages, Title
 from llama_data.stages.commoncrawl.thresholds import AnnotatedReader, ApplyThresholds, Thresholds, annotated_splits
-from llama_data.stages.steps import classifier, language, length, perplexity
+from llama_data.stages.steps import classifier, language, length, line_dedup, perplexity
 from llama_data.stages.steps.contract import Built, StepContext, StepSettings, chain
 from llama_data.stages.steps.line_dedup import Copies, Group, check_group, dedup, group_parts, group_ranges
 from llama_data.stages.steps.model_files import one_model
@@ -86,6 +90,57 @@ class Settings(DomainSettings):
             perplexity_buckets=self.perplexity_buckets,
             reference_threshold=self.reference_threshold,
         )
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """CCNet's steps, then LLaMA's classifier; a run ``from_ledger`` rejects under the names of the same steps."""
+        counted = "needs a length in characters, with a newline behind a last line that has none"
+        found = [READING, *length.minimum_check(self.min_characters, counted)]
+        if self.dedup_group is not None:
+            found.append(line_dedup.LINES)
+        annotates = self.annotate_only
+        if self.language_model is not None:
+            names = ("languages", "language_threshold")
+            found += language.language_checks(
+                language.Language.name, self.languages, self.language_threshold, names, annotates=annotates
+            )
+        if self.perplexity_models is not None:
+            found += perplexity.perplexity_checks(
+                perplexity.Perplexity.name,
+                self.perplexity_models,
+                self.perplexity_buckets,
+                models_dir,
+                "perplexity_buckets",
+                annotates=annotates,
+            )
+        if self.reference_model is not None:
+            found.append(
+                classifier.reference_check(
+                    classifier.ReferenceClassifier.name,
+                    self.reference_threshold,
+                    "reference_threshold",
+                    annotates=annotates,
+                )
+            )
+        return tuple(found)
+
+
+READING = Check(
+    step=CommonCrawlReader.name,
+    says="reads the pages of a WET or WARC file",
+    reasons=(Reason.not_a_page, Reason.http_status),
+)
+
+
+def claims(head: Head) -> bool:
+    """True for the head of a WARC, WET or ARC file."""
+    return head.data.startswith((b"WARC/", b"filedesc://"))
+
+
+def reader(settings: Settings, splits: Sequence[Split]) -> Reader:
+    """What reads these files as a run does. Raises InputError: they are no files of a dump."""
+    if settings.from_ledger is not None:
+        raise InputError(f"this run read no dump but the ledger of {settings.from_ledger}: look there")
+    return CommonCrawlReader(splits=splits, domain=DOMAIN, title=settings.title)
 
 
 def dedup_tasks(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.needs import Need
 from llama_data.pipeline.core.paths import choose
+from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.custom.fields import Fields, Format, SplitBy, Value
 from llama_data.stages.custom.huggingface import huggingface_files
@@ -17,7 +21,7 @@ from llama_data.stages.custom.layouts import LAYOUTS, layout_fields, layout_of
 from llama_data.stages.custom.reader import SourceReader, make_tasks
 from llama_data.stages.steps.catalogue import OneStep
 from llama_data.stages.steps.contract import StepContext, build_all, chain
-from llama_data.stages.steps.length import EmptyText
+from llama_data.stages.steps.length import EMPTY, EmptyText
 
 COLUMNS = {"source_id": "string", "title": "string"}
 
@@ -59,12 +63,41 @@ class Settings(DomainSettings):
         """The domains that get documents of the source ``name``."""
         return [name] if self.split is None else list(self.split.into)
 
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """Which rows are taken, then the steps. Behind one that edits texts the ledger has no length to compare."""
+        found = [Check(step=SourceReader.name, says="takes the chosen rows", reasons=(Reason.row_not_chosen,)), EMPTY]
+        edited = False
+        for step in self.steps:
+            settings = step.chosen()[1]
+            lengths = edited and any(check.figure == "chars_in" for check in settings.checks(models_dir))
+            found += [
+                replace(check, figure=None) if lengths and check.figure == "chars_in" else check
+                for check in settings.checks(models_dir)
+            ]
+            edited = edited or settings.edits
+        return tuple(found)
+
 
 def find_inputs(settings: Settings, run: RunContext) -> list[Split]:
     """The files of a source. Raises InputError: there is none."""
     if settings.inputs is None:
         return choose(huggingface_files(run.input, run.left_out), run.choice, lambda split: split.name)
     return run.find(settings.inputs)
+
+
+def reader(settings: Settings, tasks: Sequence[Sequence[Split]], name: str) -> SourceReader:
+    """What reads the files of the source ``name``. Raises RequestError: the settings do not fit the layout."""
+    layout = None if settings.layout is None else layout_of(settings.layout)
+    return SourceReader(
+        tasks=tasks,
+        domain=name,
+        format=layout.format if layout is not None and settings.format == "auto" else settings.format,
+        fields=layout_fields(settings.layout, settings.fields),
+        where=settings.where,
+        split=settings.split,
+        language=settings.language,
+        license=settings.license,
+    )
 
 
 def jobs(settings: Settings, run: RunContext, name: str) -> list[Job]:
@@ -75,17 +108,6 @@ def jobs(settings: Settings, run: RunContext, name: str) -> list[Job]:
         RequestError: a step cannot be made; says why.
     """
     tasks = make_tasks(find_inputs(settings, run), settings.max_task_bytes)
-    layout = None if settings.layout is None else layout_of(settings.layout)
-    reader = SourceReader(
-        tasks=tasks,
-        domain=name,
-        format=layout.format if layout is not None and settings.format == "auto" else settings.format,
-        fields=layout_fields(settings.layout, settings.fields),
-        where=settings.where,
-        split=settings.split,
-        language=settings.language,
-        license=settings.license,
-    )
     context = StepContext.reading(
         tasks,
         run=run,
@@ -95,4 +117,4 @@ def jobs(settings: Settings, run: RunContext, name: str) -> list[Job]:
     )
     steps = build_all([step.chosen() for step in settings.steps], context)
     domains = list(dict.fromkeys([name, *settings.outputs(name)]))
-    return chain(context, [reader, EmptyText()], steps, columns=COLUMNS, domains=domains)
+    return chain(context, [reader(settings, tasks, name), EmptyText()], steps, columns=COLUMNS, domains=domains)

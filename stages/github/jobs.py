@@ -9,15 +9,18 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from llama_data.pipeline.core.block import Reader, Rule
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import Split, join, share_tasks
+from llama_data.pipeline.core.head import Head
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
+from llama_data.stages.github.archives import is_archive
 from llama_data.stages.github.entry import Limits
-from llama_data.stages.github.languages import EXTENSIONS
+from llama_data.stages.github.languages import EXTENSIONS, extension
 from llama_data.stages.github.reader import GithubReader
-from llama_data.stages.github.repositories import Repository, find, into_tasks
+from llama_data.stages.github.repositories import Repository, find, into_tasks, repository_at
 from llama_data.stages.github.repository_reader import RepositoryReader
 from llama_data.stages.github.rules import (
     LICENCES,
@@ -96,6 +99,95 @@ class Settings(DomainSettings):
             raise ValueError("min_letters_per_token needs a tokenizer (a SentencePiece model)")
         return self
 
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """The paper's order: licence, heuristics, header, copies."""
+        found: list[Check] = []
+        if self.licences is not None:
+            licence = Check(
+                step=ChosenLicence.name,
+                says="keeps the chosen families of licences",
+                reasons=(Reason.licence_not_chosen,),
+                figure="license",
+                setting="licences",
+                one_of=self.licences,
+            )
+            found.append(licence)
+        empty = (Reason.no_content, Reason.empty_text)
+        found += [
+            Check(step=HasContent.name, says="needs text", reasons=empty),
+            Check(
+                step=ChosenPath.name,
+                says="keeps the chosen extensions; no licence texts, certificates, copies of others' code",
+                reasons=(Reason.extension_not_chosen, Reason.excluded_path),
+                setting="extensions",
+                shows=("path", "code_language"),
+            ),
+            *self._heuristics(),
+        ]
+        if self.drop_generated:
+            says = "refuses files that a program wrote"
+            found.append(Check(step=NotGenerated.name, says=says, reasons=(Reason.generated_file,)))
+        if self.header != "none":
+            reasons = (Reason.empty_after_cleaning,)
+            says = "removes the licence header"
+            found.append(Check(step=RemoveHeader.name, says=says, reasons=reasons, shows=("removed_lines",)))
+        return (*found, exact_dup.copies_check(Reason.duplicate_file)) if self.deduplicate else tuple(found)
+
+    def _heuristics(self) -> list[Check]:
+        line = Check(
+            step=Heuristics.name,
+            says="limits the longest line, in characters",
+            reasons=(Reason.long_line,),
+            figure="max_line",
+            setting="max_line",
+            most=self.max_line,
+        )
+        average = Check(
+            step=Heuristics.name,
+            says="limits the average line, in characters",
+            reasons=(Reason.long_lines_on_average,),
+            figure="average_line",
+            setting="max_average_line",
+            most=self.max_average_line,
+        )
+        alnum = Check(
+            step=Heuristics.name,
+            says="needs a share of letters and digits",
+            reasons=(Reason.few_alphanumerics,),
+            figure="alnum_share",
+            setting="min_alnum_share",
+            least=self.min_alnum_share,
+        )
+        letters = Check(
+            step=LettersPerToken.name,
+            says="needs letters for each token",
+            reasons=(Reason.few_letters_per_token,),
+            figure="letters_per_token",
+            setting="min_letters_per_token",
+            least=self.min_letters_per_token,
+        )
+        return [line, average, alnum] if self.min_letters_per_token is None else [line, average, alnum, letters]
+
+
+def claims(head: Head) -> bool:
+    """True for the head of rows with paths, and of an archive of source files."""
+    rows = bool({"path", "sample_path"} & head.fields and {"content", "repo_name", "sample_repo_name"} & head.fields)
+    return rows or (is_archive(head.name) and any(extension(name) in EXTENSIONS for name in head.members))
+
+
+def reader(settings: Settings, splits: Sequence[Split]) -> Reader:
+    """What reads these files, archives or repositories as a run does."""
+    repositories = [split for split in splits if is_archive(split.name) or isinstance(split, Repository)]
+    if not repositories:
+        return GithubReader(splits=splits, domain=DOMAIN)
+    found = [one if isinstance(one, Repository) else repository_at(one) for one in repositories]
+    return RepositoryReader(tasks=[found], first_task=0, domain=DOMAIN, limits=_limits(settings))
+
+
+def _limits(settings: Settings) -> Limits:
+    wanted = (settings.max_files, settings.max_unpacked_bytes, settings.max_ratio)
+    return Limits(settings.max_file_bytes, *map(limit_of, wanted))
+
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
     """The jobs of the domain, tasks of files of rows, then those of repositories. Raises InputError: no input."""
@@ -106,9 +198,7 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
     readers: list[Reader] = [GithubReader(tasks=rows, domain=DOMAIN)]
     columns = dict(_COLUMNS)
     if settings.repositories:
-        wanted = (settings.max_files, settings.max_unpacked_bytes, settings.max_ratio)
-        limits = Limits(settings.max_file_bytes, *map(limit_of, wanted))
-        readers.append(RepositoryReader(tasks=tasks, first_task=len(rows), domain=DOMAIN, limits=limits))
+        readers.append(RepositoryReader(tasks=tasks, first_task=len(rows), domain=DOMAIN, limits=_limits(settings)))
         columns |= _REPOSITORY_COLUMNS
     # The hash of what is left is for the ledger; the job of hashes makes its own.
     steps = [Built(rules=_cleaning(settings)), Built(rules=[CleanHash()])]

@@ -94,6 +94,14 @@ def is_repository(folder: str) -> bool:
     return inner[0] and any(inner[1:]) and os.path.isdir(os.path.join(folder, "objects"))
 
 
+def repository_at(split: Split, commit: str | None = None) -> Repository:
+    """The repository or archive that a split is; ``commit``: which is read of it [default: HEAD's]."""
+    if is_archive(split.name) and not (is_local(split.path) and os.path.isdir(local_path(split.path))):
+        return _archive(split)
+    found = _git(local_path(split.path), split.name)
+    return found if commit is None else replace(found, commit=commit)
+
+
 def _split(path: str, name: str, about: os.stat_result) -> Split:
     return Split(path, name, about.st_size, stamp=str(about.st_mtime_ns))
 

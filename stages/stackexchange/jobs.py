@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from llama_data.pipeline.core.block import Rule
+from llama_data.pipeline.core.block import Reader, Rule
+from llama_data.pipeline.core.checks import Check
+from llama_data.pipeline.core.document import Document, is_open
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import Split, cut_split, join, share_tasks
+from llama_data.pipeline.core.head import Head
 from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
-from llama_data.stages.stackexchange.reader import Gather, PostReader, Scatter
+from llama_data.stages.stackexchange.reader import Gather, Post, PostReader, Scatter
 from llama_data.stages.stackexchange.rules import KeepAnswered, KeepChosenSites, Layout, WriteThread
 from llama_data.stages.stackexchange.sites import is_posts
 from llama_data.stages.steps.contract import Built, Pass, StepContext, chain
@@ -45,6 +49,68 @@ class Settings(DomainSettings):
     bucket_bytes: int = Field(default=128 * 1024 * 1024, gt=0)
     max_posts_bytes: int | None = Field(default=1024**4, ge=0)
     max_ratio: int | None = Field(default=200, ge=0)
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """What is a thread, of which site, and whether it is answered."""
+        gathered = (Reason.not_a_question, Reason.orphan_answer, Reason.duplicate_post)
+        found = [
+            Check(step=Gather.name, says="puts questions and answers together", reasons=gathered, shows=("posts",)),
+            Check(
+                step=KeepChosenSites.name,
+                says="keeps the chosen sites" if self.largest is None else f"keeps the {self.largest} largest sites",
+                reasons=(Reason.site_not_chosen,),
+                figure="site",
+                setting="sites",
+                one_of=self.sites,
+            ),
+        ]
+        if self.unanswered == "drop":
+            answered = Check(
+                step=KeepAnswered.name,
+                says="needs an answer",
+                reasons=(Reason.unanswered,),
+                figure="answers",
+                setting="unanswered",
+                least=1,
+            )
+            found.append(answered)
+        return tuple(found)
+
+
+def claims(head: Head) -> bool:
+    """True for the head of a 7z archive, and of a table of posts."""
+    return head.data.startswith(b"7z\xbc\xaf\x27\x1c") or b"<posts" in head.data[:4096]
+
+
+def reader(settings: Settings, splits: Sequence[Split]) -> Reader:
+    """What reads the posts of these dumps as a run does; a run puts them together to threads."""
+    return PostReader(
+        tasks=[splits],
+        domain=DOMAIN,
+        max_posts_bytes=limit_of(settings.max_posts_bytes),
+        max_ratio=limit_of(settings.max_ratio),
+    )
+
+
+def raw(documents: Iterator[Document], row: dict[str, Any]) -> str | None:
+    """The posts of a row of the ledger, as they were when they met: title, question and its answers, in HTML."""
+    question: Post | None = None
+    answers: list[Post] = []
+    for doc in documents:
+        if not is_open(doc):
+            continue
+        post = Post.of(doc)
+        if post.metadata["source"] == row["source"]:
+            question = post
+        elif question is not None and post.fields.get("parent") == question.fields["id"]:
+            answers.append(post)
+        if question is not None and len(answers) >= (row.get("answers") or 0):
+            break
+    if question is None:
+        return None
+    answers.sort(key=lambda post: (-post.fields["score"], post.fields["id"]))
+    title = [question.fields["title"]] if question.fields.get("title") else []
+    return "\n\n".join([*title, question.text, *(post.text for post in answers)])
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from llama_data.pipeline.core.block import Rule
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import read_bytes
@@ -23,6 +24,10 @@ class Settings(StepSettings):
         refuse_starter(self.path)
         bad_words_pattern(self.path)
         return Built(rules=[BadWords(path=self.path)])
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """The list."""
+        return (Check(step=BadWords.name, says="refuses texts with an entry of the list", reasons=(Reason.bad_word,)),)
 
 
 class BadWords(Rule):

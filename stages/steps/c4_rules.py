@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from llama_data.pipeline.core.block import Rule
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import Utf8Document, characters_of
@@ -14,6 +15,7 @@ from llama_data.stages.steps.contract import Built, StepContext, StepSettings
 from llama_data.stages.steps.kernels.c4_constants import PRESETS, Line, LineRules
 from llama_data.stages.steps.kernels.c4_lines import clean_utf8
 from llama_data.stages.steps.kernels.c4_sentences import count_sentences
+from llama_data.stages.steps.length import maximum_check
 
 MAX_CHARACTERS = 190_000
 System = Literal["tfds", "datatrove", "dolma"]
@@ -31,6 +33,7 @@ class Settings(StepSettings):
     ``max_characters``: longer pages go (null: no limit).
     """
 
+    edits: ClassVar[bool] = True
     rules: System = "tfds"
     max_characters: int | None = Field(default=MAX_CHARACTERS, ge=0)
 
@@ -38,6 +41,18 @@ class Settings(StepSettings):
         """The limit, then the line rules."""
         limit = [] if self.max_characters is None else [PageLimit(maximum=self.max_characters)]
         return Built(rules=[*limit, CleanPage(rules=PRESETS[self.rules])], columns={"removed_lines": "int64"})
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """The limit, then the line rules."""
+        return (*maximum_check(PageLimit.name, self.max_characters, Reason.page_too_long), CLEANING)
+
+
+CLEANING = Check(
+    step="clean_page",
+    says="removes lines that are no sentences",
+    reasons=(*_FATAL.values(), Reason.too_few_sentences, Reason.empty_after_cleaning),
+    shows=("removed_lines",),
+)
 
 
 def has_sentences(text: str, minimum: int) -> bool:

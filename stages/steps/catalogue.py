@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, create_model, model_serializer, model_validator
 
@@ -40,6 +40,7 @@ _OUTSIDE = "outside"
 class Outside(StepSettings):
     """A class of the user's own, or of datatrove: ``step`` is ``module:Class``, ``settings`` its arguments."""
 
+    edits: ClassVar[bool] = True
     step: str
     settings: dict[str, Any] = Field(default_factory=dict)
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pydantic import Field
 
 from llama_data.pipeline.core.block import BatchRule
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import ModelError
 from llama_data.pipeline.core.needs import Need
@@ -42,6 +43,25 @@ class Settings(StepSettings):
         return Built(
             rules=[ReferenceClassifier(model=model, threshold=self.threshold, annotate_only=self.annotate_only)]
         )
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """The score."""
+        return (reference_check(ReferenceClassifier.name, self.threshold, annotates=self.annotate_only),)
+
+
+def reference_check(
+    step: str, threshold: float | None, setting: str = "threshold", *, annotates: bool = False
+) -> Check:
+    """The comparison of the classifier's score."""
+    return Check(
+        step=step,
+        says="scores likeness to pages that Wikipedia cites",
+        reasons=(Reason.not_like_references,),
+        figure="reference_score",
+        setting=setting,
+        least=threshold,
+        annotates=annotates,
+    )
 
 
 def reference_reason(score: float, *, threshold: float | None = THRESHOLD) -> Reason | None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import ClassVar, Self
 
 from datatrove.pipeline.base import PipelineStep  # type: ignore[import-untyped]
 
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.files import Split, join
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.needs import Need
@@ -91,7 +92,12 @@ class Built:
 
 
 class StepSettings(Strict):
-    """Settings of a step, as a recipe writes them; the class's docstring is what the documentation shows."""
+    """Settings of a step, as a recipe writes them; the class's docstring is what the documentation shows.
+
+    ``edits``: the step changes texts, so that behind it the ledger's length as read is not what a rule sees.
+    """
+
+    edits: ClassVar[bool] = False
 
     def needs(self) -> list[Need]:
         """The models that the settings name; none, unless a step says which."""
@@ -100,6 +106,10 @@ class StepSettings(Strict):
     @abstractmethod
     def build(self, context: StepContext) -> Built:
         """The rules and passes. Raises RequestError: a model is missing, or the settings do not fit the chain."""
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """What the rules compare, in their order; ``models_dir``: the recipe's."""
+        return ()
 
 
 def build_all(steps: Sequence[tuple[str, StepSettings]], context: StepContext) -> list[Built]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from llama_data.pipeline.core.block import Step
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.document import Document, is_open, note
 from llama_data.pipeline.core.exchange import (
     DecidedRule,
@@ -37,6 +38,15 @@ class Settings(StepSettings):
     def build(self, context: StepContext) -> Built:
         """Three jobs: hashes, their first owners, and the documents without copies."""
         return dedup(context, Reason.duplicate_document)
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """What the text was compared with."""
+        return (copies_check(Reason.duplicate_document),)
+
+
+def copies_check(reason: Reason) -> Check:
+    """The comparison of whole texts; ``reason``: why a copy goes."""
+    return Check(step="duplicates", says="keeps the first of equal texts", reasons=(reason,), shows=("duplicate_of",))
 
 
 def dedup(context: StepContext, reason: Reason) -> Built:

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from llama_data.pipeline.core.block import BatchRule
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.needs import Need
 from llama_data.pipeline.core.reasons import Reason
@@ -53,6 +54,40 @@ class Settings(StepSettings):
             annotate_only=self.annotate_only,
         )
         return Built(rules=[rule], sets=frozenset({"language"}))
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """The score, then the language."""
+        return language_checks(Language.name, self.languages, self.threshold, annotates=self.annotate_only)
+
+
+def language_checks(
+    step: str,
+    languages: tuple[str, ...] | None,
+    threshold: float | None,
+    names: tuple[str, str] = ("languages", "threshold"),
+    *,
+    annotates: bool = False,
+) -> tuple[Check, ...]:
+    """The two comparisons of a language step; ``names``: what the recipe calls languages and threshold."""
+    score = Check(
+        step=step,
+        says="recognises the language",
+        reasons=(Reason.language_uncertain,),
+        figure="language_score",
+        setting=names[1],
+        least=threshold,
+        annotates=annotates,
+    )
+    chosen = Check(
+        step=step,
+        says="keeps the chosen languages",
+        reasons=(Reason.language_not_chosen,),
+        figure="language",
+        setting=names[0],
+        one_of=languages,
+        annotates=annotates,
+    )
+    return score, chosen
 
 
 def language_reason(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from llama_data.pipeline.core.block import Rule
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import characters_of
@@ -27,6 +28,45 @@ class Settings(StepSettings):
         if self.max_characters is not None:
             rules.append(MaximumLength(maximum=self.max_characters))
         return Built(rules=rules)
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """One for each limit."""
+        return (*minimum_check(self.min_characters), *maximum_check(MaximumLength.name, self.max_characters))
+
+
+EMPTY = Check(step="empty_text", says="refuses texts that show nothing", reasons=(Reason.empty_text,))
+
+
+def minimum_check(minimum: int | None, says: str = "needs a length in characters") -> tuple[Check, ...]:
+    """The comparison of a least length; none where there is no limit."""
+    if minimum is None:
+        return ()
+    return (
+        Check(
+            step=MinimumLength.name,
+            says=says,
+            reasons=(Reason.too_short,),
+            figure="chars_in",
+            setting="min_characters",
+            least=minimum,
+        ),
+    )
+
+
+def maximum_check(step: str, maximum: int | None, reason: Reason = Reason.too_long) -> tuple[Check, ...]:
+    """The comparison of a greatest length; none where there is no limit."""
+    if maximum is None:
+        return ()
+    return (
+        Check(
+            step=step,
+            says="limits the length in characters",
+            reasons=(reason,),
+            figure="chars_in",
+            setting="max_characters",
+            most=maximum,
+        ),
+    )
 
 
 # What shows nothing: spaces, control characters, marks of width zero.

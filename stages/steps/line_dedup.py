@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import field_validator
 
 from llama_data.pipeline.core.block import Step
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.document import Document, is_open, note, notes_of, reject
 from llama_data.pipeline.core.errors import RunError
 from llama_data.pipeline.core.exchange import Exchange, partitions
@@ -109,6 +110,7 @@ class Settings(StepSettings):
     like ``"50/1600"``. ``copies``: of a line in several documents keep ``none``, or the ``first``.
     """
 
+    edits: ClassVar[bool] = True
     group: int | str = "all"
     copies: Copies = "none"
 
@@ -121,6 +123,18 @@ class Settings(StepSettings):
             for number, (first, last) in enumerate(group_ranges(context.tasks, self.group))
         ]
         return dedup(context.work, groups, self.copies, [WriteLineHashes(work=context.work)])
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """What became of the lines."""
+        return (LINES,)
+
+
+LINES = Check(
+    step="line_dedup",
+    says="removes lines that other documents of the group have too",
+    reasons=(Reason.all_lines_duplicated,),
+    shows=("lines_duplicated", "lines_repeated", "removed_lines"),
+)
 
 
 def dedup(work: str, groups: Sequence[Group], copies: Copies, hashes: Sequence[Step], *, reads: bool = True) -> Built:

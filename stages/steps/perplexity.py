@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
 from llama_data.pipeline.core.block import BatchRule
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import ModelError, RequestError
 from llama_data.pipeline.core.extras import require
@@ -66,6 +68,50 @@ class Settings(StepSettings):
         files = {language: perplexity_files(name, language, models_dir) for language, name in self.models.items()}
         rule = Perplexity(models=files, kept=self.buckets, annotate_only=self.annotate_only)
         return Built(rules=[rule], columns=COLUMNS)
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """One for each language that has a model."""
+        return perplexity_checks(
+            Perplexity.name, self.models, self.buckets, models_dir, "buckets", annotates=self.annotate_only
+        )
+
+
+def perplexity_checks(
+    step: str,
+    models: Mapping[str, str],
+    buckets: Sequence[str] | None,
+    models_dir: str | None,
+    setting: str,
+    *,
+    annotates: bool = False,
+) -> tuple[Check, ...]:
+    """What each language's perplexity is compared with: the cut-off of the highest bucket that is kept.
+
+    Where the buckets that are kept do not lie below one cut-off, only the bucket is compared.
+    """
+    found = []
+    for language, name in models.items():
+        check = Check(
+            step=step,
+            says=f"measures perplexity ({language})",
+            reasons=(Reason.high_perplexity,),
+            figure="perplexity",
+            setting=setting,
+            only=("language", language),
+            shows=("perplexity_bucket",),
+            annotates=annotates,
+        )
+        kept = {HEAD, MIDDLE, TAIL} if buckets is None else {HEAD, MIDDLE, TAIL} & set(buckets)
+        if kept in ({HEAD}, {HEAD, MIDDLE}):
+            try:
+                cutoffs = read_cutoffs(perplexity_files(name, language, models_dir), language)
+                check = replace(check, below=cutoffs.middle if MIDDLE in kept else cutoffs.head)
+            except ModelError as error:
+                check = replace(check, unknown=f"its cut-off is not known here: {error}")
+        elif kept != {HEAD, MIDDLE, TAIL}:
+            check = replace(check, figure="perplexity_bucket", one_of=tuple(buckets or ()), shows=("perplexity",))
+        found.append(check)
+    return tuple(found)
 
 
 def perplexity_needs(key: str, models: Mapping[str, str]) -> list[Need]:

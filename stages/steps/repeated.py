@@ -10,6 +10,7 @@ import orjson
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.block import Step
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.document import Document, Outcome
 from llama_data.pipeline.core.exchange import partitions
 from llama_data.pipeline.core.files import JsonlWriter, atomic_write, exists, join, list_files, read_bytes, remove_tree
@@ -27,6 +28,8 @@ RATIO = 40
 # So much of records is compared at once, and so much of stored input is gone through by one task that settles.
 PART_BYTES = 256 << 20
 SETTLE_BYTES = 16 << 30
+
+FIRST_RECORD = Check(step="repeated", says="keeps the first of records with one id", reasons=(Reason.duplicate_id,))
 
 
 def unique_jobs(run: RunContext, domain: str, work: str, sizes: tuple[int, ...]) -> list[Job]:

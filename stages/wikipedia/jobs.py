@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
+from llama_data.pipeline.core.block import Reader
+from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.errors import ModelError
-from llama_data.pipeline.core.files import exists, share_tasks
+from llama_data.pipeline.core.files import Split, exists, share_tasks
+from llama_data.pipeline.core.head import Head
 from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
 from llama_data.stages.steps.contract import Built, StepContext, chain
+from llama_data.stages.steps.repeated import FIRST_RECORD
 from llama_data.stages.wikipedia.dump.pieces import cut, inspect, label_dumps
 from llama_data.stages.wikipedia.languages import LANGUAGES
 from llama_data.stages.wikipedia.reader import WikipediaReader
@@ -48,6 +55,57 @@ class Settings(DomainSettings):
     min_chars: int | None = Field(default=1, ge=0)
     max_page_chars: int | None = Field(default=4 << 20, ge=0)
     template_definitions: str | None = FROM_DUMP
+
+    def checks(self, models_dir: str | None) -> tuple[Check, ...]:
+        """Which pages are articles, and what is left of them."""
+        languages = Check(
+            step=SelectArticles.name,
+            says="keeps the chosen Wikipedias",
+            reasons=(Reason.language_not_chosen,),
+            figure="language",
+            setting="languages",
+            one_of=self.languages,
+        )
+        articles = Check(
+            step=SelectArticles.name,
+            says="keeps articles in wikitext" + ("" if self.disambiguation else " that only tell no names apart"),
+            reasons=(
+                Reason.other_namespace,
+                Reason.redirect,
+                Reason.wrong_format,
+                Reason.empty_text,
+                Reason.disambiguation,
+            ),
+        )
+        size = Check(
+            step=CleanWikitext.name,
+            says="limits the wikitext, in characters",
+            reasons=(Reason.too_complex,),
+            figure="chars_in",
+            setting="max_page_chars",
+            most=self.max_page_chars,
+        )
+        cleaned = Check(
+            step=CleanWikitext.name,
+            says="cleans, and needs a length in characters",
+            reasons=(Reason.empty_after_cleaning, Reason.too_short),
+            figure="chars_out",
+            setting="min_chars",
+            least=max(self.min_chars or 0, 1),
+            shows=("templates_unknown", "too_deep", "unclosed_comment"),
+        )
+        return languages, articles, size, cleaned, FIRST_RECORD
+
+
+def claims(head: Head) -> bool:
+    """True for the head of a MediaWiki dump."""
+    return b"<mediawiki" in head.data[:4096]
+
+
+def reader(settings: Settings, splits: Sequence[Split]) -> Reader:
+    """What reads these dumps as a run does. Raises InputError: the language of one cannot be told."""
+    dumps = {split.name: inspect(split) for split in splits}
+    return WikipediaReader(splits=splits, domain=DOMAIN, dumps=dumps)
 
 
 def jobs(settings: Settings, run: RunContext) -> list[Job]:
