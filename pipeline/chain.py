@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llama_data.pipeline.core import manifest
-from llama_data.pipeline.core.files import exists, join, list_files
+from llama_data.pipeline.core.files import is_file, join, list_files
 from llama_data.pipeline.core.manifest import Manifest
 
 MIX = "mix"
@@ -21,7 +21,7 @@ def names_in(run: str, folder: str) -> list[str]:
 def mixes(run: str) -> list[str]:
     """The folders of the mixes of a run, below it: ``mix`` first, then the named ones."""
     named = [f"{MIX}/{name}" for name in names_in(run, MIX)]
-    return [folder for folder in (MIX, *named) if any(exists(join(run, folder, mark)) for mark in _MARKS)]
+    return [folder for folder in (MIX, *named) if any(is_file(join(run, folder, mark)) for mark in _MARKS)]
 
 
 def folders(run: str) -> list[str]:

@@ -24,8 +24,9 @@ from llama_data.pipeline.core.files import (
     exists,
     join,
     read_bytes,
+    read_if_there,
     read_jsonl,
-    remove_tree,
+    remove_file,
 )
 from llama_data.pipeline.core.hashed import WrittenFile
 
@@ -76,8 +77,7 @@ class Manifest:
 
     def inputs(self) -> list[dict[str, Any]]:
         """The inputs as they were: name, size, start, end, path, stamp, and a sha256 where it was taken."""
-        path = join(self.folder, INPUTS)
-        return [dict(row) for row in _read_list(path)] if exists(path) else []
+        return [dict(row) for row in _read_list(join(self.folder, INPUTS))] if self.made_from["inputs"]["count"] else []
 
     def below(self, folder: str, suffix: str = "") -> list[Split]:
         """The files directly below a folder of the run that end with a suffix, in order."""
@@ -92,10 +92,11 @@ class Manifest:
 def find(folder: str) -> Manifest | None:
     """The manifest of a folder, or None when it has none. Raises InputError: it cannot be read."""
     path = join(folder, MANIFEST)
-    if not exists(path):
+    content = read_if_there(path)
+    if content is None:
         return None
     try:
-        record = orjson.loads(read_bytes(path))
+        record = orjson.loads(content)
         if record["format"] == FORMAT and record["sha256"] == content_hash(record["content"]):
             return Manifest(folder, record)
         why = f"format {record['format']}; this version reads {FORMAT}"
@@ -140,7 +141,7 @@ def _read_list(path: str) -> Iterable[Any]:
 def remove(folder: str) -> None:
     """Say that a folder is not finished any more. The manifest goes first: without it the lists mean nothing."""
     for name in (MANIFEST, FILES, INPUTS):
-        remove_tree(join(folder, name))
+        remove_file(join(folder, name))
 
 
 def write(

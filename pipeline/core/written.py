@@ -13,7 +13,7 @@ from hashlib import sha256
 import orjson
 
 from llama_data.pipeline.core.errors import RunError
-from llama_data.pipeline.core.files import atomic_write, file_system, join, list_files, read_bytes
+from llama_data.pipeline.core.files import atomic_write, join, list_entries, list_files, read_bytes
 from llama_data.pipeline.core.hashed import WrittenFile
 
 WRITTEN = "written"
@@ -68,15 +68,9 @@ def sizes_in(folders: Iterable[str]) -> dict[str, int]:
     """Size of every file directly below the folders, by ``folder/name``; one listing a folder."""
     found: dict[str, int] = {}
     for folder in folders:
-        fs, base = file_system(folder)
-        if fs.isdir(base):
-            fs.invalidate_cache(base)
-            entries = fs.ls(base, detail=True)
-            found |= {
-                join(folder, entry["name"].rstrip("/").rpartition("/")[2]): int(entry["size"] or 0)
-                for entry in entries
-                if entry["type"] == "file"
-            }
+        for entry in list_entries(folder):
+            if entry["type"] == "file":
+                found[join(folder, entry["name"].rstrip("/").rpartition("/")[2])] = int(entry["size"] or 0)
     return found
 
 

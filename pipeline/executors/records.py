@@ -21,7 +21,7 @@ import orjson
 
 from llama_data.pipeline.core.block import describe
 from llama_data.pipeline.core.errors import InputError, LlamaDataError
-from llama_data.pipeline.core.files import atomic_write, join, list_files, read_bytes, remove_tree
+from llama_data.pipeline.core.files import atomic_write, join, list_files, read_bytes, remove_file
 from llama_data.pipeline.core.lock import new_owner
 
 JOBS = "jobs.json"
@@ -79,7 +79,7 @@ def write_failure(logs: str, rank: int, failure: Failure) -> None:
 
 def forget_running(logs: str, rank: int) -> None:
     """Take away the note that a task is being worked on; its process is gone."""
-    remove_tree(join(logs, "running", f"{rank:05d}.json"))
+    remove_file(join(logs, "running", f"{rank:05d}.json"))
 
 
 def read_failures(logs: str) -> dict[int, Failure]:
@@ -125,23 +125,29 @@ class TaskRecords:
 
     logging_dir: Any
     _began: tuple[float, float] = (0.0, 0.0)
+    _open: int | None = None
 
     def _run_for_rank(self, rank: int, *args: Any, **kwargs: Any) -> Any:
-        if self.is_rank_completed(rank):  # type: ignore[attr-defined]
+        if self.is_rank_completed(rank):
             return super()._run_for_rank(rank, *args, **kwargs)  # type: ignore[misc]
+        self._open = rank
         logs = self.logs()
         running, failed = join(logs, "running", f"{rank:05d}.json"), join(logs, "failures", f"{rank:05d}.json")
         write_json(running, {**new_owner(), "since": now()})
         self._began = (time.monotonic(), time.process_time())
         try:
             stats = super()._run_for_rank(rank, *args, **kwargs)  # type: ignore[misc]
-            remove_tree(failed)
+            remove_file(failed)
             return stats
         except Exception as error:
             write_failure(logs, rank, failure_of(error))
             raise
         finally:
-            remove_tree(running)
+            remove_file(running)
+
+    def is_rank_completed(self, rank: int) -> bool:
+        """Whether the task is complete; of the one that is being done here nobody is asked."""
+        return rank != self._open and bool(super().is_rank_completed(rank))  # type: ignore[misc]
 
     def mark_rank_as_completed(self, rank: int) -> None:
         """Write datatrove's mark of a completed task, with the seconds it took."""
