@@ -15,7 +15,7 @@ from llama_data.pipeline.record import is_of_older_version
 
 def documents_of(recipe: Recipe, domain: str) -> Manifest:
     """The finished documents of a domain. Raises RequestError: there are none, or they are not finished."""
-    stage = next((stage for stage in recipe.chosen() if domain in recipe.ledgers(stage)), domain)
+    stage = recipe.stage_of(domain)
     return _finished(recipe, f"documents/{domain}", stage, f"run {stage}", "", "documents")
 
 

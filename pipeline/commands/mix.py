@@ -38,13 +38,20 @@ def mix(
     overwrite: options.Overwrite = False,
 ) -> None:
     """Draw rows by the mixture's weights and write them in training order; print the table beside LLaMA's."""
-    from llama_data.pipeline.groups import mix_folder
+    from llama_data.pipeline.groups import mix_folder, mix_group
 
     changes = options.overrides(output=output, workers=workers, executor=executor, max_task_failures=max_task_failures)
     changes |= {} if seed is None else {"seed": seed}
     changes |= {key: value for key, value in (("mix.tokens", tokens), ("mix.weights", _weights(weights))) if value}
     recipe = options.recipe_for_run(config, changes)
     folder = recipe.path(mix_folder(name))
+    if not plan_only and options.is_for_later(
+        recipe,
+        ["mix", *(["--name", name] if name else []), *(["--overwrite"] if overwrite else [])],
+        reads=lambda: [f"tokenize/{domain}" for domain, share in recipe.weights().items() if share > 0],
+        makes=[mix_group(recipe, name).name],
+    ):
+        return
     before = shards_of(recipe)
     plan = plan_recipe(recipe, before)
     typer.echo(plan.table())

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
     from llama_data.pipeline.recipe import Recipe
 
 Config = Annotated[
@@ -60,3 +62,20 @@ def recipe_for_run(config: str | None, changes: dict[str, Any]) -> Recipe:
     if output is None or not exists(join(output, RECIPE_FILE)):
         raise RequestError("no recipe: give -c RECIPE, or --output with the folder of a run that has a recipe.yaml")
     return load_recipe(join(output, RECIPE_FILE), changes)
+
+
+def is_for_later(
+    recipe: Recipe, verb: Sequence[str], *, reads: Callable[[], Iterable[str]], makes: Sequence[str]
+) -> bool:
+    """True where a verb was submitted to Slurm for later, as jobs of what it reads are in the queue; says so.
+
+    ``reads`` gives the groups of jobs that the verb reads from, ``makes`` are those that it is.
+    """
+    if recipe.executor.kind != "slurm":
+        return False
+    from llama_data.pipeline.executors.ahead import submit_ahead, told
+
+    after = submit_ahead(recipe, verb, reads=dict.fromkeys(reads()), makes=makes)
+    if after:
+        typer.echo(told(" ".join(verb), after, recipe.path()), err=True)
+    return bool(after)

@@ -198,6 +198,13 @@ def store_class(protocol: str) -> None:
         fsspec.register_implementation(protocol, PatientS3, clobber=True)
 
 
+def register() -> None:
+    """Say to fsspec which classes are ours, without importing them: for what is unpickled or made by others."""
+    for protocol in ("s3", "s3a"):
+        if protocol not in fsspec.registry:
+            fsspec.register_implementation(protocol, "llama_data.pipeline.core.s3.PatientS3", clobber=True)
+
+
 def forget() -> None:
     """Make file systems anew when they are next asked for: another address or other credentials are in force."""
     for kind in _subclasses(fsspec.spec.AbstractFileSystem):

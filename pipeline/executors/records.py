@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -148,6 +148,12 @@ class TaskRecords:
     def is_rank_completed(self, rank: int) -> bool:
         """Whether the task is complete; of the one that is being done here nobody is asked."""
         return rank != self._open and bool(super().is_rank_completed(rank))  # type: ignore[misc]
+
+    def get_incomplete_ranks(self, ranks: Iterable[int] | None = None, skip_completed: bool | None = None) -> list[int]:
+        """The tasks that are not complete, in their order; one listing."""
+        done = set(ranks_in(self.logs(), "completions"))
+        every = range(self.world_size) if ranks is None else ranks  # type: ignore[attr-defined]
+        return [rank for rank in every if rank not in done]
 
     def mark_rank_as_completed(self, rank: int) -> None:
         """Write datatrove's mark of a completed task, with the seconds it took."""

@@ -142,6 +142,26 @@ def sbatch(script: str, *arguments: str) -> int:
     return int(done.stdout.split(";")[0])
 
 
+def need_slurm() -> None:
+    """Raises RequestError: there is no Slurm here."""
+    if shutil.which("sbatch") is None:
+        raise RequestError("executor slurm: there is no `sbatch` here; submit from a node of the cluster")
+
+
+def plain_script(recipe: Recipe, name: str, arguments: str, log: str) -> str:
+    """The script of a job that is no array: Python with some arguments, one CPU, in the recipe's environment."""
+    slurm = recipe.executor.slurm
+    assert slurm is not None
+    asked = {"job-name": name, "partition": slurm.partition, "time": slurm.time, "output": log, "error": log}
+    asked |= {"cpus-per-task": 1, "mem-per-cpu": f"{slurm.mem_per_cpu_gb}G", **slurm.sbatch_args}
+    asked |= {"qos": slurm.qos} if slurm.qos else {}
+    venv = activate(slurm.venv_path)
+    before = slurm.env_command or (f"source {venv}" if venv else "")
+    python = "python" if before else sys.executable
+    lines = [f"#SBATCH --{option}={value}" if value else f"#SBATCH --{option}" for option, value in asked.items()]
+    return "\n".join(["#!/bin/bash", *lines, before, f"exec {python} {arguments}", ""])
+
+
 def submit(jobs: Sequence[Job], recipe: Recipe, progress: Progress) -> list[tuple[str, int]]:
     """Submit a group's jobs, of which the last finishes it; names and tasks. Returns without waiting for them.
 
@@ -150,8 +170,7 @@ def submit(jobs: Sequence[Job], recipe: Recipe, progress: Progress) -> list[tupl
     """
     slurm = recipe.executor.slurm
     assert slurm is not None  # the recipe's validator demands it
-    if shutil.which("sbatch") is None:
-        raise RequestError("executor slurm: there is no `sbatch` here; submit from a node of the cluster")
+    need_slurm()
     if not is_local(recipe.path()):
         raise RequestError(f"{recipe.path()}: executor slurm needs a folder that all nodes share, for its job scripts")
     group = os.path.abspath(local_path(recipe.path("logs", jobs[0].name.rpartition("/")[0])))
