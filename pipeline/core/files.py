@@ -190,8 +190,7 @@ def is_file(path: str) -> bool:
 def list_files(folder: str, suffix: str) -> list[str]:
     """Sorted paths of the files directly below ``folder`` that end with ``suffix``; empty when there is none."""
     fs, base = file_system(folder)
-    names = (entry["name"] for entry in list_entries(folder))
-    found = [name for name in names if name.rstrip("/") != base.rstrip("/") and name.endswith(suffix)]
+    found = {entry["name"] for entry in list_entries(folder) if entry["name"].endswith(suffix)} - {base, f"{base}/"}
     return sorted(found if is_local(folder) else map(fs.unstrip_protocol, found))
 
 
@@ -260,11 +259,9 @@ def read_bytes(path: str) -> bytes:
 
 def read_if_there(path: str) -> bytes | None:
     """The whole file; None: there is none. Raises InputError when it may not be read."""
-    try:
-        with _in_words(path, absent=False):
-            return _whole(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    with suppress(FileNotFoundError, NotADirectoryError), _in_words(path, absent=False):
+        return _whole(path)
+    return None
 
 
 def _whole(path: str) -> bytes:

@@ -23,7 +23,7 @@ class Tallied(TaskRecords):
 
     def run(self, watch: Callable[[], None] = lambda: None) -> Tally:
         """Do the tasks that are not complete; what became of them. ``watch`` is called all the time and may raise."""
-        tally = Tally(self.get_incomplete_ranks(), self.limits)  # type: ignore[attr-defined]
+        tally = Tally(self.get_incomplete_ranks(), self.limits)
         if tally.pending:
             self.save_executor_as_json()  # type: ignore[attr-defined]
             self.attempt(tally, watch)

@@ -136,9 +136,10 @@ def test_verbs_that_are_given_at_once_are_planned_one_after_the_other(
     if not broken and not os.environ.get("LLAMA_DATA_SOAK"):
         pytest.skip("some forty jobs: set LLAMA_DATA_SOAK=1 to run it")
     run = Run(tmp_path, slurm, "Full" if broken else None)
+    none_may_fail = ("--max-task-failures", "0") if broken else ()
     verbs = ("train-tokenizer", "tokenize", "mix")
     place = ("-c", f"{tmp_path}/recipe.yaml", "--output", f"{tmp_path}/run")
-    assert run.start().returncode == 0
+    assert run.start("run", *none_may_fail).returncode == 0
     for verb, before in zip(verbs, ("mine", "mine, tokenizer", "tokenize/mine"), strict=True):
         done = run.command(verb, *place)
         assert done.returncode == 0, done.stderr
@@ -156,7 +157,9 @@ def test_verbs_that_are_given_at_once_are_planned_one_after_the_other(
     if broken:
         assert set(states().values()) == {"failed"}
         told = run.command("status", f"{tmp_path}/run").stdout
-        assert "documents/mine: not finished" in told
+        assert "documents/mine: not finished" in told or "documents/mine: no documents" in told
+        assert "1 of 3 tasks failed" in told  # the third stands in the next array, and is not begun
+        assert "no further task was begun" in told
         assert "tokenizer: no tokenizer; run `llama-data train-tokenizer` first" in told
         assert run.command("train-tokenizer", *place).returncode == 2  # nothing waits any more
         return
