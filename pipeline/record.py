@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from llama_data.pipeline.core.files import atomic_write, join, read_if_there, read_jsonl
-from llama_data.pipeline.core.manifest import RECORD, write_list
+from llama_data.pipeline.core.files import atomic_write, join, read_if_there
+from llama_data.pipeline.core.manifest import RECORD, read_list, write_list
 
 INPUTS = "made-from.inputs.zst"
 
@@ -44,7 +44,7 @@ def read_record(run: str, group: str) -> Record | None:
     found = None if data is None else orjson.loads(data)
     if found is None or "content" not in found:
         return None
-    rows = list(read_jsonl(join(run, "logs", group, INPUTS))) if found["content"]["inputs"]["count"] else []
+    rows = read_list(join(run, "logs", group, INPUTS)) if found["content"]["inputs"]["count"] else []
     return Record(found["content"], rows, found["models"], found["failed"])
 
 

@@ -30,7 +30,7 @@ from llama_data.pipeline.core.ledger import read_table
 from llama_data.pipeline.core.listing import stamp_of
 from llama_data.pipeline.core.manifest import MANIFEST, Manifest
 from llama_data.pipeline.core.sink import documents_of_task
-from llama_data.pipeline.core.written import sizes_in, unlike_disk
+from llama_data.pipeline.core.written import sizes_beside, unlike_disk
 from llama_data.pipeline.differences import changed_stamp
 from llama_data.pipeline.made_from import hash_of, hash_unless_known
 from llama_data.train_handoff.shards.verify import verify_folder
@@ -87,7 +87,8 @@ def _result(run: str, folder: str, made: Manifest, found: Mapping[str, Manifest 
     except InputError as error:
         yield Finding(False, str(error))
         return
-    problems = [*unlike_disk(made.root, files), *_surplus(made)]
+    present = sizes_beside(made.root, files)
+    problems = [*unlike_disk(made.root, files, present), *_surplus(made, present)]
     again = chain.redo(chain.command_of(folder, made))
     where = join(run, folder)
     for earlier, expected in made.made_from["before"].items():
@@ -112,10 +113,9 @@ def _result(run: str, folder: str, made: Manifest, found: Mapping[str, Manifest 
         yield Finding(True, f"{where}: {len(files):,} files as they were written, made from what is there now{absent}")
 
 
-def _surplus(made: Manifest) -> list[str]:
+def _surplus(made: Manifest, present: Mapping[str, int]) -> list[str]:
     """Files in the result's folders that its manifest does not name: nobody reads them."""
     known = {join(made.root, file.name) for file in made.files}
-    present = sizes_in({path.rpartition("/")[0] for path in known})
     own = (MANIFEST, manifest.FILES, manifest.INPUTS)
     return [
         f"{path}: surplus: the manifest does not name it; no verb reads it"
@@ -194,10 +194,14 @@ def _bytes(folder: str, made: Manifest | None) -> Iterator[Finding]:
         return
     for file in made.files:
         path = join(made.root, file.name)
-        if exists(path):
+        try:
             now = sha256_of(path)
-            if now != file.sha256:
-                yield Finding(False, f"{path}: sha256 {now[:12]}, expected {file.sha256[:12]}: a byte was changed")
+        except InputError as error:
+            if exists(path):  # else it is said already
+                yield Finding(False, str(error))
+            continue
+        if now != file.sha256:
+            yield Finding(False, f"{path}: sha256 {now[:12]}, expected {file.sha256[:12]}: a byte was changed")
 
 
 def check_content(run: str) -> Iterator[Finding]:

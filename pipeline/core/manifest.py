@@ -25,7 +25,6 @@ from llama_data.pipeline.core.files import (
     join,
     read_bytes,
     read_if_there,
-    read_jsonl,
     remove_file,
 )
 from llama_data.pipeline.core.hashed import WrittenFile
@@ -71,13 +70,14 @@ class Manifest:
     def files(self) -> list[WrittenFile]:
         """Every file of the result. Raises InputError: the list is damaged."""
         path = join(self.folder, FILES)
-        if hashlib.sha256(read_bytes(path)).hexdigest() != self.content["files"]["sha256"]:
+        data = read_bytes(path)
+        if hashlib.sha256(data).hexdigest() != self.content["files"]["sha256"]:
             raise InputError(f"{path}: not the list that {MANIFEST} beside it was written with; make the result anew")
-        return [WrittenFile(*row) for row in _read_list(path)]
+        return [WrittenFile(*row) for row in _rows(path, data)]
 
     def inputs(self) -> list[dict[str, Any]]:
         """The inputs as they were: name, size, start, end, path, stamp, and a sha256 where it was taken."""
-        return [dict(row) for row in _read_list(join(self.folder, INPUTS))] if self.made_from["inputs"]["count"] else []
+        return read_list(join(self.folder, INPUTS)) if self.made_from["inputs"]["count"] else []
 
     def below(self, folder: str, suffix: str = "") -> list[Split]:
         """The files directly below a folder of the run that end with a suffix, in order."""
@@ -134,8 +134,20 @@ def write_list(path: str, rows: Iterable[Any]) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _read_list(path: str) -> Iterable[Any]:
-    return read_jsonl(path)
+def read_list(path: str) -> list[Any]:
+    """What ``write_list`` wrote. Raises InputError: it is not there, or damaged."""
+    return _rows(path, read_bytes(path))
+
+
+def _rows(path: str, data: bytes) -> list[Any]:
+    try:
+        stream = zstandard.ZstdDecompressor().decompressobj()
+        lines = stream.decompress(data).splitlines()
+        if not stream.eof:
+            raise ValueError("it ends too early")
+        return [orjson.loads(line) for line in lines]
+    except (ValueError, zstandard.ZstdError) as error:
+        raise InputError(f"{path}: not readable: {error}; make the result anew") from None
 
 
 def remove(folder: str) -> None:

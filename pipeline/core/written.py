@@ -6,7 +6,7 @@ last job of a group gathers the notes into its manifest, so that no byte is read
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
@@ -79,10 +79,18 @@ def in_short(wrong: Sequence[str]) -> str:
     return wrong[0] if len(wrong) == 1 else f"{wrong[0]}, and {len(wrong) - 1} more"
 
 
-def unlike_disk(root: str, files: Sequence[WrittenFile]) -> list[str]:
-    """What is wrong with the files that should lie below ``root``, told by names and sizes: a sentence for each."""
+def sizes_beside(root: str, files: Iterable[WrittenFile]) -> dict[str, int]:
+    """Size of every file in the folders in which these should lie; one listing a folder."""
+    return sizes_in(sorted({join(root, file.name).rpartition("/")[0] for file in files}))
+
+
+def unlike_disk(root: str, files: Sequence[WrittenFile], present: Mapping[str, int] | None = None) -> list[str]:
+    """What is wrong with the files that should lie below ``root``, told by names and sizes: a sentence for each.
+
+    ``present``: what ``sizes_beside`` says of them.
+    """
     paths = [join(root, file.name) for file in files]
-    found = sizes_in(sorted({path.rpartition("/")[0] for path in paths}))
+    found = sizes_beside(root, files) if present is None else present
     told = []
     for path, file in zip(paths, files, strict=True):
         if path not in found:

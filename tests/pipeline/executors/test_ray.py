@@ -23,6 +23,7 @@ pytestmark = [
 
 HERE = Path(__file__).parent
 SCRIPT = Path(__file__).resolve().parents[2] / "clusters" / "ray-here"
+WORDS = "rivers, hills and quiet harbours. "  # enough of them for a tokenizer
 PATIENCE = 600.0  # seconds
 
 
@@ -66,14 +67,14 @@ def cluster() -> Iterator[Cluster]:
 def recipe(folder: Path) -> None:
     (folder / "in").mkdir()
     for number in range(3):
-        rows = (json.dumps({"text": f"Record {row} of file {number}. " * 20}) for row in range(4))
+        rows = (json.dumps({"text": f"Record {row} of file {number}: {WORDS}" * 20}) for row in range(4))
         (folder / "in" / f"{number}.jsonl").write_text("\n".join(rows) + "\n")
     content = {
         "extends": "llama",
         "name": "ray",
         "input": f"{folder}/in",
         "executor": {"workers": 2, "ray": {"mem_per_cpu_gb": 1}},
-        "sources": {"mine": {"inputs": ["*.jsonl"], "max_task_bytes": 2500, "steps": ["gated:Gate"]}},
+        "sources": {"mine": {"inputs": ["*.jsonl"], "max_task_bytes": 6000, "steps": ["gated:Gate"]}},
         "domains": dict.fromkeys(("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")),
         "tokenizer": {"vocab_size": 300},
         "tokens": {"seq_len": 16},

@@ -22,6 +22,7 @@ from llama_data.pipeline.recipe import load_recipe, slurm_seconds
 SCRIPT = Path(__file__).resolve().parents[2] / "clusters" / "slurm-here"
 HERE = Path(__file__).parent
 FILES, ARRAY = 3, 2  # a job of three tasks has two arrays
+WORDS = "rivers, hills and quiet harbours. "  # enough of them for a tokenizer
 PATIENCE = 900.0  # seconds; an element takes some, on a machine that does nothing else
 
 
@@ -48,7 +49,7 @@ class Run:
         self.folder, self.environment = folder, {**environment, "LLAMA_DATA_GATE": f"{folder}/gate"}
         (folder / "in").mkdir()
         for number in range(FILES):
-            rows = (json.dumps({"text": f"Record {row} of file {number}. " * 20}) for row in range(4))
+            rows = (json.dumps({"text": f"Record {row} of file {number}: {WORDS}" * 20}) for row in range(4))
             (folder / "in" / f"{number}.jsonl").write_text("\n".join(rows) + "\n")
         slurm = {"partition": "main", "qos": "", "max_array_size": ARRAY, "mem_per_cpu_gb": 1, **settings}
         steps = [*([f"faulty:{step}"] if step else []), "exact_dup"]
@@ -60,7 +61,7 @@ class Run:
             "tokens": {"seq_len": 16},
             "input": f"{folder}/in",
             "executor": {"kind": "slurm", "workers": 2, "max_task_deaths": 2, "slurm": slurm},
-            "sources": {"mine": {"inputs": ["*.jsonl"], "max_task_bytes": 2500, "steps": steps}},
+            "sources": {"mine": {"inputs": ["*.jsonl"], "max_task_bytes": 6000, "steps": steps}},
             "domains": dict.fromkeys(("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")),
         }
         (folder / "recipe.yaml").write_text(json.dumps(recipe))
