@@ -175,6 +175,23 @@ class PatientS3(s3fs.S3FileSystem):  # type: ignore[misc, unused-ignore]
         if not names:
             await self._rm_file(path)
 
+    async def _bulk_delete(self, pathlist: list[str], **kwargs: Any) -> list[str]:
+        """Remove objects, and again those that the reply says are still there, which s3fs does not read."""
+        bucket, keys = self.split_path(pathlist[0])[0], [self.split_path(path)[1] for path in pathlist]
+        patience = Patience(f"s3://{bucket}")
+        while keys:
+            objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+            reply = await self._call_s3("delete_objects", Bucket=bucket, Delete=objects)
+            refused = reply.get("Errors", [])
+            keys = [one["Key"] for one in refused]
+            codes = {one.get("Code", "") for one in refused}
+            if codes - set(_PASSING):
+                why = f"the store does not remove it ({', '.join(sorted(codes))})"
+                raise PermissionError(errno.EACCES, why, f"s3://{bucket}/{keys[0]}")
+            if keys:
+                await asyncio.sleep(patience.pause(OSError(f"{', '.join(sorted(codes))} for {len(keys)} objects")))
+        return pathlist
+
     async def _exists(self, path: str) -> bool:
         """As s3fs's, but a bucket that cannot be asked for is an error and not one that is not there."""
         bucket, key, _ = self.split_path(self._strip_protocol(path))
