@@ -154,6 +154,8 @@ def test_verbs_that_are_given_at_once_are_planned_one_after_the_other(
         return {group["group"]: group["state"] for group in json.loads(shown.stdout)}
 
     assert set(states()) == {"mine", "tokenizer", "tokenize/mine", "mix"}
+    last = tmp_path / "run" / "logs" / "mix" / "ahead.json"
+    wait_for(lambda: not last.exists() or "says" in json.loads(last.read_text()))
     wait_for(lambda: not {"running", "queued"} & set(states().values()))
     if broken:
         assert set(states().values()) == {"failed"}
