@@ -98,9 +98,11 @@ def _group(run: str, name: str) -> GroupStatus:
     folder = join(run, "logs", name)
     later = read_json(join(folder, AHEAD))  # a verb that was given on Slurm before its turn
     noted = read_json(join(folder, JOBS)) or {"jobs": [], "executor": "local"}
+    who = _who(run, name, folder, "slurm" if later is not None else noted["executor"])
+    if later is not None and not who and "says" not in later:
+        later = None  # it was taken away before its turn
     if later is not None:
         noted = {**noted, "jobs": [], "executor": "slurm"}
-    who = _who(run, name, folder, noted["executor"])
     jobs = [_job(join(run, "logs", job["name"]), job["name"], job["tasks"], bool(who), noted) for job in noted["jobs"]]
     ended = read_json(join(folder, ENDED)) or {}
     if later is not None:
