@@ -160,10 +160,10 @@ def test_verbs_that_are_given_at_once_are_planned_one_after_the_other(
     if broken:
         assert set(states().values()) == {"failed"}
         told = run.command("status", f"{tmp_path}/run").stdout
-        assert "documents/mine: not finished" in told or "documents/mine: no documents" in told
+        assert "no documents of mine, which have a share of the mix; run `llama-data run mine` first" in told
         assert "1 of 3 tasks failed" in told  # the third stands in the next array, and is not begun
         assert "no further task was begun" in told
-        assert "tokenizer: no tokenizer; run `llama-data train-tokenizer` first" in told
+        assert "documents: no documents; run `llama-data run` first" in told
         assert run.command("train-tokenizer", *place).returncode == 2  # nothing waits any more
         return
     assert set(states().values()) == {"complete"}
