@@ -93,8 +93,8 @@ class Run:
         }
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
+def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.3)
@@ -128,7 +128,7 @@ def test_jobs_of_several_arrays_wait_for_all_parts_and_are_submitted_once(
     assert "mine: complete and made from the same; nothing to do" in later.stderr
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(5400)
 @pytest.mark.parametrize("broken", [False, True], ids=["whole", "broken"])
 def test_verbs_that_are_given_at_once_are_planned_one_after_the_other(
     slurm: dict[str, str], tmp_path: Path, broken: bool
@@ -155,7 +155,7 @@ def test_verbs_that_are_given_at_once_are_planned_one_after_the_other(
 
     assert set(states()) == {"mine", "tokenizer", "tokenize/mine", "mix"}
     last = tmp_path / "run" / "logs" / "mix" / "ahead.json"
-    wait_for(lambda: not last.exists() or "says" in json.loads(last.read_text()))
+    wait_for(lambda: not last.exists() or "says" in json.loads(last.read_text()), 4 * PATIENCE)
     wait_for(lambda: not {"running", "queued"} & set(states().values()))
     if broken:
         assert set(states().values()) == {"failed"}
