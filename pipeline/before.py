@@ -5,7 +5,7 @@ from __future__ import annotations
 from llama_data.pipeline.chain import TOKENIZER
 from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.errors import RequestError
-from llama_data.pipeline.core.files import exists, join, list_files
+from llama_data.pipeline.core.files import list_files
 from llama_data.pipeline.core.manifest import MANIFEST, Manifest
 from llama_data.pipeline.core.written import in_short, unlike_disk
 from llama_data.pipeline.made_from import older_version
@@ -15,7 +15,7 @@ from llama_data.pipeline.record import is_of_older_version
 
 def documents_of(recipe: Recipe, domain: str) -> Manifest:
     """The finished documents of a domain. Raises RequestError: there are none, or they are not finished."""
-    stage = next((stage for stage in recipe.chosen() if domain in recipe.ledgers(stage)), domain)
+    stage = recipe.stage_of(domain)
     return _finished(recipe, f"documents/{domain}", stage, f"run {stage}", "", "documents")
 
 
@@ -40,7 +40,7 @@ def _finished(recipe: Recipe, folder: str, group: str, command: str, advice: str
         return found
     if is_of_older_version(recipe.path(), group):
         raise RequestError(older_version(recipe.path(), group, verb))
-    if exists(path) and list_files(path, ""):
+    if list_files(path, ""):
         raise RequestError(
             f"{path}: not finished: it has no {MANIFEST}; give `{verb}` again, which goes on where it was "
             f"stopped{advice}"
@@ -50,6 +50,5 @@ def _finished(recipe: Recipe, folder: str, group: str, command: str, advice: str
 
 def has_begun(recipe: Recipe, domain: str) -> bool:
     """True when there is anything of a domain's documents, finished or not."""
-    return exists(join(recipe.path("documents", domain), MANIFEST)) or bool(
-        list_files(recipe.context().documents(domain), ".jsonl.zst")
-    )
+    found = list_files(recipe.context().documents(domain), "")
+    return any(path.endswith((f"/{MANIFEST}", ".jsonl.zst")) for path in found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llama_data.pipeline.core import manifest
-from llama_data.pipeline.core.files import exists, join, list_files
+from llama_data.pipeline.core.files import is_file, join, list_entries, list_files
 from llama_data.pipeline.core.manifest import Manifest
 
 MIX = "mix"
@@ -20,8 +20,10 @@ def names_in(run: str, folder: str) -> list[str]:
 
 def mixes(run: str) -> list[str]:
     """The folders of the mixes of a run, below it: ``mix`` first, then the named ones."""
-    named = [f"{MIX}/{name}" for name in names_in(run, MIX)]
-    return [folder for folder in (MIX, *named) if any(exists(join(run, folder, mark)) for mark in _MARKS)]
+    present = {entry["name"].rstrip("/").rpartition("/")[2]: entry["type"] for entry in list_entries(join(run, MIX))}
+    named = [f"{MIX}/{name}" for name, kind in sorted(present.items()) if kind == "directory"]
+    first = [MIX] if set(_MARKS) & set(present) else []
+    return first + [folder for folder in named if any(is_file(join(run, folder, mark)) for mark in _MARKS)]
 
 
 def folders(run: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,12 +13,13 @@ from loguru import logger
 
 from llama_data.pipeline.core.errors import RunError, StoppedError
 from llama_data.pipeline.core.extras import require
-from llama_data.pipeline.core.files import join, remove_tree
+from llama_data.pipeline.core.files import join, remove_file
 from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.core.stopping import Stopped
 from llama_data.pipeline.executors.holding import check_hold
 from llama_data.pipeline.executors.local import LocalExecutor
 from llama_data.pipeline.executors.records import ENDED, JOBS, ranks_in, write_jobs
+from llama_data.pipeline.executors.submitted import AHEAD, OWN
 from llama_data.pipeline.executors.tally import Tally, failed_message, limits_of, pace
 from llama_data.pipeline.executors.worker import Nowhere
 from llama_data.pipeline.finish import FINISH
@@ -60,7 +62,9 @@ def execute(jobs: Sequence[Job], recipe: Recipe, progress: Progress, again: str 
     if not jobs:
         return []
     group = recipe.path("logs", jobs[0].name.rpartition("/")[0])
-    remove_tree(join(group, ENDED))
+    remove_file(join(group, ENDED))
+    if OWN not in os.environ:
+        remove_file(join(group, AHEAD))  # of a try before: what it said has been mended
     write_jobs(join(group, JOBS), [(job.name, job.tasks) for job in jobs], settings.kind, settings.workers)
     if settings.kind == "slurm":
         from llama_data.pipeline.executors.slurm import submit

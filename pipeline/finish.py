@@ -15,7 +15,7 @@ from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.document import Document
 from llama_data.pipeline.core.errors import RunError
-from llama_data.pipeline.core.files import exists, file_system, join, remove_tree
+from llama_data.pipeline.core.files import atomic_write, is_file, join, remove_tree
 from llama_data.pipeline.core.hashed import WrittenFile
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.version import VERSION
@@ -107,10 +107,8 @@ class Barrier(Step):
 
     def _check_complete(self, job: str, logs: str, tasks: int) -> None:
         mark = join(logs, "complete")
-        if exists(mark):
+        if is_file(mark):
             return
-        fs, folder = file_system(join(logs, "completions"))
-        fs.invalidate_cache(folder)
         done = len(ranks_in(logs, "completions"))
         if done < tasks:
             raise RunError(
@@ -118,8 +116,8 @@ class Barrier(Step):
                 "then give the same command again"
             )
         # The others need not list thousands of completions again.
-        fs, target = file_system(mark)
-        fs.touch(target)
+        with atomic_write(mark):
+            pass
 
 
 class Finish(Step):

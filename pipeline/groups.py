@@ -6,7 +6,7 @@ import re
 
 from llama_data.pipeline.chain import MIX, TOKENIZER
 from llama_data.pipeline.core.errors import RequestError
-from llama_data.pipeline.core.files import file_system, join
+from llama_data.pipeline.core.files import join, list_entries
 from llama_data.pipeline.finish import Group, Result
 from llama_data.pipeline.recipe import Recipe
 from llama_data.train_handoff.pack import group_of
@@ -77,8 +77,7 @@ def mix_folder(name: str | None) -> str:
 def mix_group(recipe: Recipe, name: str | None) -> Group:
     """A mix. Further ones have folders in the first one's, which are not its own."""
     folder = mix_folder(name)
-    fs, base = file_system(recipe.path(folder))
-    present = fs.ls(base, detail=True) if fs.isdir(base) else []
+    present = list_entries(recipe.path(folder))
     names = [entry["name"].rstrip("/").rpartition("/")[2] for entry in present if entry["type"] == "file"]
     outputs = tuple(f"{folder}/{file}" for file in [*sorted(names), VALIDATION])
     # A dot is in the name of no source, so the logs of a mix are never those of one.

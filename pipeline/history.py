@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from llama_data.pipeline.core.files import atomic_write, exists, join, list_files, read_bytes
+from llama_data.pipeline.core.files import atomic_write, join, list_files, read_bytes, read_if_there
 from llama_data.pipeline.recipe import RECIPE_FILE, Recipe
 
 HISTORY = "recipes"
@@ -21,7 +21,7 @@ def write_recipe(recipe: Recipe, verb: str) -> None:
     import yaml
 
     path = recipe.path(RECIPE_FILE)
-    old = read_bytes(path) if exists(path) else None
+    old = read_if_there(path)
     data = recipe.model_dump(mode="json")
     if old is not None:
         _keep_stages(data, yaml.safe_load(old))

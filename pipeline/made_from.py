@@ -16,8 +16,8 @@ from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.errors import LlamaDataError, RequestError, StoppedError
 from llama_data.pipeline.core.files import (
     Split,
-    exists,
     file_system,
+    is_file,
     is_local,
     join,
     list_files,
@@ -156,7 +156,7 @@ def prepare(
         return _anew(group, root, now, ready)
     if is_of_older_version(root, group.name):
         raise RequestError(older_version(root, group.name, f"llama-data {group.command}"))
-    foreign = [path for path in _outputs(group, root) if exists(path) and (_is_file(path) or list_files(path, ""))]
+    foreign = [path for path in _outputs(group, root) if list_files(path, "") or is_file(path)]
     if foreign:
         raise RequestError(
             f"{foreign[0]}: there is something that this run did not make; "
@@ -204,11 +204,6 @@ def _anew(group: Group, root: str, now: Record, ready: list[Job]) -> list[Job]:
 
 def _outputs(group: Group, root: str) -> list[str]:
     return [join(root, name) for name in group.outputs]
-
-
-def _is_file(path: str) -> bool:
-    fs, target = file_system(path)
-    return bool(fs.isfile(target))
 
 
 def _refusal(group: Group, root: str, differs: Sequence[str], complete: bool) -> str:

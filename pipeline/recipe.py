@@ -65,13 +65,26 @@ class SlurmSettings(Strict):
     max_array_size: int = Field(default=1001, gt=0)
     sbatch_args: dict[str, str] = Field(default_factory=dict)
 
+    @field_validator("sbatch_args", mode="before")
+    @classmethod
+    def _are_texts(cls, value: Any) -> Any:
+        for name, given in value.items() if isinstance(value, dict) else ():
+            if not isinstance(given, str):
+                raise ValueError(
+                    f"{name}: {given!r} is no text; quote it as sbatch shall read it, for YAML has rules of its own: "
+                    "16:00 is the number 960, and no is false"
+                )
+        return value
+
     @field_validator("time", mode="before")
     @classmethod
     def _is_a_time(cls, value: Any) -> Any:
-        if isinstance(value, int):
-            hours, rest = divmod(value, 3600)
-            meant = f"{hours}:{rest // 60:02d}:{rest % 60:02d}"
-            raise ValueError(f'{value} is a number; a time needs quotes, for YAML reads it in base 60: time: "{meant}"')
+        if isinstance(value, int | float):
+            hours, rest = divmod(int(value), 3600)
+            meant = f'"{hours}:{rest // 60:02d}:{rest % 60:02d}"'
+            if value < 60:  # no time with a colon is so small a number
+                meant = f'"{value}" for minutes, "0:{value:02.0f}:00"'
+            raise ValueError(f"{value} is a number; a time needs quotes, for YAML reads it in base 60: time: {meant}")
         if isinstance(value, str):
             slurm_seconds(value)
         return value
@@ -210,6 +223,10 @@ class Recipe(Strict):
     def ledgers(self, stage: str) -> list[str]:
         """The domains that get rows of a stage's ledger."""
         return list(dict.fromkeys([stage, *self.outputs(stage)]))
+
+    def stage_of(self, domain: str) -> str:
+        """The stage that gives a domain its documents; itself where the recipe runs none that does."""
+        return next((stage for stage in self.chosen() if domain in self.ledgers(stage)), domain)
 
     def documents(self) -> list[str]:
         """The domains that get documents of any stage."""

@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from llama_data.pipeline.core.files import atomic_write, exists, join, read_bytes, read_jsonl
-from llama_data.pipeline.core.manifest import RECORD, write_list
+from llama_data.pipeline.core.files import atomic_write, join, read_if_there
+from llama_data.pipeline.core.manifest import RECORD, read_list, write_list
 
 INPUTS = "made-from.inputs.zst"
 
@@ -40,21 +40,18 @@ def record_path(run: str, group: str) -> str:
 
 def read_record(run: str, group: str) -> Record | None:
     """The record of a group; None where there is none, or one of a version that wrote no manifests."""
-    path = record_path(run, group)
-    if not exists(path):
+    data = read_if_there(record_path(run, group))
+    found = None if data is None else orjson.loads(data)
+    if found is None or "content" not in found:
         return None
-    found = orjson.loads(read_bytes(path))
-    if "content" not in found:
-        return None
-    inputs = join(run, "logs", group, INPUTS)
-    rows = list(read_jsonl(inputs)) if exists(inputs) else []
+    rows = read_list(join(run, "logs", group, INPUTS)) if found["content"]["inputs"]["count"] else []
     return Record(found["content"], rows, found["models"], found["failed"])
 
 
 def is_of_older_version(run: str, group: str) -> bool:
     """True when the group was made by a version that wrote no manifests."""
-    path = record_path(run, group)
-    return exists(path) and "content" not in orjson.loads(read_bytes(path))
+    data = read_if_there(record_path(run, group))
+    return data is not None and "content" not in orjson.loads(data)
 
 
 def note_failure(run: str, group: str, says: str) -> None:

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from llama_data.pipeline.core.errors import RequestError
-from llama_data.pipeline.core.files import exists, is_local, join, list_files, local_path
+from llama_data.pipeline.core.files import is_file, is_local, join, list_files, local_path
 from llama_data.pipeline.core.lock import is_alive, is_alive_here, read_owner
 from llama_data.pipeline.core.screen import plain
 from llama_data.pipeline.core.store_lock import StoreLock
@@ -19,7 +19,7 @@ from llama_data.pipeline.core.store_lock import is_alive as store_owner_is_alive
 from llama_data.pipeline.core.whereabouts import Counts
 from llama_data.pipeline.executors.holding import lock_url
 from llama_data.pipeline.executors.records import ENDED, JOBS, Done, ranks_in, read_done, read_failures, read_json
-from llama_data.pipeline.executors.submitted import waiting
+from llama_data.pipeline.executors.submitted import AHEAD, waiting
 from llama_data.pipeline.executors.tally import STRAGGLER
 
 SAMPLE = 500  # completed tasks whose seconds are read
@@ -112,10 +112,17 @@ class Watcher:
     def look_at(self, name: str) -> GroupStatus:
         """One group of the run, as it is now; without jobs, where none has begun."""
         folder = join(self.run, "logs", name)
+        later = read_json(join(folder, AHEAD))  # a verb that was given on Slurm before its turn
         noted = read_json(join(folder, JOBS)) or {"jobs": [], "executor": "local"}
-        who = _who(self.run, name, folder, noted["executor"])
+        who = _who(self.run, name, folder, "slurm" if later is not None else noted["executor"])
+        if later is not None and not who and "says" not in later:
+            later = None  # it was taken away before its turn
+        if later is not None:
+            noted = {**noted, "jobs": [], "executor": "slurm"}
         jobs = [self._job(job["name"], job["tasks"], bool(who), str(noted.get("since"))) for job in noted["jobs"]]
         ended = read_json(join(folder, ENDED)) or {}
+        if later is not None:
+            ended = {"ok": False, "says": later.get("says", "")}
         complete = all(job.done >= job.tasks for job in jobs)
         if who:
             state = "running" if any(job.running for job in jobs) or noted["executor"] != "slurm" else "queued"
@@ -170,7 +177,7 @@ def _groups(logs: str, above: str = "") -> Iterator[str]:
     for path in list_files(join(logs, above) if above else logs, ""):
         name = path.rstrip("/").rpartition("/")[2]
         inner = f"{above}/{name}" if above else name
-        if exists(join(logs, inner, JOBS)):
+        if is_file(join(logs, inner, JOBS)) or is_file(join(logs, inner, AHEAD)):
             yield inner
         elif not above:
             yield from _groups(logs, inner)

@@ -10,10 +10,11 @@ from typing import Any, Self
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core import manifest
-from llama_data.pipeline.core.files import file_size, list_files
+from llama_data.pipeline.core.files import list_files
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.ledger import read_table
 from llama_data.pipeline.core.sink import SUFFIX
+from llama_data.pipeline.core.written import sizes_in
 
 
 @dataclass
@@ -66,7 +67,8 @@ def summarise(context: RunContext, domain: str) -> DomainSummary:
             summary.example = _first_failed(path)
         summary.chars_in += sum(table.column("chars_in").to_pylist())
         summary.chars_out += sum(table.column("chars_out").to_pylist())
-    summary.bytes_out = sum(file_size(path) for path in list_files(context.documents(domain), SUFFIX))
+    sizes = sizes_in([context.documents(domain)])
+    summary.bytes_out = sum(size for path, size in sizes.items() if path.endswith(SUFFIX))
     return summary
 
 

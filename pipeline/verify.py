@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from llama_data.pipeline.core.files import (
     file_system,
     is_local,
     join,
+    list_entries,
     list_files,
     local_path,
     read_jsonl,
@@ -28,7 +30,7 @@ from llama_data.pipeline.core.ledger import read_table
 from llama_data.pipeline.core.listing import stamp_of
 from llama_data.pipeline.core.manifest import MANIFEST, Manifest
 from llama_data.pipeline.core.sink import documents_of_task
-from llama_data.pipeline.core.written import sizes_in, unlike_disk
+from llama_data.pipeline.core.written import sizes_beside, unlike_disk
 from llama_data.pipeline.differences import changed_stamp
 from llama_data.pipeline.made_from import hash_of, hash_unless_known
 from llama_data.train_handoff.shards.verify import verify_folder
@@ -85,7 +87,8 @@ def _result(run: str, folder: str, made: Manifest, found: Mapping[str, Manifest 
     except InputError as error:
         yield Finding(False, str(error))
         return
-    problems = [*unlike_disk(made.root, files), *_surplus(made)]
+    present = sizes_beside(made.root, files)
+    problems = [*unlike_disk(made.root, files, present), *_surplus(made, present)]
     again = chain.redo(chain.command_of(folder, made))
     where = join(run, folder)
     for earlier, expected in made.made_from["before"].items():
@@ -110,10 +113,9 @@ def _result(run: str, folder: str, made: Manifest, found: Mapping[str, Manifest 
         yield Finding(True, f"{where}: {len(files):,} files as they were written, made from what is there now{absent}")
 
 
-def _surplus(made: Manifest) -> list[str]:
+def _surplus(made: Manifest, present: Mapping[str, int]) -> list[str]:
     """Files in the result's folders that its manifest does not name: nobody reads them."""
     known = {join(made.root, file.name) for file in made.files}
-    present = sizes_in({path.rpartition("/")[0] for path in known})
     own = (MANIFEST, manifest.FILES, manifest.INPUTS)
     return [
         f"{path}: surplus: the manifest does not name it; no verb reads it"
@@ -150,13 +152,10 @@ def _inputs(made: Manifest) -> tuple[list[str], int]:
     """Which inputs are others by now, and how many are not there any more."""
     stale: list[str] = []
     gone: set[str] = set()
-    seen: set[str] = set()
-    for row in made.inputs():
-        path = row["path"]
-        if path in seen or not row["stamp"]:
-            continue
-        seen.add(path)
-        now = _stamp(path)
+    rows = {row["path"]: row for row in made.inputs() if row["stamp"]}
+    stamps = stamps_of(rows)
+    for path, row in rows.items():
+        now = stamps.get(path)
         if now is None:
             gone.add(path)
             continue
@@ -166,15 +165,27 @@ def _inputs(made: Manifest) -> tuple[list[str], int]:
     return stale, len(gone)
 
 
-def _stamp(path: str) -> str | None:
-    """What changes when a file does; None: it is not there."""
-    try:
+def stamps_of(paths: Iterable[str]) -> dict[str, str]:
+    """For each file that is there what changes when it does; a store is asked once for each folder."""
+    found: dict[str, str] = {}
+    folders: dict[str, list[str]] = {}
+    for path in paths:
         if is_local(path):
-            return str(os.stat(local_path(path)).st_mtime_ns)
-        fs, target = file_system(path)
-        return stamp_of(fs.info(target))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+            with suppress(FileNotFoundError, NotADirectoryError):
+                found[path] = str(os.stat(local_path(path)).st_mtime_ns)
+        else:
+            folders.setdefault(path.rpartition("/")[0], []).append(path)
+    for folder, members in folders.items():
+        fs, _ = file_system(folder)
+        if len(members) == 1:  # its folder may hold a million others
+            with suppress(FileNotFoundError, NotADirectoryError):
+                found[members[0]] = stamp_of(fs.info(file_system(members[0])[1]))
+            continue
+        names = {file_system(path)[1]: path for path in members}
+        for entry in list_entries(folder):
+            if entry["name"] in names:
+                found[names[entry["name"]]] = stamp_of(entry)
+    return found
 
 
 def _bytes(folder: str, made: Manifest | None) -> Iterator[Finding]:
@@ -183,10 +194,14 @@ def _bytes(folder: str, made: Manifest | None) -> Iterator[Finding]:
         return
     for file in made.files:
         path = join(made.root, file.name)
-        if exists(path):
+        try:
             now = sha256_of(path)
-            if now != file.sha256:
-                yield Finding(False, f"{path}: sha256 {now[:12]}, expected {file.sha256[:12]}: a byte was changed")
+        except InputError as error:
+            if exists(path):  # else it is said already
+                yield Finding(False, str(error))
+            continue
+        if now != file.sha256:
+            yield Finding(False, f"{path}: sha256 {now[:12]}, expected {file.sha256[:12]}: a byte was changed")
 
 
 def check_content(run: str) -> Iterator[Finding]:

@@ -48,7 +48,7 @@ def mix(
     as_json: options.Json = False,
 ) -> None:
     """Draw rows by the mixture's weights and write them in training order; print the table beside LLaMA's."""
-    from llama_data.pipeline.groups import mix_folder
+    from llama_data.pipeline.groups import mix_folder, mix_group
     from llama_data.pipeline.live import then
     from llama_data.pipeline.live.results import Result
 
@@ -59,6 +59,13 @@ def mix(
     with options.shown(quiet, as_json) as shown:
         recipe = options.recipe_for_run(config, changes)
         folder = mix_folder(name)
+        if not plan_only and options.is_for_later(
+            recipe,
+            ["mix", *(["--name", name] if name else []), *(["--overwrite"] if overwrite else [])],
+            reads=lambda: [f"tokenize/{domain}" for domain, share in recipe.weights().items() if share > 0],
+            makes=[mix_group(recipe, name).name],
+        ):
+            return
         before = shards_of(recipe)
         plan = plan_recipe(recipe, before)
         if plan_only:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
 
     from llama_data.pipeline.live.display import Display
@@ -113,3 +114,25 @@ def take_starters(recipe: Recipe, stages: Sequence[str]) -> Recipe:
     for line in told:
         current().say(line)
     return recipe
+
+
+def is_for_later(
+    recipe: Recipe, verb: Sequence[str], *, reads: Callable[[], Iterable[str]], makes: Sequence[str]
+) -> bool:
+    """True where a verb was submitted to Slurm for later, as jobs of what it reads are in the queue; says so.
+
+    ``reads`` gives the groups of jobs that the verb reads from, ``makes`` are those that it is.
+    """
+    if recipe.executor.kind != "slurm":
+        return False
+    from llama_data.pipeline.executors.ahead import submit_ahead, told
+    from llama_data.pipeline.live import then
+    from llama_data.pipeline.live.display import current
+    from llama_data.pipeline.live.results import Result
+
+    after = submit_ahead(recipe, verb, reads=dict.fromkeys(reads()), makes=makes)
+    if after:
+        shown = current()
+        shown.say(told(" ".join(verb), after, recipe.path()))
+        shown.result(Result([], shown.seconds, [recipe.path()], then.while_submitted(recipe)))
+    return bool(after)

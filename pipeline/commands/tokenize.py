@@ -30,7 +30,15 @@ def tokenize(
     changes = options.overrides(output=output, workers=workers, executor=executor, max_task_failures=max_task_failures)
     with options.shown(quiet, as_json):
         recipe = options.recipe_for_run(config, changes)
-        tokenize_domains(recipe, list(domain) if domain else _with_documents(recipe), overwrite=overwrite)
+        named = list(domain) if domain else recipe.documents()
+        if options.is_for_later(
+            recipe,
+            ["tokenize", *(domain or []), *(["--overwrite"] if overwrite else [])],
+            reads=lambda: [*map(recipe.stage_of, named), *(["tokenizer"] if recipe.tokenizer.model is None else [])],
+            makes=[f"tokenize/{name}" for name in named],
+        ):
+            return
+        tokenize_domains(recipe, named if domain else _with_documents(recipe), overwrite=overwrite)
 
 
 def _with_documents(recipe: Recipe) -> list[str]:

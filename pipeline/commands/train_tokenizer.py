@@ -30,6 +30,13 @@ def train(recipe: Recipe, *, overwrite: bool = False) -> None:
     """Write RUN/tokenizer: the model, its vocabulary, Hugging Face's files and the card."""
     from llama_data.pipeline.executors.holding import hold
 
+    if options.is_for_later(
+        recipe,
+        ["train-tokenizer", *(["--overwrite"] if overwrite else [])],
+        reads=lambda: [recipe.stage_of(domain) for domain, share in recipe.weights().items() if share > 0],
+        makes=["tokenizer"],
+    ):
+        return
     with hold(recipe, ["tokenizer"]):
         _train_held(recipe, overwrite)
 

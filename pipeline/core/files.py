@@ -9,8 +9,9 @@ import lzma
 import os
 import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
@@ -178,17 +179,31 @@ def exists(path: str) -> bool:
     return bool(fs.exists(target))
 
 
+def is_file(path: str) -> bool:
+    """True when there is a file at the path; of a store this is one request, where ``exists`` may be two."""
+    if is_local(path):
+        return os.path.isfile(local_path(path))
+    fs, target = file_system(path)
+    return bool(fs.isfile(target))
+
+
 def list_files(folder: str, suffix: str) -> list[str]:
     """Sorted paths of the files directly below ``folder`` that end with ``suffix``; empty when there is none."""
     fs, base = file_system(folder)
-    if is_local(folder):
-        return sorted(path for path in fs.ls(base, detail=False) if path.endswith(suffix)) if fs.isdir(base) else []
+    found = {entry["name"] for entry in list_entries(folder) if entry["name"].endswith(suffix)} - {base, f"{base}/"}
+    return sorted(found if is_local(folder) else map(fs.unstrip_protocol, found))
+
+
+def list_entries(folder: str) -> list[dict[str, Any]]:
+    """What lies directly in a folder, as fsspec describes it; empty when there is none. One request of a store."""
+    fs, base = file_system(folder)
+    if is_local(folder) and not os.path.isdir(base):
+        return []
     try:
-        found = fs.ls(base, detail=False)  # one request where `isdir` before it would be two
+        fs.invalidate_cache(base)
+        return list(fs.ls(base, detail=True))
     except (FileNotFoundError, NotADirectoryError):
         return []
-    base = base.rstrip("/")
-    return sorted(fs.unstrip_protocol(name) for name in found if name.rstrip("/") != base and name.endswith(suffix))
 
 
 def file_size(path: str) -> int:
@@ -198,19 +213,38 @@ def file_size(path: str) -> int:
 
 
 def remove_tree(folder: str) -> None:
-    """Remove a folder of a run and all it holds, if it is there."""
+    """Remove a folder of a run and all it holds, or a file, if it is there."""
     fs, base = file_system(folder)
-    if fs.exists(base):
+    if getattr(fs, "patient", False) or fs.exists(base):
         fs.rm(base, recursive=True)
+
+
+def remove_file(path: str) -> None:
+    """Remove a file of a run, if it is there."""
+    with suppress(FileNotFoundError):
+        if is_local(path):
+            os.unlink(local_path(path))
+        else:
+            fs, target = file_system(path)
+            fs.rm_file(target)
 
 
 def open_binary(path: str) -> BinaryIO:
     """Open a file for reading bytes. Raises InputError when there is none, or none that may be read."""
-    try:
+    with _in_words(path):
         if is_local(path):
             return open(local_path(path), "rb")
         return stores.open_store(*file_system(path), path)
+
+
+@contextmanager
+def _in_words(path: str, absent: bool = True) -> Iterator[None]:
+    """Say in a sentence why a file cannot be read; ``absent``: also that it is not there."""
+    try:
+        yield
     except FileNotFoundError as error:
+        if not absent:
+            raise
         own = not is_local(path) and error.filename and error.strerror
         raise InputError(f"{path}: {own or 'no such file'}") from None
     except (PermissionError, IsADirectoryError) as error:
@@ -218,9 +252,23 @@ def open_binary(path: str) -> BinaryIO:
 
 
 def read_bytes(path: str) -> bytes:
-    """The whole file."""
-    with open_binary(path) as stream:
-        return stream.read()
+    """The whole file. Raises InputError when there is none, or none that may be read."""
+    with _in_words(path):
+        return _whole(path)
+
+
+def read_if_there(path: str) -> bytes | None:
+    """The whole file; None: there is none. Raises InputError when it may not be read."""
+    with suppress(FileNotFoundError, NotADirectoryError), _in_words(path, absent=False):
+        return _whole(path)
+    return None
+
+
+def _whole(path: str) -> bytes:
+    if is_local(path):
+        return Path(local_path(path)).read_bytes()
+    fs, target = file_system(path)
+    return bytes(fs.cat_file(target))
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:

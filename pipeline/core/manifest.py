@@ -24,8 +24,8 @@ from llama_data.pipeline.core.files import (
     exists,
     join,
     read_bytes,
-    read_jsonl,
-    remove_tree,
+    read_if_there,
+    remove_file,
 )
 from llama_data.pipeline.core.hashed import WrittenFile
 
@@ -70,14 +70,14 @@ class Manifest:
     def files(self) -> list[WrittenFile]:
         """Every file of the result. Raises InputError: the list is damaged."""
         path = join(self.folder, FILES)
-        if hashlib.sha256(read_bytes(path)).hexdigest() != self.content["files"]["sha256"]:
+        data = read_bytes(path)
+        if hashlib.sha256(data).hexdigest() != self.content["files"]["sha256"]:
             raise InputError(f"{path}: not the list that {MANIFEST} beside it was written with; make the result anew")
-        return [WrittenFile(*row) for row in _read_list(path)]
+        return [WrittenFile(*row) for row in _rows(path, data)]
 
     def inputs(self) -> list[dict[str, Any]]:
         """The inputs as they were: name, size, start, end, path, stamp, and a sha256 where it was taken."""
-        path = join(self.folder, INPUTS)
-        return [dict(row) for row in _read_list(path)] if exists(path) else []
+        return read_list(join(self.folder, INPUTS)) if self.made_from["inputs"]["count"] else []
 
     def below(self, folder: str, suffix: str = "") -> list[Split]:
         """The files directly below a folder of the run that end with a suffix, in order."""
@@ -92,10 +92,11 @@ class Manifest:
 def find(folder: str) -> Manifest | None:
     """The manifest of a folder, or None when it has none. Raises InputError: it cannot be read."""
     path = join(folder, MANIFEST)
-    if not exists(path):
+    content = read_if_there(path)
+    if content is None:
         return None
     try:
-        record = orjson.loads(read_bytes(path))
+        record = orjson.loads(content)
         if record["format"] == FORMAT and record["sha256"] == content_hash(record["content"]):
             return Manifest(folder, record)
         why = f"format {record['format']}; this version reads {FORMAT}"
@@ -133,14 +134,26 @@ def write_list(path: str, rows: Iterable[Any]) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _read_list(path: str) -> Iterable[Any]:
-    return read_jsonl(path)
+def read_list(path: str) -> list[Any]:
+    """What ``write_list`` wrote. Raises InputError: it is not there, or damaged."""
+    return _rows(path, read_bytes(path))
+
+
+def _rows(path: str, data: bytes) -> list[Any]:
+    try:
+        stream = zstandard.ZstdDecompressor().decompressobj()
+        lines = stream.decompress(data).splitlines()
+        if not stream.eof:
+            raise ValueError("it ends too early")
+        return [orjson.loads(line) for line in lines]
+    except (ValueError, zstandard.ZstdError) as error:
+        raise InputError(f"{path}: not readable: {error}; make the result anew") from None
 
 
 def remove(folder: str) -> None:
     """Say that a folder is not finished any more. The manifest goes first: without it the lists mean nothing."""
     for name in (MANIFEST, FILES, INPUTS):
-        remove_tree(join(folder, name))
+        remove_file(join(folder, name))
 
 
 def write(

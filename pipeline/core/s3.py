@@ -27,6 +27,7 @@ from llama_data.pipeline.core.stores import Pace, Patience, StoreError
 AT_ONCE = 16
 CHANGED = "the object has changed while it was read; let what writes it end, and give the same command again"
 _PIECE = 1 << 20
+_DELETED_AT_ONCE = 1000
 _TOO_FAST = ("SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests", "429", "503")
 _PASSING = (
     *_TOO_FAST,
@@ -137,6 +138,59 @@ class PatientS3(s3fs.S3FileSystem):  # type: ignore[misc, unused-ignore]
             return None
         found: dict[str, Any] = await self._call_s3("head_object", Bucket=kwargs["Bucket"], Key=kwargs["Key"])
         return found if found["ETag"].strip('"') == expected else None
+
+    async def _makedirs(self, path: str, exist_ok: bool = False) -> None:
+        """Nothing: a store has no folders. s3fs asks for the bucket, and makes one where there is none."""
+
+    makedirs = sync_wrapper(_makedirs)
+
+    async def _ls(self, path: str, detail: bool = False, refresh: bool = False, versions: bool = False) -> list[Any]:
+        """What lies directly in a folder; one listing. s3fs lists the folder above besides where there is nothing."""
+        folder = self._strip_protocol(path).rstrip("/")
+        found = await self._lsdir(folder, versions=versions) if folder else await self._lsbuckets()
+        if not found and "/" in folder:
+            raise FileNotFoundError(errno.ENOENT, "no such folder", path)
+        return found if detail else sorted(entry["name"] for entry in found)
+
+    async def _isfile(self, path: str) -> bool:
+        """Whether there is an object; one request, and a store that does not answer is an error."""
+        bucket, key, _ = self.split_path(self._strip_protocol(path))
+        try:
+            return bool(key and await self._call_s3("head_object", Bucket=bucket, Key=key))
+        except FileNotFoundError:
+            return False
+
+    async def _cat_file(self, path: str, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes:
+        """The bytes of an object. s3fs asks for its size before."""
+        return bytes(await super()._cat_file(path, start=start, end=end, max_concurrency=1))
+
+    async def _rm(self, path: Any, recursive: bool = False, **kwargs: Any) -> None:
+        """Remove an object, or a folder with all that is in it; what is not there is removed already."""
+        if not (recursive and isinstance(path, str) and self.split_path(self._strip_protocol(path))[1]):
+            await super()._rm(path, recursive=recursive, **kwargs)
+            return
+        names = [entry["name"] for entry in await self._lsdir(self._strip_protocol(path).rstrip("/"), delimiter="")]
+        for first in range(0, len(names), _DELETED_AT_ONCE):
+            await self._bulk_delete(names[first : first + _DELETED_AT_ONCE])
+        if not names:
+            await self._rm_file(path)
+
+    async def _bulk_delete(self, pathlist: list[str], **kwargs: Any) -> list[str]:
+        """Remove objects, and again those that the reply says are still there, which s3fs does not read."""
+        bucket, keys = self.split_path(pathlist[0])[0], [self.split_path(path)[1] for path in pathlist]
+        patience = Patience(f"s3://{bucket}")
+        while keys:
+            objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+            reply = await self._call_s3("delete_objects", Bucket=bucket, Delete=objects)
+            refused = reply.get("Errors", [])
+            keys = [one["Key"] for one in refused]
+            codes = {one.get("Code", "") for one in refused}
+            if codes - set(_PASSING):
+                why = f"the store does not remove it ({', '.join(sorted(codes))})"
+                raise PermissionError(errno.EACCES, why, f"s3://{bucket}/{keys[0]}")
+            if keys:
+                await asyncio.sleep(patience.pause(OSError(f"{', '.join(sorted(codes))} for {len(keys)} objects")))
+        return pathlist
 
     async def _exists(self, path: str) -> bool:
         """As s3fs's, but a bucket that cannot be asked for is an error and not one that is not there."""

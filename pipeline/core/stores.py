@@ -39,10 +39,8 @@ _FINAL = (
 )
 _FINAL_NUMBERS = (errno.EINVAL, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 # Whose errors are no OSErrors: what stores' own packages and their HTTP clients raise.
-_CLIENTS = ("aiohttp", "azure", "gcsfs", "google", "httpx", "requests", "urllib3")
+_CLIENTS = ("aiohttp", "azure", "gcsfs", "google", "httpx", "httpx2", "requests", "urllib3")
 _STATUS = ("status", "status_code", "code")
-
-_CLIENTS = ("aiohttp", "requests", "httpx", "httpx2")  # their errors are no OSErrors
 
 _Result = TypeVar("_Result")
 
@@ -211,6 +209,13 @@ def store_class(protocol: str) -> None:
         from llama_data.pipeline.core.http import HttpStore
 
         fsspec.register_implementation(protocol, HttpStore, clobber=True)
+
+
+def register() -> None:
+    """Say to fsspec which classes are ours, without importing them: for what is unpickled or made by others."""
+    for protocol in ("s3", "s3a"):
+        if protocol not in fsspec.registry:
+            fsspec.register_implementation(protocol, "llama_data.pipeline.core.s3.PatientS3", clobber=True)
 
 
 def forget() -> None:

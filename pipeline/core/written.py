@@ -6,14 +6,14 @@ last job of a group gathers the notes into its manifest, so that no byte is read
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
 import orjson
 
 from llama_data.pipeline.core.errors import RunError
-from llama_data.pipeline.core.files import atomic_write, file_system, join, list_files, read_bytes
+from llama_data.pipeline.core.files import atomic_write, join, list_entries, list_files, read_bytes
 from llama_data.pipeline.core.hashed import WrittenFile
 
 WRITTEN = "written"
@@ -68,15 +68,9 @@ def sizes_in(folders: Iterable[str]) -> dict[str, int]:
     """Size of every file directly below the folders, by ``folder/name``; one listing a folder."""
     found: dict[str, int] = {}
     for folder in folders:
-        fs, base = file_system(folder)
-        if fs.isdir(base):
-            fs.invalidate_cache(base)
-            entries = fs.ls(base, detail=True)
-            found |= {
-                join(folder, entry["name"].rstrip("/").rpartition("/")[2]): int(entry["size"] or 0)
-                for entry in entries
-                if entry["type"] == "file"
-            }
+        for entry in list_entries(folder):
+            if entry["type"] == "file":
+                found[join(folder, entry["name"].rstrip("/").rpartition("/")[2])] = int(entry["size"] or 0)
     return found
 
 
@@ -85,10 +79,18 @@ def in_short(wrong: Sequence[str]) -> str:
     return wrong[0] if len(wrong) == 1 else f"{wrong[0]}, and {len(wrong) - 1} more"
 
 
-def unlike_disk(root: str, files: Sequence[WrittenFile]) -> list[str]:
-    """What is wrong with the files that should lie below ``root``, told by names and sizes: a sentence for each."""
+def sizes_beside(root: str, files: Iterable[WrittenFile]) -> dict[str, int]:
+    """Size of every file in the folders in which these should lie; one listing a folder."""
+    return sizes_in(sorted({join(root, file.name).rpartition("/")[0] for file in files}))
+
+
+def unlike_disk(root: str, files: Sequence[WrittenFile], present: Mapping[str, int] | None = None) -> list[str]:
+    """What is wrong with the files that should lie below ``root``, told by names and sizes: a sentence for each.
+
+    ``present``: what ``sizes_beside`` says of them.
+    """
     paths = [join(root, file.name) for file in files]
-    found = sizes_in(sorted({path.rpartition("/")[0] for path in paths}))
+    found = sizes_beside(root, files) if present is None else present
     told = []
     for path, file in zip(paths, files, strict=True):
         if path not in found:

@@ -8,10 +8,18 @@ from dataclasses import dataclass
 
 from llama_data.pipeline.core.files import join
 from llama_data.pipeline.executors.records import ENDED, Failure, now, ranks_in, read_failures, write_json
-from llama_data.pipeline.executors.tally import failed_message
+from llama_data.pipeline.executors.tally import Limits, failed_message
 from llama_data.pipeline.record import note_failure
 
 PATIENCE = 30.0  # seconds in which a shared file system shows what other nodes have written
+
+
+def enough_failed(logs: str, limits: Limits) -> bool:
+    """Whether more tasks of a job have failed than may: its elements know of each other by what they note."""
+    if limits.failures is None or len(ranks_in(logs, "failures")) <= limits.failures:
+        return False
+    found = read_failures(logs).values()  # one that died is tried again at first
+    return sum(one.kind != "death" or one.tries >= limits.deaths for one in found) > limits.failures
 
 
 @dataclass(frozen=True)
@@ -21,6 +29,7 @@ class Last:
     run: str
     group: str
     parts: Sequence[tuple[str, str, int]]
+    limits: Limits
 
     def incomplete(self) -> str | None:
         """Which tasks of the first job that is not complete have failed, and how; None: all are complete."""
@@ -29,6 +38,8 @@ class Last:
             while len(done := ranks_in(logs, "completions")) < tasks:
                 failed = read_failures(logs)
                 missing = sorted(set(range(tasks)) - set(done))
+                if enough_failed(logs, self.limits):  # others were not begun
+                    return failed_message(name, tasks, len(done), failed, logs, stopped=True)
                 if set(missing) <= set(failed) or time.monotonic() > deadline:
                     # What left no word was killed with its whole job: by the memory limit, or with its node.
                     silent = Failure("death", "it ended without a word: killed for its memory, or its node failed")

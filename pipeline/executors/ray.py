@@ -21,7 +21,7 @@ from llama_data.pipeline.core.errors import RunError
 from llama_data.pipeline.executors.records import Done, Failure, failure_of, now
 from llama_data.pipeline.executors.tallied import Tallied
 from llama_data.pipeline.executors.tally import Tally
-from llama_data.pipeline.executors.worker import Result, is_wrong_request, portable
+from llama_data.pipeline.executors.worker import Result, is_wrong_request, load, portable
 
 HANDED_ON = ("PYTHONPATH", "LLAMA_DATA_", "AWS_", "GOOGLE_", "AZURE_", "HF_")  # how names of variables begin
 TICK = 0.5  # seconds between looks at limits of time and at the lock
@@ -113,7 +113,7 @@ def _attempt(executor: bytes, rank: int, environment: dict[str, str]) -> Result:
     sys.path[:0] = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path not in sys.path]
     began, cpu = time.monotonic(), time.process_time()
     try:
-        dill.loads(executor)._run_for_rank(rank, 1)
+        load(executor)._run_for_rank(rank, 1)
     except Exception as error:
         if is_wrong_request(error):
             return Result(wrong_request=portable(error))

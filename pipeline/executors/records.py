@@ -15,7 +15,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ import orjson
 
 from llama_data.pipeline.core.block import describe
 from llama_data.pipeline.core.errors import InputError, LlamaDataError
-from llama_data.pipeline.core.files import atomic_write, is_local, join, list_files, read_bytes, remove_tree
+from llama_data.pipeline.core.files import atomic_write, is_local, join, list_files, read_bytes, remove_file
 from llama_data.pipeline.core.lock import new_owner
 from llama_data.pipeline.core.whereabouts import Counts, begin_counts, counts
 
@@ -86,7 +86,7 @@ def write_failure(logs: str, rank: int, failure: Failure) -> None:
 
 def forget_running(logs: str, rank: int) -> None:
     """Take away the note that a task is being worked on; its process is gone."""
-    remove_tree(join(logs, "running", f"{rank:05d}.json"))
+    remove_file(join(logs, "running", f"{rank:05d}.json"))
 
 
 def read_failures(logs: str) -> dict[int, Failure]:
@@ -152,7 +152,7 @@ def _running(path: str) -> Iterator[None]:
     finally:
         over.set()
         pulse.join()
-        remove_tree(path)
+        remove_file(path)
 
 
 class TaskRecords:
@@ -160,10 +160,12 @@ class TaskRecords:
 
     logging_dir: Any
     _began: tuple[float, float] = (0.0, 0.0)
+    _open: int | None = None
 
     def _run_for_rank(self, rank: int, *args: Any, **kwargs: Any) -> Any:
-        if self.is_rank_completed(rank):  # type: ignore[attr-defined]
+        if self.is_rank_completed(rank):
             return super()._run_for_rank(rank, *args, **kwargs)  # type: ignore[misc]
+        self._open = rank
         logs = self.logs()
         self._began = (time.monotonic(), time.process_time())
         with _running(join(logs, "running", f"{rank:05d}.json")):
@@ -172,8 +174,18 @@ class TaskRecords:
             except Exception as error:
                 write_failure(logs, rank, failure_of(error))
                 raise
-            remove_tree(join(logs, "failures", f"{rank:05d}.json"))
+            remove_file(join(logs, "failures", f"{rank:05d}.json"))
             return stats
+
+    def is_rank_completed(self, rank: int) -> bool:
+        """Whether the task is complete; of the one that is being done here nobody is asked."""
+        return rank != self._open and bool(super().is_rank_completed(rank))  # type: ignore[misc]
+
+    def get_incomplete_ranks(self, ranks: Iterable[int] | None = None, skip_completed: bool | None = None) -> list[int]:
+        """The tasks that are not complete, in their order; one listing."""
+        done = set(ranks_in(self.logs(), "completions"))
+        every = range(self.world_size) if ranks is None else ranks  # type: ignore[attr-defined]
+        return [rank for rank in every if rank not in done]
 
     def mark_rank_as_completed(self, rank: int) -> None:
         """Write datatrove's mark of a completed task, with the seconds it took."""

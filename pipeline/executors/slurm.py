@@ -24,11 +24,11 @@ import dill  # type: ignore[import-untyped]
 from datatrove.executor import SlurmPipelineExecutor  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.errors import LlamaDataError, RequestError, RunError
-from llama_data.pipeline.core.files import is_local, join, local_path
+from llama_data.pipeline.core.files import is_local, join, local_path, remove_tree
 from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.core.stopping import Stopped, stop_on_signals
 from llama_data.pipeline.executors.crew import Crew
-from llama_data.pipeline.executors.last import Last
+from llama_data.pipeline.executors.last import Last, enough_failed
 from llama_data.pipeline.executors.records import Failure, TaskRecords, now, write_json
 from llama_data.pipeline.executors.submitted import SUBMITTED
 from llama_data.pipeline.executors.tally import Limits, Tally, failed_message, limits_of
@@ -64,6 +64,9 @@ class SlurmExecutor(TaskRecords, SlurmPipelineExecutor):  # type: ignore[misc]
         try:
             if self.last is not None and (told := self.last.incomplete()) is not None:
                 return 1, told  # no failure of this job's own
+            if self.last is None and enough_failed(self.logs(), self.limits):
+                self._begin_no_other()
+                return 1, "not begun, for more tasks have failed than executor.max_task_failures allows"
             Crew(self, tally, 1, lambda: None).run()
         except Stopped as stop:
             code, failure = stop.exit_code, Failure("time", self._why(stop, time.monotonic() - began))
@@ -83,6 +86,11 @@ class SlurmExecutor(TaskRecords, SlurmPipelineExecutor):  # type: ignore[misc]
             self.note(rank, failure)
         return code, failure.what
 
+    def _begin_no_other(self) -> None:
+        """Take away the elements of this array that wait; each of the next array does the same."""
+        array = os.environ["SLURM_ARRAY_JOB_ID"]
+        subprocess.run(["scancel", "--state=PENDING", array], capture_output=True, timeout=120, check=False)
+
     def _ranks_of_element(self) -> list[int]:
         element = int(os.environ["SLURM_ARRAY_TASK_ID"]) + self.max_array_size * int(os.environ.get("RUN_OFFSET", 0))
         with self.logging_dir.open("ranks_to_run.json", "r") as stream:
@@ -98,6 +106,7 @@ class SlurmExecutor(TaskRecords, SlurmPipelineExecutor):  # type: ignore[misc]
         ranks = self.get_incomplete_ranks()
         if not ranks:
             return []
+        remove_tree(join(self.logs(), "failures"))  # of an earlier try: these are counted
         with self.logging_dir.open("executor.pik", "wb") as stream:
             dill.dump(self, stream)
         self.save_executor_as_json()
@@ -142,6 +151,26 @@ def sbatch(script: str, *arguments: str) -> int:
     return int(done.stdout.split(";")[0])
 
 
+def need_slurm() -> None:
+    """Raises RequestError: there is no Slurm here."""
+    if shutil.which("sbatch") is None:
+        raise RequestError("executor slurm: there is no `sbatch` here; submit from a node of the cluster")
+
+
+def plain_script(recipe: Recipe, name: str, arguments: str, log: str) -> str:
+    """The script of a job that is no array: Python with some arguments, one CPU, in the recipe's environment."""
+    slurm = recipe.executor.slurm
+    assert slurm is not None
+    asked = {"job-name": name, "partition": slurm.partition, "time": slurm.time, "output": log, "error": log}
+    asked |= {"cpus-per-task": "1", "mem-per-cpu": f"{slurm.mem_per_cpu_gb}G", **slurm.sbatch_args}
+    asked |= {"qos": slurm.qos} if slurm.qos else {}
+    venv = activate(slurm.venv_path)
+    before = slurm.env_command or (f"source {venv}" if venv else "")
+    python = "python" if before else sys.executable
+    lines = [f"#SBATCH --{option}={value}" if value else f"#SBATCH --{option}" for option, value in asked.items()]
+    return "\n".join(["#!/bin/bash", *lines, before, f"exec {python} {arguments}", ""])
+
+
 def submit(jobs: Sequence[Job], recipe: Recipe, progress: Progress) -> list[tuple[str, int]]:
     """Submit a group's jobs, of which the last finishes it; names and tasks. Returns without waiting for them.
 
@@ -150,8 +179,7 @@ def submit(jobs: Sequence[Job], recipe: Recipe, progress: Progress) -> list[tupl
     """
     slurm = recipe.executor.slurm
     assert slurm is not None  # the recipe's validator demands it
-    if shutil.which("sbatch") is None:
-        raise RequestError("executor slurm: there is no `sbatch` here; submit from a node of the cluster")
+    need_slurm()
     if not is_local(recipe.path()):
         raise RequestError(f"{recipe.path()}: executor slurm needs a folder that all nodes share, for its job scripts")
     group = os.path.abspath(local_path(recipe.path("logs", jobs[0].name.rpartition("/")[0])))
@@ -174,14 +202,14 @@ def submit(jobs: Sequence[Job], recipe: Recipe, progress: Progress) -> list[tupl
 def _executors(jobs: Sequence[Job], recipe: Recipe, slurm: SlurmSettings) -> list[SlurmExecutor]:
     settings = recipe.executor
     earlier: list[tuple[str, str, int]] = []
-    made = []
+    run, made = os.path.abspath(local_path(recipe.path())), []
     for job in jobs:
         group, _, short = job.name.rpartition("/")
         logs = os.path.abspath(local_path(recipe.path("logs", job.name)))
         made.append(
             SlurmExecutor(
                 limits=limits_of(settings),
-                last=Last(os.path.abspath(local_path(recipe.path())), group, earlier) if short == FINISH else None,
+                last=Last(run, group, earlier, limits_of(settings)) if short == FINISH else None,
                 pipeline=list(job.steps),
                 tasks=job.tasks,
                 workers=settings.workers,

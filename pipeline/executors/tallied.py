@@ -9,6 +9,7 @@ from typing import Any
 
 from datatrove.utils.stats import PipelineStats  # type: ignore[import-untyped]
 
+from llama_data.pipeline.core.files import join, list_files, read_bytes
 from llama_data.pipeline.executors.records import TaskRecords
 from llama_data.pipeline.executors.tally import Limits, Tally
 
@@ -22,7 +23,7 @@ class Tallied(TaskRecords):
 
     def run(self, watch: Callable[[], None] = lambda: None) -> Tally:
         """Do the tasks that are not complete; what became of them. ``watch`` is called all the time and may raise."""
-        tally = Tally(self.get_incomplete_ranks(), self.limits)  # type: ignore[attr-defined]
+        tally = Tally(self.get_incomplete_ranks(), self.limits)
         if tally.pending:
             self.save_executor_as_json()  # type: ignore[attr-defined]
             self.attempt(tally, watch)
@@ -38,9 +39,7 @@ class Tallied(TaskRecords):
 def _merge_stats(executor: Any) -> None:
     """Add up the statistics of all tasks, as datatrove does, from what each has left."""
     total = PipelineStats()
-    for rank in range(executor.world_size):
-        if executor.logging_dir.isfile(f"stats/{rank:05d}.json"):
-            with executor.logging_dir.open(f"stats/{rank:05d}.json", "rt") as stream:
-                total += PipelineStats.from_json(json.load(stream))
+    for path in list_files(join(executor.logs(), "stats"), ".json"):
+        total += PipelineStats.from_json(json.loads(read_bytes(path)))
     with executor.logging_dir.open("stats.json", "wt") as stream:
         total.save_to_disk(stream)

@@ -27,6 +27,7 @@ from multiprocess import forkserver  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core import whereabouts
 from llama_data.pipeline.core.errors import InputError, LlamaDataError, RequestError
+from llama_data.pipeline.core.stores import register
 from llama_data.pipeline.executors.records import Done, Failure, failure_of
 
 _PR_SET_PDEATHSIG = 1
@@ -122,7 +123,7 @@ def _attempt(kit: Kit, rank: int) -> Result:
     """Try one task with a fresh copy of the job's steps."""
     began, cpu = time.monotonic(), time.process_time()
     try:
-        mine = dill.loads(kit.executor)
+        mine = load(kit.executor)
         whereabouts.at("")
         mine._run_for_rank(rank, 1)
     except Exception as error:
@@ -130,6 +131,12 @@ def _attempt(kit: Kit, rank: int) -> Result:
             return Result(wrong_request=portable(error))
         return Result(failure=failure_of(error, whereabouts.read_note(kit.page)))
     return Result(done=Done(time.monotonic() - began, time.process_time() - cpu))
+
+
+def load(executor: bytes) -> Any:
+    """An executor that was sent here; datatrove's folder in it asks fsspec for its file system anew."""
+    register()
+    return dill.loads(executor)
 
 
 def is_wrong_request(error: Exception) -> bool:

@@ -71,6 +71,7 @@ class Store(ThreadingHTTPServer):
         self.objects: dict[str, tuple[bytes, str]] = {}
         self.buckets: set[str] = set()
         self.closed: set[str] = set()
+        self.stubborn: dict[str, str] = {}  # objects that are not removed with others the first time, and why
         self.uploads: dict[str, Upload] = {}
         self.faults = Faults()
         self.clear()
@@ -226,9 +227,14 @@ class Handler(BaseHTTPRequestHandler):
         return 204, {}, b""
 
     def remove_many(self) -> tuple[int, dict[str, str], bytes]:
-        for key in re.findall(rb"<Key>(.*?)</Key>", self.data):
-            self.server.objects.pop(f"{self.bucket}/{key.decode()}", None)
-        return 200, {}, b"<DeleteResult></DeleteResult>"
+        refused = ""
+        for name in re.findall(rb"<Key>(.*?)</Key>", self.data):
+            key = f"{self.bucket}/{name.decode()}"
+            if code := self.server.stubborn.pop(key, ""):
+                refused += f"<Error><Key>{name.decode()}</Key><Code>{code}</Code></Error>"
+            else:
+                self.server.objects.pop(key, None)
+        return 200, {}, f"<DeleteResult>{refused}</DeleteResult>".encode()
 
     def list(self) -> tuple[int, dict[str, str], bytes]:
         prefix, delimiter = self.query.get("prefix", ""), self.query.get("delimiter", "")

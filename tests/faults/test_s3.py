@@ -206,6 +206,43 @@ def test_a_reply_that_is_lost_does_not_undo_what_was_done(
     assert store.counts["lost"] == 1
 
 
+def test_what_is_not_removed_with_others_is_removed_again_or_said(store: Store) -> None:
+    """A store answers 200 to the removal of many objects, and says in the reply which of them are still there."""
+    for name in ("run/1", "run/2", "run/below/3", "runner"):
+        store.put(f"b/{name}", b"x")
+    store.stubborn["b/run/2"] = "InternalError"
+    files.remove_tree("s3://b/run")
+    assert set(store.objects) == {"b/.keep", "b/runner"}
+    assert store.counts == {"list": 1, "remove_many": 2}
+    files.remove_tree("s3://b/run")  # nothing is there
+    files.remove_tree("s3://b/runner")
+    files.remove_file("s3://b/runner")
+    assert set(store.objects) == {"b/.keep"}
+    store.put("b/run/1", b"x")
+    store.stubborn["b/run/1"] = "AccessDenied"
+    with pytest.raises(PermissionError, match=r"does not remove it \(AccessDenied\)"):
+        files.remove_tree("s3://b/run")
+
+
+def test_a_look_is_one_request(store: Store) -> None:
+    store.put("b/run/manifest.json", b"{}")
+    for look, expected in (
+        (lambda: files.is_file("s3://b/run/manifest.json"), True),
+        (lambda: files.is_file("s3://b/run"), False),
+        (lambda: files.read_if_there("s3://b/run/manifest.json"), b"{}"),
+        (lambda: files.read_if_there("s3://b/run/none"), None),
+        (lambda: files.read_bytes("s3://b/run/manifest.json"), b"{}"),
+        (lambda: files.list_files("s3://b/run", ".json"), ["s3://b/run/manifest.json"]),
+        (lambda: files.list_files("s3://b/none", ""), []),
+    ):
+        store.clear()
+        assert look() == expected
+        assert sum(store.asked.values()) == 1, store.asked
+    store.closed.add("b")
+    with pytest.raises((InputError, PermissionError)):
+        files.read_if_there("s3://b/run/none")  # not allowed is not absent
+
+
 def test_folders_are_listed_page_by_page_and_not_from_memory(store: Store) -> None:
     for number in range(1203):
         store.put(f"b/many/{number:05d}.bin", b"x")

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,75 +23,122 @@ pytestmark = [
 
 HERE = Path(__file__).parent
 SCRIPT = Path(__file__).resolve().parents[2] / "clusters" / "ray-here"
+WORDS = "rivers, hills and quiet harbours. "  # enough of them for a tokenizer
 PATIENCE = 600.0  # seconds
 
 
+class Cluster:
+    """Two raylets, of which the second is killed and put back."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.address, self._raylet = self._read()
+
+    def _read(self) -> tuple[str, int]:
+        assert self._process.stdout is not None
+        # Ray may say things of its own first.
+        line = next((line for line in self._process.stdout if line.startswith("{")), "")
+        assert line, "the cluster did not come up"
+        found = json.loads(line)
+        return found["address"], found["raylet"]
+
+    def kill(self) -> None:
+        os.kill(self._raylet, signal.SIGKILL)
+
+    def put_back(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        _, self._raylet = self._read()
+
+
 @pytest.fixture
-def cluster() -> Iterator[dict[str, Any]]:
+def cluster() -> Iterator[Cluster]:
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # Ray's sockets need a short path
     with subprocess.Popen(
         [sys.executable, str(SCRIPT), folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout is not None
-        # Ray may say things of its own first.
-        line = next((line for line in process.stdout if line.startswith("{")), "")
-        assert line, "the cluster did not come up"
-        yield {**json.loads(line), "folder": folder}
+        yield Cluster(process)
         assert process.stdin is not None
         process.stdin.close()
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_the_tasks_of_a_killed_node_are_done_on_another(cluster: dict[str, Any], tmp_path: Path) -> None:
-    (tmp_path / "in").mkdir()
+def recipe(folder: Path) -> None:
+    (folder / "in").mkdir()
     for number in range(3):
-        rows = (json.dumps({"text": f"Record {row} of file {number}. " * 20}) for row in range(4))
-        (tmp_path / "in" / f"{number}.jsonl").write_text("\n".join(rows) + "\n")
-    recipe = {
+        rows = (json.dumps({"text": f"Record {row} of file {number}: {WORDS}" * 20}) for row in range(4))
+        (folder / "in" / f"{number}.jsonl").write_text("\n".join(rows) + "\n")
+    content = {
         "extends": "llama",
         "name": "ray",
-        "input": f"{tmp_path}/in",
+        "input": f"{folder}/in",
         "executor": {"workers": 2, "ray": {"mem_per_cpu_gb": 1}},
-        "sources": {"mine": {"inputs": ["*.jsonl"], "max_task_bytes": 2500, "steps": ["gated:Gate"]}},
+        "sources": {"mine": {"inputs": ["*.jsonl"], "max_task_bytes": 6000, "steps": ["gated:Gate"]}},
         "domains": dict.fromkeys(("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")),
+        "tokenizer": {"vocab_size": 300},
+        "tokens": {"seq_len": 16},
+        "mix": {"weights": {"mine": 1.0}, "tokens": "1K"},
     }
-    (tmp_path / "recipe.yaml").write_text(json.dumps(recipe))
+    (folder / "recipe.yaml").write_text(json.dumps(content))
+
+
+def files(root: Path) -> dict[str, bytes]:
+    """All files of a run but its manifests, which say when they were written."""
+    parts = ("documents", "ledger", "rejected", "tokenizer", "tokens", "mix")
+    found = [path for part in parts for path in (root / part).rglob("*")]
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in found
+        if path.is_file() and not path.name.startswith("manifest.")
+    }
+
+
+def test_every_verb_makes_the_same_while_a_node_is_killed(cluster: Cluster, tmp_path: Path) -> None:
+    recipe(tmp_path)
     path = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
     local = {"no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
     environment = {**os.environ, **local, "PYTHONPATH": path, "LLAMA_DATA_GATE": f"{tmp_path}/gate"}
-    environment["RAY_ADDRESS"] = cluster["address"]
+    environment["RAY_ADDRESS"] = cluster.address
 
-    def start(output: str, executor: str) -> subprocess.Popen[str]:
-        words = ["run", "mine", "-c", f"{tmp_path}/recipe.yaml", "--output", f"{tmp_path}/{output}"]
+    def start(verb: tuple[str, ...], output: str, executor: str) -> subprocess.Popen[str]:
+        words = [*verb, "-c", f"{tmp_path}/recipe.yaml", "--output", f"{tmp_path}/{output}", "--executor", executor]
         return subprocess.Popen(
-            [sys.executable, "-m", "llama_data.pipeline.cli", *words, "--executor", executor],
+            [sys.executable, "-m", "llama_data.pipeline.cli", *words],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    process = start("run", "ray")
-    running = tmp_path / "run" / "logs" / "mine" / "documents" / "running"
-    deadline = time.monotonic() + PATIENCE
-    while len(list(running.glob("*.json"))) < 2:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.2)
-    os.kill(cluster["raylet"], signal.SIGKILL)
-    (tmp_path / "gate").touch()
-    _, told = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, told
-    process = start("local", "local")
-    _, told = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, told
+    def begun(process: subprocess.Popen[str], group: str, count: int) -> None:
+        """Wait until so many tasks are being worked on, or the verb has ended."""
+        deadline = time.monotonic() + PATIENCE
+        while len(list((tmp_path / "run" / "logs" / group).glob("*/running/*.json"))) < count:
+            if process.poll() is not None:
+                return
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.05)
 
-    def files(output: str) -> dict[str, bytes]:
-        root = tmp_path / output
-        found = [path for part in ("documents", "ledger", "rejected") for path in (root / part).rglob("*")]
-        files = {str(path.relative_to(root)): path.read_bytes() for path in found if path.is_file()}
-        assert files.pop("documents/mine/manifest.json")  # says when it was made
-        return files
-
-    assert files("run") == files("local")
-    assert len(files("local")) >= 9
+    verbs = {
+        "mine": ("run", "mine"),
+        "tokenizer": ("train-tokenizer",),
+        "tokenize/mine": ("tokenize",),
+        "mix": ("mix",),
+    }
+    for group, verb in verbs.items():
+        process = start(verb, "run", "ray")
+        begun(process, group, 2 if group == "mine" else 1)
+        assert process.poll() is None or group != "mine", process.communicate()
+        cluster.kill()
+        (tmp_path / "gate").touch()
+        _, told = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, told
+        if group != "mix":
+            cluster.put_back()
+    for verb in verbs.values():
+        process = start(verb, "local", "local")
+        _, told = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, told
+    assert files(tmp_path / "run") == files(tmp_path / "local")
+    assert len(files(tmp_path / "local")) >= 15

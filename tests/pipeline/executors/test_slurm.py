@@ -22,6 +22,7 @@ from llama_data.pipeline.recipe import load_recipe, slurm_seconds
 SCRIPT = Path(__file__).resolve().parents[2] / "clusters" / "slurm-here"
 HERE = Path(__file__).parent
 FILES, ARRAY = 3, 2  # a job of three tasks has two arrays
+WORDS = "rivers, hills and quiet harbours. "  # enough of them for a tokenizer
 PATIENCE = 900.0  # seconds; an element takes some, on a machine that does nothing else
 
 
@@ -48,16 +49,19 @@ class Run:
         self.folder, self.environment = folder, {**environment, "LLAMA_DATA_GATE": f"{folder}/gate"}
         (folder / "in").mkdir()
         for number in range(FILES):
-            rows = (json.dumps({"text": f"Record {row} of file {number}. " * 20}) for row in range(4))
+            rows = (json.dumps({"text": f"Record {row} of file {number}: {WORDS}" * 20}) for row in range(4))
             (folder / "in" / f"{number}.jsonl").write_text("\n".join(rows) + "\n")
         slurm = {"partition": "main", "qos": "", "max_array_size": ARRAY, "mem_per_cpu_gb": 1, **settings}
         steps = [*([f"faulty:{step}"] if step else []), "exact_dup"]
         recipe = {
             "extends": "llama",
             "name": "slurm",
+            "mix": {"weights": {"mine": 1.0}, "tokens": "1K"},
+            "tokenizer": {"vocab_size": 300},
+            "tokens": {"seq_len": 16},
             "input": f"{folder}/in",
             "executor": {"kind": "slurm", "workers": 2, "max_task_deaths": 2, "slurm": slurm},
-            "sources": {"mine": {"inputs": ["*.jsonl"], "max_task_bytes": 2500, "steps": steps}},
+            "sources": {"mine": {"inputs": ["*.jsonl"], "max_task_bytes": 6000, "steps": steps}},
             "domains": dict.fromkeys(("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")),
         }
         (folder / "recipe.yaml").write_text(json.dumps(recipe))
@@ -78,16 +82,19 @@ class Run:
         found: dict[str, Any] = json.loads(path.read_text())
         return found
 
-    def files(self, output: str) -> dict[str, bytes]:
+    def files(self, output: str, *parts: str) -> dict[str, bytes]:
+        """All files of a run but its manifests, which say when they were written."""
         root = self.folder / output
-        found = [path for part in ("documents", "ledger", "rejected") for path in (root / part).rglob("*")]
-        files = {str(path.relative_to(root)): path.read_bytes() for path in found if path.is_file()}
-        assert files.pop("documents/mine/manifest.json")  # says when it was made
-        return files
+        found = [path for part in ("documents", "ledger", "rejected", *parts) for path in (root / part).rglob("*")]
+        return {
+            str(path.relative_to(root)): path.read_bytes()
+            for path in found
+            if path.is_file() and not path.name.startswith("manifest.")
+        }
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
+def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.3)
@@ -115,10 +122,61 @@ def test_jobs_of_several_arrays_wait_for_all_parts_and_are_submitted_once(
     local = run.start("local", "--executor", "local")
     assert local.returncode == 0, local.stderr
     assert run.files("run") == run.files("local")
-    assert len(run.files("local")) >= 9
+    assert len(run.files("local")) >= 7
     later = run.start()
     assert later.returncode == 0
     assert "mine: complete and made from the same; nothing to do" in later.stderr
+
+
+@pytest.mark.timeout(5400)
+@pytest.mark.parametrize("broken", [False, True], ids=["whole", "broken"])
+def test_verbs_that_are_given_at_once_are_planned_one_after_the_other(
+    slurm: dict[str, str], tmp_path: Path, broken: bool
+) -> None:
+    """Without LLAMA_DATA_SOAK only what happens where the first of them fails, which costs few jobs."""
+    if not broken and not os.environ.get("LLAMA_DATA_SOAK"):
+        pytest.skip("some forty jobs: set LLAMA_DATA_SOAK=1 to run it")
+    run = Run(tmp_path, slurm, "Full" if broken else None)
+    none_may_fail = ("--max-task-failures", "0") if broken else ()
+    verbs = ("train-tokenizer", "tokenize", "mix")
+    place = ("-c", f"{tmp_path}/recipe.yaml", "--output", f"{tmp_path}/run")
+    assert run.start("run", *none_may_fail).returncode == 0
+    for verb, before in zip(verbs, ("mine", "mine, tokenizer", "tokenize/mine"), strict=True):
+        done = run.command(verb, *place)
+        assert done.returncode == 0, done.stderr
+        assert f"{verb}: waits in Slurm's queue for the jobs of {before}, and is planned" in done.stderr
+    again = run.command("mix", *place)
+    assert again.returncode == 2
+    assert "mix: its jobs are in Slurm's queue already" in again.stderr
+
+    def states() -> dict[str, str]:
+        shown = run.command("status", f"{tmp_path}/run", "--json")
+        return {group["group"]: group["state"] for group in json.loads(shown.stdout)}
+
+    assert set(states()) == {"mine", "tokenizer", "tokenize/mine", "mix"}
+    last = tmp_path / "run" / "logs" / "mix" / "ahead.json"
+    wait_for(lambda: not last.exists() or "says" in json.loads(last.read_text()), 4 * PATIENCE)
+    wait_for(lambda: not {"running", "queued"} & set(states().values()))
+    if broken:
+        assert set(states().values()) == {"failed"}
+        told = run.command("status", f"{tmp_path}/run").stdout
+        assert "no documents of mine, which have a share of the mix; run `llama-data run mine` first" in told
+        assert "1 of 3 tasks failed" in told  # the third stands in the next array, and is not begun
+        assert "no further task was begun" in told
+        assert "documents: no documents; run `llama-data run` first" in told
+        assert run.command("train-tokenizer", *place).returncode == 2  # nothing waits any more
+        return
+    assert set(states().values()) == {"complete"}
+    for verb in verbs:
+        done = run.command(verb, *place)
+        assert done.returncode == 0, done.stderr
+        assert "submitted" not in done.stderr  # there is nothing to do
+    assert run.start("local", "--executor", "local").returncode == 0
+    for verb in verbs:
+        assert run.command(verb, *place[:3], f"{tmp_path}/local", "--executor", "local").returncode == 0
+    parts = ("tokenizer", "tokens", "mix")
+    assert run.files("run", *parts) == run.files("local", *parts)
+    assert run.command("verify", f"{tmp_path}/run").returncode == 0
 
 
 @pytest.mark.timeout(1200)
@@ -169,6 +227,22 @@ def test_a_time_without_quotes_is_told_how_to_be_written(tmp_path: Path) -> None
     path = tmp_path / "r.yaml"
     path.write_text("extends: llama\nname: x\nexecutor:\n  kind: slurm\n  slurm: {partition: a, time: 1:30:00}\n")
     with pytest.raises(RecipeError, match=r'5400 is a number; a time needs quotes.* time: "1:30:00"'):
+        load_recipe(str(path))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("time: 30", r'30 is a number; a time needs quotes.* time: "30" for minutes, "0:30:00"'),
+        ("time: 60:00", r'3600 is a number.* time: "1:00:00"'),
+        ("sbatch_args: {begin: 16:00}", r"begin: 960 is no text; quote it as sbatch shall read it"),
+    ],
+)
+def test_what_yaml_reads_otherwise_than_sbatch_is_told(tmp_path: Path, line: str, said: str) -> None:
+    path = tmp_path / "r.yaml"
+    slurm = f"    partition: a\n    {line}\n"
+    path.write_text(f"extends: llama\nname: x\nexecutor:\n  kind: slurm\n  slurm:\n{slurm}")
+    with pytest.raises(RecipeError, match=said):
         load_recipe(str(path))
 
 
