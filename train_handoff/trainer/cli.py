@@ -113,7 +113,7 @@ def launch(
     tell: Callable[[str], Any] = (lambda text: None) if config.watch.quiet else typer.echo
     tell(launching.describe(config, cluster, memory))
     if dry_run:
-        typer.echo(" ".join(launching.torchrun(cluster, Path(config.output or "") / "train.json")))
+        typer.echo(" ".join(launching.start_command(cluster, Path(config.output or "") / "train.json")))
         return
     launching.launch(config, cluster)
     tell(f"checkpoints and metrics.jsonl are in {kept}")

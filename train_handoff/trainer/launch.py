@@ -1,4 +1,4 @@
-"""Resolve what `launch`, `bench` and `evaluate` are to do, and hand over to torchrun. Imports no torch."""
+"""Resolve what `launch`, `bench` and `evaluate` are to do, and start the processes. Imports no torch."""
 
 from __future__ import annotations
 
@@ -72,6 +72,11 @@ class Cluster:
     rendezvous: str | None = None
     meeting: str = "train"
 
+    @property
+    def alone(self) -> bool:
+        """Whether there is one process only."""
+        return self.nproc == self.nnodes == 1
+
 
 class FailedError(RunError):
     """Processes have failed; ``reason`` is what one of them said of it, if any did."""
@@ -81,8 +86,13 @@ class FailedError(RunError):
         self.reason = reason
 
 
-def torchrun(cluster: Cluster, config_path: Path, worker: str = WORKER) -> list[str]:
-    """The command that starts the processes. Raises RequestError when several nodes have no meeting place."""
+def start_command(cluster: Cluster, config_path: Path, worker: str = WORKER) -> list[str]:
+    """The command that starts the processes: torchrun, or the process itself where it is the only one.
+
+    Raises RequestError when several nodes have no meeting place.
+    """
+    if cluster.alone:
+        return [sys.executable, "-m", worker, str(config_path)]
     command = [
         sys.executable,
         "-m",
@@ -164,7 +174,7 @@ def _model_line(config: TrainConfig, model: ModelConfig) -> str:
 
 
 def launch(config: TrainConfig, cluster: Cluster) -> None:
-    """Train. Blocks until torchrun ends.
+    """Train. Blocks until the processes end.
 
     Raises:
         RequestError: torch is not installed, the configuration lacks data or output, or another run is at work there.
@@ -187,7 +197,7 @@ def launch(config: TrainConfig, cluster: Cluster) -> None:
     if store is not None and cluster.node_rank == 0:
         store.put(resolved.name, settings)
     try:
-        run(torchrun(cluster, resolved), cluster, "training")
+        run(start_command(cluster, resolved), cluster, "training")
     except StoppedError as stopped:
         row = newest_row(folder)
         state = "nothing was saved yet" if row is None else f"saved at row {row:,}"
@@ -227,10 +237,10 @@ def require_torch() -> None:
 
 
 def run(command: list[str], cluster: Cluster, what: str) -> None:
-    """Run torchrun to its end, handing it the signals that this process gets.
+    """Run torchrun, or the only process, to its end, handing it the signals that this process gets.
 
     Raises:
-        StoppedError: a signal has ended it.
+        StoppedError: a signal has ended it, to whomever it was sent.
         RunError: a process failed; names ``what``.
     """
     environment = dict(os.environ)
@@ -238,7 +248,10 @@ def run(command: list[str], cluster: Cluster, what: str) -> None:
     environment.setdefault("OMP_NUM_THREADS", str(threads))
     environment.setdefault("KINETO_LOG_LEVEL", "6")  # the profiler of `bench` writes to the terminal otherwise
     environment[LAUNCHER] = str(os.getpid())
-    # In a session of its own torchrun gets a terminal's Ctrl-C from here alone, and once.
+    if cluster.alone:  # what another torchrun around this command says is not meant for its process
+        environment = {name: value for name, value in environment.items() if name not in ("RANK", "WORLD_SIZE")}
+        environment["LOCAL_RANK"] = "0"
+    # In a session of its own it gets a terminal's Ctrl-C from here alone, and once.
     process = subprocess.Popen(command, env=environment, start_new_session=True)
     got: list[int] = []
 
@@ -258,10 +271,15 @@ def run(command: list[str], cluster: Cluster, what: str) -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if got:
-        raise StoppedError(f"{what} was stopped by {signal.Signals(got[0]).name}", got[0])
-    if code:
-        raise RunError(f"{what} stopped with exit code {code}; the first error is printed above")
+    if code == 0:
+        return
+    # A process that a signal has ended is -N to its parent, and 128 + N to the parent's.
+    ended = got[0] if got and code not in (1, 2) else -code if code < 0 else code - 128
+    if ended in SIGNALS:
+        raise StoppedError(f"{what} was stopped by {signal.Signals(ended).name}", ended)
+    if ended == signal.SIGKILL:
+        raise RunError(f"{what}: a process was killed (SIGKILL), as the system does when memory runs out")
+    raise RunError(f"{what} stopped with exit code {code}; the first error is printed above")
 
 
 def _in_main_thread() -> bool:
@@ -278,7 +296,7 @@ def ask(cluster: Cluster, worker: str, request: Strict, what: str) -> dict[str, 
         path = Path(folder) / "request.json"
         path.write_text(request.model_dump_json())
         try:
-            run(torchrun(cluster, path, worker), cluster, what)
+            run(start_command(cluster, path, worker), cluster, what)
         except StoppedError:
             raise
         except RunError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from llama_data.train_handoff.trainer.launch import SHUTDOWN_SECONDS, Cluster, torchrun
+from llama_data.train_handoff.trainer.launch import SHUTDOWN_SECONDS, Cluster, start_command
 from llama_data.train_handoff.trainer.record import checkpoints, read_record
 
 torch = pytest.importorskip("torch")
@@ -123,12 +123,13 @@ def test_a_signal_saves_and_ends_the_run(
         os.kill({"launcher": run.launcher.pid, "agent": run.agent, "worker": run.workers[1]}[target], number)
     code = run.launcher.wait(90)
     rows = run.require_saved()
-    if target == "launcher" and number != signal.SIGKILL:
+    if number != signal.SIGKILL:
         assert code == 128 + number
         assert f"training was stopped by {number.name}; saved at row {rows}: the same command" in run.errors.read_text()
         assert "Traceback" not in run.errors.read_text()
-    elif target == "worker":
-        assert code == 0
+    elif target == "agent":
+        assert code == 1
+        assert "a process was killed (SIGKILL)" in run.errors.read_text()
 
 
 def test_while_a_run_is_at_work_another_is_refused_and_afterwards_it_goes_on(
@@ -154,7 +155,7 @@ def test_while_a_run_is_at_work_another_is_refused_and_afterwards_it_goes_on(
 
 
 def test_torchrun_is_told_which_signals_to_hand_on_and_to_wait_for_a_long_step() -> None:
-    command = torchrun(Cluster(), Path("train.json"))
+    command = start_command(Cluster(nproc=2), Path("train.json"))
     assert "--signals-to-handle=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1" in command
     assert f"--shutdown-timeout={SHUTDOWN_SECONDS}" in command
     assert SHUTDOWN_SECONDS >= 600

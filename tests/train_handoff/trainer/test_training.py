@@ -21,7 +21,7 @@ from llama_data.pipeline.core.errors import InputError, RequestError, RunError
 from llama_data.pipeline.core.lock import Lock
 from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer.config import TrainConfig
-from llama_data.train_handoff.trainer.launch import Cluster, describe, launch, rewind, torchrun
+from llama_data.train_handoff.trainer.launch import Cluster, describe, launch, rewind, start_command
 from llama_data.train_handoff.trainer.loader import batches, merge_ranges, rows_left, take_rows
 from llama_data.train_handoff.trainer.record import checkpoint_name, checkpoints, find_checkpoint, read_record
 
@@ -106,15 +106,26 @@ def test_resumed_on_another_number_of_processes_it_continues_with_the_next_row(
 
 def test_a_signal_saves_and_the_run_goes_on(mix: Path, tmp_path: Path, alone: Alone) -> None:
     long = config(mix, tmp_path, steps=64, save_every=None, optim={"lr": 1e-3, "warmup_steps": 2})
-    (tmp_path / "train.json").write_text(json.dumps(long.model_dump(mode="json")))
-    command = [sys.executable, "-m", "llama_data.train_handoff.trainer.loop", str(tmp_path / "train.json")]
-    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    (tmp_path / "long.json").write_text(json.dumps(long.model_dump(mode="json")))
+    script = (
+        "import json, sys\n"
+        "from llama_data.pipeline.core.errors import run_command_line\n"
+        "from llama_data.train_handoff.trainer import config, launch\n"
+        "long = config.TrainConfig.model_validate(json.load(open(sys.argv[1])))\n"
+        "run_command_line(lambda _: launch.launch(long, launch.Cluster()), 'llama-train')\n"
+    )
+    # As the only process of a job that another torchrun has started.
+    around = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "3", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", script, str(tmp_path / "long.json")]
+    process = subprocess.Popen(command, env={**os.environ, **around}, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (tmp_path / "metrics.jsonl").exists():
         time.sleep(0.02)
     time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 0
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "training was stopped by SIGTERM; saved at row " in said
     saved = list((tmp_path / "checkpoints").glob("rows-*"))
     assert len(saved) == 1
     done = int(saved[0].name.removeprefix("rows-")) // BATCH_ROWS
@@ -257,8 +268,8 @@ def test_too_few_rows_and_uneven_batches_are_named(mix: Path, tmp_path: Path) ->
 
 def test_several_nodes_need_a_meeting_place() -> None:
     with pytest.raises(RequestError, match="--rendezvous"):
-        torchrun(Cluster(nnodes=2), Path("train.json"))
-    command = torchrun(Cluster(nproc=8, nnodes=2, node_rank=1, rendezvous="head:29500"), Path("train.json"))
+        start_command(Cluster(nnodes=2), Path("train.json"))
+    command = start_command(Cluster(nproc=8, nnodes=2, node_rank=1, rendezvous="head:29500"), Path("train.json"))
     assert "--rdzv-endpoint=head:29500" in command
     assert "--nnodes=2" in command
 

@@ -21,7 +21,7 @@ from llama_data.pipeline.core.errors import RequestError
 from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer import launch as launching
 from llama_data.train_handoff.trainer.config import TrainConfig
-from llama_data.train_handoff.trainer.launch import Cluster, describe, launch, torchrun
+from llama_data.train_handoff.trainer.launch import Cluster, describe, launch, start_command
 from llama_data.train_handoff.trainer.record import SIGNALS, checkpoint_name, checkpoints, read_record
 
 torch = pytest.importorskip("torch")
@@ -255,7 +255,7 @@ def test_the_process_that_all_wait_for_is_named(
     config = make_config(tmp_path / "run", watch={"sample_every": 2, "data_wait": None}, save_every=None)
     (tmp_path / "train.json").write_text(json.dumps(config.model_dump(mode="json")))
     cluster = Cluster(nproc=2)
-    launching.run(torchrun(cluster, tmp_path / "train.json", "slow_worker"), cluster, "training")
+    launching.run(start_command(cluster, tmp_path / "train.json", "slow_worker"), cluster, "training")
     told = capfd.readouterr().err
     assert f"llama-train: process 1 on {socket.gethostname()} is slow: " in told
     assert "process 0" not in told
