@@ -1,4 +1,4 @@
-"""Compiled passes of the mix's order; ``order`` calls them. Apart, so that who only reads a mix starts without numba."""
+"""Compiled passes of the mix's order, for ``order``. Apart, so that who only reads a mix starts without numba."""
 
 from __future__ import annotations
 

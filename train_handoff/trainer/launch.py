@@ -63,6 +63,8 @@ SHUTDOWN_SECONDS = 3600  # for the step in hand and the checkpoint after it; a s
 class Cluster:
     """How many processes on how many nodes; with several nodes, ``rendezvous`` is host:port of the first one.
 
+    Raises RequestError when there is no node ``node_rank``.
+
     ``meeting``: name of what they meet for, so that one that is late is not taken for one of the next.
     """
 
@@ -71,6 +73,15 @@ class Cluster:
     node_rank: int = 0
     rendezvous: str | None = None
     meeting: str = "train"
+
+    def __post_init__(self) -> None:
+        if self.node_rank >= self.nnodes:
+            raise RequestError(f"--node-rank {self.node_rank}: {self.nnodes} nodes have the numbers from 0 on")
+
+    @property
+    def world(self) -> int:
+        """Processes on all nodes."""
+        return self.nproc * self.nnodes
 
     @property
     def alone(self) -> bool:
@@ -125,7 +136,8 @@ def describe(config: TrainConfig, cluster: Cluster, memory: float | None = None)
     found = checkpoints(Path(config.output)) if config.output is not None else []
     start = find_start(config, rows, resume=found[-1] if found else None)
     model, seq_len, batch_rows = start.model, rows.footer.seq_len, start.batch_rows
-    steps, world = max(0, start.steps - start.step), cluster.nproc * cluster.nnodes
+    steps, world = max(0, start.steps - start.step), cluster.world
+    _require_copies(config, cluster)
     require_rows(rows_left(start.row, len(rows), start.skip), batch_rows, steps, world)
     require_watchable(config, cluster, rows)
     lines = [
@@ -155,7 +167,8 @@ def describe_without_data(
     What the model itself says of both comes first. Raises RequestError when the batch does not divide.
     """
     seq_len, vocab_size = config.model.seq_len or seq_len, config.model.vocab_size or vocab_size
-    model, world = agree(config, vocab_size, seq_len), cluster.nproc * cluster.nnodes
+    model, world = agree(config, vocab_size, seq_len), cluster.world
+    _require_copies(config, cluster)
     rows = config.batch_rows(seq_len)
     require_rows(rows, rows, 1, world)
     lines = [
@@ -164,6 +177,11 @@ def describe_without_data(
         *report(config, model, world, memory),
     ]
     return "\n".join(lines)
+
+
+def _require_copies(config: TrainConfig, cluster: Cluster) -> None:
+    if cluster.world % config.replicate:
+        raise RequestError(f"replicate {config.replicate}: must divide the {cluster.world} processes")
 
 
 def _model_line(config: TrainConfig, model: ModelConfig) -> str:
@@ -315,7 +333,7 @@ def bench_config(
         RequestError: the rows do not fit the model, or the batch does not divide among the processes.
     """
     config = load_config(source, overrides)
-    world = cluster.nproc * cluster.nnodes
+    world = cluster.world
     cache = open_cache(config.cache_dir, config.cache_bytes)
     rows = None if config.data is None else Mixture(config.data, cache)
     if rows is not None:

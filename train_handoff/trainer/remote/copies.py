@@ -230,14 +230,14 @@ def copy_file(store: Store, name: str, target: Path) -> None:
 
 
 def _fetch_tokenizer(store: Store, folder: Path, names: list[str]) -> None:
-    """Put the tokenizer that lies beside the mix or the run in the store beside the copy, where it is looked for."""
+    """Put the run's tokenizer beside the copy, where it is looked for: beside the mix, in the run, or beside it."""
     target = folder.parent / "tokenizer"
     path = next(path for path in (folder / CHECKPOINTS / name for name in reversed(names)) if path.exists())
     known = read_record(path).tokenizer_sha256
     model = target / "tokenizer.model"
     if model.is_file() and sha256(model.read_bytes()).hexdigest() == known:
         return
-    places = [store.url.rpartition("/")[0]]
+    places = [store.url, store.url.rpartition("/")[0]]
     try:
         data = str(json.loads((folder / "train.json").read_text())["data"])
         places.insert(0, data.rstrip("/").rpartition("/")[0])

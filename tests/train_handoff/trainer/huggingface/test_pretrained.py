@@ -207,7 +207,7 @@ def test_a_run_goes_on_training_from_an_imported_model(
     }  # fmt: skip
     config = starting_from(start, None, settings)
     assert f"starts from {start}" in describe(config, Cluster())
-    launch(config, Cluster(nproc=2))
+    alone(config)
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
 
     model, _ = huggingface.load_model(start)
