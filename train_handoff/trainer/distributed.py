@@ -20,6 +20,7 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 
 from llama_data.pipeline.core.errors import LlamaDataError, RequestError, StoppedError
+from llama_data.pipeline.core.failures import sentence_of_error
 from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.model import Llama
 from llama_data.train_handoff.trainer.record import FAILURE, RESULT
@@ -137,6 +138,8 @@ def worker() -> Iterator[None]:
     except LlamaDataError as error:
         print(f"llama-train: {error}", file=sys.stderr, flush=True)
         code = error.exit_code
+    except OSError as error:
+        print(f"llama-train: {sentence_of_error(error)}", file=sys.stderr, flush=True)
     except BaseException:
         traceback.print_exc()
     finally:

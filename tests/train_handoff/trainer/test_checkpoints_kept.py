@@ -8,6 +8,7 @@ import pickle
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -153,6 +154,33 @@ def test_a_damaged_one_is_stepped_over_for_the_one_before(
     with pytest.raises(InputError, match="none of its checkpoints is whole"):
         checkpoint.find_sound(tmp_path, one_process)
     assert f"{first}: .metadata is missing; it is stepped over" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [
+        *("", "null", "[]", "{}", "[" * 30_000, {"step": None}, {"rows": "x"}, {"rows": -1}, {"rows": 8}, {"seed": []}),
+        *({"norms": 3}, {"model": "x"}, {"files": None}, {"files": {".metadata": 3}}, {"unheard": 1}),
+        *({"files": {".metadata": {"bytes": "x", "sha256": ""}}}, {"origin": "x"}, {"origin": {"checkpoint": 3}}),
+        *({"settings": {"skip_rows": [1]}}, {"settings": {"warmup_rows": "x"}}, None),
+    ],
+)
+def test_a_torn_record_is_stepped_over(
+    tmp_path: Path, one_process: Processes, capsys: pytest.CaptureFixture[str], torn: Any
+) -> None:
+    first, second = save(tmp_path, record(1)), save(tmp_path, record(2))
+    path = second / RECORD
+    content = json.loads(path.read_text())
+    path.unlink()
+    if torn is None:
+        path.mkdir()
+    else:
+        path.write_text(torn if isinstance(torn, str) else json.dumps(content | torn))
+    assert checkpoint.find_sound(tmp_path, one_process) == find_checkpoint(tmp_path) == first
+    said = capsys.readouterr().err
+    assert said.startswith(f"llama-train: {second}: record.json")
+    assert said.endswith("; it is stepped over\n")
+    assert said.count("\n") == 1
 
 
 def _flip(path: Path) -> None:

@@ -185,6 +185,7 @@ ENDINGS = {
     "raise RunError('no rows')": 1,
     "raise RequestError('no such row')": 2,
     "raise StoppedError('at row 8', 15)": 143,
+    "raise OSError(28, 'full', 'metrics.jsonl')": 1,
     "raise ValueError('unforeseen')": 1,
     "raise SystemExit(0)": 1,
 }
@@ -206,6 +207,6 @@ def test_a_process_that_is_done_ends_without_taking_the_interpreter_down() -> No
     done = subprocess.run([sys.executable, "-c", SCRIPT, *ENDINGS], capture_output=True, text=True, check=False)
     expected = [line for body, code in ENDINGS.items() for line in ("written", f"{body} {code}")]
     assert done.stdout.splitlines() == expected, done.stderr
-    for said in ("llama-train: no rows", "llama-train: no such row", "unforeseen"):
+    for said in ("llama-train: no rows", "llama-train: no such row", "metrics.jsonl: the disk is full", "unforeseen"):
         assert said in done.stderr
     assert "at row 8" not in done.stderr  # the launcher says it

@@ -17,6 +17,7 @@ from llama_data.train_handoff.trainer.record import (
     CHECKPOINTS,
     NAME,
     RECORD,
+    FileEntry,
     changed_file,
     file_entry,
     read_record,
@@ -133,8 +134,8 @@ def _fetch_files(store: Store, inside: str, target: Path, partial: Path) -> str 
     return None
 
 
-def _arrives(store: Store, name: str, target: Path, entry: dict[str, object]) -> bool:
-    store.fetch(name, target, int(str(entry["bytes"])))
+def _arrives(store: Store, name: str, target: Path, entry: FileEntry) -> bool:
+    store.fetch(name, target, entry["bytes"])
     return file_entry(target) == entry
 
 
