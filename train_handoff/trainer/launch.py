@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 from llama_data.pipeline.core.errors import InputError, RequestError, RunError, StoppedError
-from llama_data.pipeline.core.files import atomic_write, is_local
+from llama_data.pipeline.core.files import atomic_write, is_local, local_path
 from llama_data.pipeline.core.lock import refuse_if_held
 from llama_data.pipeline.core.settings import Strict
 from llama_data.train_handoff.mix.plan import Mixture
@@ -205,6 +205,8 @@ def launch(config: TrainConfig, cluster: Cluster) -> None:
     if not is_local(config.output):
         folder, _ = staging.prepare(config.output, config.cache_dir)
         config = config.model_copy(update={"output": str(folder)})
+    if is_local(config.data):  # train.json is read from other places
+        config = config.model_copy(update={"data": str(Path(local_path(config.data)).resolve())})
     folder = Path(config.output or "")
     folder.mkdir(parents=True, exist_ok=True)
     refuse_if_held(folder / LOCK, AT_WORK)

@@ -89,9 +89,11 @@ def single(mix: Path, tmp_path_factory: pytest.TempPathFactory, alone: Alone) ->
 
 
 def test_checkpoints_that_are_written_while_training_goes_on_are_the_same(
-    mix: Path, single: Path, tmp_path: Path, alone: Alone
+    mix: Path, single: Path, tmp_path: Path, alone: Alone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alone(config(mix, tmp_path, micro_rows=3, async_save="on"))
+    monkeypatch.chdir(mix.parent)  # the mix by a relative path, which the run's record must not keep
+    alone(config(Path(mix.name), tmp_path, micro_rows=3, async_save="on"))
+    assert json.loads((tmp_path / "train.json").read_text())["data"] == str(mix)
     for ours, theirs in zip(checkpoints(tmp_path), checkpoints(single), strict=True):
         tensors = {name: digest for name, digest in read_record(ours).files.items() if name.endswith(".distcp")}
         assert ours.name == theirs.name
