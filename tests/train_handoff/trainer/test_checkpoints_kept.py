@@ -102,14 +102,40 @@ def test_a_checkpoint_that_cannot_be_removed_does_not_end_the_run(
     remove = shutil.rmtree
 
     def refuse(path: Path, ignore_errors: bool = False) -> None:
-        if Path(path).name == checkpoint_name(8):
+        if Path(path).name.startswith(checkpoint_name(8)):
             raise PermissionError(13, "no")
         remove(path, ignore_errors)
 
     monkeypatch.setattr(shutil, "rmtree", refuse)
     save(tmp_path, record(2), 1)
-    assert [read_record(path).rows for path in checkpoints(tmp_path)] == [8, 16]
+    assert [read_record(path).rows for path in checkpoints(tmp_path)] == [16]
     assert "rows-000000000008: not removed" in capsys.readouterr().err
+    monkeypatch.undo()
+    save(tmp_path, record(3), 1)  # the next one tries again
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == [checkpoint_name(24)]
+
+
+def test_what_a_process_leaves_that_is_killed_while_it_removes_or_writes_is_no_checkpoint_and_goes(
+    tmp_path: Path, one_process: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(path: Path, **_: object) -> None:
+        (path / ".metadata").unlink(missing_ok=True)
+        if path.exists():
+            raise SystemExit
+
+    save(tmp_path, record(1))
+    monkeypatch.setattr(checkpoint.shutil, "rmtree", killed)
+    with pytest.raises(SystemExit):
+        save(tmp_path, record(2), keep=1)
+    monkeypatch.undo()
+    assert [path.name for path in checkpoints(tmp_path)] == [checkpoint_name(16)]
+    assert incomplete(tmp_path) == []
+    (tmp_path / "checkpoints" / f"{checkpoint_name(8)}.partial").mkdir()
+    save(tmp_path, record(3))
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
+        checkpoint_name(16),
+        checkpoint_name(24),
+    ]
 
 
 def test_a_checkpoint_that_is_saved_again_takes_the_place_of_the_old(tmp_path: Path, one_process: Processes) -> None:
