@@ -163,7 +163,7 @@ def test_processes_send_what_they_wrote_and_one_killed_while_it_sends_loses_only
     alone(here)
     run = tmp_path / "bucket" / "run" / "train"
     monkeypatch.setenv("DIRSTORE_KILL", f"{checkpoint_name(64)}/__1_0")
-    with pytest.raises(RunError, match="stopped with exit code"):
+    with pytest.raises(RunError, match=r"training: a process was killed \(SIGKILL\)"):
         launch(config(save_every=4), Cluster(nproc=2))
     monkeypatch.delenv("DIRSTORE_KILL")
     half = {path.name for path in (run / "checkpoints" / checkpoint_name(64)).iterdir()}
