@@ -40,6 +40,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "train_handoff.mix.plan",
         "train_handoff.mix.trace",
         "pipeline.core.errors",
+        "pipeline.core.failures",
         "pipeline.core.files",
         "pipeline.core.lock",
         "pipeline.core.settings",
