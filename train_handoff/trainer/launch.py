@@ -205,8 +205,9 @@ def launch(config: TrainConfig, cluster: Cluster) -> None:
     if not is_local(config.output):
         folder, _ = staging.prepare(config.output, config.cache_dir)
         config = config.model_copy(update={"output": str(folder)})
-    if is_local(config.data):  # train.json is read from other places
-        config = config.model_copy(update={"data": str(Path(local_path(config.data)).resolve())})
+    data = config.data or ""
+    if is_local(data):  # train.json is read from other places
+        config = config.model_copy(update={"data": str(Path(local_path(data)).resolve())})
     folder = Path(config.output or "")
     folder.mkdir(parents=True, exist_ok=True)
     refuse_if_held(folder / LOCK, AT_WORK)
