@@ -127,7 +127,7 @@ def read_owner(path: Path) -> dict[str, Any] | None:
     """Who holds a lock; None when nobody does, or what stands there is no lock."""
     try:
         found = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 

@@ -71,7 +71,7 @@ def limit_of(value: int | None) -> int:
 class Strict(BaseModel):
     """A frozen settings object that refuses keys it does not know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     # Said of a key that is not known, before those that are.
     unknown_hint: ClassVar[str] = ""
 

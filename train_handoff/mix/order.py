@@ -12,11 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import sha256
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
-
-from llama_data.pipeline.kernels.hashing import mix64
 
 MAX_SCALE = 10**11
 ROUNDS = 6
@@ -49,50 +46,6 @@ def integer_weights(weights: Sequence[float | str | Fraction]) -> list[int]:
     return floors
 
 
-@numba.njit(cache=True, nogil=True)
-def _assign(weights, credit, late, part, taken, out, out_within, every, marks):  # type: ignore[no-untyped-def]
-    """Advance the assignment by ``out.size`` rows, or by ``every * len(marks)`` rows when ``out`` is empty.
-
-    ``credit``: w*k - W*taken. ``late`` + ``part``: deadline of a domain's next row, (taken + 1 - 1/m) * W / w
-    with m = 2n - 2, as whole part and fraction. ``marks[i]`` receives ``taken`` after ``every * (i + 1)`` rows.
-    """
-    n = weights.size
-    total = weights.sum()
-    m = max(2 * n - 2, 1)
-    numerator = np.empty(n, np.int64)
-    step = np.empty(n, np.int64)
-    step_rest = np.empty(n, np.int64)
-    for d in range(n):
-        numerator[d] = part[d]
-        step[d] = total // weights[d]
-        step_rest[d] = (total % weights[d]) * m
-    rows = out.size if out.size else every * marks.shape[0]
-    for k in range(rows):
-        best = -1
-        best_late = np.int64(0)
-        best_part = 0.0
-        for d in range(n):
-            credit[d] += weights[d]
-            if credit[d] * m >= total or n == 1:
-                fraction = numerator[d] / (weights[d] * m)
-                if best < 0 or late[d] < best_late or (late[d] == best_late and fraction < best_part):
-                    best, best_late, best_part = d, late[d], fraction
-        credit[best] -= total
-        late[best] += step[best]
-        numerator[best] += step_rest[best]
-        if numerator[best] >= weights[best] * m:
-            numerator[best] -= weights[best] * m
-            late[best] += 1
-        if out.size:
-            out[k] = best
-            out_within[k] = taken[best]
-        taken[best] += 1
-        if marks.shape[0] and (k + 1) % every == 0:
-            marks[(k + 1) // every - 1] = taken
-    for d in range(n):
-        part[d] = numerator[d]
-
-
 def _state(weights: Sequence[int], rows: int, taken: Sequence[int]) -> tuple[Ints, Ints, Ints]:
     """The assignment's state after ``rows`` rows, from ``taken`` alone."""
     total, m = sum(weights), max(2 * len(weights) - 2, 1)
@@ -123,9 +76,11 @@ class Assignment:
         taken = np.zeros(len(weights), np.int64)
         empty = np.empty(0, np.int64)
         if count:
+            from llama_data.train_handoff.mix.kernels import assign
+
             credit, late, part = _state(weights, 0, [0] * len(weights))
             array = np.array(weights, np.int64)
-            _assign(array, credit, late, part, taken, empty.astype(np.uint8), empty, every, marks)
+            assign(array, credit, late, part, taken, empty.astype(np.uint8), empty, every, marks)
         return cls(tuple(weights), every, marks)
 
     def taken(self, rows: int) -> list[int]:
@@ -164,38 +119,14 @@ class Assignment:
             start += count
 
     def _run(self, rows: int, taken: Sequence[int], count: int) -> tuple[NDArray[np.uint8], Ints, list[int]]:
+        from llama_data.train_handoff.mix.kernels import assign
+
         credit, late, part = _state(self.weights, rows, taken)
         out, within = np.empty(count, np.uint8), np.empty(count, np.int64)
         done = np.array(taken, np.int64)
         marks = np.empty((0, len(self.weights)), np.int64)
-        _assign(np.array(self.weights, np.int64), credit, late, part, done, out, within, 1, marks)
+        assign(np.array(self.weights, np.int64), credit, late, part, done, out, within, 1, marks)
         return out, within, [int(value) for value in done]
-
-
-@numba.njit(cache=True, nogil=True)
-def _half(n):  # type: ignore[no-untyped-def]
-    """Bits of each half of the smallest domain of twice as many bits that holds n."""
-    half = np.uint64(1)
-    while (np.uint64(1) << (half * np.uint64(2))) < np.uint64(n):
-        half += np.uint64(1)
-    return half
-
-
-@numba.njit(cache=True, nogil=True)
-def _permute(values, n, keys, out):  # type: ignore[no-untyped-def]
-    """Feistel network over the smallest 2b-bit domain that holds n, walked until the value falls below n."""
-    half = _half(n)
-    mask = (np.uint64(1) << half) - np.uint64(1)
-    for i in range(values.size):
-        value = np.uint64(values[i])
-        while True:
-            left, right = value >> half, value & mask
-            for r in range(keys.size):
-                left, right = right, left ^ (mix64(right ^ keys[r]) & mask)
-            value = (left << half) | right
-            if value < np.uint64(n):
-                break
-        out[i] = np.int64(value)
 
 
 def epoch_keys(seed: int, domain: str, epoch: int) -> NDArray[np.uint64]:
@@ -208,32 +139,19 @@ def permute(index: Ints, n: int, keys: NDArray[np.uint64]) -> Ints:
     """The places of ``index`` (each in 0..n-1) under the keyed permutation of 0..n-1. O(1) memory."""
     out = np.empty(len(index), np.int64)
     if len(index):
-        _permute(np.ascontiguousarray(index, np.int64), n, keys, out)
+        from llama_data.train_handoff.mix.kernels import permute as compiled
+
+        compiled(np.ascontiguousarray(index, np.int64), n, keys, out)
     return out
-
-
-@numba.njit(cache=True, nogil=True)
-def _unpermute(values, n, keys, out):  # type: ignore[no-untyped-def]
-    """The inverse of ``_permute``: the rounds backwards, walked until the value falls below n."""
-    half = _half(n)
-    mask = (np.uint64(1) << half) - np.uint64(1)
-    for i in range(values.size):
-        value = np.uint64(values[i])
-        while True:
-            left, right = value >> half, value & mask
-            for r in range(keys.size - 1, -1, -1):
-                left, right = right ^ (mix64(left ^ keys[r]) & mask), left
-            value = (left << half) | right
-            if value < np.uint64(n):
-                break
-        out[i] = np.int64(value)
 
 
 def unpermute(places: Ints, n: int, keys: NDArray[np.uint64]) -> Ints:
     """The index that ``permute`` sends to each of ``places`` (each in 0..n-1)."""
     out = np.empty(len(places), np.int64)
     if len(places):
-        _unpermute(np.ascontiguousarray(places, np.int64), n, keys, out)
+        from llama_data.train_handoff.mix.kernels import unpermute as compiled
+
+        compiled(np.ascontiguousarray(places, np.int64), n, keys, out)
     return out
 
 

@@ -16,7 +16,6 @@ from hashlib import sha256
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, Self
 
-import numba
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
@@ -327,7 +326,9 @@ class Shard:
                         out[at[number]] = np.frombuffer(row, self.footer.numpy_dtype)
             return out
         if self.rows:
-            _copy_rows(self._bytes, self.offsets(rows), out.view(np.uint8), np.ascontiguousarray(at, np.int64))
+            from llama_data.train_handoff.shards.kernels import copy_rows
+
+            copy_rows(self._bytes, self.offsets(rows), out.view(np.uint8), np.ascontiguousarray(at, np.int64))
         return out
 
     def offsets(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -365,14 +366,6 @@ def neighbours(begins: NDArray[np.int64], size: int, gap: int, most: int) -> Ite
         group.append(span)
         held += wanted
     yield group
-
-
-@numba.njit(cache=True, nogil=True)
-def _copy_rows(data, offsets, out, at):  # type: ignore[no-untyped-def]
-    """Copy ``data[offsets[i]:]`` to the row ``out[at[i]]``."""
-    size = out.shape[1]
-    for i in range(offsets.size):
-        out[at[i], :] = data[offsets[i] : offsets[i] + size]
 
 
 def _page_bodies(path: str, metadata: pq.FileMetaData, footer: Footer) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

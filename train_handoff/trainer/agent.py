@@ -13,5 +13,6 @@ if __name__ == "__main__":
         main()
     except SignalException as stopped:
         sys.exit(128 + stopped.sigval)
-    except ChildFailedError:  # the process has said why itself
-        sys.exit(1)
+    except ChildFailedError as failed:  # the process has said why itself
+        code = failed.get_first_failure()[1].exitcode
+        sys.exit(128 - code if code < 0 else code if code > 128 else 1)

@@ -46,6 +46,8 @@ from llama_data.train_handoff.trainer.record import (
 )
 from llama_data.train_handoff.trainer.storage import SafePlanner, SafeReader
 
+REMOVED = ".removed"  # what a checkpoint is called while it is removed
+
 _Result = TypeVar("_Result")
 
 
@@ -74,7 +76,9 @@ def begin(folder: Path, record: Record) -> Path:
     """The empty folder that a checkpoint is written in until it is complete. Called by all processes."""
     partial = _partial(folder, record)
     if dist.get_rank() == 0:
-        shutil.rmtree(partial, ignore_errors=True)
+        for left in partial.parent.glob("rows-*"):  # by a process that was killed while it wrote or removed one
+            if left.suffix in (".partial", REMOVED):
+                shutil.rmtree(left, ignore_errors=True)
         partial.mkdir(parents=True)
     dist.barrier()
     return partial
@@ -155,7 +159,7 @@ def _prune(folder: Path, newest: Path, keep: int | None) -> None:
     others = [path for path in checkpoints(folder) if path != newest]
     for old in others[: len(others) - (keep - 1)] if len(others) >= keep else []:
         try:
-            shutil.rmtree(old)
+            shutil.rmtree(old.rename(old.with_name(old.name + REMOVED)))  # a half of it is never taken for one
         except OSError as error:
             print(f"llama-train: {old}: not removed: {error}; training goes on", file=sys.stderr, flush=True)
 

@@ -104,12 +104,13 @@ def launch(
     """
     from llama_data.train_handoff.trainer import launch as launching
     from llama_data.train_handoff.trainer.config import load_config
+    from llama_data.train_handoff.trainer.remote import staging
 
     if data is None and not dry_run:
         raise RequestError("launch needs --data, the folder of the mix (RUN/mix); --dry-run does without")
     given = options.training_settings(context.params) | watching.watch_settings(context.params)
     kept = _folder(output, data)
-    folder, aside = _working_folder(kept, cache_dir, None if dry_run else rewind, node_rank, dry_run)
+    folder, aside = staging.working_folder(kept, cache_dir, None if dry_run else rewind, node_rank, dry_run)
     if folder is not None:
         given["output"] = folder
     config = load_config(model or "tiny", given) if initial is None else launching.starting_from(initial, model, given)
@@ -124,7 +125,7 @@ def launch(
     tell: Callable[[str], Any] = (lambda text: None) if config.watch.quiet else typer.echo
     tell(launching.describe(config, cluster, memory))
     if dry_run:
-        typer.echo(" ".join(launching.torchrun(cluster, Path(config.output or "") / "train.json")))
+        typer.echo(" ".join(launching.start_command(cluster, Path(config.output or "") / "train.json")))
         return
     launching.launch(config, cluster)
     tell(f"checkpoints and metrics.jsonl are in {kept}")
@@ -139,20 +140,6 @@ def _folder(output: str | None, data: str | None) -> str | None:
             f"--data {data}: the mix is in an object store; name a folder or URL for the run as --output"
         )
     return str(Path(local_path(data)).resolve().parent / "train")
-
-
-def _working_folder(
-    kept: str | None, cache_dir: str | None, rewind: int | None, node_rank: int, dry_run: bool
-) -> tuple[str | None, list[str]]:
-    """Where the run works that is kept in ``kept``, and what was set aside there, where that is in a store."""
-    from llama_data.train_handoff.trainer.remote import copies, staging
-
-    if kept is None or is_local(kept):
-        return kept, []
-    if dry_run:
-        return str(copies.view_of(kept, cache_dir)), []
-    folder, aside = staging.prepare(kept, cache_dir, rewind, node_rank)
-    return str(folder), aside
 
 
 @app.command()

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, cast
 
 import typer
 
+from llama_data.pipeline.core.files import is_local, local_path
 from llama_data.train_handoff.trainer import options
 
 app = typer.Typer()
@@ -34,11 +35,15 @@ def tune(
         typer.Argument(help=".jsonl files (.gz, .zst; paths or URLs): prompt and completion, or messages, a line."),
     ],
     initial: Annotated[
-        Path, typer.Option("--from", help="Run or checkpoint to start from; `import` makes one of Hugging Face's.")
+        str,
+        typer.Option(
+            "--from", metavar="PATH", help="Run or checkpoint, or its URL; `import` makes one of Hugging Face's."
+        ),
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", help="Folder of the tuned run [default: tuned/ beside --from].")
+        str | None, typer.Option("--output", help="Folder or URL of the tuned run [default: tuned/ beside --from].")
     ] = None,
+    cache_dir: options.CacheDir = None,
     template: options.TemplateName = None,
     overflow: Overflow = "drop",
     damaged: Damaged = 10,
@@ -81,13 +86,19 @@ def tune(
     Alpaca's: a rate of 2e-5 after a warm-up of 3 % of the steps, three epochs.
     """
     from llama_data.train_handoff.trainer import launch as launching
+    from llama_data.train_handoff.trainer.remote import staging
     from llama_data.train_handoff.trainer.template import DEFAULT, find_template
     from llama_data.train_handoff.trainer.tuning import prepare
 
     options.require_in(overflow, ("drop", "truncate"), "--overflow")
+    given = options.training_settings(context.params)
+    kept = prepare.default_output(initial) if output is None else output
+    folder, aside = staging.working_folder(kept, cache_dir, None if dry_run else rewind, node_rank, dry_run)
+    assert folder is not None
     request = prepare.Request(
-        initial=initial.resolve(),
-        output=(output or prepare.default_output(initial)).resolve(),
+        initial=str(Path(local_path(initial)).resolve()) if is_local(initial) else initial,
+        output=Path(local_path(folder)).resolve(),
+        cache_dir=cache_dir,
         files=tuple(files),
         template=find_template(template or DEFAULT),
         tokenizer=tokenizer,
@@ -97,20 +108,24 @@ def tune(
         seed=seed,
         epochs=epochs,
     )
-    given = options.training_settings(context.params)
     cluster = launching.Cluster(nproc or options.devices(device), nnodes, node_rank, rendezvous)
     memory = options.memory_of_device(device_memory, device)
     packing = prepare.open_packing(request)
     if dry_run:
-        with TemporaryDirectory(prefix="llama-train-") as folder:
+        with TemporaryDirectory(prefix="llama-train-") as scratch:
             rows = prepare.rows_folder(packing, request.output)
-            rows = rows if rows.exists() else prepare.pack_once(packing, Path(folder))
+            rows = rows if rows.exists() else prepare.pack_once(packing, Path(scratch))
             typer.echo(launching.describe(prepare.tune_config(request, rows, model, given), cluster, memory))
         return
-    config = prepare.tune_config(request, prepare.pack_once(packing, request.output, node_rank), model, given)
+    # A folder of each node's own gets rows of its own: they are a function of the files.
+    rows = prepare.pack_once(packing, request.output, node_rank if is_local(kept) else 0)
+    config = prepare.tune_config(request, rows, model, given)
     if rewind is not None and node_rank == 0:
-        for path in launching.rewind(config, rewind):
+        for path in launching.rewind(config, rewind) if is_local(kept) else aside:
             typer.echo(f"set aside: {path}")
     typer.echo(launching.describe(config, cluster, memory))
+    if not is_local(kept) and node_rank == 0:
+        staging.send_tokenizer(kept, packing.pieces.path.parent)
     launching.launch(config, cluster)
-    typer.echo(f"checkpoints and metrics.jsonl are in {config.output}; talk with it: llama-train chat {config.output}")
+    kept = str(config.output) if is_local(kept) else kept
+    typer.echo(f"checkpoints and metrics.jsonl are in {kept}; talk with it: llama-train chat {kept}")

@@ -131,7 +131,7 @@ class TrainConfig(Strict):
     batch_tokens: Count = 4_194_304
     micro_rows: int = Field(default=1, gt=0)
     steps: Count | None = None
-    seed: int = 1
+    seed: int = Field(default=1, ge=0, lt=1 << 63)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     compile: bool = False
@@ -158,6 +158,14 @@ class TrainConfig(Strict):
         if isinstance(value, bool):
             raise ValueError(f"write {'full' if value else 'none'} for what was {str(value).lower()}, or selective")
         return value
+
+    @field_validator("skip_rows")
+    @classmethod
+    def _ordered(cls, ranges: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+        for begin, end in ranges:
+            if not 0 <= begin < end:
+                raise ValueError(f"{begin}, {end}: expected two numbers of rows, the first below the second")
+        return ranges
 
     def batch_rows(self, seq_len: int) -> int:
         """Rows in one global batch. Raises RecipeError when the tokens are not a whole number of rows."""

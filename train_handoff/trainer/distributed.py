@@ -19,7 +19,8 @@ from torch import nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 
-from llama_data.pipeline.core.errors import LlamaDataError, RequestError
+from llama_data.pipeline.core.errors import LlamaDataError, RequestError, StoppedError
+from llama_data.pipeline.core.failures import sentence_of_error
 from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.model import Llama
 from llama_data.train_handoff.trainer.record import FAILURE, RESULT
@@ -132,9 +133,13 @@ def worker() -> Iterator[None]:
     try:
         yield
         code = 0
+    except StoppedError as stopped:  # the launcher says so
+        code = stopped.exit_code
     except LlamaDataError as error:
         print(f"llama-train: {error}", file=sys.stderr, flush=True)
         code = error.exit_code
+    except OSError as error:
+        print(f"llama-train: {sentence_of_error(error)}", file=sys.stderr, flush=True)
     except BaseException:
         traceback.print_exc()
     finally:

@@ -122,5 +122,10 @@ def _places(checkpoint: Path, record: Record) -> list[Path]:
 
 def copy_tokenizer(pieces: Pieces, folder: Path) -> None:
     """Copy a tokenizer's files, and no other files that lie beside them."""
-    for path in sorted({path for pattern in _TOKENIZER_FILES for path in pieces.path.parent.glob(pattern)}):
+    for path in tokenizer_files(pieces.path.parent):
         shutil.copyfile(path, folder / path.name)
+
+
+def tokenizer_files(folder: Path) -> list[Path]:
+    """The files of the tokenizer in a folder."""
+    return sorted({path for pattern in _TOKENIZER_FILES for path in folder.glob(pattern)})

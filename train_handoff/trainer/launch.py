@@ -1,4 +1,4 @@
-"""Resolve what `launch`, `bench` and `evaluate` are to do, and hand over to torchrun. Imports no torch."""
+"""Resolve what `launch`, `bench` and `evaluate` are to do, and start the processes. Imports no torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 
 from llama_data.pipeline.core.errors import InputError, RequestError, RunError, StoppedError
 from llama_data.pipeline.core.extras import require
-from llama_data.pipeline.core.files import atomic_write, is_local
+from llama_data.pipeline.core.files import atomic_write, is_local, local_path
 from llama_data.pipeline.core.lock import refuse_if_held
 from llama_data.pipeline.core.settings import Strict
 from llama_data.train_handoff.mix.plan import Mixture
@@ -64,6 +64,8 @@ SHUTDOWN_SECONDS = 3600  # for the step in hand and the checkpoint after it; a s
 class Cluster:
     """How many processes on how many nodes; with several nodes, ``rendezvous`` is host:port of the first one.
 
+    Raises RequestError when there is no node ``node_rank``.
+
     ``meeting``: name of what they meet for, so that one that is late is not taken for one of the next.
     """
 
@@ -72,6 +74,20 @@ class Cluster:
     node_rank: int = 0
     rendezvous: str | None = None
     meeting: str = "train"
+
+    def __post_init__(self) -> None:
+        if self.node_rank >= self.nnodes:
+            raise RequestError(f"--node-rank {self.node_rank}: {self.nnodes} nodes have the numbers from 0 on")
+
+    @property
+    def world(self) -> int:
+        """Processes on all nodes."""
+        return self.nproc * self.nnodes
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is one process only."""
+        return self.nproc == self.nnodes == 1
 
 
 class FailedError(RunError):
@@ -82,8 +98,13 @@ class FailedError(RunError):
         self.reason = reason
 
 
-def torchrun(cluster: Cluster, config_path: Path, worker: str = WORKER) -> list[str]:
-    """The command that starts the processes. Raises RequestError when several nodes have no meeting place."""
+def start_command(cluster: Cluster, config_path: Path, worker: str = WORKER) -> list[str]:
+    """The command that starts the processes: torchrun, or the process itself where it is the only one.
+
+    Raises RequestError when several nodes have no meeting place.
+    """
+    if cluster.alone:
+        return [sys.executable, "-m", worker, str(config_path)]
     command = [
         sys.executable,
         "-m",
@@ -116,7 +137,8 @@ def describe(config: TrainConfig, cluster: Cluster, memory: float | None = None)
     found = checkpoints(Path(config.output)) if config.output is not None else []
     start = find_start(config, rows, resume=found[-1] if found else None)
     model, seq_len, batch_rows = start.model, rows.footer.seq_len, start.batch_rows
-    steps, world = max(0, start.steps - start.step), cluster.nproc * cluster.nnodes
+    steps, world = max(0, start.steps - start.step), cluster.world
+    _require_copies(config, cluster)
     require_rows(rows_left(start.row, len(rows), start.skip), batch_rows, steps, world)
     require_watchable(config, cluster, rows)
     lines = [
@@ -146,7 +168,8 @@ def describe_without_data(
     What the model itself says of both comes first. Raises RequestError when the batch does not divide.
     """
     seq_len, vocab_size = config.model.seq_len or seq_len, config.model.vocab_size or vocab_size
-    model, world = agree(config, vocab_size, seq_len), cluster.nproc * cluster.nnodes
+    model, world = agree(config, vocab_size, seq_len), cluster.world
+    _require_copies(config, cluster)
     rows = config.batch_rows(seq_len)
     require_rows(rows, rows, 1, world)
     lines = [
@@ -157,6 +180,11 @@ def describe_without_data(
     return "\n".join(lines)
 
 
+def _require_copies(config: TrainConfig, cluster: Cluster) -> None:
+    if cluster.world % config.replicate:
+        raise RequestError(f"replicate {config.replicate}: must divide the {cluster.world} processes")
+
+
 def _model_line(config: TrainConfig, model: ModelConfig) -> str:
     return (
         f"model {config.name}: {model.parameters():,} parameters, vocabulary {model.vocab_size:,}, "
@@ -165,7 +193,7 @@ def _model_line(config: TrainConfig, model: ModelConfig) -> str:
 
 
 def launch(config: TrainConfig, cluster: Cluster) -> None:
-    """Train. Blocks until torchrun ends.
+    """Train. Blocks until the processes end.
 
     Raises:
         RequestError: torch is not installed, the configuration lacks data or output, or another run is at work there.
@@ -178,6 +206,9 @@ def launch(config: TrainConfig, cluster: Cluster) -> None:
     if not is_local(config.output):
         folder, _ = staging.prepare(config.output, config.cache_dir)
         config = config.model_copy(update={"output": str(folder)})
+    data = config.data or ""
+    if is_local(data):  # train.json is read from other places
+        config = config.model_copy(update={"data": str(Path(local_path(data)).resolve())})
     folder = Path(config.output or "")
     folder.mkdir(parents=True, exist_ok=True)
     refuse_if_held(folder / LOCK, AT_WORK)
@@ -188,7 +219,7 @@ def launch(config: TrainConfig, cluster: Cluster) -> None:
     if store is not None and cluster.node_rank == 0:
         store.put(resolved.name, settings)
     try:
-        run(torchrun(cluster, resolved), cluster, "training")
+        run(start_command(cluster, resolved), cluster, "training")
     except StoppedError as stopped:
         row = newest_row(folder)
         state = "nothing was saved yet" if row is None else f"saved at row {row:,}"
@@ -225,10 +256,10 @@ def require_torch() -> None:
 
 
 def run(command: list[str], cluster: Cluster, what: str) -> None:
-    """Run torchrun to its end, handing it the signals that this process gets.
+    """Run torchrun, or the only process, to its end, handing it the signals that this process gets.
 
     Raises:
-        StoppedError: a signal has ended it.
+        StoppedError: a signal has ended it, to whomever it was sent.
         RunError: a process failed; names ``what``.
     """
     environment = dict(os.environ)
@@ -236,7 +267,10 @@ def run(command: list[str], cluster: Cluster, what: str) -> None:
     environment.setdefault("OMP_NUM_THREADS", str(threads))
     environment.setdefault("KINETO_LOG_LEVEL", "6")  # the profiler of `bench` writes to the terminal otherwise
     environment[LAUNCHER] = str(os.getpid())
-    # In a session of its own torchrun gets a terminal's Ctrl-C from here alone, and once.
+    if cluster.alone:  # what another torchrun around this command says is not meant for its process
+        environment = {name: value for name, value in environment.items() if name not in ("RANK", "WORLD_SIZE")}
+        environment["LOCAL_RANK"] = "0"
+    # In a session of its own it gets a terminal's Ctrl-C from here alone, and once.
     process = subprocess.Popen(command, env=environment, start_new_session=True)
     got: list[int] = []
 
@@ -256,10 +290,15 @@ def run(command: list[str], cluster: Cluster, what: str) -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if got:
-        raise StoppedError(f"{what} was stopped by {signal.Signals(got[0]).name}", got[0])
-    if code:
-        raise RunError(f"{what} stopped with exit code {code}; the first error is printed above")
+    if code == 0:
+        return
+    # A process that a signal has ended is -N to its parent, and 128 + N to the parent's.
+    ended = got[0] if got and code not in (1, 2) else -code if code < 0 else code - 128
+    if ended in SIGNALS:
+        raise StoppedError(f"{what} was stopped by {signal.Signals(ended).name}", ended)
+    if ended == signal.SIGKILL:
+        raise RunError(f"{what}: a process was killed (SIGKILL), as the system does when memory runs out")
+    raise RunError(f"{what} stopped with exit code {code}; the first error is printed above")
 
 
 def _in_main_thread() -> bool:
@@ -276,7 +315,7 @@ def ask(cluster: Cluster, worker: str, request: Strict, what: str) -> dict[str, 
         path = Path(folder) / "request.json"
         path.write_text(request.model_dump_json())
         try:
-            run(torchrun(cluster, path, worker), cluster, what)
+            run(start_command(cluster, path, worker), cluster, what)
         except StoppedError:
             raise
         except RunError as error:
@@ -295,7 +334,7 @@ def bench_config(
         RequestError: the rows do not fit the model, or the batch does not divide among the processes.
     """
     config = load_config(source, overrides)
-    world = cluster.nproc * cluster.nnodes
+    world = cluster.world
     cache = open_cache(config.cache_dir, config.cache_bytes)
     rows = None if config.data is None else Mixture(config.data, cache)
     if rows is not None:

@@ -1,4 +1,4 @@
-"""The training loop of one process; torchrun starts one of these for each device."""
+"""The training loop of one process; torchrun, or the launcher, starts one of these for each device."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from types import FrameType
 
 import torch
 
-from llama_data.pipeline.core.errors import RequestError, RunError
+from llama_data.pipeline.core.errors import RequestError, RunError, StoppedError
 from llama_data.pipeline.core.lock import Lock
 from llama_data.pipeline.core.settings import validate
 from llama_data.train_handoff.trainer import checkpoint, distributed
@@ -32,20 +32,22 @@ from llama_data.train_handoff.trainer.watch.watch import Watch
 
 
 class Stop:
-    """Whether this process is to stop: it got a signal, or those that started it are gone."""
+    """The signal for which this process is to stop: one that it got, or SIGHUP when those that started it are gone."""
 
     def __init__(self) -> None:
-        self.wanted = False
+        self.got = 0
         self._parent = os.getppid()
         self._launcher = os.environ.get(LAUNCHER)
         for number in SIGNALS:
             signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.wanted = True
+        self.got = number
 
-    def __bool__(self) -> bool:
-        return self.wanted or os.getppid() != self._parent or self._launcher_gone()
+    def number(self) -> int:
+        """Number of the signal; 0 when the process is to go on."""
+        alone = os.getppid() != self._parent or self._launcher_gone()
+        return self.got or (signal.SIGHUP if alone else 0)
 
     def _launcher_gone(self) -> bool:
         if self._launcher is None:
@@ -93,7 +95,10 @@ class Trainer:
             model.init_weights(self.config.seed)
 
     def train(self) -> None:
-        """Train to the last step, saving on the way; a signal saves and stops after the step in hand."""
+        """Train to the last step, saving on the way.
+
+        Raises StoppedError after a signal, on all processes, when the step in hand is taken and saved.
+        """
         self.fill()
         self.learner.model.train()
         watch = Watch(self.config, self.rows, self.start, self.learner)
@@ -115,12 +120,12 @@ class Trainer:
                 self.step, self.row = batch.step + 1, batch.end
                 watch.step(batch, done, rate)
                 self.require_progress(batch, done)
-                stopping, due = self.agreed()
+                signalled, due = self.agreed()
                 every = self.config.save_every
-                if stopping or due or self.step == self.steps or (every is not None and self.step % every == 0):
+                if signalled or due or self.step == self.steps or (every is not None and self.step % every == 0):
                     self.save(watch)
-                if stopping:
-                    return
+                if signalled:
+                    raise StoppedError(f"stopped after step {batch.step}", signalled)
                 watch.validate(self.step, self.row)
 
     def rate(self, batch: Batch) -> float:
@@ -129,16 +134,16 @@ class Trainer:
             batch.start, self.start.total_rows, self.batch_rows, self.start.warmup_rows, self.config.optim
         )
 
-    def agreed(self) -> tuple[bool, bool]:
-        """Whether any process is to stop, and whether it is time to save by the first one's clock.
+    def agreed(self) -> tuple[int, bool]:
+        """The signal for which all are to stop, else 0, and whether it is time to save by the first one's clock.
 
         Or one could not write the checkpoint in hand: then ``save``, which waits for it, tells all of them.
         """
         minutes = self.config.save_minutes
         due = self.processes.main and minutes is not None and time.monotonic() - self.saved >= 60 * minutes
-        flags = torch.tensor([float(bool(self.stop)), float(due or self.saver.failed())], device=self.processes.device)
-        stopping, due = (bool(flag) for flag in distributed.sum_over_processes(flags).tolist())
-        return stopping, due
+        flags = torch.tensor([self.stop.number(), int(due or self.saver.failed())], device=self.processes.device)
+        signalled, save = distributed.highest_of_processes(flags).tolist()
+        return signalled, bool(save)
 
     def require_progress(self, batch: Batch, done: StepResult) -> None:
         """Raise RunError when so many steps in a row were left out that the run is no longer one."""

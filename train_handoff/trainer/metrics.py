@@ -12,7 +12,7 @@ import torch
 from llama_data.pipeline.core.files import atomic_write
 from llama_data.train_handoff.trainer.config import ModelConfig
 from llama_data.train_handoff.trainer.watch.energy import Spent
-from llama_data.train_handoff.trainer.watch.lines import METRICS, REPLACED, last_line, lines
+from llama_data.train_handoff.trainer.watch.lines import METRICS, REPLACED, UNREADABLE, last_line, lines
 from llama_data.train_handoff.trainer.watch.observer import HeldOut, Observer, StepSeen
 
 # Dense bfloat16 peak in FLOP/s; a device that is not listed gets no utilisation rather than a guessed one.
@@ -94,7 +94,10 @@ class Metrics(Observer):
 
     def _count(self, content: dict[str, Any]) -> None:
         """What was spent is the most that anything says."""
-        spent = Spent(content.get("device_hours", 0.0), content.get("energy_kwh"))
+        hours, energy = content.get("device_hours", 0.0), content.get("energy_kwh")
+        if not isinstance(hours, int | float) or not isinstance(energy, int | float | None):
+            return  # a damaged file
+        spent = Spent(hours, energy)
         self.spent = max(self.spent, spent, key=lambda one: one.device_hours)
 
     def step(self, seen: StepSeen) -> None:
@@ -122,7 +125,7 @@ class Metrics(Observer):
 def _summary(path: Path) -> dict[str, Any]:
     """What an earlier process of the run ended with; empty when none did."""
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
-        return found
-    except (OSError, ValueError):
+        found = json.loads(path.read_text())
+    except (OSError, *UNREADABLE):
         return {}
+    return found if isinstance(found, dict) else {}

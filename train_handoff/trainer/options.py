@@ -144,8 +144,13 @@ _CHOICES = {
 def compute_settings(values: dict[str, Any]) -> dict[str, Any]:
     """Of a command's parameters those that were given and that ``COMPUTE`` has, by dotted key.
 
-    Raises RequestError for a value that is none of those an option has.
+    Raises RequestError for an empty text, and for a value that is none of those an option has.
     """
+    for name, value in values.items():
+        if value == "":  # as of a variable that the shell does not know
+            raise RequestError(
+                f"--{'from' if name == 'initial' else name.replace('_', '-')}: expected a value, found none"
+            )
     for name, allowed in _CHOICES.items():
         require_in(values.get(name), allowed, f"--{name.replace('_', '-')}")
     return {key: values[name] for name, key in COMPUTE.items() if values.get(name) is not None}

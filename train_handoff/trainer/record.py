@@ -8,7 +8,10 @@ import re
 import signal
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from llama_data.pipeline.core.errors import InputError, RequestError
 from llama_data.pipeline.core.settings import validate
@@ -26,6 +29,45 @@ LAUNCHER = "LLAMA_TRAIN_LAUNCHER"  # environment: process id of the `llama-train
 NAME = re.compile(r"rows-\d{12,}")
 
 
+class FileEntry(TypedDict):
+    """Size and sha256 of a file of a checkpoint."""
+
+    bytes: Annotated[int, Field(ge=0)]
+    sha256: str
+
+
+class _Known(TypedDict, total=False):
+    """Of a record's ``settings`` and ``origin`` what a run that goes on reads."""
+
+    skip_rows: list[tuple[int, int]]
+    warmup_rows: int
+    checkpoint: str
+    record_sha256: str
+    huggingface: str
+    special_ids: dict[str, Any]
+
+
+_KNOWN = TypeAdapter(_Known)
+
+
+def _sound(content: dict[str, Any]) -> dict[str, Any]:
+    """The same. Raises ValueError when what is known of it is of another type."""
+    try:
+        _KNOWN.validate_python(content)
+    except ValidationError as error:
+        raise ValueError(_first(error)) from None
+    return content
+
+
+def _first(error: ValidationError) -> str:
+    found = error.errors()[0]
+    where = ".".join(map(str, found["loc"]))
+    return f"{where}: {found['msg']}" if where else found["msg"]
+
+
+Noted = Annotated[dict[str, Any], AfterValidator(_sound)]
+
+
 @dataclass(frozen=True)
 class Record:
     """``model`` is the model's configuration; ``rows`` of the mix ``fingerprint`` are behind it, after ``step`` steps.
@@ -40,24 +82,29 @@ class Record:
     ``files``: size in bytes and sha256 of every other file of the checkpoint.
     """
 
-    step: int
-    rows: int
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    step: Annotated[int, Field(ge=0)]
+    rows: Annotated[int, Field(ge=0)]
     fingerprint: str
     seed: int
     tokenizer_sha256: str
     model: dict[str, Any]
     bos_id: int | None = None
     eos_id: int | None = None
-    origin: dict[str, Any] | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
+    origin: Noted | None = None
+    settings: Noted = field(default_factory=dict)
     norms: tuple[float, ...] = ()
     template: str | None = None
     totals: dict[str, Any] = field(default_factory=dict)
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[str, FileEntry] = field(default_factory=dict)
 
     def model_config(self, where: Path) -> ModelConfig:
         """The model. Raises RecipeError when the record's is not one that this version builds."""
         return validate(ModelConfig, self.model, str(where / RECORD))
+
+
+_RECORD = TypeAdapter(Record)
 
 
 def checkpoint_name(rows: int) -> str:
@@ -104,7 +151,7 @@ def _problem(path: Path) -> str | None:
             return f"{name} is missing"
         if file.stat().st_size != expected["bytes"]:
             return f"{name} has {file.stat().st_size:,} bytes instead of {expected['bytes']:,}"
-    return None
+    return None if record.rows == rows_of(path) else f"{RECORD} is of {record.rows:,} rows"
 
 
 def set_aside(folder: Path, row: int) -> list[Path]:
@@ -127,7 +174,7 @@ def set_aside(folder: Path, row: int) -> list[Path]:
     return moved
 
 
-def file_entry(path: Path) -> dict[str, Any]:
+def file_entry(path: Path) -> FileEntry:
     """Size and sha256 of a file, as a record holds them."""
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -165,11 +212,12 @@ def find_checkpoint(path: Path) -> Path:
 def read_record(path: Path) -> Record:
     """The record of a checkpoint. Raises InputError when there is none or it is damaged."""
     try:
-        content = json.loads((path / RECORD).read_text())
-        return Record(**{**content, "norms": tuple(content.get("norms", ()))})
-    except FileNotFoundError:
+        return _RECORD.validate_python(json.loads((path / RECORD).read_text()))
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path}: not a checkpoint: it has no {RECORD}") from None
-    except (ValueError, TypeError, AttributeError) as error:
+    except ValidationError as error:
+        raise InputError(f"{path / RECORD}: damaged: {_first(error)}") from None
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path / RECORD}: damaged: {error}") from None
 
 

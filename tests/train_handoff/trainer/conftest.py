@@ -15,7 +15,9 @@ import sentencepiece
 from llama_data.train_handoff.mix.jobs import mix_jobs
 from llama_data.train_handoff.mix.plan import plan_mix
 from llama_data.train_handoff.shards.file import Footer, ShardWriter
+from llama_data.train_handoff.trainer import launch as launching
 from llama_data.train_handoff.trainer.config import TrainConfig
+from llama_data.train_handoff.trainer.launch import Cluster
 from llama_data.train_handoff.trainer.record import SIGNALS
 
 SEQ_LEN, VOCAB = 32, 500
@@ -89,21 +91,36 @@ def repeating_mix(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> 
 
 @pytest.fixture(scope="session")
 def alone() -> Callable[[TrainConfig], None]:
-    """Train as the one process that `launch` would start, but in this one, which has torch already."""
+    """`launch` on one process, which is this one, for it has torch already."""
+
+    def train(config: TrainConfig) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(launching, "run", work_here)
+            launching.launch(config, Cluster())
+
+    return train
+
+
+@pytest.fixture
+def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that train on one process do it in this one."""
+    monkeypatch.setattr(launching, "run", work_here)
+
+
+def work_here(command: list[str], cluster: Cluster, what: str) -> None:
+    """In place of ``launch.run``: what the one process that it starts does."""
     pytest.importorskip("torch")
     from llama_data.train_handoff.trainer import distributed, loop
 
-    def train(config: TrainConfig) -> None:
-        Path(config.output or "").mkdir(parents=True, exist_ok=True)
-        handlers = {number: signal.getsignal(number) for number in SIGNALS}
-        try:
-            loop.run(config, loop.Stop())
-        finally:
-            distributed.stop()
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-
-    return train
+    assert cluster.alone
+    assert command[-2] == launching.WORKER
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        loop.run(TrainConfig.model_validate_json(Path(command[-1]).read_text()), loop.Stop())
+    finally:
+        distributed.stop()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 MakeModel = Callable[..., Path]

@@ -8,6 +8,7 @@ import pickle
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,14 +102,40 @@ def test_a_checkpoint_that_cannot_be_removed_does_not_end_the_run(
     remove = shutil.rmtree
 
     def refuse(path: Path, ignore_errors: bool = False) -> None:
-        if Path(path).name == checkpoint_name(8):
+        if Path(path).name.startswith(checkpoint_name(8)):
             raise PermissionError(13, "no")
         remove(path, ignore_errors)
 
     monkeypatch.setattr(shutil, "rmtree", refuse)
     save(tmp_path, record(2), 1)
-    assert [read_record(path).rows for path in checkpoints(tmp_path)] == [8, 16]
+    assert [read_record(path).rows for path in checkpoints(tmp_path)] == [16]
     assert "rows-000000000008: not removed" in capsys.readouterr().err
+    monkeypatch.undo()
+    save(tmp_path, record(3), 1)  # the next one tries again
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == [checkpoint_name(24)]
+
+
+def test_what_a_process_leaves_that_is_killed_while_it_removes_or_writes_is_no_checkpoint_and_goes(
+    tmp_path: Path, one_process: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(path: Path, **_: object) -> None:
+        (path / ".metadata").unlink(missing_ok=True)
+        if path.exists():
+            raise SystemExit
+
+    save(tmp_path, record(1))
+    monkeypatch.setattr(checkpoint.shutil, "rmtree", killed)
+    with pytest.raises(SystemExit):
+        save(tmp_path, record(2), keep=1)
+    monkeypatch.undo()
+    assert [path.name for path in checkpoints(tmp_path)] == [checkpoint_name(16)]
+    assert incomplete(tmp_path) == []
+    (tmp_path / "checkpoints" / f"{checkpoint_name(8)}.partial").mkdir()
+    save(tmp_path, record(3))
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
+        checkpoint_name(16),
+        checkpoint_name(24),
+    ]
 
 
 def test_a_checkpoint_that_is_saved_again_takes_the_place_of_the_old(tmp_path: Path, one_process: Processes) -> None:
@@ -153,6 +180,33 @@ def test_a_damaged_one_is_stepped_over_for_the_one_before(
     with pytest.raises(InputError, match="none of its checkpoints is whole"):
         checkpoint.find_sound(tmp_path, one_process)
     assert f"{first}: .metadata is missing; it is stepped over" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [
+        *("", "null", "[]", "{}", "[" * 30_000, {"step": None}, {"rows": "x"}, {"rows": -1}, {"rows": 8}, {"seed": []}),
+        *({"norms": 3}, {"model": "x"}, {"files": None}, {"files": {".metadata": 3}}, {"unheard": 1}),
+        *({"files": {".metadata": {"bytes": "x", "sha256": ""}}}, {"origin": "x"}, {"origin": {"checkpoint": 3}}),
+        *({"settings": {"skip_rows": [1]}}, {"settings": {"warmup_rows": "x"}}, None),
+    ],
+)
+def test_a_torn_record_is_stepped_over(
+    tmp_path: Path, one_process: Processes, capsys: pytest.CaptureFixture[str], torn: Any
+) -> None:
+    first, second = save(tmp_path, record(1)), save(tmp_path, record(2))
+    path = second / RECORD
+    content = json.loads(path.read_text())
+    path.unlink()
+    if torn is None:
+        path.mkdir()
+    else:
+        path.write_text(torn if isinstance(torn, str) else json.dumps(content | torn))
+    assert checkpoint.find_sound(tmp_path, one_process) == find_checkpoint(tmp_path) == first
+    said = capsys.readouterr().err
+    assert said.startswith(f"llama-train: {second}: record.json")
+    assert said.endswith("; it is stepped over\n")
+    assert said.count("\n") == 1
 
 
 def _flip(path: Path) -> None:

@@ -163,12 +163,13 @@ def test_the_schedule_reaches_the_peak_after_warmup_and_a_tenth_at_the_end() -> 
     assert all(a >= b for a, b in pairwise(rates[10:]))
 
 
-def test_llama_train_starts_without_heavy_imports() -> None:
+def test_llama_train_starts_and_reads_its_rows_without_heavy_imports(mix: Path) -> None:
     import subprocess
     import sys
 
     code = (
-        "import sys, json; import llama_data.train_handoff.trainer.cli; "
-        "print(json.dumps([m for m in ('torch','fasttext','kenlm','datatrove') if m in sys.modules]))"
+        "import sys, json; import llama_data.train_handoff.trainer.cli, llama_data.train_handoff.trainer.launch; "
+        "from llama_data.train_handoff.mix.plan import Mixture; rows = Mixture(sys.argv[1]); rows[3]; "
+        "print(json.dumps([m for m in ('torch','fasttext','kenlm','datatrove','numba') if m in sys.modules]))"
     )
-    assert json.loads(subprocess.check_output([sys.executable, "-c", code])) == []
+    assert json.loads(subprocess.check_output([sys.executable, "-c", code, str(mix)])) == []

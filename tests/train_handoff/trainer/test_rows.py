@@ -17,7 +17,6 @@ from llama_data.pipeline.core.errors import InputError, RequestError
 from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer.cli import app
 from llama_data.train_handoff.trainer.config import TrainConfig
-from llama_data.train_handoff.trainer.launch import Cluster, launch
 from llama_data.train_handoff.trainer.loader import batches
 from llama_data.train_handoff.trainer.rows import ask
 
@@ -35,7 +34,7 @@ def run(traced: Path, tmp_path_factory: pytest.TempPathFactory, alone: Callable[
         "model": {"dim": 32, "n_heads": 2, "n_layers": 1, "multiple_of": 32},
         "batch_tokens": 4 * 16, "micro_rows": 4, "steps": 4, "dtype": "float32", "device": "cpu", "skip_rows": SKIP,
     }  # fmt: skip
-    launch(TrainConfig.model_validate(values), Cluster())
+    alone(TrainConfig.model_validate(values))
     values |= {"batch_tokens": 8 * 16, "steps": 6, "change": True}
     alone(TrainConfig.model_validate(values))
     return output

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +19,9 @@ torch = pytest.importorskip("torch")
 import torch.distributed as dist  # noqa: E402
 from torch.distributed.checkpoint import FileSystemWriter, state_dict_saver  # noqa: E402
 
-from llama_data.pipeline.core.errors import RunError  # noqa: E402
+from llama_data.pipeline.core.errors import RunError, StoppedError  # noqa: E402
 from llama_data.train_handoff.trainer import checkpoint  # noqa: E402
+from llama_data.train_handoff.trainer.config import TrainConfig  # noqa: E402
 from llama_data.train_handoff.trainer.distributed import Processes  # noqa: E402
 from llama_data.train_handoff.trainer.record import Record, checkpoints, find_checkpoint, read_record  # noqa: E402
 from llama_data.train_handoff.trainer.saver import Saver  # noqa: E402
@@ -146,15 +150,16 @@ def test_a_failure_is_known_without_waiting(
         saver.finish()
 
 
-RUN = """
-import os, signal, sys, time
+KILLED = """
+import os, signal, sys
 from torch.distributed.checkpoint import state_dict_saver
 from llama_data.train_handoff.trainer import loop
 save, count = state_dict_saver.save, []
 
 def slow(*arguments, **options):
     count.append(None)
-    {event}
+    if len(count) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
     return save(*arguments, **options)
 
 state_dict_saver.save = slow
@@ -163,11 +168,9 @@ loop.main(sys.argv[1])
 
 
 @pytest.fixture
-def run(mix: Path, tmp_path: Path) -> Callable[[str], tuple[int, list[int]]]:
-    """Eight steps of a run that saves after every second one; returns its exit code and the steps of checkpoints."""
-    from llama_data.train_handoff.trainer.config import TrainConfig
-
-    settings = TrainConfig.model_validate(
+def settings(mix: Path, tmp_path: Path) -> TrainConfig:
+    """Eight steps of a run that saves after every second one, in the background."""
+    return TrainConfig.model_validate(
         {
             "name": "test",
             "data": str(mix),
@@ -182,29 +185,41 @@ def run(mix: Path, tmp_path: Path) -> Callable[[str], tuple[int, list[int]]]:
             "async_save": "on",
         }
     )
-    path = tmp_path / "train.json"
-    path.write_text(settings.model_dump_json())
 
-    def start(event: str) -> tuple[int, list[int]]:
-        script = RUN.format(event=event)
-        done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False)
-        return done.returncode, [read_record(found).step for found in checkpoints(tmp_path / "run")]
 
-    return start
+def saved_steps(settings: TrainConfig) -> list[int]:
+    return [read_record(found).step for found in checkpoints(Path(settings.output or ""))]
 
 
 def test_killed_while_it_saves_a_run_goes_on_from_the_checkpoint_before(
-    run: Callable[[str], tuple[int, list[int]]],
+    settings: TrainConfig, tmp_path: Path, alone: Callable[[TrainConfig], None]
 ) -> None:
-    assert run("len(count) == 3 and os.kill(os.getpid(), signal.SIGKILL)") == (-9, [2, 4])
-    assert run("pass") == (0, [2, 4, 6, 8])
+    path = tmp_path / "train.json"
+    path.write_text(settings.model_dump_json())
+    (tmp_path / "run").mkdir()
+    assert subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False).returncode == -signal.SIGKILL
+    assert saved_steps(settings) == [2, 4]
+    alone(settings)
+    assert saved_steps(settings) == [2, 4, 6, 8]
 
 
 def test_a_signal_waits_for_the_checkpoint_in_hand_and_saves_one_more(
-    run: Callable[[str], tuple[int, list[int]]],
+    settings: TrainConfig, alone: Callable[[TrainConfig], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code, steps = run("len(count) == 1 and (os.kill(os.getpid(), signal.SIGTERM), time.sleep(1))")
-    assert code == 0
+    save, count = state_dict_saver.save, []
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        count.append(None)
+        if len(count) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)
+        return save(*arguments, **options)
+
+    monkeypatch.setattr(state_dict_saver, "save", slow)
+    with pytest.raises(StoppedError, match="saved at row") as stopped:
+        alone(settings)
+    assert stopped.value.number == signal.SIGTERM
+    steps = saved_steps(settings)
     assert steps[0] == 2
     assert len(steps) == 2
     assert steps[1] in (3, 4)

@@ -51,6 +51,7 @@ def test_no_process_holds_the_whole_gradient_between_micro_batches(
 ) -> None:
     learner, batch = learner_of(config(mix), mix, processes)
     held: list[bool] = []
+    summed: list[set[tuple[bool, bool]]] = []  # over shards, and over copies
     hidden = models.Llama._hidden
 
     def look(self: Any, *arguments: Any) -> Any:
@@ -59,6 +60,7 @@ def test_no_process_holds_the_whole_gradient_between_micro_batches(
             for module in self.modules()
             if hasattr(module, "_get_fsdp_state")
         ]
+        summed.append({(group.reduce_grads, group.all_reduce_grads) for group in groups if group is not None})
         parameters = [parameter for group in groups if group is not None for parameter in group.fsdp_params]
         assert parameters
         whole = [
@@ -73,6 +75,7 @@ def test_no_process_holds_the_whole_gradient_between_micro_batches(
     monkeypatch.setattr(models.Llama, "_hidden", look)
     learner.update(batch, 1e-3)
     assert held == [False] * 4
+    assert summed == [*[{(True, False)}] * 3, {(True, True)}]
 
 
 def test_rotary_tables_stay_float32_when_the_rest_is_bfloat16(

@@ -8,14 +8,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from llama_data.train_handoff.trainer.launch import SHUTDOWN_SECONDS, Cluster, torchrun
-from llama_data.train_handoff.trainer.record import checkpoints, read_record
+from llama_data.pipeline.core.errors import StoppedError
+from llama_data.train_handoff.trainer.cli import app
+from llama_data.train_handoff.trainer.config import TrainConfig, load_config
+from llama_data.train_handoff.trainer.launch import SHUTDOWN_SECONDS, Cluster, start_command
+from llama_data.train_handoff.trainer.record import LAUNCHER, checkpoints, read_record
 
 torch = pytest.importorskip("torch")
+
 if not Path("/proc/self/stat").exists():
     pytest.skip("processes are looked up in /proc", allow_module_level=True)
 
@@ -105,11 +111,8 @@ class Running:
 @pytest.mark.parametrize(
     ("target", "number"),
     [
-        ("launcher", signal.SIGINT),
-        ("agent", signal.SIGHUP),
         ("worker", signal.SIGUSR1),
-        ("session", signal.SIGTERM),
-        ("launcher", signal.SIGKILL),
+        ("session", signal.SIGHUP),
         ("agent", signal.SIGKILL),
     ],
 )
@@ -120,67 +123,86 @@ def test_a_signal_saves_and_ends_the_run(
     if target == "session":
         os.killpg(run.agent, number)
     else:
-        os.kill({"launcher": run.launcher.pid, "agent": run.agent, "worker": run.workers[1]}[target], number)
+        os.kill({"agent": run.agent, "worker": run.workers[1]}[target], number)
     code = run.launcher.wait(90)
     rows = run.require_saved()
-    if target == "launcher" and number != signal.SIGKILL:
+    if number != signal.SIGKILL:
         assert code == 128 + number
         assert f"training was stopped by {number.name}; saved at row {rows}: the same command" in run.errors.read_text()
         assert "Traceback" not in run.errors.read_text()
-    elif target == "worker":
-        assert code == 0
+    else:
+        assert code == 1
+        assert "a process was killed (SIGKILL)" in run.errors.read_text()
+
+
+def test_when_the_launcher_is_gone_a_run_saves_and_ends(
+    mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: Callable[[TrainConfig], None]
+) -> None:
+    (tmp_path / "model.yaml").write_text(MODEL)
+    config = load_config(str(tmp_path / "model.yaml"), {"data": str(mix), "output": str(tmp_path / "run"), "steps": 64})
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    monkeypatch.setenv(LAUNCHER, str(gone.pid))
+    with pytest.raises(StoppedError, match=r"saved at row 8: the same command") as stopped:
+        alone(config)
+    assert stopped.value.number == signal.SIGHUP
 
 
 def test_while_a_run_is_at_work_another_is_refused_and_afterwards_it_goes_on(
     command: list[str], tmp_path: Path
 ) -> None:
+    def again(*more: str) -> str:
+        done = CliRunner().invoke(app, [*command[3:], *more])
+        return str(done.exception or done.stdout)
+
     run = Running(command, tmp_path)
     os.kill(run.workers[0], signal.SIGSTOP)  # it is alive, and does not get to its end meanwhile
-    second = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert second.returncode == 2
-    assert f"a training run is at work here by process {run.workers[0]} on " in second.stderr
-    again = subprocess.run([*command, "--rewind", "8"], capture_output=True, text=True, check=False)
-    assert again.returncode == 2
-    assert "at work here" in again.stderr
+    assert f"a training run is at work here by process {run.workers[0]} on " in again()
+    assert "at work here" in again("--rewind", "8")
     os.kill(run.workers[0], signal.SIGCONT)
-    os.kill(run.launcher.pid, signal.SIGTERM)
-    assert run.launcher.wait(90) == 128 + signal.SIGTERM
+    os.kill(run.launcher.pid, signal.SIGINT)
+    assert run.launcher.wait(90) == 128 + signal.SIGINT
     rows = run.require_saved()
-    third = subprocess.run([*command, "--dry-run"], capture_output=True, text=True, check=False)
-    assert third.returncode == 0
-    assert (
-        f"goes on from {tmp_path}/run/checkpoints/rows-{rows:012d} (row {rows}, step {rows // BATCH})" in third.stdout
-    )
+    assert f"training was stopped by SIGINT; saved at row {rows}: the same command" in run.errors.read_text()
+    assert "Traceback" not in run.errors.read_text()
+    saved = f"goes on from {tmp_path}/run/checkpoints/rows-{rows:012d} (row {rows}, step {rows // BATCH})"
+    assert saved in again("--dry-run")
 
 
 def test_torchrun_is_told_which_signals_to_hand_on_and_to_wait_for_a_long_step() -> None:
-    command = torchrun(Cluster(), Path("train.json"))
+    command = start_command(Cluster(nproc=2), Path("train.json"))
     assert "--signals-to-handle=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1" in command
     assert f"--shutdown-timeout={SHUTDOWN_SECONDS}" in command
     assert SHUTDOWN_SECONDS >= 600
 
 
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
-        ("pass", 0),
-        ("raise RunError('no rows')", 1),
-        ("raise RequestError('no such row')", 2),
-        ("raise ValueError('unforeseen')", 1),
-        ("raise SystemExit(0)", 1),
-    ],
-)
-def test_a_process_that_is_done_ends_without_taking_the_interpreter_down(body: str, code: int) -> None:
-    script = (
-        "import atexit, os\n"
-        "from llama_data.pipeline.core.errors import RequestError, RunError\n"
-        "from llama_data.train_handoff.trainer.distributed import worker\n"
-        "atexit.register(os.abort)  # as a thread of gloo's that is late\n"
-        "print('written')\n"
-        f"with worker():\n    {body}\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stderr
-    assert done.stdout == "written\n"
-    if "'" in body:
-        assert body.split("'")[1] in done.stderr
+ENDINGS = {
+    "pass": 0,
+    "raise RunError('no rows')": 1,
+    "raise RequestError('no such row')": 2,
+    "raise StoppedError('at row 8', 15)": 143,
+    "raise OSError(28, 'full', 'metrics.jsonl')": 1,
+    "raise ValueError('unforeseen')": 1,
+    "raise SystemExit(0)": 1,
+}
+SCRIPT = """
+import atexit, os, sys
+from llama_data.pipeline.core.errors import RequestError, RunError, StoppedError
+from llama_data.train_handoff.trainer.distributed import worker
+for body in sys.argv[1:]:
+    if not (process := os.fork()):
+        atexit.register(os.abort)  # as a thread of gloo's that is late
+        print('written')
+        with worker():
+            exec(body)
+    print(body, os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
+"""
+
+
+def test_a_process_that_is_done_ends_without_taking_the_interpreter_down() -> None:
+    done = subprocess.run([sys.executable, "-c", SCRIPT, *ENDINGS], capture_output=True, text=True, check=False)
+    expected = [line for body, code in ENDINGS.items() for line in ("written", f"{body} {code}")]
+    assert done.stdout.splitlines() == expected, done.stderr
+    for said in ("llama-train: no rows", "llama-train: no such row", "metrics.jsonl: the disk is full", "unforeseen"):
+        assert said in done.stderr
+    assert "at row 8" not in done.stderr  # the launcher says it

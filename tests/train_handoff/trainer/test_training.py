@@ -16,12 +16,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from llama_data.pipeline.core.errors import InputError, RequestError, RunError
 from llama_data.pipeline.core.lock import Lock
 from llama_data.train_handoff.mix.plan import Mixture
+from llama_data.train_handoff.trainer.cli import app
 from llama_data.train_handoff.trainer.config import TrainConfig
-from llama_data.train_handoff.trainer.launch import Cluster, describe, launch, rewind, torchrun
+from llama_data.train_handoff.trainer.launch import (
+    Cluster,
+    describe,
+    describe_without_data,
+    launch,
+    rewind,
+    start_command,
+)
 from llama_data.train_handoff.trainer.loader import batches, merge_ranges, rows_left, take_rows
 from llama_data.train_handoff.trainer.record import checkpoint_name, checkpoints, find_checkpoint, read_record
 
@@ -71,20 +80,29 @@ def test_loss_falls_and_every_step_is_written_once(whole: Path) -> None:
     assert lines[0]["mfu"] is None
 
 
+@pytest.fixture(scope="module")
+def single(mix: Path, tmp_path_factory: pytest.TempPathFactory, alone: Alone) -> Path:
+    """The same run on one process."""
+    output = tmp_path_factory.mktemp("single")
+    alone(config(mix, output, micro_rows=3))
+    return output
+
+
 def test_checkpoints_that_are_written_while_training_goes_on_are_the_same(
-    mix: Path, whole: Path, tmp_path: Path
+    mix: Path, single: Path, tmp_path: Path, alone: Alone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    launch(config(mix, tmp_path, async_save="on"), Cluster(nproc=2))
-    for ours, theirs in zip(checkpoints(tmp_path), checkpoints(whole), strict=True):
+    monkeypatch.chdir(mix.parent)  # the mix by a relative path, which the run's record must not keep
+    alone(config(Path(mix.name), tmp_path, micro_rows=3, async_save="on"))
+    assert json.loads((tmp_path / "train.json").read_text())["data"] == str(mix.resolve())
+    for ours, theirs in zip(checkpoints(tmp_path), checkpoints(single), strict=True):
         tensors = {name: digest for name, digest in read_record(ours).files.items() if name.endswith(".distcp")}
         assert ours.name == theirs.name
-        assert len(tensors) >= 2
+        assert tensors
         assert tensors == {name: read_record(theirs).files[name] for name in tensors}
 
 
-def test_one_process_takes_the_same_steps_as_two(mix: Path, whole: Path, tmp_path: Path, alone: Alone) -> None:
-    alone(config(mix, tmp_path, micro_rows=3))
-    ours, theirs = metrics(tmp_path), metrics(whole)
+def test_one_process_takes_the_same_steps_as_two(whole: Path, single: Path) -> None:
+    ours, theirs = metrics(single), metrics(whole)
     np.testing.assert_allclose([a["loss"] for a in ours], [b["loss"] for b in theirs], rtol=2e-5)
     np.testing.assert_allclose([a["gradient_norm"] for a in ours], [b["gradient_norm"] for b in theirs], rtol=2e-4)
 
@@ -106,15 +124,26 @@ def test_resumed_on_another_number_of_processes_it_continues_with_the_next_row(
 
 def test_a_signal_saves_and_the_run_goes_on(mix: Path, tmp_path: Path, alone: Alone) -> None:
     long = config(mix, tmp_path, steps=64, save_every=None, optim={"lr": 1e-3, "warmup_steps": 2})
-    (tmp_path / "train.json").write_text(json.dumps(long.model_dump(mode="json")))
-    command = [sys.executable, "-m", "llama_data.train_handoff.trainer.loop", str(tmp_path / "train.json")]
-    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    (tmp_path / "long.json").write_text(json.dumps(long.model_dump(mode="json")))
+    script = (
+        "import json, sys\n"
+        "from llama_data.pipeline.core.errors import run_command_line\n"
+        "from llama_data.train_handoff.trainer import config, launch\n"
+        "long = config.TrainConfig.model_validate(json.load(open(sys.argv[1])))\n"
+        "run_command_line(lambda _: launch.launch(long, launch.Cluster()), 'llama-train')\n"
+    )
+    # As the only process of a job that another torchrun has started.
+    around = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "3", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", script, str(tmp_path / "long.json")]
+    process = subprocess.Popen(command, env={**os.environ, **around}, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (tmp_path / "metrics.jsonl").exists():
         time.sleep(0.02)
     time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 0
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "training was stopped by SIGTERM; saved at row " in said
     saved = list((tmp_path / "checkpoints").glob("rows-*"))
     assert len(saved) == 1
     done = int(saved[0].name.removeprefix("rows-")) // BATCH_ROWS
@@ -143,7 +172,7 @@ def test_with_a_larger_batch_it_goes_on_from_the_same_row_when_told_so(
         describe(doubled, Cluster())
     changed = doubled.model_copy(update={"change": True})
     assert "changed: batch_tokens 256 -> 512" in describe(changed, Cluster())
-    launch(changed, Cluster(nproc=2))
+    launch(changed.model_copy(update={"async_save": "on"}), Cluster(nproc=2))
     assert f"{damaged}: {tensors.name} is not what was written; it is stepped over" in capfd.readouterr().err
     lines = metrics(run)
     assert [line["row"] for line in lines] == [0, 8, 16, 24, 32, 48]
@@ -255,10 +284,23 @@ def test_too_few_rows_and_uneven_batches_are_named(mix: Path, tmp_path: Path) ->
         describe(config(tmp_path, tmp_path), Cluster())
 
 
+def test_what_no_processes_can_do_is_said_before_they_start(mix: Path, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="--node-rank 2: 2 nodes have the numbers from 0 on"):
+        Cluster(nnodes=2, node_rank=2)
+    assert Cluster(nnodes=2, node_rank=1).world == 2
+    with pytest.raises(RequestError, match="replicate 3: must divide the 2 processes"):
+        describe(config(mix, tmp_path, replicate=3), Cluster(nproc=2))
+    with pytest.raises(RequestError, match="replicate 3: must divide the 2 processes"):
+        describe_without_data(config(mix, tmp_path, replicate=3), Cluster(nproc=2), seq_len=32, vocab_size=500)
+    for option in ("--output", "--data", "--from", "--cache-dir"):
+        done = CliRunner().invoke(app, ["launch", "--data", str(mix), option, "", "--dry-run"])
+        assert str(done.exception) == f"{option}: expected a value, found none"
+
+
 def test_several_nodes_need_a_meeting_place() -> None:
     with pytest.raises(RequestError, match="--rendezvous"):
-        torchrun(Cluster(nnodes=2), Path("train.json"))
-    command = torchrun(Cluster(nproc=8, nnodes=2, node_rank=1, rendezvous="head:29500"), Path("train.json"))
+        start_command(Cluster(nnodes=2), Path("train.json"))
+    command = start_command(Cluster(nproc=8, nnodes=2, node_rank=1, rendezvous="head:29500"), Path("train.json"))
     assert "--rdzv-endpoint=head:29500" in command
     assert "--nnodes=2" in command
 

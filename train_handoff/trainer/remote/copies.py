@@ -17,6 +17,7 @@ from llama_data.train_handoff.trainer.record import (
     CHECKPOINTS,
     NAME,
     RECORD,
+    FileEntry,
     changed_file,
     file_entry,
     read_record,
@@ -133,8 +134,8 @@ def _fetch_files(store: Store, inside: str, target: Path, partial: Path) -> str 
     return None
 
 
-def _arrives(store: Store, name: str, target: Path, entry: dict[str, object]) -> bool:
-    store.fetch(name, target, int(str(entry["bytes"])))
+def _arrives(store: Store, name: str, target: Path, entry: FileEntry) -> bool:
+    store.fetch(name, target, entry["bytes"])
     return file_entry(target) == entry
 
 
@@ -230,14 +231,14 @@ def copy_file(store: Store, name: str, target: Path) -> None:
 
 
 def _fetch_tokenizer(store: Store, folder: Path, names: list[str]) -> None:
-    """Put the tokenizer that lies beside the mix or the run in the store beside the copy, where it is looked for."""
+    """Put the run's tokenizer beside the copy, where it is looked for: beside the mix, in the run, or beside it."""
     target = folder.parent / "tokenizer"
     path = next(path for path in (folder / CHECKPOINTS / name for name in reversed(names)) if path.exists())
     known = read_record(path).tokenizer_sha256
     model = target / "tokenizer.model"
     if model.is_file() and sha256(model.read_bytes()).hexdigest() == known:
         return
-    places = [store.url.rpartition("/")[0]]
+    places = [store.url, store.url.rpartition("/")[0]]
     try:
         data = str(json.loads((folder / "train.json").read_text())["data"])
         places.insert(0, data.rstrip("/").rpartition("/")[0])

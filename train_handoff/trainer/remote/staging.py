@@ -19,6 +19,7 @@ from llama_data.pipeline.core.errors import InputError, RequestError, RunError
 from llama_data.pipeline.core.files import is_local
 from llama_data.pipeline.core.lock import refuse_if_held, sentence
 from llama_data.pipeline.core.store_lock import is_alive
+from llama_data.train_handoff.trainer.handover import tokenizer_files
 from llama_data.train_handoff.trainer.record import AT_WORK, CHECKPOINTS, LOCK, RECORD, checkpoints, rows_of
 from llama_data.train_handoff.trainer.remote.copies import (
     LINES,
@@ -30,6 +31,7 @@ from llama_data.train_handoff.trainer.remote.copies import (
     make_place,
     runs_folder,
     stored,
+    view_of,
     whole,
 )
 from llama_data.train_handoff.trainer.remote.store import Store, say
@@ -68,6 +70,21 @@ def prepare(
     aside = set_aside(store, rewind) if rewind is not None and node_rank == 0 else []
     bring(store, folder, rewind)
     return folder, aside
+
+
+def working_folder(
+    kept: str | None, cache_dir: str | None, rewind: int | None, node_rank: int, dry_run: bool
+) -> tuple[str | None, list[str]]:
+    """Where the run works that is kept in ``kept``, and what was set aside there, where that is in a store.
+
+    A dry run fetches what is said of the tensors alone. Raises as ``prepare`` does.
+    """
+    if kept is None or is_local(kept):
+        return kept, []
+    if dry_run:
+        return str(view_of(kept, cache_dir)), []
+    folder, aside = prepare(kept, cache_dir, rewind, node_rank)
+    return str(folder), aside
 
 
 def bring(store: Store, folder: Path, rewind: int | None = None) -> None:
@@ -192,6 +209,13 @@ def send_files(store: Store, path: Path, process: int | None) -> None:
 def send_record(store: Store, path: Path) -> None:
     """Put a checkpoint's record, which makes it one."""
     store.put(f"{CHECKPOINTS}/{path.name}/{RECORD}", (path / RECORD).read_bytes())
+
+
+def send_tokenizer(output: str, folder: Path) -> None:
+    """Put a tokenizer's files into the run, for verbs that read its address. Raises RunError."""
+    store = Store(output)
+    for path in tokenizer_files(folder):
+        store.send(path, f"tokenizer/{path.name}")
 
 
 def send_small(store: Store, folder: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from llama_data.pipeline.core.errors import RequestError
+from llama_data.pipeline.core.files import is_local, local_path
 from llama_data.pipeline.core.lock import refuse_if_held
 from llama_data.train_handoff.shards.file import Footer
 from llama_data.train_handoff.trainer.config import TrainConfig
@@ -44,9 +45,9 @@ WAIT_SECONDS = 3600.0  # that another node may take to pack
 
 @dataclass(frozen=True)
 class Request:
-    """What to tune, on what, into which folder; ``seq_len`` None: rows as long as the model reads."""
+    """What to tune (a path or an address), on what, in which folder; ``seq_len`` None: as many as the model reads."""
 
-    initial: Path
+    initial: str
     output: Path
     files: tuple[str, ...]
     template: Template
@@ -56,12 +57,15 @@ class Request:
     seq_len: int | None = None
     seed: int = 1
     epochs: int = EPOCHS
+    cache_dir: str | None = None
 
 
-def default_output(initial: Path) -> Path:
-    """``tuned/`` beside the run, or the checkpoint, that a tuned one starts from."""
-    path = initial.resolve()
-    return (path.parent.parent if path.parent.name == CHECKPOINTS else path).parent / "tuned"
+def default_output(initial: str) -> str:
+    """``tuned/`` beside the run or checkpoint that a tuned one starts from. Raises RequestError for an address."""
+    if not is_local(initial):
+        raise RequestError(f"--from {initial}: it is in an object store; name a folder or URL for the run as --output")
+    path = Path(local_path(initial)).resolve()
+    return str((path.parent.parent if path.parent.name == CHECKPOINTS else path).parent / "tuned")
 
 
 def open_packing(request: Request) -> Packing:
@@ -74,7 +78,7 @@ def open_packing(request: Request) -> Packing:
     """
     if not request.template.after.strip():
         raise RequestError(f"template {request.template.text!r}: nothing ends an answer; put </s> after {{completion}}")
-    first = first_checkpoint(request.initial, str(request.output))
+    first = first_checkpoint(request.initial, str(request.output), request.cache_dir)
     where = first if (first / RECORD).exists() else find_checkpoint(request.output)
     record = read_record(where)
     pieces = open_tokenizer(where, record, request.tokenizer)

@@ -9,13 +9,14 @@ from typing import Any
 
 METRICS = "metrics.jsonl"
 REPLACED = "metrics-replaced.jsonl"  # lines of rows that were read again
+UNREADABLE = (ValueError, KeyError, TypeError, OverflowError, RecursionError)  # what damaged lines make of json and int
 LAST_BYTES = 1 << 16  # of a file, in which its last line is looked for
 
 
 def lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each whole line of a file that may not be there, and what it says; not one that a killed process left half."""
     if path.exists():
-        with path.open() as stream:
+        with path.open(errors="replace") as stream:
             yield from _whole(stream)
 
 
@@ -33,6 +34,6 @@ def _whole(found: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
             content = json.loads(line)
             content["row"] = int(content["row"])
-        except (ValueError, KeyError, TypeError):
+        except UNREADABLE:
             continue
         yield line.rstrip("\n") + "\n", content

@@ -181,8 +181,8 @@ def test_a_tied_head_is_kept_when_asked_for(
     for nproc in (1, 2):
         output = tmp_path / f"run{nproc}"
         settings = {
-            "data": str(mix), "output": str(output), "steps": 3, "batch_tokens": 256, "micro_rows": 4,
-            "dtype": "float32", "device": "cpu", "optim.lr": 1e-2, "optim.warmup_steps": 1,
+            "data": str(mix), "output": str(output), "steps": 3, "batch_tokens": 256, "micro_rows": 2,
+            "replicate": nproc, "dtype": "float32", "device": "cpu", "optim.lr": 1e-2, "optim.warmup_steps": 1,
         }  # fmt: skip
         config = starting_from(start, None, settings)
         alone(config) if nproc == 1 else launch(config, Cluster(nproc=nproc))
@@ -207,7 +207,7 @@ def test_a_run_goes_on_training_from_an_imported_model(
     }  # fmt: skip
     config = starting_from(start, None, settings)
     assert f"starts from {start}" in describe(config, Cluster())
-    launch(config, Cluster(nproc=2))
+    alone(config)
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
 
     model, _ = huggingface.load_model(start)

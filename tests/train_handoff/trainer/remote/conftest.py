@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import fsspec
 import pytest
 
 from llama_data.pipeline.core import stores
+from llama_data.pipeline.core.errors import StoppedError
 from llama_data.train_handoff.trainer import launch as launching
 from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.launch import Cluster
@@ -46,10 +49,10 @@ class After:
     def __init__(self, steps: int | None) -> None:
         self.left = steps
 
-    def __bool__(self) -> bool:
+    def number(self) -> int:
         if self.left is not None:
             self.left -= 1
-        return self.left is not None and self.left <= 0
+        return signal.SIGTERM if self.left is not None and self.left <= 0 else 0
 
 
 @pytest.fixture
@@ -63,10 +66,11 @@ def stop(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
     def train(command: list[str], cluster: Cluster, what: str) -> None:
         config = TrainConfig.model_validate_json(Path(command[-1]).read_text())
         processes = distributed.start(config)
+        stopped = nullcontext() if after[0] is None else suppress(StoppedError)
         try:
-            with loop.only_run(Path(config.output or ""), processes), loop.mirrored(config) as mirror:
-                signal: Any = After(after[0])
-                loop.Trainer(config, processes, signal, mirror).train()
+            with stopped, loop.only_run(Path(config.output or ""), processes), loop.mirrored(config) as mirror:
+                told: Any = After(after[0])
+                loop.Trainer(config, processes, told, mirror).train()
         finally:
             distributed.stop()
 

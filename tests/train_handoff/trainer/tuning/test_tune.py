@@ -116,7 +116,7 @@ def test_the_loss_is_that_of_each_example_read_alone(asked: list[object], tuned:
 
 
 def test_on_another_number_of_processes_and_after_a_stop_it_takes_the_same_steps(
-    asked: list[object], tuned: Path, tmp_path: Path
+    asked: list[object], tuned: Path, tmp_path: Path, at_home: None
 ) -> None:
     run = tmp_path / "run"
     shutil.copytree(tuned, run)
@@ -138,7 +138,7 @@ def test_on_another_number_of_processes_and_after_a_stop_it_takes_the_same_steps
 
 
 def test_a_step_does_not_depend_on_how_rows_are_held(
-    asked: list[object], tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    asked: list[object], tuned: Path, tmp_path: Path, at_home: None
 ) -> None:
     """A row at a time, on one process: the same mean over what counts in the whole step, to rounding of float32."""
     command(*asked, "--output", tmp_path / "run", "--nproc", 1, "--micro-rows", 1, "--epochs", 1)

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from llama_data.train_handoff.trainer.config import TrainConfig
-from llama_data.train_handoff.trainer.launch import Cluster, launch
 from llama_data.train_handoff.trainer.watch.observer import HeldOut, Observer, StepSeen
 
 torch = pytest.importorskip("torch")
@@ -65,11 +64,13 @@ def test_a_resumed_run_draws_on_from_where_it_goes_on(tmp_path: Path, axis: Any,
     assert curve(tmp_path, "events/skipped") == [(places[1], 1.0)]
 
 
-def test_a_run_that_is_resumed_is_one_curve(make_config: MakeConfig, tmp_path: Path) -> None:
+def test_a_run_that_is_resumed_is_one_curve(
+    make_config: MakeConfig, tmp_path: Path, alone: Callable[[TrainConfig], None]
+) -> None:
     pytest.importorskip("tensorboard", reason="the extra `tensorboard` is not installed")
     watch = {"tensorboard": True, "validate_every": 2, "sample_every": None}
     for steps in (4, 6):
-        launch(make_config(tmp_path, watch=watch, steps=steps, change=True), Cluster(nproc=1))
+        alone(make_config(tmp_path, watch=watch, steps=steps, change=True))
     found = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     losses = [line for line in found if line["kind"] == "step"]
     assert [step for step, _ in curve(tmp_path, "loss/all")] == list(range(6))

@@ -11,17 +11,18 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from llama_data.pipeline.core.errors import RequestError
+from llama_data.pipeline.core.errors import RequestError, StoppedError
 from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer import launch as launching
 from llama_data.train_handoff.trainer.config import TrainConfig
-from llama_data.train_handoff.trainer.launch import Cluster, describe, launch, torchrun
+from llama_data.train_handoff.trainer.launch import Cluster, describe, launch, start_command
 from llama_data.train_handoff.trainer.record import SIGNALS, checkpoint_name, checkpoints, read_record
 
 torch = pytest.importorskip("torch")
@@ -66,16 +67,17 @@ def train(processes: distributed.Processes) -> Iterator[Callable[..., Trainer]]:
     stop = Stop()
 
     def run(config: TrainConfig, stop_at: int | None = None) -> Trainer:
-        stop.wanted = False
+        stop.got = 0
         trainer = Trainer(config, processes, stop)
         true = trainer.learner.update
 
         def update(batch: Any, rate: float) -> Any:
-            stop.wanted = batch.step == stop_at
+            stop.got = signal.SIGTERM if batch.step == stop_at else 0
             return true(batch, rate)
 
         trainer.learner.update = update  # type: ignore[method-assign]
-        trainer.train()
+        with suppress(StoppedError) if stop_at is not None else nullcontext():
+            trainer.train()
         return trainer
 
     yield run
@@ -255,7 +257,7 @@ def test_the_process_that_all_wait_for_is_named(
     config = make_config(tmp_path / "run", watch={"sample_every": 2, "data_wait": None}, save_every=None)
     (tmp_path / "train.json").write_text(json.dumps(config.model_dump(mode="json")))
     cluster = Cluster(nproc=2)
-    launching.run(torchrun(cluster, tmp_path / "train.json", "slow_worker"), cluster, "training")
+    launching.run(start_command(cluster, tmp_path / "train.json", "slow_worker"), cluster, "training")
     told = capfd.readouterr().err
     assert f"llama-train: process 1 on {socket.gethostname()} is slow: " in told
     assert "process 0" not in told
@@ -317,3 +319,27 @@ def test_a_missing_package_is_said_before_anything_starts(
     with pytest.raises(RequestError, match=r"llama-data\[wandb\]"):
         launch(config, Cluster())
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [
+        b"\xff\x00\x80",
+        b"null",
+        b"[]",
+        b"7",
+        b'{"row": 1e400}',
+        b"[" * 20_000,
+        b'{"row": 1, "device_hours": "x"}',
+        b'{"row',
+    ],
+)
+def test_what_is_torn_in_the_files_of_a_run_does_not_stop_it(tmp_path: Path, torn: bytes) -> None:
+    line = json.dumps({"kind": "step", "row": 0, "device_hours": 2.0}).encode() + b"\n"
+    for name in ("metrics.jsonl", "metrics-replaced.jsonl"):
+        (tmp_path / name).write_bytes(line + torn + b"\n")
+    (tmp_path / "summary.json").write_bytes(torn)
+    metrics = Metrics(str(tmp_path), 1)
+    metrics.close()
+    assert (tmp_path / "metrics.jsonl").read_bytes() == line
+    assert metrics.spent == Spent(2.0, None)
