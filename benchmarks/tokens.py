@@ -27,8 +27,8 @@ import sentencepiece
 import zstandard
 from fastwarc.warc import ArchiveIterator, WarcRecordType  # type: ignore[import-untyped]
 
-from llama_data.pipeline.core.files import JsonlWriter
 from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.jsonl import JsonlWriter
 from llama_data.tokenizer.bpe.encode import FastEncoder
 from llama_data.tokenizer.huggingface import huggingface_files
 from llama_data.tokenizer.model_file import read_model

@@ -11,9 +11,10 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from llama_data.pipeline import chain
 from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.errors import RunError
-from llama_data.pipeline.core.files import exists, join, open_binary, read_bytes, read_jsonl, sha256_of
+from llama_data.pipeline.core.files import exists, join, open_binary, read_bytes, sha256_of
 from llama_data.pipeline.core.hashed import WrittenFile
 from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.jsonl import read_jsonl
 from llama_data.pipeline.core.written import sizes_in
 from llama_data.pipeline.finish import Result, about
 from llama_data.pipeline.groups import domain_result, mix_result, tokenizer_result, tokens_result

@@ -23,9 +23,9 @@ from llama_data.pipeline.core.files import (
     list_entries,
     list_files,
     local_path,
-    read_jsonl,
     sha256_of,
 )
+from llama_data.pipeline.core.jsonl import read_jsonl
 from llama_data.pipeline.core.ledger import read_table
 from llama_data.pipeline.core.listing import stamp_of
 from llama_data.pipeline.core.manifest import MANIFEST, Manifest

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from llama_data.pipeline.core import whereabouts
 from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.document import Document
-from llama_data.pipeline.core.files import Split, atomic_write, join, open_binary, read_bytes, read_jsonl
+from llama_data.pipeline.core.files import Split, atomic_write, join, open_binary, read_bytes
+from llama_data.pipeline.core.jsonl import read_jsonl
 from llama_data.pipeline.kernels.hashing import splitmix64
 
 MAX_LINE_BYTES = 4192

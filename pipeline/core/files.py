@@ -12,19 +12,15 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, BinaryIO, cast
 
 import fsspec  # type: ignore[import-untyped]
-import orjson
 import zstandard
 
 from llama_data.pipeline.core import stores
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.extras import require_store
-from llama_data.pipeline.core.hashed import HashedStream, WrittenFile
 from llama_data.pipeline.core.left_out import LeftOut
-from llama_data.pipeline.core.lines import cut_lines
 from llama_data.pipeline.core.listing import look_in_folder, look_in_store, printable, stamp_of
 from llama_data.pipeline.core.unfound import no_such, nothing_taken
 from llama_data.pipeline.core.writers import temporary_name
@@ -397,52 +393,3 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
         if os.path.exists(temporary):
             os.unlink(temporary)
         raise
-
-
-class JsonlWriter:
-    """Writes one JSON object a line, zstd-compressed, atomically. A context manager.
-
-    ``written``: what was written, once it is there.
-    """
-
-    written: WrittenFile
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.count = 0
-
-    def __enter__(self) -> Self:
-        self._file = atomic_write(self.path)
-        self._raw = HashedStream(self._file.__enter__())
-        compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True)
-        self._stream = compressor.stream_writer(cast("BinaryIO", self._raw), closefd=False)
-        return self
-
-    def write(self, record: dict[str, Any]) -> None:
-        """Add one line."""
-        self._stream.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
-        self.count += 1
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            self._stream.close()  # type: ignore[no-untyped-call]
-        self._file.__exit__(kind, error, trace)
-        self.written = self._raw.result(self.path, self.count)
-
-
-def read_jsonl(path: str) -> Iterator[dict[str, Any]]:
-    """Read JSON lines that we wrote, decompressing by suffix.
-
-    Raises:
-        InputError: a line is not JSON or the stream is damaged; names the file and the line.
-    """
-    number = 0
-    try:
-        for lines in cut_lines(read_pieces(path)):
-            for line in lines:
-                number += 1
-                yield orjson.loads(line or b"")
-    except (orjson.JSONDecodeError, *DAMAGE) as error:
-        raise InputError(f"{path}: line {number}: not a readable JSON line: {error}") from None

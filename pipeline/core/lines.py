@@ -1,6 +1,6 @@
 """Lines out of bytes that come in pieces. What damage costs is each caller's choice, made in one place of its own.
 
-``core.files.read_jsonl`` and ``train_handoff.read`` read what we wrote: damage is an error that names the line.
+``core.jsonl.read_jsonl`` and ``train_handoff.read`` read what we wrote: damage is an error that names the line.
 ``stages.shared.json_rows`` reads what others wrote: damage costs a row, and everything before it is read.
 """
 

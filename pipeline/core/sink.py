@@ -12,9 +12,10 @@ from typing import Any, Self
 
 from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.document import Document, Outcome, Verdict, fail, is_open, verdict
-from llama_data.pipeline.core.files import JsonlWriter, exists, join, list_files, remove_tree
+from llama_data.pipeline.core.files import exists, join, list_files, remove_tree
 from llama_data.pipeline.core.hashed import WrittenFile
 from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.jsonl import JsonlWriter
 from llama_data.pipeline.core.keys import KeyHashes
 from llama_data.pipeline.core.ledger import LedgerWriter
 from llama_data.pipeline.core.reasons import Reason

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import exists, file_size, join, list_files, open_binary, read_jsonl
+from llama_data.pipeline.core.files import exists, file_size, join, list_files, open_binary
+from llama_data.pipeline.core.jsonl import read_jsonl
 from llama_data.pipeline.core.screen import one_line
 from llama_data.pipeline.inspecting.asked import Asked, fields, size_of
 
@@ -110,13 +111,13 @@ def checkpoint(path: str) -> Iterator[str]:
     from llama_data.train_handoff.trainer.record import read_record
 
     record = read_record(Path(path))
-    sizes = sum(int(entry.get("bytes", 0)) for entry in record.files.values())
+    sizes = sum(entry["bytes"] for entry in record.files.values())
     yield f"{one_line(path)}: checkpoint after {record.step:,} steps and {record.rows:,} rows, {size_of(sizes)}"
     yield from fields({"model": record.model, "mix": record.fingerprint, "tokenizer": record.tokenizer_sha256})
     rest = {"seed": record.seed, "template": record.template, "origin": record.origin, "settings": record.settings}
     yield from fields({name: value for name, value in rest.items() if value})
     for name, entry in record.files.items():
-        yield f"  {one_line(name)}  {size_of(int(entry.get('size', 0)))}  sha256 {one_line(entry.get('sha256'))[:16]}"
+        yield f"  {one_line(name)}  {size_of(entry['bytes'])}  sha256 {one_line(entry['sha256'])[:16]}"
     tokens = record.totals.get("tokens")
     if isinstance(tokens, dict):
         yield "  trained on: " + ", ".join(f"{one_line(name)} {count:,}" for name, count in tokens.items())

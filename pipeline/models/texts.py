@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import is_local, list_inputs, open_decompressed, read_jsonl
+from llama_data.pipeline.core.files import is_local, list_inputs, open_decompressed
+from llama_data.pipeline.core.jsonl import read_jsonl
 
 _PACKED = (".gz", ".zst", ".bz2", ".xz")
 _PLAIN = (".txt",)

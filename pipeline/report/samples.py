@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
-from llama_data.pipeline.core.files import join, list_files, read_jsonl
+from llama_data.pipeline.core.files import join, list_files
+from llama_data.pipeline.core.jsonl import read_jsonl
 from llama_data.pipeline.core.sink import SUFFIX, documents_of_task
 
 FILES = 6  # files of a folder that are looked at, and of each so many records and characters

@@ -12,7 +12,8 @@ from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.block import Reader, Rule
 from llama_data.pipeline.core.document import Document, Outcome, fail, new_document, reject
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import Split, join, open_binary, read_jsonl
+from llama_data.pipeline.core.files import Split, join, open_binary
+from llama_data.pipeline.core.jsonl import read_jsonl
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import Strict
 from llama_data.pipeline.core.sink import documents_of_task

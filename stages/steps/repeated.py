@@ -13,10 +13,11 @@ from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.document import Document, Outcome
 from llama_data.pipeline.core.exchange import partitions
-from llama_data.pipeline.core.files import JsonlWriter, atomic_write, exists, join, list_files, read_bytes, remove_tree
-from llama_data.pipeline.core.files import read_jsonl as read
+from llama_data.pipeline.core.files import atomic_write, exists, join, list_files, read_bytes, remove_tree
 from llama_data.pipeline.core.hashed import WrittenFile
 from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.jsonl import JsonlWriter
+from llama_data.pipeline.core.jsonl import read_jsonl as read
 from llama_data.pipeline.core.keys import FindRepeated, read_repeats
 from llama_data.pipeline.core.ledger import change_rows, read_table
 from llama_data.pipeline.core.reasons import Reason

@@ -14,8 +14,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from llama_data.pipeline.core.domains import DOMAINS
 from llama_data.pipeline.core.errors import ModelError
-from llama_data.pipeline.core.files import list_files, read_jsonl
+from llama_data.pipeline.core.files import list_files
 from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.jsonl import read_jsonl
 from llama_data.pipeline.recipe import (
     ExecutorSettings,
     MixSettings,

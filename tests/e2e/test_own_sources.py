@@ -22,7 +22,7 @@ import pytest
 import yaml
 import zstandard
 
-from llama_data.pipeline.core.files import read_jsonl
+from llama_data.pipeline.core.jsonl import read_jsonl
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = Path(ROOT / "pipeline/samples/texts/books/on_the_keeping_of_lists.txt").read_text().split()

@@ -11,7 +11,8 @@ import pytest
 
 from llama_data.pipeline import jobs
 from llama_data.pipeline.core import files
-from llama_data.pipeline.core.files import Split, list_files, read_jsonl, share_tasks, task_size
+from llama_data.pipeline.core.files import Split, list_files, share_tasks, task_size
+from llama_data.pipeline.core.jsonl import read_jsonl
 from llama_data.pipeline.recipe import Recipe, load_recipe
 from llama_data.pipeline.samples import build_samples
 

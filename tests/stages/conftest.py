@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import pyarrow.parquet as pq
 import pytest
 
-from llama_data.pipeline.core.files import list_files, read_jsonl
+from llama_data.pipeline.core.files import list_files
 from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.jsonl import read_jsonl
 
 
 class Output(NamedTuple):

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llama_data.pipeline.core.files import JsonlWriter
 from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.jsonl import JsonlWriter
 from llama_data.tokenizer import sample
 from llama_data.tokenizer.sample import Counts, Lowest, Sample, collect, line_keys, split_lines
 from llama_data.tokenizer.train import TokenizerSettings, budgets, predicted_memory, train_jobs

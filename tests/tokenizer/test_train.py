@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from llama_data.pipeline.core.errors import InputError, RecipeError
-from llama_data.pipeline.core.files import JsonlWriter
 from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.jsonl import JsonlWriter
 from llama_data.tokenizer.sample import MAX_LINE_BYTES, Counts, Lowest, line_keys, split_lines
 from llama_data.tokenizer.train import TokenizerSettings, predicted_memory, train_jobs, train_model
 

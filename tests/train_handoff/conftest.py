@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llama_data.pipeline.core.files import JsonlWriter
 from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.jsonl import JsonlWriter
 from llama_data.tokenizer.train import train_model
 from llama_data.train_handoff.mix.jobs import mix_jobs
 from llama_data.train_handoff.mix.plan import plan_mix

@@ -13,8 +13,8 @@ import pytest
 import sentencepiece
 
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import JsonlWriter
 from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.jsonl import JsonlWriter
 from llama_data.tokenizer.bpe.encode import FastEncoder
 from llama_data.tokenizer.train import LLAMA_SETTINGS
 from llama_data.train_handoff.export import export_run, export_shards

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from llama_data.pipeline.core.errors import InputError, ModelError, RecipeError
-from llama_data.pipeline.core.files import JsonlWriter, Split, group_splits
+from llama_data.pipeline.core.files import Split, group_splits
 from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.jsonl import JsonlWriter
 from llama_data.tokenizer.bpe.encode import FastEncoder
 from llama_data.train_handoff.pack import Packer, PackSettings, document_key, read_texts, tokenize_jobs
 from llama_data.train_handoff.shards.documents import Names

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Literal, cast
 
 import typer
@@ -89,6 +88,7 @@ def tune(
     from llama_data.train_handoff.trainer.remote import staging
     from llama_data.train_handoff.trainer.template import DEFAULT, find_template
     from llama_data.train_handoff.trainer.tuning import prepare
+    from llama_data.train_handoff.trainer.tuning.command import Tuning
 
     options.require_in(overflow, ("drop", "truncate"), "--overflow")
     given = options.training_settings(context.params)
@@ -108,24 +108,15 @@ def tune(
         seed=seed,
         epochs=epochs,
     )
-    cluster = launching.Cluster(nproc or options.devices(device), nnodes, node_rank, rendezvous)
-    memory = options.memory_of_device(device_memory, device)
-    packing = prepare.open_packing(request)
+    run = Tuning(
+        request,
+        launching.Cluster(nproc or options.devices(device), nnodes, node_rank, rendezvous),
+        options.memory_of_device(device_memory, device),
+        prepare.open_packing(request),
+        model,
+        given,
+    )
     if dry_run:
-        with TemporaryDirectory(prefix="llama-train-") as scratch:
-            rows = prepare.rows_folder(packing, request.output)
-            rows = rows if rows.exists() else prepare.pack_once(packing, Path(scratch))
-            typer.echo(launching.describe(prepare.tune_config(request, rows, model, given), cluster, memory))
-        return
-    # A folder of each node's own gets rows of its own: they are a function of the files.
-    rows = prepare.pack_once(packing, request.output, node_rank if is_local(kept) else 0)
-    config = prepare.tune_config(request, rows, model, given)
-    if rewind is not None and node_rank == 0:
-        for path in launching.rewind(config, rewind) if is_local(kept) else aside:
-            typer.echo(f"set aside: {path}")
-    typer.echo(launching.describe(config, cluster, memory))
-    if not is_local(kept) and node_rank == 0:
-        staging.send_tokenizer(kept, packing.pieces.path.parent)
-    launching.launch(config, cluster)
-    kept = str(config.output) if is_local(kept) else kept
-    typer.echo(f"checkpoints and metrics.jsonl are in {kept}; talk with it: llama-train chat {kept}")
+        run.describe()
+    else:
+        run.train(kept, rewind, aside)

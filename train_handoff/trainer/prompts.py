@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import read_jsonl
+from llama_data.pipeline.core.jsonl import read_jsonl
 
 
 def read_prompts(path: str) -> Iterator[str]:

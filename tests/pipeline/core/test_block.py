@@ -11,8 +11,9 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from llama_data.pipeline.core.block import Reader, Rule
 from llama_data.pipeline.core.document import Document, new_document, note
 from llama_data.pipeline.core.errors import RecordError
-from llama_data.pipeline.core.files import Split, read_jsonl
+from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.jsonl import read_jsonl
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.sink import Sink
 

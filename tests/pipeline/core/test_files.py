@@ -18,7 +18,6 @@ from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import (
     DAMAGE,
     DamagedStream,
-    JsonlWriter,
     Split,
     atomic_write,
     compression_of,
@@ -26,9 +25,9 @@ from llama_data.pipeline.core.files import (
     list_inputs,
     open_binary,
     open_decompressed,
-    read_jsonl,
     read_pieces,
 )
+from llama_data.pipeline.core.jsonl import JsonlWriter, read_jsonl
 
 
 def test_a_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from llama_data.pipeline.core.document import Document, new_document, reject
-from llama_data.pipeline.core.files import read_jsonl
 from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.jsonl import read_jsonl
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.sink import Sink
 

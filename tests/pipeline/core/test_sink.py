@@ -12,8 +12,9 @@ import pytest
 from llama_data.pipeline.core import ledger
 from llama_data.pipeline.core.block import Reader, Rule
 from llama_data.pipeline.core.document import Document, new_document, reject
-from llama_data.pipeline.core.files import Split, read_jsonl
+from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.jsonl import read_jsonl
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.sink import Sink, documents_of_task
 from llama_data.pipeline.verify import check_content

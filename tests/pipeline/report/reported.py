@@ -12,7 +12,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import yaml
 
 from llama_data.pipeline.core import manifest
-from llama_data.pipeline.core.files import JsonlWriter
+from llama_data.pipeline.core.jsonl import JsonlWriter
 from llama_data.pipeline.core.ledger import schema
 
 SETTINGS: dict[str, Any] = {

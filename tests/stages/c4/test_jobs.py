@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from llama_data.pipeline.core.errors import ModelError
-from llama_data.pipeline.core.files import list_files, read_jsonl
+from llama_data.pipeline.core.files import list_files
 from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.jsonl import read_jsonl
 from llama_data.stages.c4.jobs import Settings, jobs
 
 RunJobs = Callable[[Sequence[Job]], None]

@@ -20,8 +20,8 @@ import pytest
 import sentencepiece
 from fasttext_writer import write_model
 
-from llama_data.pipeline.core.files import read_jsonl
 from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.jsonl import read_jsonl
 
 WORDS = [
     "the",

@@ -15,8 +15,9 @@ import pytest
 import zstandard
 from pydantic import ValidationError
 
-from llama_data.pipeline.core.files import list_files, read_jsonl
+from llama_data.pipeline.core.files import list_files
 from llama_data.pipeline.core.job import Job, RunContext
+from llama_data.pipeline.core.jsonl import read_jsonl
 from llama_data.stages.github.jobs import Settings, jobs
 
 RunJobs = Callable[[Sequence[Job]], None]

@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llama_data.pipeline.core import written as core_written
-from llama_data.pipeline.core.files import list_files, read_jsonl
+from llama_data.pipeline.core.files import list_files
 from llama_data.pipeline.core.job import RunContext
+from llama_data.pipeline.core.jsonl import read_jsonl
 from llama_data.pipeline.core.keys import KEYED, repeats
 from llama_data.pipeline.verify import check_content
 from llama_data.stages.arxiv import jobs as arxiv

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import InputError, RequestError
-from llama_data.pipeline.core.files import DAMAGE, exists, join, list_files, open_decompressed, read_jsonl
+from llama_data.pipeline.core.files import DAMAGE, exists, join, list_files, open_decompressed
+from llama_data.pipeline.core.jsonl import read_jsonl
 from llama_data.train_handoff.mix.order import Assignment, draw
 from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.shards.cache import open_cache
