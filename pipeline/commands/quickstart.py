@@ -10,6 +10,7 @@ import typer
 
 from llama_data.pipeline.commands import options
 
+UNFINISHED = "unfinished"  # a file of the folder until all is done; while it is there, the same command goes on
 STEPS = 60
 PROCESSES = 2
 
@@ -20,17 +21,26 @@ def quickstart(
     train: Annotated[bool, typer.Option(help="Train the tiny model at the end (needs the extra `train`).")] = True,
 ) -> None:
     """Sample dumps of all seven domains → documents → tokenizer → shards → mix → a tiny model → report."""
-    from llama_data.pipeline.commands import mix, report, run, tokenize, train_tokenizer
     from llama_data.pipeline.core.errors import RequestError
-    from llama_data.pipeline.recipe import load_recipe
-    from llama_data.pipeline.samples import build_samples
+    from llama_data.pipeline.core.lock import Lock
 
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and any(folder.iterdir()) and not (folder / UNFINISHED).exists():
         raise RequestError(f"{folder}: the folder is not empty; name a new one")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / UNFINISHED).touch()
+    with Lock(folder / "quickstart.lock", "a quickstart is at work there"):
+        _walk(folder, workers, train)
+    (folder / UNFINISHED).unlink()
+
+
+def _walk(folder: Path, workers: int | None, train: bool) -> None:
+    from llama_data.pipeline.commands import mix, report, run, tokenize, train_tokenizer
+    from llama_data.pipeline.recipe import load_recipe
+
     started = time.monotonic()
     dumps, output = folder / "dumps", folder / "run"
     _say(started, f"writing sample dumps of all seven domains to {dumps}")
-    build_samples(dumps)
+    _build(dumps)
     changes = options.overrides(input=str(dumps), output=str(output), workers=workers)
     recipe = load_recipe("quickstart", changes)
     _say(started, "raw dumps → documents")
@@ -50,6 +60,20 @@ def quickstart(
     page = report.write_report(str(output))
     _say(started, "done")
     _where(folder, page, train)
+
+
+def _build(dumps: Path) -> None:
+    """Write the sample dumps, whole or not at all: written again they would be other inputs, by their times."""
+    import shutil
+
+    from llama_data.pipeline.samples import build_samples
+
+    if dumps.exists():
+        return
+    partial = dumps.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    build_samples(partial)
+    partial.rename(dumps)
 
 
 def _say(started: float, what: str) -> None:

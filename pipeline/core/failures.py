@@ -19,7 +19,13 @@ _WHAT_TO_DO = {
     errno.ENAMETOOLONG: "its name is too long: choose a shorter one",
     errno.EIO: "the device cannot be read or written: check the disk",
 }
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REPEAT = "give the same command again; if it fails again, --debug shows where"
+
+
+def is_no_room(error: BaseException) -> bool:
+    """Whether nothing more can be written: a full disk, a quota, a limit of a file's size."""
+    return isinstance(error, OSError) and error.errno in _NO_ROOM
 
 
 def sentence_of_error(error: BaseException) -> str:

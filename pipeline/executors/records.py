@@ -21,6 +21,7 @@ import orjson
 
 from llama_data.pipeline.core.block import describe
 from llama_data.pipeline.core.errors import InputError, LlamaDataError
+from llama_data.pipeline.core.failures import is_no_room
 from llama_data.pipeline.core.files import atomic_write, join, list_files, read_bytes, remove_tree
 from llama_data.pipeline.core.lock import new_owner
 
@@ -73,8 +74,12 @@ def read_json(path: str) -> dict[str, Any] | None:
 
 
 def write_failure(logs: str, rank: int, failure: Failure) -> None:
-    """Note how a task's try ended; ``logs`` is the job's folder of logs."""
-    write_json(join(logs, "failures", f"{rank:05d}.json"), asdict(failure))
+    """Note how a task's try ended; ``logs`` is the job's folder of logs. Where there is no room, the error says so."""
+    try:
+        write_json(join(logs, "failures", f"{rank:05d}.json"), asdict(failure))
+    except OSError as error:
+        if not is_no_room(error):
+            raise
 
 
 def forget_running(logs: str, rank: int) -> None:

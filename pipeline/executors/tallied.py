@@ -26,7 +26,7 @@ class Tallied(TaskRecords):
         if tally.pending:
             self.save_executor_as_json()  # type: ignore[attr-defined]
             self.attempt(tally, watch)
-        if not tally.failed and tally.wrong_request is None:
+        if not tally.failed and tally.ends_all is None:
             _merge_stats(self)
         return tally
 

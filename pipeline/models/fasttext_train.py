@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llama_data.pipeline.core.errors import InputError, RequestError
+from llama_data.pipeline.core.errors import InputError, ModelError, RequestError, RunError
 from llama_data.stages.fasttext.model import FastTextModel
 
 LABEL = "__label__"
@@ -53,6 +53,7 @@ def train_fasttext(examples: Iterable[tuple[str, str]], output: str, settings: F
         InputError: fastText cannot train on the examples.
         RequestError: fastText is not installed, or a quantised model is to be written under another suffix than
             .ftz, or the reverse.
+        RunError: there was no room for the whole model.
     """
     require_fasttext()
     if output.endswith(".ftz") != (settings.features is not None):
@@ -70,7 +71,19 @@ def train_fasttext(examples: Iterable[tuple[str, str]], output: str, settings: F
             raise InputError(f"fastText cannot train on these examples: {error}; try a smaller --lr") from None
         temporary = str(Path(scratch) / "model")
         model.save_model(temporary)
+        _require_whole(temporary, output)
         os.replace(temporary, target)
+
+
+def _require_whole(path: str, output: str | Path) -> None:
+    """Raise RunError when not all of a model was written: fastText does not say so when the disk is full."""
+    try:
+        FastTextModel.load(path)
+    except ModelError:
+        raise RunError(
+            f"{output}: the model could not be written whole, as on a full disk: make room and give the "
+            "same command again"
+        ) from None
 
 
 def _checked_label(label: str) -> str:

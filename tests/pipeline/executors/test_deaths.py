@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 import threading
@@ -73,9 +74,14 @@ def wrong() -> None:
     raise ModelError("model.bin: no such model")
 
 
-def no_space() -> None:
+def broken_disk() -> None:
     """An error of the system, which ends a task."""
-    raise OSError(28, "No space left on device")
+    raise OSError(errno.EIO, "Input/output error")
+
+
+def full_disk() -> None:
+    """One that the other tasks would have too."""
+    raise OSError(errno.ENOSPC, "No space left on device", "documents/00002.jsonl.zst")
 
 
 def no_input() -> None:
@@ -143,7 +149,7 @@ def test_a_worker_that_dies_between_tasks_costs_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("what", "says"),
-    [(no_space, "OSError: [Errno 28] No space left on device"), (no_input, "file2: no such file")],
+    [(broken_disk, "OSError: [Errno 5] Input/output error"), (no_input, "file2: no such file")],
 )
 def test_an_exception_costs_its_task_and_is_noted(tmp_path: Path, what: Callable[[], None], says: str) -> None:
     tally = go(tmp_path, Fault(tmp_path, what), 2)
@@ -156,8 +162,21 @@ def test_an_exception_costs_its_task_and_is_noted(tmp_path: Path, what: Callable
 
 def test_what_concerns_all_tasks_ends_the_job_at_once(tmp_path: Path) -> None:
     tally = go(tmp_path, Fault(tmp_path, wrong), 1)
-    assert isinstance(tally.wrong_request, ModelError)
+    assert isinstance(tally.ends_all, ModelError)
     assert ranks_in(f"{tmp_path}/logs", "completions") == [0, 1]
+
+
+def test_a_full_disk_ends_the_job_at_once_in_one_sentence_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    job = Job("d/first", [Fault(tmp_path, full_disk, times=1)], TASKS)
+    with pytest.raises(RunError) as caught:
+        execution.execute([job], recipe(tmp_path, **{"executor.workers": 1}), quiet)
+    assert str(caught.value) == (
+        "documents/00002.jsonl.zst: the disk is full: make room and give the same command again"
+    )
+    assert caught.value.exit_code == 1
+    assert ranks_in(f"{tmp_path}/logs/d/first", "completions") == [0, 1]
+    execution.execute([job], recipe(tmp_path), quiet)
+    assert ranks_in(f"{tmp_path}/logs/d/first", "completions") == list(range(TASKS))
 
 
 def test_a_task_that_does_not_end_is_ended_at_its_limit_of_time(tmp_path: Path) -> None:
@@ -203,7 +222,10 @@ def test_failed_tasks_are_listed_with_their_logs_and_the_next_run_tries_them_aga
 
 
 def test_a_failed_job_keeps_the_jobs_after_it_from_being_run(tmp_path: Path) -> None:
-    jobs = [Job("d/first", [Fault(tmp_path, no_space)], TASKS), Job("d/second", [Fault(tmp_path, no_space, 0)], TASKS)]
+    jobs = [
+        Job("d/first", [Fault(tmp_path, broken_disk)], TASKS),
+        Job("d/second", [Fault(tmp_path, broken_disk, 0)], TASKS),
+    ]
     with pytest.raises(RunError, match="d/first: 1 of 5 tasks failed"):
         execution.execute(jobs, recipe(tmp_path), quiet)
     assert not (tmp_path / "logs" / "d" / "second").exists()
@@ -212,7 +234,7 @@ def test_a_failed_job_keeps_the_jobs_after_it_from_being_run(tmp_path: Path) -> 
 def test_a_job_stops_when_more_tasks_fail_than_may(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"no further task was begun, .*executor\.max_task_failures"):
         execution.execute(
-            [Job("d/first", [Fault(tmp_path, no_space)], TASKS)],
+            [Job("d/first", [Fault(tmp_path, broken_disk)], TASKS)],
             recipe(tmp_path, **{"executor.max_task_failures": 0, "executor.workers": 1}),
             quiet,
         )
