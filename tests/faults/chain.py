@@ -89,7 +89,7 @@ LEGS = {
             "--estimator", "own", "--cutoffs-from", "{dumps}/own/0.jsonl",
         ),
         _models(
-            "references", "--positives", "{dumps}/own/*.jsonl", "--negatives", "{dumps}/books/*.txt",
+            "references", "--positives", "{dumps}/own/0.jsonl", "--negatives", "{dumps}/own/1.jsonl",
             "--out", "{run}/references.bin", "--min-chars", "1", "--dim", "8",
         ),
         _models("templates", "{dumps}/wikipedia", "--out", "{run}/templates"),
