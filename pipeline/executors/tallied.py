@@ -9,6 +9,7 @@ from typing import Any
 
 from datatrove.utils.stats import PipelineStats  # type: ignore[import-untyped]
 
+from llama_data.pipeline.core.files import join, remove_tree
 from llama_data.pipeline.executors.records import TaskRecords
 from llama_data.pipeline.executors.tally import Limits, Tally
 
@@ -22,10 +23,15 @@ class Tallied(TaskRecords):
 
     def run(self, watch: Callable[[], None] = lambda: None) -> Tally:
         """Do the tasks that are not complete; what became of them. ``watch`` is called all the time and may raise."""
+        # Nobody is at work here, as the lock says: a note of one is of a process that was killed.
+        remove_tree(join(self.logs(), "running"))
         tally = Tally(self.get_incomplete_ranks(), self.limits)  # type: ignore[attr-defined]
         if tally.pending:
             self.save_executor_as_json()  # type: ignore[attr-defined]
-            self.attempt(tally, watch)
+            try:
+                self.attempt(tally, watch)
+            finally:
+                remove_tree(join(self.logs(), "running"))
         if not tally.failed and tally.ends_all is None:
             _merge_stats(self)
         return tally

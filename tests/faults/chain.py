@@ -92,7 +92,7 @@ LEGS = {
             "references", "--positives", "{dumps}/own/0.jsonl", "--negatives", "{dumps}/own/1.jsonl",
             "--out", "{run}/references.bin", "--min-chars", "1", "--dim", "8",
         ),
-        _models("templates", "{dumps}/wikipedia", "--out", "{run}/templates"),
+        _models("templates", "{dumps}/templates", "--out", "{run}/templates"),
         Leg(
             "quickstart", ("quickstart", "{run}/quick", "--no-train", "--workers", "2"), executors=False, verifies=False
         ),
@@ -321,3 +321,11 @@ def _build(dumps: Path) -> None:
     for code, line in (("en", "The ferry left at {} in the morning"), ("de", "Die Fähre ging um {} Uhr früh ab")):
         lines = (f"{line.format(number % 24)}, {number}.\n" for number in range(200))
         (dumps / "languages" / f"{code}.txt").write_text("".join(lines))
+    (dumps / "templates").mkdir()
+    pages = (
+        f"<page><title>Template:T{number}</title><ns>10</ns><id>{number}</id>"
+        f"<revision><id>9</id><text>the {{{{{{1}}}}}} of {number}</text></revision></page>\n"
+        for number in range(1, 200)
+    )
+    dump = f'<mediawiki xml:lang="en">\n{"".join(pages)}</mediawiki>\n'
+    (dumps / "templates" / "enwiki-t-pages-articles.xml").write_text(dump)

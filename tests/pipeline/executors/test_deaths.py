@@ -21,7 +21,7 @@ from llama_data.pipeline.core.errors import InputError, ModelError, RunError
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.executors.local import LocalExecutor
-from llama_data.pipeline.executors.records import ranks_in, read_done, read_failures
+from llama_data.pipeline.executors.records import ranks_in, read_done, read_failures, write_json
 from llama_data.pipeline.executors.tally import Limits, Tally
 from llama_data.pipeline.recipe import Recipe, load_recipe
 
@@ -131,6 +131,17 @@ def test_a_task_that_always_dies_is_set_aside_and_the_others_go_on(
     noted = read_failures(f"{tmp_path}/logs")
     assert noted == tally.failed
     assert ("in crashes" in noted[BAD].output) == (what is crashes)
+
+
+def test_what_a_killed_command_noted_of_running_tasks_is_gone_after_the_next(tmp_path: Path) -> None:
+    """It may have been killed between a task's mark of completion and the end of that note."""
+    go(tmp_path, Fault(tmp_path, killed, times=0), 2)
+    for rank in (1, BAD):
+        write_json(f"{tmp_path}/logs/running/0000{rank}.json", {"since": "x"})
+    (tmp_path / "logs" / "completions" / f"0000{BAD}").unlink()
+    go(tmp_path, Fault(tmp_path, killed, times=0), 1)
+    assert ranks_in(f"{tmp_path}/logs", "completions") == list(range(TASKS))
+    assert ranks_in(f"{tmp_path}/logs", "running") == []
 
 
 @pytest.mark.parametrize("deaths", [1, 2])
