@@ -96,11 +96,6 @@ def test_a_model_that_is_cut_short_by_a_full_disk_is_not_taken_for_whole(tmp_pat
         assert list(tmp_path.iterdir()) == []
 
 
-@pytest.fixture(scope="module")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    return Chain(tmp_path_factory.mktemp("chain"))
-
-
 @needs_mount
 @pytest.mark.parametrize("seed", [3])
 def test_a_run_on_a_full_disk_goes_on_when_there_is_room(chain: Chain, seed: int) -> None:
