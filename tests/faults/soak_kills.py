@@ -142,7 +142,7 @@ def ray_cluster() -> Iterator[tuple[dict[str, str], str]]:
         [sys.executable, str(script), folder],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "MARK_OF_SOAK": mark},
+        env={**os.environ, "MARK_OF_SOAK": mark, "RAY_raylet_start_wait_time_s": "600"},
         text=True,
     ) as process:
         assert process.stdout is not None
@@ -150,9 +150,11 @@ def ray_cluster() -> Iterator[tuple[dict[str, str], str]]:
         if not line:
             raise RuntimeError("the cluster did not come up")
         local = {"no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-        yield {**local, "RAY_ADDRESS": json.loads(line)["address"]}, mark
-        assert process.stdin is not None
-        process.stdin.close()
+        try:
+            yield {**local, "RAY_ADDRESS": json.loads(line)["address"]}, mark
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -186,3 +186,24 @@ def test_a_damaged_warc_type_is_a_row_and_its_neighbours_stay(tmp_path: Path, na
     )
     assert len(found.texts) == COUNT - 1
     assert [reason for reason, _ in found.rows] == ["damaged_record"]
+
+
+def test_a_score_of_twenty_digits_is_a_row(tmp_path: Path) -> None:
+    sound = FORMATS["posts"]
+    start, end = sound.records[4].start, sound.records[4].end
+    post = sound.data[start:end].replace(b'Score="3"', b'Score="12345678901234567890"')
+    found = read(sound, sound.data[:start] + post + sound.data[end:], tmp_path)
+    assert [reason for reason, _ in found.rows] == ["damaged_record"]
+    assert found.texts == TEXTS[:4] + TEXTS[5:]
+
+
+@pytest.mark.parametrize("name", ["books-zip", "code-zip"])
+def test_a_zip_whose_directory_stands_before_the_file_is_a_row_for_each_member(tmp_path: Path, name: str) -> None:
+    """Its place is what its end says: one too large makes every member's place negative."""
+    sound = FORMATS[name]
+    at = sound.data.rindex(b"PK\5\6") + 16
+    place = int.from_bytes(sound.data[at : at + 4], "little") + len(sound.data)
+    found = read(sound, sound.data[:at] + place.to_bytes(4, "little") + sound.data[at + 4 :], tmp_path)
+    assert found.texts == []
+    assert {reason for reason, _ in found.rows} == {"damaged_archive"}
+    assert len(found.rows) in (1, COUNT)
