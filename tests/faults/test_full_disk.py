@@ -97,6 +97,7 @@ def test_a_model_that_is_cut_short_by_a_full_disk_is_not_taken_for_whole(tmp_pat
 
 
 @needs_mount
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", [3])
 def test_a_run_on_a_full_disk_goes_on_when_there_is_room(chain: Chain, seed: int) -> None:
     done = fill_one(chain, LEGS[f"run-{OWN}"], seed, "disk")

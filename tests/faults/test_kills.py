@@ -11,7 +11,10 @@ import pytest
 from chain import LEGS, OWN, Chain
 from soak_kills import kill_one, kills_of
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no /proc here to find processes in")
+pytestmark = [
+    pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no /proc here to find processes in"),
+    pytest.mark.timeout(1800),
+]
 
 
 @pytest.mark.parametrize("seed", [17])

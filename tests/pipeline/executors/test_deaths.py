@@ -171,6 +171,50 @@ def test_an_exception_costs_its_task_and_is_noted(tmp_path: Path, what: Callable
     assert tally.failed[BAD].record == "d/file2#first"
 
 
+class OneRefuses(Reader):
+    """One task finds that a model is missing, while the others do not end."""
+
+    def __init__(self) -> None:
+        super().__init__(splits=[Split(f"{rank}", f"file{rank}", 1) for rank in range(TASKS)], domain="d")
+
+    def read(self, split: Split) -> Iterator[Document]:
+        """Yield nothing."""
+        if split.name == "file1":
+            wrong()
+        hangs()
+        yield from ()
+
+
+def test_what_concerns_all_tasks_ends_those_that_are_at_work(tmp_path: Path) -> None:
+    executor = LocalExecutor(
+        pipeline=[OneRefuses()], tasks=TASKS, workers=2, logging_dir=f"{tmp_path}/logs", limits=Limits()
+    )
+    assert isinstance(executor.run().ends_all, ModelError)
+    assert ranks_in(f"{tmp_path}/logs", "completions") == []
+
+
+class DiesWhenDone(LocalExecutor):
+    """Its processes die when they have marked a task as complete, and have not said so."""
+
+    def mark_rank_as_completed(self, rank: int) -> None:
+        """Mark, and die."""
+        super().mark_rank_as_completed(rank)
+        killed()
+
+
+def test_a_worker_that_dies_before_it_says_that_its_task_is_complete_costs_nothing(tmp_path: Path) -> None:
+    executor = DiesWhenDone(
+        pipeline=[Fault(tmp_path, killed, times=0)],
+        tasks=2,
+        workers=1,
+        logging_dir=f"{tmp_path}/logs",
+        limits=Limits(deaths=1),
+    )
+    tally = executor.run()
+    assert (tally.failed, sorted(tally.done)) == ({}, [0, 1])
+    assert read_failures(f"{tmp_path}/logs") == {}
+
+
 def test_what_concerns_all_tasks_ends_the_job_at_once(tmp_path: Path) -> None:
     tally = go(tmp_path, Fault(tmp_path, wrong), 1)
     assert isinstance(tally.ends_all, ModelError)
