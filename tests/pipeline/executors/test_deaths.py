@@ -138,7 +138,6 @@ def test_what_a_killed_command_noted_of_running_tasks_is_gone_after_the_next(tmp
     go(tmp_path, Fault(tmp_path, killed, times=0), 2)
     for rank in (1, BAD):
         write_json(f"{tmp_path}/logs/running/0000{rank}.json", {"since": "x"})
-    (tmp_path / "logs" / "completions" / f"0000{BAD}").unlink()
     go(tmp_path, Fault(tmp_path, killed, times=0), 1)
     assert ranks_in(f"{tmp_path}/logs", "completions") == list(range(TASKS))
     assert ranks_in(f"{tmp_path}/logs", "running") == []
