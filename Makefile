@@ -14,7 +14,7 @@ ALL := '.[train,dev]'
 QUIETLY = log=$$(mktemp); if $(1) >$$log 2>&1; then rm -f $$log; else cat $$log >&2; rm -f $$log; exit 1; fi
 CORPUS ?= ../shared/corpus
 
-.PHONY: install demo test wheel-test lint types bench clean
+.PHONY: install demo test wheel-test soak lint types bench clean
 
 install: .venv/installed
 
@@ -44,6 +44,19 @@ test: install
 # The wheel, in an environment of its own, where the repository is not.
 wheel-test: install
 	LLAMA_DATA_INSTALL_WHEEL=1 $(BIN)/python -m pytest tests/e2e/test_wheel.py
+
+# Hours: damage, kills, full disks and pairs of commands, each with many seeds (docs/reliability.md).
+SOAK ?= --first 0
+soak: install
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	$(BIN)/python tests/faults/soak.py $(SOAK)
+	$(BIN)/python tests/faults/soak_models.py $(SOAK)
+	LLAMA_DATA_SOAK=1 $(BIN)/python -m pytest --timeout 0 $(addprefix tests/faults/test_,any_bytes.py memory.py s3.py)
+	$(BIN)/python tests/faults/soak_kills.py $(SOAK)
+	$(BIN)/python tests/faults/soak_full.py $(SOAK)
+	$(BIN)/python tests/faults/soak_pairs.py $(SOAK)
+	@if $(BIN)/python -c 'import ray' 2>/dev/null; then $(BIN)/python tests/faults/soak_kills.py $(SOAK) --executor ray; \
+	else echo 'kills on Ray: skipped, for ray is not installed (extra `ray`)'; fi
 
 lint: install
 	$(BIN)/ruff check .

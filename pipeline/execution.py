@@ -92,8 +92,8 @@ def _run(job: Job, recipe: Recipe) -> Launched:
     with silence():
         executor = _executor(job, recipe.executor, logs)
         tally: Tally = executor.run(check_hold)
-    if tally.wrong_request is not None:
-        raise tally.wrong_request
+    if tally.ends_all is not None:
+        raise tally.ends_all
     done = len(ranks_in(logs, "completions"))
     if tally.failed and job.name.rpartition("/")[2] == FINISH:
         raise RunError(tally.failed[0].what)

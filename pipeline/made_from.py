@@ -14,6 +14,7 @@ from llama_data.pipeline.chain import dependents, redo
 from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.errors import LlamaDataError, RequestError, StoppedError
+from llama_data.pipeline.core.failures import is_no_room
 from llama_data.pipeline.core.files import (
     Split,
     file_system,
@@ -238,6 +239,8 @@ def _check_output(recipe: Recipe) -> None:
         try:
             os.makedirs(local_path(output), exist_ok=True)
         except OSError as error:
+            if is_no_room(error):
+                raise
             raise RequestError(f"{output}: cannot be used as the run's folder: {error.strerror}") from None
         if not os.access(local_path(output), os.R_OK | os.W_OK | os.X_OK):
             raise RequestError(f"{output}: cannot be used as the run's folder: no permission to write there")

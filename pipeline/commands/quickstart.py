@@ -12,6 +12,7 @@ from llama_data.pipeline.commands import options
 if TYPE_CHECKING:
     from llama_data.pipeline.live.display import Display
 
+UNFINISHED = "unfinished"  # a file of the folder until all is done; while it is there, the same command goes on
 STEPS = 60
 PROCESSES = 2
 
@@ -28,27 +29,32 @@ def quickstart(
 
     from llama_data.pipeline.core.errors import RequestError
     from llama_data.pipeline.core.extras import require
+    from llama_data.pipeline.core.lock import Lock
 
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not (folder / UNFINISHED).exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RequestError(f"{folder}: there is something already; name a new folder")
     if train:
         require("torch", "quickstart trains a tiny model at its end (or leave that out with --no-train), which")
-    # What is there by then cannot be gone on with: the folder has to be new.
-    again = f"rm -r {shlex.quote(str(folder))} && llama-data quickstart {shlex.quote(str(folder))}"
-    with options.shown(quiet, as_json, again) as shown:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / UNFINISHED).touch()
+    again = f"llama-data quickstart {shlex.quote(str(folder))}{'' if train else ' --no-train'}"
+    with (
+        options.shown(quiet, as_json, again) as shown,
+        Lock(folder / "quickstart.lock", "a quickstart is at work there"),
+    ):
         _all_steps(shown, folder, options.overrides(workers=workers), train)
+    (folder / UNFINISHED).unlink()
 
 
 def _all_steps(shown: Display, folder: Path, changes: dict[str, Any], train: bool) -> None:
     from llama_data.pipeline.commands import mix, report, run, tokenize, train_tokenizer
     from llama_data.pipeline.live.results import Result
     from llama_data.pipeline.recipe import load_recipe
-    from llama_data.pipeline.samples import build_samples
 
     shown.goes_on = True
     dumps, output = folder / "dumps", folder / "run"
     _say(shown, f"writing sample dumps of all seven domains to {dumps}")
-    build_samples(dumps)
+    _build(dumps)
     recipe = load_recipe("quickstart", {"input": str(dumps), "output": str(output), **changes})
     _say(shown, "raw dumps → documents")
     run.run_stages(recipe, recipe.chosen())
@@ -69,6 +75,20 @@ def _all_steps(shown: Display, folder: Path, changes: dict[str, Any], train: boo
     _say(shown, "done")
     shown.goes_on = False
     shown.result(Result([], shown.seconds, [str(folder)], _then(output, train), _where(output, page, train)))
+
+
+def _build(dumps: Path) -> None:
+    """Write the sample dumps, whole or not at all: written again they would be other inputs, by their times."""
+    import shutil
+
+    from llama_data.pipeline.samples import build_samples
+
+    if dumps.exists():
+        return
+    partial = dumps.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    build_samples(partial)
+    partial.rename(dumps)
 
 
 def _say(shown: Display, what: str) -> None:

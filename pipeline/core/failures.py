@@ -19,6 +19,7 @@ _WHAT_TO_DO = {
     errno.ENAMETOOLONG: "its name is too long: choose a shorter one",
     errno.EIO: "the device cannot be read or written: check the disk",
 }
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REPEAT = "give the same command again; if it fails again, --debug shows where"
 _DAMAGED = "it is damaged, cut short, or not what its name says; --debug shows where"
 _STORE = "check the address, the keys and the network, then give the same command again"
@@ -63,6 +64,11 @@ _KINDS: dict[str, tuple[str, str]] = {
     ),
     "pydantic_core.ValidationError": ("a value is not allowed", "check the recipe and the flags; --debug shows where"),
 }
+
+
+def is_no_room(error: BaseException) -> bool:
+    """Whether nothing more can be written: a full disk, a quota, a limit of a file's size."""
+    return isinstance(error, OSError) and error.errno in _NO_ROOM
 
 
 def sentence_of_error(error: BaseException) -> str:

@@ -20,6 +20,7 @@ import zstandard
 from llama_data.pipeline.core import stores
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.extras import require_store
+from llama_data.pipeline.core.failures import is_no_room
 from llama_data.pipeline.core.left_out import LeftOut
 from llama_data.pipeline.core.listing import look_in_folder, look_in_store, printable, stamp_of
 from llama_data.pipeline.core.unfound import no_such, nothing_taken
@@ -375,7 +376,8 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
 
     On a local path the bytes go to a name that is the writer's own (``core.writers``) and are renamed, so that of two
     writers each leaves a whole file or none; what a killed one left is removed by the next run. An object store makes
-    an object visible only when it is complete, so there the upload is simply abandoned on an error.
+    an object visible only when it is complete, so there the upload is simply abandoned on an error. Where there is no
+    room, the error names the file.
     """
     if not is_local(path):
         fs, target = file_system(path)
@@ -389,7 +391,9 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
         with open(temporary, "wb") as stream:
             yield stream
         os.replace(temporary, final)
-    except BaseException:
+    except BaseException as error:
         if os.path.exists(temporary):
             os.unlink(temporary)
+        if isinstance(error, OSError) and is_no_room(error) and error.filename in (None, temporary):
+            error.filename = final
         raise

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self, cast
 
 import orjson
 import zstandard
 
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import ZSTD_LEVEL, atomic_write
-from llama_data.pipeline.core.hashed import WrittenFile
+from llama_data.pipeline.core.files import DAMAGE, ZSTD_LEVEL, atomic_write, read_pieces
+from llama_data.pipeline.core.hashed import HashedStream, WrittenFile
+from llama_data.pipeline.core.lines import cut_lines
 
 
 class JsonlWriter:

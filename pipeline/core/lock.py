@@ -55,11 +55,11 @@ class Lock:
     def _create(self, path: Path) -> bool:
         path.parent.mkdir(parents=True, exist_ok=True)
         own = path.with_name(f"{path.name}.{self.owner['token']}")
-        own.write_text(json.dumps(self.owner))
         try:
+            own.write_text(json.dumps(self.owner))
             return _appear(own, path)
         finally:
-            own.unlink()
+            own.unlink(missing_ok=True)
 
     def _remove_dead(self) -> None:
         """Take a dead owner's file away. Only who holds a second file may: else one could take away a new owner's."""

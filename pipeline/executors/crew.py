@@ -129,7 +129,7 @@ class Crew:
                 if not any(worker.rank is not None for worker in self._workers):
                     break
                 self._hear()
-                if self._tally.wrong_request is not None:
+                if self._tally.ends_all is not None:
                     return
                 self._check_time()
                 self._watch()
@@ -177,7 +177,7 @@ class Crew:
             self._tally.set_aside(rank, result.failure)
             write_failure(self._logs, rank, result.failure)
         else:
-            self._tally.wrong_request = result.wrong_request
+            self._tally.ends_all = result.ends_all
 
     def _bury(self, worker: _Worker) -> None:
         """A worker has died: what it was at is tried again, or set aside; it may have been complete."""

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from llama_data.pipeline.core.errors import RequestError, RunError
+from llama_data.pipeline.core.failures import is_no_room
 from llama_data.pipeline.core.files import is_local, join, local_path
 from llama_data.pipeline.core.lock import Lock
 from llama_data.pipeline.core.store_lock import StoreLock
@@ -55,6 +56,8 @@ def hold(recipe: Recipe, groups: Sequence[str]) -> Iterator[Hold]:
             try:
                 stack.enter_context(lock)
             except OSError as error:
+                if is_no_room(error):
+                    raise
                 raise RequestError(
                     f"{recipe.path()}: cannot be used as the run's folder: {error.strerror or error}"
                 ) from None

@@ -21,7 +21,7 @@ from llama_data.pipeline.core.errors import RunError
 from llama_data.pipeline.executors.records import Done, Failure, failure_of, now
 from llama_data.pipeline.executors.tallied import Tallied
 from llama_data.pipeline.executors.tally import Tally
-from llama_data.pipeline.executors.worker import Result, is_wrong_request, load, portable
+from llama_data.pipeline.executors.worker import Result, concerns_all, load, portable
 
 HANDED_ON = ("PYTHONPATH", "LLAMA_DATA_", "AWS_", "GOOGLE_", "AZURE_", "HF_")  # how names of variables begin
 TICK = 0.5  # seconds between looks at limits of time and at the lock
@@ -48,7 +48,7 @@ class RayExecutor(Tallied, RayPipelineExecutor):  # type: ignore[misc]
         mine, environment = ray.put(dill.dumps(self)), _environment()
         running: dict[Any, tuple[int, float]] = {}
         try:
-            while tally.wrong_request is None:
+            while tally.ends_all is None:
                 while len(running) < self.workers and (rank := tally.take()) is not None:
                     running[attempt.remote(mine, rank, environment)] = (rank, time.monotonic())
                 if not running:
@@ -87,7 +87,7 @@ class RayExecutor(Tallied, RayPipelineExecutor):  # type: ignore[misc]
             self.note(rank, result.failure)
             tally.set_aside(rank, result.failure)
         else:
-            tally.wrong_request = result.wrong_request
+            tally.ends_all = result.ends_all
 
 
 def _connect() -> None:
@@ -115,8 +115,8 @@ def _attempt(executor: bytes, rank: int, environment: dict[str, str]) -> Result:
     try:
         load(executor)._run_for_rank(rank, 1)
     except Exception as error:
-        if is_wrong_request(error):
-            return Result(wrong_request=portable(error))
+        if concerns_all(error):
+            return Result(ends_all=portable(error))
         return Result(failure=failure_of(error))
     return Result(done=Done(time.monotonic() - began, time.process_time() - cpu))
 

@@ -25,7 +25,15 @@ import orjson
 
 from llama_data.pipeline.core.block import describe
 from llama_data.pipeline.core.errors import InputError, LlamaDataError
-from llama_data.pipeline.core.files import atomic_write, is_local, join, list_files, read_bytes, remove_file
+from llama_data.pipeline.core.failures import is_no_room
+from llama_data.pipeline.core.files import (
+    atomic_write,
+    is_local,
+    join,
+    list_files,
+    read_bytes,
+    remove_file,
+)
 from llama_data.pipeline.core.lock import new_owner
 from llama_data.pipeline.core.whereabouts import Counts, begin_counts, counts
 
@@ -80,8 +88,12 @@ def read_json(path: str) -> dict[str, Any] | None:
 
 
 def write_failure(logs: str, rank: int, failure: Failure) -> None:
-    """Note how a task's try ended; ``logs`` is the job's folder of logs."""
-    write_json(join(logs, "failures", f"{rank:05d}.json"), asdict(failure))
+    """Note how a task's try ended; ``logs`` is the job's folder of logs. Where there is no room, the error says so."""
+    try:
+        write_json(join(logs, "failures", f"{rank:05d}.json"), asdict(failure))
+    except OSError as error:
+        if not is_no_room(error):
+            raise
 
 
 def forget_running(logs: str, rank: int) -> None:
@@ -140,7 +152,7 @@ def _running(path: str) -> Iterator[None]:
 
     def beat() -> None:
         while not over.wait(PULSE if is_local(path) else PULSE_IN_STORE):
-            with suppress(OSError):  # the task itself says that a disk is full
+            with suppress(OSError, LlamaDataError):  # the task itself says that a disk is full, a store down
                 write_json(path, {**note, "counts": asdict(counts)})
 
     begin_counts()

@@ -79,9 +79,9 @@ class SlurmExecutor(TaskRecords, SlurmPipelineExecutor):  # type: ignore[misc]
                 return 1, failed_message(
                     self.job_name, len(ranks), len(tally.done), tally.failed, self.logs(), stopped=False
                 )
-            if tally.wrong_request is None:
+            if tally.ends_all is None:
                 return 0, None
-            code, failure = 1, Failure("error", str(tally.wrong_request))
+            code, failure = 1, Failure("error", str(tally.ends_all))
         for rank in ranks:
             self.note(rank, failure)
         return code, failure.what

@@ -9,7 +9,7 @@ from typing import Any
 
 from datatrove.utils.stats import PipelineStats  # type: ignore[import-untyped]
 
-from llama_data.pipeline.core.files import join, list_files, read_bytes
+from llama_data.pipeline.core.files import join, list_files, read_bytes, remove_tree
 from llama_data.pipeline.executors.records import TaskRecords
 from llama_data.pipeline.executors.tally import Limits, Tally
 
@@ -23,11 +23,16 @@ class Tallied(TaskRecords):
 
     def run(self, watch: Callable[[], None] = lambda: None) -> Tally:
         """Do the tasks that are not complete; what became of them. ``watch`` is called all the time and may raise."""
+        # Nobody is at work here, as the lock says: a note of one is of a process that was killed.
+        remove_tree(join(self.logs(), "running"))
         tally = Tally(self.get_incomplete_ranks(), self.limits)
         if tally.pending:
             self.save_executor_as_json()  # type: ignore[attr-defined]
-            self.attempt(tally, watch)
-        if not tally.failed and tally.wrong_request is None:
+            try:
+                self.attempt(tally, watch)
+            finally:
+                remove_tree(join(self.logs(), "running"))
+        if not tally.failed and tally.ends_all is None:
             _merge_stats(self)
         return tally
 

@@ -41,7 +41,7 @@ class Tally:
         self.limits = limits
         self.failed: dict[int, Failure] = {}
         self.done: dict[int, Done] = {}
-        self.wrong_request: LlamaDataError | None = None
+        self.ends_all: LlamaDataError | None = None
         self._deaths: Counter[int] = Counter()
 
     def take(self) -> int | None:
@@ -52,7 +52,7 @@ class Tally:
     def stops(self) -> bool:
         """Whether no further task is begun."""
         most = self.limits.failures
-        return self.wrong_request is not None or (most is not None and len(self.failed) > most)
+        return self.ends_all is not None or (most is not None and len(self.failed) > most)
 
     def completed(self, rank: int, done: Done) -> None:
         """A task is complete."""

@@ -26,7 +26,8 @@ from loguru import logger
 from multiprocess import forkserver  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core import whereabouts
-from llama_data.pipeline.core.errors import InputError, LlamaDataError, RequestError
+from llama_data.pipeline.core.errors import InputError, LlamaDataError, RequestError, RunError
+from llama_data.pipeline.core.failures import is_no_room, sentence_of_error
 from llama_data.pipeline.core.stores import register
 from llama_data.pipeline.executors.records import Done, Failure, failure_of
 
@@ -46,11 +47,11 @@ class Nowhere(io.TextIOBase):
 
 
 class Result(NamedTuple):
-    """What became of a task: one of the three. ``wrong_request`` concerns all tasks: a missing model."""
+    """What became of a task: one of the three. ``ends_all`` concerns all tasks: a missing model, a full disk."""
 
     done: Done | None = None
     failure: Failure | None = None
-    wrong_request: LlamaDataError | None = None
+    ends_all: LlamaDataError | None = None
 
 
 class Kit(NamedTuple):
@@ -127,8 +128,8 @@ def _attempt(kit: Kit, rank: int) -> Result:
         whereabouts.at("")
         mine._run_for_rank(rank, 1)
     except Exception as error:
-        if is_wrong_request(error):
-            return Result(wrong_request=portable(error))
+        if concerns_all(error):
+            return Result(ends_all=portable(error))
         return Result(failure=failure_of(error, whereabouts.read_note(kit.page)))
     return Result(done=Done(time.monotonic() - began, time.process_time() - cpu))
 
@@ -139,15 +140,17 @@ def load(executor: bytes) -> Any:
     return dill.loads(executor)
 
 
-def is_wrong_request(error: Exception) -> bool:
-    """Whether it concerns all tasks, such as a model that is missing; an input concerns the task that reads it."""
-    return isinstance(error, RequestError) and not isinstance(error, InputError)
+def concerns_all(error: Exception) -> bool:
+    """Whether it concerns all tasks: a model that is missing, a disk that is full. An input concerns who reads it."""
+    return is_no_room(error) or (isinstance(error, RequestError) and not isinstance(error, InputError))
 
 
 def portable(error: Exception) -> LlamaDataError:
-    """The error, or one of its kind that can be sent."""
+    """The error as one of ours that can be sent."""
+    if not isinstance(error, LlamaDataError):
+        return RunError(sentence_of_error(error))
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
         return RequestError(str(error))
-    return error if isinstance(error, LlamaDataError) else RequestError(str(error))
+    return error

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llama_data.pipeline.core.errors import InputError, RequestError
+from llama_data.pipeline.core.errors import InputError, ModelError, RequestError, RunError
 from llama_data.pipeline.core.extras import require
 from llama_data.stages.fasttext.model import FastTextModel
 
@@ -68,6 +68,7 @@ def train_fasttext(
         InputError: fastText cannot train on the examples.
         RequestError: fastText is not installed, or a quantised model is to be written under another suffix than
             .ftz, or the reverse.
+        RunError: there was no room for the whole model.
     """
     require_fasttext()
     if output.endswith(".ftz") != (settings.features is not None):
@@ -94,6 +95,7 @@ def train_fasttext(
                 _train_repeatably(text, settings, shift, calibration.label).save_model(temporary)
         except (RuntimeError, ValueError) as error:
             raise InputError(f"fastText cannot train on these examples: {error}; try a smaller --lr") from None
+        _require_whole(temporary, output)
         os.replace(temporary, target)
     return shift
 
@@ -114,6 +116,17 @@ def _move(model: Any, shift: float, label: str) -> None:
     sign = 1.0 if model.get_labels()[0] == f"{LABEL}{label}" else -1.0
     direction = sign * (outputs[0] - outputs[1])
     model.set_matrices(vectors + shift * direction / (direction @ direction), outputs)
+
+
+def _require_whole(path: str, output: str | Path) -> None:
+    """Raise RunError when not all of a model was written: fastText does not say so when the disk is full."""
+    try:
+        FastTextModel.load(path)
+    except ModelError:
+        raise RunError(
+            f"{output}: the model could not be written whole, as on a full disk: make room and give the "
+            "same command again"
+        ) from None
 
 
 def _checked_label(label: str) -> str:

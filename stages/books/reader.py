@@ -14,7 +14,7 @@ from llama_data.pipeline.core.files import DamagedStream, Split, open_binary, op
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.books.encoding import decode
 from llama_data.stages.books.formats import HEAD, foreign_archive, foreign_format
-from llama_data.stages.shared.zip_members import DAMAGED, open_archive, read_member
+from llama_data.stages.shared.zip_members import DAMAGED, open_archive, read_member, require_all
 
 _LEAST = 4 << 10  # stored bytes from which on a ratio is taken
 
@@ -68,6 +68,7 @@ class BookReader(Reader):
                 for item in sorted(members, key=lambda item: item.filename):
                     seen[item.filename] += 1
                     yield self._member(split, raw, item, seen[item.filename])
+                require_all(raw, archive)
         except RecordError as error:
             yield self.failed(split, key=0, reason=error.reason, detail=error.detail)
         except DAMAGED as error:

@@ -187,7 +187,7 @@ def _matrices(cursor: _Cursor) -> tuple[Floats, Floats]:
 
 def _dense(cursor: _Cursor) -> Floats:
     rows, columns = cursor.numbers("qq")
-    cursor.check(rows >= 0 and columns > 0, f"a matrix of {rows} rows and {columns} columns")
+    cursor.check(rows >= 0 and 0 < columns <= cursor.data.size, f"a matrix of {rows} rows and {columns} columns")
     values = cursor.take(4 * rows * columns)
     # The floats stand at any byte offset; a view of them would be unaligned, which kernels do not take.
     return np.frombuffer(values.tobytes(), "<f4").reshape(rows, columns)

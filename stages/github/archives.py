@@ -21,7 +21,7 @@ from llama_data.pipeline.core.files import DamagedStream, Split, open_binary, op
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.github.entry import Entry, Limits, Snapshot
 from llama_data.stages.github.licence import is_evidence, licence_of
-from llama_data.stages.shared.zip_members import DAMAGED, read_member, reading
+from llama_data.stages.shared.zip_members import DAMAGED, read_member, reading, require_all
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 SUFFIXES = (".zip", *TAR_SUFFIXES)
@@ -163,6 +163,7 @@ def _zip_members(archive: _Zip, stored: int, limits: Limits, *, only_evidence: b
             yield Member(path)
         else:
             yield _zip_member(archive, item, path, budget, limits)
+    require_all(archive.below, archive)
 
 
 def _zip_member(archive: _Zip, item: zipfile.ZipInfo, path: bytes, budget: _Budget, limits: Limits) -> Member:

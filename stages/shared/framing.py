@@ -145,7 +145,11 @@ def _arc_header(buffer: Buffer, at: int) -> tuple[Header, int]:
 
 
 WARC_FORMAT = Dialect(WARC, _WARC_START, 16, 256, re.compile(rb"\r\n\r\n|\n\n"), _warc_header)
-ARC_FORMAT = Dialect(_ARC, _ARC_START, _ARC_LINE, _ARC_LINE, re.compile(rb"\n[A-Za-z][A-Za-z0-9+.-]*:"), _arc_header)
+# Behind an ARC record stands a line feed, and the header of the next, of which any part may be damaged or cut off.
+_ARC_END = re.compile(
+    rb"\n(?:[A-Za-z][A-Za-z0-9+.-]*:|[^\n]{1,8000}? \d{8,18} (?:[^\n]{0,900} )?\d+\r?\n|[^\n]{1,9000}\Z)"
+)
+ARC_FORMAT = Dialect(_ARC, _ARC_START, _ARC_LINE, _ARC_LINE, _ARC_END, _arc_header)
 
 
 def _records(

@@ -68,12 +68,15 @@ def _named(path: str, head: bytes) -> str:
 
 
 def _dialect_of(source: Source) -> Dialect:
-    """ARC when the first line is one of ARC's, else WARC."""
+    """ARC when the first line is one of ARC's; where it is damaged, what the first line says that can be read."""
     try:
         head = source.more(False).lstrip(b"\r\n")
     except Broken:
         head = b""
-    return ARC_FORMAT if ARC_FORMAT.begins.match(head) else WARC_FORMAT
+    if ARC_FORMAT.begins.match(head):
+        return ARC_FORMAT
+    found = None if WARC_FORMAT.begins.match(head) else ARC_FORMAT.start.search(head)
+    return WARC_FORMAT if found is None or WARC_FORMAT.start.search(head, 0, found.start()) else ARC_FORMAT
 
 
 def _read_stream(first: Source, source: Source) -> Iterator[Found]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from deflate import DeflateError, gzip_decompress
+from deflate import DeflateError, crc32, gzip_decompress
 from numba import njit
 from numpy.typing import NDArray
 
@@ -179,7 +179,11 @@ def member_bounds(data: bytes, whole: bool) -> list[int]:
 
 
 def inflate(data: bytes, bounds: Sequence[int], sizes: Sequence[int]) -> bytes | None:
-    """The gzip members between ``bounds``, and eight bytes more; None when one has not the size that it states."""
+    """The gzip members between ``bounds``, and eight bytes more; None when one is not all that stands there.
+
+    What it unpacks to must have the size and the checksum that stand at its end: the member may end earlier, before
+    one whose first bytes are damaged.
+    """
     view = memoryview(data)
     parts: list[bytearray | bytes] = []
     for (start, end), size in zip(pairwise(bounds), sizes, strict=True):
@@ -187,7 +191,7 @@ def inflate(data: bytes, bounds: Sequence[int], sizes: Sequence[int]) -> bytes |
             part = gzip_decompress(view[start:end], size)
         except DeflateError:
             return None
-        if len(part) != size:
+        if len(part) != size or crc32(part) != int.from_bytes(view[end - 8 : end - 4], "little"):
             return None
         parts.append(part)
     parts.append(_TAIL)

@@ -26,8 +26,9 @@ MOST_DIRECTORY = 16 << 20
 
 _ENCRYPTED = 0x1
 _LOCAL = struct.Struct("<4s22x2H")
-_END = struct.Struct("<4s8x2L2x")
-_END64 = struct.Struct("<4s36xQ8x")
+_END = struct.Struct("<4s6xHL6x")
+_END64 = struct.Struct("<4s28x2Q8x")
+_MANY = 0xFFFF  # members: so many or more
 _PIECE = 64 << 10
 _DICTIONARY = 64 << 20  # the most memory that a member's own header may ask for
 _STORED, _DEFLATED, _BZIP2, _LZMA = 0, 8, 12, 14
@@ -69,6 +70,17 @@ class _Stream(Protocol):
 
 def open_archive(raw: IO[bytes]) -> zipfile.ZipFile:
     """The archive in a file. Raises RecordError: its directory is too large; one of ``DAMAGED``: it is none."""
+    for _, directory in _ends(raw):
+        if MOST_DIRECTORY < directory < 0xFFFFFFFF:
+            detail = f"a directory of {directory} bytes, more than the limit of {MOST_DIRECTORY}"
+            raise RecordError(Reason.unsafe_archive, detail)
+    raw.seek(0)
+    with reading():
+        return zipfile.ZipFile(raw)
+
+
+def _ends(raw: IO[bytes]) -> Iterator[tuple[int, int]]:
+    """The members and the bytes of the directory, as each record at the archive's end says that there is."""
     raw.seek(0, 2)
     size = raw.tell()
     raw.seek(max(0, size - (1 << 16) - _END.size - _END64.size))
@@ -76,13 +88,18 @@ def open_archive(raw: IO[bytes]) -> zipfile.ZipFile:
     for record, mark in ((_END, b"PK\5\6"), (_END64, b"PK\6\6")):
         place = tail.rfind(mark)
         if 0 <= place <= len(tail) - record.size:
-            directory = record.unpack_from(tail, place)[1]
-            if MOST_DIRECTORY < directory < 0xFFFFFFFF:
-                detail = f"a directory of {directory} bytes, more than the limit of {MOST_DIRECTORY}"
-                raise RecordError(Reason.unsafe_archive, detail)
-    raw.seek(0)
-    with reading():
-        return zipfile.ZipFile(raw)
+            yield record.unpack_from(tail, place)[1:]
+
+
+def require_all(raw: IO[bytes], archive: zipfile.ZipFile) -> None:
+    """Raise RecordError when the directory holds fewer members than the archive's end says, or more.
+
+    ``zipfile`` does not look: a damaged length in an entry of the directory hides all entries behind it. Tools that
+    know no larger number count on from zero.
+    """
+    said, held = [members for members, _ in _ends(raw)], len(archive.infolist())
+    if said and held not in said and (_MANY in said or (held - said[0]) % (_MANY + 1)):
+        raise RecordError(Reason.damaged_archive, f"{held} of {said[-1]} members stand in the directory")
 
 
 def read_member(raw: IO[bytes], item: zipfile.ZipInfo, most: int) -> bytes:

@@ -86,8 +86,9 @@ def scan_rows(stream: BinaryIO, start: int = 0, end: int | None = None) -> Itera
 
 def _row_and_rest(offset: int, data: bytes) -> Iterator[Row]:
     """A row; and what stands behind it, where that is no space."""
-    whole = None if data.rstrip().endswith(b"/>") else _WHOLE.match(data)
-    if whole is None:
+    end = len(data.rstrip())
+    whole = None if data.find(b"/>") == end - 2 else _WHOLE.match(data)
+    if whole is None or whole.end() == end:
         yield Row(offset, data, True)
     else:
         yield Row(offset, data[: whole.end()], True)

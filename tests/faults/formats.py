@@ -234,7 +234,10 @@ def _all() -> Iterator[tuple[str, Format]]:
         stream = _joined([make(number) for number in numbers])
         yield f"{name}.bz2", Format(f"a.{name}.bz2", *stream, _web, bz2.compress)
     pages = [arc(http(f"<html><body><p>{TEXTS[n]}</p></body></html>".encode()), n) for n in numbers]
-    yield "arc", Format("a.arc", *_joined(pages, arc_begin()), _web)
+    data, records = _joined(pages, arc_begin())
+    # The line feed before the first record is its border; of the others it is the end of the one before.
+    records[0] = records[0]._replace(start=records[0].start - 1)
+    yield "arc", Format("a.arc", data, records, _web)
     dump = _joined([_page(number) for number in numbers], b'<mediawiki xml:lang="en">\n', b"</mediawiki>\n")
     for kind in ("", "bz2", "gz", "xz"):
         suffix = f".{kind}" if kind else ""

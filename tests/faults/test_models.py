@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from models import CONFIG, NAMES, kinds, safetensors, trained
-from soak_models import soak
+from soak_models import faults_of, soak
 
 from llama_data.pipeline.core.errors import InputError, ModelError
 from llama_data.stages.steps.kenlm_file import check_kenlm, load_kenlm
@@ -271,3 +271,8 @@ def test_sizes_in_config_json_are_those_of_the_weights(folder: Path, changes: di
     (folder / "config.json").write_text(json.dumps({**CONFIG, **changes}))
     with pytest.raises(InputError, match=said):
         pretrained.load_huggingface(folder)
+
+
+def test_a_fasttext_matrix_of_no_rows_and_more_columns_than_there_are_bytes_is_refused(tmp_path: Path) -> None:
+    """Found by the long form: its 500 seeds of fastText's models hold one."""
+    assert faults_of("fasttext", 352, 1, str(tmp_path / "mark"))["faults"] == []

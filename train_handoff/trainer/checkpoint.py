@@ -118,7 +118,10 @@ def written() -> Iterator[None]:
 
 
 def _unwritten(problem: object) -> RunError:
-    return RunError(f"a checkpoint could not be written: {problem}; those before it are as they were")
+    return RunError(
+        f"a checkpoint could not be written: {problem}; those before it are as they were: mend that (on a full disk "
+        "make room), and the same command goes on from the newest"
+    )
 
 
 def _attempt(action: Callable[[], _Result]) -> tuple[_Result | None, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 import threading
@@ -20,7 +21,7 @@ from llama_data.pipeline.core.errors import InputError, ModelError, RunError
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.executors.local import LocalExecutor
-from llama_data.pipeline.executors.records import ranks_in, read_done, read_failures
+from llama_data.pipeline.executors.records import ranks_in, read_done, read_failures, write_json
 from llama_data.pipeline.executors.tally import Limits, Tally
 from llama_data.pipeline.recipe import Recipe, load_recipe
 
@@ -73,9 +74,14 @@ def wrong() -> None:
     raise ModelError("model.bin: no such model")
 
 
-def no_space() -> None:
+def broken_disk() -> None:
     """An error of the system, which ends a task."""
-    raise OSError(28, "No space left on device")
+    raise OSError(errno.EIO, "Input/output error")
+
+
+def full_disk() -> None:
+    """One that the other tasks would have too."""
+    raise OSError(errno.ENOSPC, "No space left on device", "documents/00002.jsonl.zst")
 
 
 def no_input() -> None:
@@ -127,6 +133,16 @@ def test_a_task_that_always_dies_is_set_aside_and_the_others_go_on(
     assert ("in crashes" in noted[BAD].output) == (what is crashes)
 
 
+def test_what_a_killed_command_noted_of_running_tasks_is_gone_after_the_next(tmp_path: Path) -> None:
+    """It may have been killed between a task's mark of completion and the end of that note."""
+    go(tmp_path, Fault(tmp_path, killed, times=0), 2)
+    for rank in (1, BAD):
+        write_json(f"{tmp_path}/logs/running/0000{rank}.json", {"since": "x"})
+    go(tmp_path, Fault(tmp_path, killed, times=0), 1)
+    assert ranks_in(f"{tmp_path}/logs", "completions") == list(range(TASKS))
+    assert ranks_in(f"{tmp_path}/logs", "running") == []
+
+
 @pytest.mark.parametrize("deaths", [1, 2])
 def test_a_task_is_tried_as_often_as_it_may_die(tmp_path: Path, deaths: int) -> None:
     tally = go(tmp_path, Fault(tmp_path, killed, times=2), 1, deaths=deaths)
@@ -143,7 +159,7 @@ def test_a_worker_that_dies_between_tasks_costs_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("what", "says"),
-    [(no_space, "OSError: [Errno 28] No space left on device"), (no_input, "file2: no such file")],
+    [(broken_disk, "OSError: [Errno 5] Input/output error"), (no_input, "file2: no such file")],
 )
 def test_an_exception_costs_its_task_and_is_noted(tmp_path: Path, what: Callable[[], None], says: str) -> None:
     tally = go(tmp_path, Fault(tmp_path, what), 2)
@@ -154,10 +170,67 @@ def test_an_exception_costs_its_task_and_is_noted(tmp_path: Path, what: Callable
     assert tally.failed[BAD].record == "d/file2#first"
 
 
+class OneRefuses(Reader):
+    """One task finds that a model is missing, while the others do not end."""
+
+    def __init__(self) -> None:
+        super().__init__(splits=[Split(f"{rank}", f"file{rank}", 1) for rank in range(TASKS)], domain="d")
+
+    def read(self, split: Split) -> Iterator[Document]:
+        """Yield nothing."""
+        if split.name == "file1":
+            wrong()
+        hangs()
+        yield from ()
+
+
+def test_what_concerns_all_tasks_ends_those_that_are_at_work(tmp_path: Path) -> None:
+    executor = LocalExecutor(
+        pipeline=[OneRefuses()], tasks=TASKS, workers=2, logging_dir=f"{tmp_path}/logs", limits=Limits()
+    )
+    assert isinstance(executor.run().ends_all, ModelError)
+    assert ranks_in(f"{tmp_path}/logs", "completions") == []
+
+
+class DiesWhenDone(LocalExecutor):
+    """Its processes die when they have marked a task as complete, and have not said so."""
+
+    def mark_rank_as_completed(self, rank: int) -> None:
+        """Mark, and die."""
+        super().mark_rank_as_completed(rank)
+        killed()
+
+
+def test_a_worker_that_dies_before_it_says_that_its_task_is_complete_costs_nothing(tmp_path: Path) -> None:
+    executor = DiesWhenDone(
+        pipeline=[Fault(tmp_path, killed, times=0)],
+        tasks=2,
+        workers=1,
+        logging_dir=f"{tmp_path}/logs",
+        limits=Limits(deaths=1),
+    )
+    tally = executor.run()
+    assert (tally.failed, sorted(tally.done)) == ({}, [0, 1])
+    assert read_failures(f"{tmp_path}/logs") == {}
+
+
 def test_what_concerns_all_tasks_ends_the_job_at_once(tmp_path: Path) -> None:
     tally = go(tmp_path, Fault(tmp_path, wrong), 1)
-    assert isinstance(tally.wrong_request, ModelError)
+    assert isinstance(tally.ends_all, ModelError)
     assert ranks_in(f"{tmp_path}/logs", "completions") == [0, 1]
+
+
+def test_a_full_disk_ends_the_job_at_once_in_one_sentence_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    job = Job("d/first", [Fault(tmp_path, full_disk, times=1)], TASKS)
+    with pytest.raises(RunError) as caught:
+        execution.execute([job], recipe(tmp_path, **{"executor.workers": 1}), quiet)
+    assert str(caught.value) == (
+        "documents/00002.jsonl.zst: the disk is full: make room and give the same command again"
+    )
+    assert caught.value.exit_code == 1
+    assert ranks_in(f"{tmp_path}/logs/d/first", "completions") == [0, 1]
+    execution.execute([job], recipe(tmp_path), quiet)
+    assert ranks_in(f"{tmp_path}/logs/d/first", "completions") == list(range(TASKS))
 
 
 def test_a_task_that_does_not_end_is_ended_at_its_limit_of_time(tmp_path: Path) -> None:
@@ -203,7 +276,10 @@ def test_failed_tasks_are_listed_with_their_logs_and_the_next_run_tries_them_aga
 
 
 def test_a_failed_job_keeps_the_jobs_after_it_from_being_run(tmp_path: Path) -> None:
-    jobs = [Job("d/first", [Fault(tmp_path, no_space)], TASKS), Job("d/second", [Fault(tmp_path, no_space, 0)], TASKS)]
+    jobs = [
+        Job("d/first", [Fault(tmp_path, broken_disk)], TASKS),
+        Job("d/second", [Fault(tmp_path, broken_disk, 0)], TASKS),
+    ]
     with pytest.raises(RunError, match="d/first: 1 of 5 tasks failed"):
         execution.execute(jobs, recipe(tmp_path), quiet)
     assert not (tmp_path / "logs" / "d" / "second").exists()
@@ -212,7 +288,7 @@ def test_a_failed_job_keeps_the_jobs_after_it_from_being_run(tmp_path: Path) -> 
 def test_a_job_stops_when_more_tasks_fail_than_may(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"no further task was begun, .*executor\.max_task_failures"):
         execution.execute(
-            [Job("d/first", [Fault(tmp_path, no_space)], TASKS)],
+            [Job("d/first", [Fault(tmp_path, broken_disk)], TASKS)],
             recipe(tmp_path, **{"executor.max_task_failures": 0, "executor.workers": 1}),
             quiet,
         )
