@@ -25,7 +25,9 @@ EXAMPLES = {
     "tokenize": "llama-data tokenize books wikipedia -c RUN/recipe.yaml",
     "mix": "llama-data mix -c RUN/recipe.yaml --tokens 1e9\n"
     "llama-data mix -c RUN/recipe.yaml --name small --tokens 100M",
-    "report": "llama-data report RUN",
+    "report": "llama-data report RUN\nllama-data report RUN_A RUN_B",
+    "diff": "llama-data diff RUN_A RUN_B",
+    "browse": "llama-data browse RUN",
     "why": "llama-data why RUN https://example.org/page",
     "inspect": "llama-data inspect RUN/documents/books/00000.jsonl.zst",
     "verify": "llama-data verify RUN --full",

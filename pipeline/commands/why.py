@@ -84,7 +84,8 @@ def _drawn(
         what = " ".join(
             filter(None, (outcome if outcome != "all" else "", "record", f"for {reason}" if reason else ""))
         )
-        raise RequestError(f"{ledgers.run}: no {what} found{f' in {domain}' if domain else ''}")
+        there = f"; reasons there are: {', '.join(known)}" if reason and (known := ledgers.reasons(domain)) else ""
+        raise RequestError(f"{ledgers.run}: no {what} found{f' in {domain}' if domain else ''}{there}")
     return found
 
 

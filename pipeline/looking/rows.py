@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,7 +19,9 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.errors import RequestError
+from llama_data.pipeline.core.files import join
 from llama_data.pipeline.ledger_reading import LedgerFile, ledger_domains, ledger_files
 
 NAMES = ("id", "source", "url")
@@ -148,6 +151,14 @@ class Ledgers:
             if name not in self._files:
                 self._files[name] = ledger_files(self.run, name)
         return [(name, path) for name in (self.domains if domain is None else [domain]) for path in self._files[name]]
+
+    def reasons(self, domain: str | None) -> list[str]:
+        """Reasons for which records of finished domains were rejected or failed, the commonest first."""
+        counts: Counter[str] = Counter()
+        for name in self.domains if domain is None else [domain]:
+            made = manifest.find(join(self.run, "documents", name))
+            counts.update(made.content["account"]["reasons"] if made is not None else {})
+        return [reason for reason, _ in counts.most_common()]
 
     def at(self, place: Place) -> Found:
         """The row at a place. Raises RequestError: there is none."""

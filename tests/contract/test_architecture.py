@@ -46,6 +46,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "pipeline.core.extras",
         "pipeline.core.failures",
         "pipeline.core.files",
+        "pipeline.core.jsonl",
         "pipeline.core.lock",
         "pipeline.core.screen",
         "pipeline.core.settings",

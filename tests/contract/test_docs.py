@@ -30,9 +30,13 @@ def test_links_between_the_documents_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_the_folders_of_the_readme_are_there() -> None:
-    for folder in re.findall(r"^\| `([a-z_]+)/`", (ROOT / "README.md").read_text(), re.MULTILINE):
-        assert (ROOT / folder).is_dir()
+def test_the_folders_of_the_house_are_there() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    rooms = "pipeline|stages|tokenizer|train_handoff|tests|benchmarks|docs|configs"
+    found = {name for name in re.findall(rf"\b((?:{rooms})(?:/[a-z_]+)*)/(?=[\s;`])", page)}
+    assert {"pipeline", "pipeline/core", "stages/steps", "train_handoff", "tokenizer"} <= found
+    for folder in found:
+        assert (ROOT / folder).is_dir(), folder
 
 
 def test_the_page_on_own_data_names_every_step_layout_and_format() -> None:

@@ -141,4 +141,4 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(quickstart: Path, tmp
 def test_a_folder_with_something_in_it_is_left_alone(quickstart: Path) -> None:
     done = llama_data("quickstart", quickstart)
     assert done.returncode == 2
-    assert "the folder is not empty" in done.stderr
+    assert "there is something already" in done.stderr

@@ -14,7 +14,7 @@ import pytest
 from llama_data.pipeline import execution, jobs, made_from
 from llama_data.pipeline.core.block import Reader
 from llama_data.pipeline.core.document import Document
-from llama_data.pipeline.core.errors import InputError, RequestError, RunError
+from llama_data.pipeline.core.errors import RequestError, RunError
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.executors.tally import Limits, Tally
@@ -131,7 +131,7 @@ def test_an_address_of_an_unknown_kind_is_one_sentence(tmp_path: Path, url: str)
     source, output = books(tmp_path / "in", 1), tmp_path / "out"
     for wrong in ({"input": url}, {"output": url}):
         changes = {"domains": {"books": {}}, "input": str(source), "output": str(output), **wrong}
-        with pytest.raises(InputError, match="this kind of address cannot be opened"):
+        with pytest.raises(RequestError, match="this kind of address cannot be opened"):
             run(load_recipe("llama", changes))
 
 
@@ -141,7 +141,7 @@ def test_a_stage_that_the_recipe_lacks_is_named(tmp_path: Path) -> None:
 
 
 def test_missing_inputs_stop_the_run_before_it_starts(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such folder"):
+    with pytest.raises(RequestError, match="no such file or folder"):
         run(recipe(tmp_path / "absent", tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 

@@ -83,7 +83,7 @@ def test_plan_counts_the_share_and_writes_nothing(mirrored: Path, tmp_path: Path
     at = str(mirrored / CRAWL / "wet.paths.gz")
     made = plan.make_plan(recipe(at, tmp_path, share="50%"))
     size = (mirrored / CRAWL / "segments/1/wet/0.warc.wet.gz").stat().st_size
-    assert [(one.files, one.bytes_in) for one in made] == [(3, 3 * size)]
+    assert [(one.files, one.bytes_in) for one in made.domains] == [(3, 3 * size)]
 
 
 def test_flags_of_run_reach_the_stages_that_are_run(mirrored: Path, tmp_path: Path) -> None:

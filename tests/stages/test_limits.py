@@ -122,7 +122,7 @@ def test_a_file_with_as_many_letters_a_token_as_the_minimum_stays(
     monkeypatch: pytest.MonkeyPatch, letters: int, tokens: int, reason: Reason | None
 ) -> None:
     encoder = type("Encoder", (), {"encode": lambda self, text: [0] * tokens})()
-    monkeypatch.setattr(github, "_load_tokenizer", lambda path: encoder)
+    monkeypatch.setattr(github, "load_processor", lambda path: (encoder, None, None))
     doc = page("é" * letters + "12 _")
     assert github.LettersPerToken(model="m", minimum=1.5).judge(doc) is reason
     assert doc.notes["letters_per_token"] == (letters / tokens if tokens else 0.0)

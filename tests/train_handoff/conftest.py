@@ -145,19 +145,22 @@ class Store:
                 path = folder / self.path.lstrip("/")
                 if not path.is_file():
                     return self.send_error(404)
-                content, wanted = path.read_bytes(), re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
-                data: bytes | int = content[int(wanted[1]) : int(wanted[2]) + 1] if wanted else content
+                content, wanted = path.read_bytes(), re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+                first = int(wanted[1]) if wanted else 0
+                asked = content[first : int(wanted[2]) + 1 if wanted and wanted[2] else None]
+                data: bytes | int = asked
                 name = path.name
                 store.requests[name] += 1
-                if store.faults and wanted:
-                    data = store.faults.pop(0)(content[int(wanted[1]) : int(wanted[2]) + 1])
+                if store.faults:
+                    data = store.faults.pop(0)(asked)
                 if isinstance(data, int):
                     return self.send_error(data)
                 self.send_response(206 if wanted else 200)
                 if wanted:
-                    self.send_header("Content-Range", f"bytes {wanted[1]}-{wanted[2]}/{len(content)}")
-                self.send_header("Content-Length", str(len(data)))
+                    self.send_header("Content-Range", f"bytes {first}-{first + len(asked) - 1}/{len(content)}")
+                self.send_header("Content-Length", str(len(asked)))
                 self.end_headers()
+                self.close_connection = len(data) < len(asked)
                 store.sent[name] += len(data)
                 self.wfile.write(data)
                 return None

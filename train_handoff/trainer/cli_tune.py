@@ -25,6 +25,11 @@ BatchTokens = Annotated[
     int | None, typer.Option("--batch-tokens", min=1, help="Tokens of a step, padding too [default: 64 rows].")
 ]
 
+From = Annotated[
+    str,
+    typer.Option("--from", metavar="PATH", help="Run or checkpoint, or its URL; `import` makes one of Hugging Face's."),
+]
+
 
 @app.command()
 def tune(
@@ -33,12 +38,7 @@ def tune(
         list[str],
         typer.Argument(help=".jsonl files (.gz, .zst; paths or URLs): prompt and completion, or messages, a line."),
     ],
-    initial: Annotated[
-        str,
-        typer.Option(
-            "--from", metavar="PATH", help="Run or checkpoint, or its URL; `import` makes one of Hugging Face's."
-        ),
-    ],
+    initial: From,
     output: Annotated[
         str | None, typer.Option("--output", help="Folder or URL of the tuned run [default: tuned/ beside --from].")
     ] = None,

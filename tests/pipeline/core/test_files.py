@@ -57,7 +57,7 @@ def test_inputs_are_sorted_named_from_the_folder_and_found_at_any_depth(tmp_path
 
 
 def test_missing_inputs_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such folder"):
+    with pytest.raises(InputError, match="no such file or folder"):
         list_inputs(str(tmp_path / "absent"), ["*.txt"])
     with pytest.raises(InputError, match=r"no file matches \*\.txt"):
         list_inputs(str(tmp_path), ["*.txt"])

@@ -229,5 +229,5 @@ def test_plan_and_run_say_what_they_leave_out(tmp_path: Path, capsys: pytest.Cap
     ]
     assert capsys.readouterr().err.splitlines()[:2] == told
     left_out = LeftOut()
-    text = describe(recipe, make_plan(recipe, left_out=left_out), left_out)
+    text = describe(make_plan(recipe, left_out=left_out), left_out)
     assert text.splitlines()[-2:] == told

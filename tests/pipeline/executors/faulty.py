@@ -34,7 +34,7 @@ class AllKinds(Rule):
         if "0.jsonl" in doc.id:
             os.kill(os.getpid(), signal.SIGKILL)
         if "1.jsonl" in doc.id:
-            raise OSError(28, "No space left on device")
+            raise OSError(5, "Input/output error")
         time.sleep(3600)
 
 
@@ -46,4 +46,4 @@ class Full(Rule):
     def judge(self, doc: Document) -> None:
         """Go wrong."""
         if "1.jsonl" in doc.id and not Path(os.environ["LLAMA_DATA_GATE"]).exists():
-            raise OSError(28, "No space left on device")
+            raise OSError(5, "Input/output error")

@@ -134,7 +134,7 @@ def test_a_signal_ends_the_command_and_its_workers(
     _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == code
     assert f"stopped by {number.name}: 0 of 4 tasks are complete and stay" in told
-    assert "the same command goes on from there" in told
+    assert "no process is left; to go on: llama-data run mine" in told
     assert "Traceback" not in told
     wait_for(lambda: command.processes() == [])
     assert list(command.folder.rglob("*.tmp")) == []  # what was half written is taken away

@@ -189,14 +189,14 @@ def test_tasks_that_die_fail_or_take_too_long_are_named(slurm: dict[str, str], t
     says = ended["says"]
     assert "3 of 3 tasks failed" in says
     assert "task 0: its process was killed by SIGKILL (the system does that when memory runs out) 2 times" in says
-    assert "task 1: OSError: [Errno 28] No space left on device" in says
+    assert "task 1: OSError: [Errno 5] Input/output error" in says
     assert "task 2: it was ended after " in says
     assert "by executor.slurm.time (00:01:00)" in says
     told = run.command("status", f"{tmp_path}/run").stdout
     assert "mine: failed (slurm)" in told
     assert "3 of 3 tasks failed" in told
     shown = run.command("logs", f"{tmp_path}/run", "--failed")
-    assert "No space left on device" in shown.stdout
+    assert "Input/output error" in shown.stdout
     assert not (tmp_path / "run" / "documents").exists()
 
 

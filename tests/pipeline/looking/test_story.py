@@ -152,6 +152,7 @@ def test_what_others_wrote_is_no_command_to_the_terminal(looked: Path) -> None:
         (["x", "--random", "kept"], "name a document"),
         (["--random", "sometimes"], "expected one of: kept, rejected, failed, all"),
         (["--random", "kept", "--reason", "too_short"], "no kept record for too_short found"),
+        (["--random", "rejected", "--reason", "no_such_reason"], "; reasons there are: "),
         (["x", "--domain", "nosuch"], "no ledger of this domain"),
     ],
 )

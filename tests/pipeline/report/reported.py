@@ -79,7 +79,12 @@ def write_rest(run: Path, domain: str, reference: float = 0.1) -> None:
     manifest.write(
         str(run / "documents" / domain),
         levels=2, what=f"documents/{domain}", files=[], totals={"records": 12},
-        made_from={"settings": settings, "jobs": [[f"{domain}/documents", 2]], "before": {}},
+        made_from={
+            "settings": settings,
+            "jobs": [[f"{domain}/documents", 2]],
+            "before": {},
+            "inputs": {"count": 1},
+        },
         account={"records": 12, "bytes_out": 4321},
         inputs=[{"id": ["a.wet.gz", 9_000_000, 0, None]}], about={"finished": "2026-01-02T05:06:07+00:00", "tool": "t"},
     )  # fmt: skip

@@ -106,7 +106,7 @@ def test_what_is_not_clear_is_an_error(tmp_path: Path, files: list[str], message
 
 
 def test_a_state_that_cannot_be_read_names_its_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such folder"):
+    with pytest.raises(InputError, match="no such file or folder"):
         names(tmp_path / "absent")
     (tmp_path / "state.json").write_text("{")
     with pytest.raises(InputError, match=r"state\.json: not readable as JSON"):
