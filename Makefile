@@ -9,7 +9,8 @@ endif
 BIN := .venv/bin
 # setuptools says in twelve lines that a strict editable installation must not lose build/, which is what is wanted.
 PIP := PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip install --quiet
-ALL := '.[train,dev]'
+ALL := '.[train,dev,browser]'
+JOBS ?= 2
 # setuptools tells of every file that it links; what it says is shown where something went wrong.
 QUIETLY = log=$$(mktemp); if $(1) >$$log 2>&1; then rm -f $$log; else cat $$log >&2; rm -f $$log; exit 1; fi
 CORPUS ?= ../shared/corpus
@@ -39,7 +40,7 @@ test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 # The wheel, in an environment of its own, where the repository is not.
 wheel-test: install
