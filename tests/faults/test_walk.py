@@ -19,8 +19,8 @@ from llama_data.pipeline.core import stores
 pytest.importorskip("s3fs", reason="s3fs is not installed: install the extra `s3` to run these")
 
 DOMAINS = ("c4", "books")
-# Told to slow down at half of the requests a process comes down to five a second: minutes. `walk.py` does that.
-FAULTS = Faults(slow_down=0.15, reset=0.05, truncate=0.05, short=0.02, lost=0.02, stall=0.01, stall_seconds=0.5)
+# Told to slow down often a process comes down to five requests a second: minutes. `walk.py` does that.
+FAULTS = Faults(slow_down=0.02, reset=0.05, truncate=0.05, short=0.02, lost=0.02, stall=0.01, stall_seconds=0.5)
 
 
 def here(words: Sequence[str]) -> None:
