@@ -110,7 +110,7 @@ def _then(output: Path, train: bool) -> list[str]:
     run = shlex.quote(str(output))
     told = [f"llama-data why {run} wikipedia", f"llama-data inspect {run}/mix/00000.parquet"]
     if not train:
-        told.append(f"llama-train launch tiny --data {run}/mix")
+        told.append(f"llama-train launch --model tiny --data {run}/mix")
     return told
 
 

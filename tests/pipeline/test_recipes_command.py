@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 import typer.main
 
 from llama_data.pipeline import cli
+from llama_data.pipeline.commands import quickstart
 from llama_data.pipeline.commands.examples import EXAMPLES
 from llama_data.pipeline.core.domains import DOMAINS
 from llama_data.pipeline.core.errors import RecipeError
@@ -106,14 +109,26 @@ def test_a_preset_is_given_by_name_and_a_path_to_one_that_is_not_there_says_so()
 def test_every_verb_has_an_example_that_can_be_pasted(module: object, examples: dict[str, str]) -> None:
     app = module.app  # type: ignore[attr-defined]
     assert {path for path, info in commands_of(app) if not info.hidden} == set(examples)
-    root = typer.main.get_command(app)
     for path, info in commands_of(app):
         for line in examples.get(path, "").splitlines():
             assert f"  {line}" in info.epilog
-            program, *words = shlex.split(line)
-            assert program == app.info.name
-            assert words[: len(path.split())] == path.split()
-            command, context = root, root.make_context(program, list(words), resilient_parsing=True)
-            for name in path.split():
-                command = command.get_command(context, name)  # type: ignore[attr-defined]
-            command.make_context(path, words[len(path.split()) :])
+            assert shlex.split(line)[1:][: len(path.split())] == path.split()
+            parse(app, line)
+
+
+def parse(app: typer.Typer, line: str) -> None:
+    """Read a command line as a shell and the program would, without running it."""
+    program, *words = shlex.split(line)
+    assert program == app.info.name
+    command: Any = typer.main.get_command(app)
+    context = command.make_context(program, list(words), resilient_parsing=True)
+    while found := getattr(command, "commands", {}).get(words[0]) if words else None:
+        command, words = found, words[1:]
+    command.make_context(command.name, words, parent=context)
+
+
+def test_what_quickstart_names_next_can_be_pasted(tmp_path: Path) -> None:
+    lines = quickstart._then(tmp_path / "a run", train=False)
+    assert {shlex.split(line)[0] for line in lines} == {"llama-data", "llama-train"}
+    for line in lines:
+        parse(cli.app if line.startswith("llama-data") else trainer.app, line)
