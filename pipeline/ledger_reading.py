@@ -7,6 +7,7 @@ stay off: one that still holds a Python stream when the program ends aborts it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
 
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -50,18 +51,13 @@ def count_rows(path: str) -> int:
         return int(pq.ParquetFile(stream).metadata.num_rows)
 
 
-class _named:
+@contextmanager
+def _named(path: str) -> Iterator[None]:
     """Turns Arrow's errors into one that names the file."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, pa.ArrowException):
-            raise InputError(f"{self.path}: not a readable ledger file: {error}") from None
+    try:
+        yield
+    except pa.ArrowException as error:
+        raise InputError(f"{path}: not a readable ledger file: {error}") from None
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -16,8 +16,6 @@ def browse(
     """Show documents, rejected texts and training rows in a web page: filter, search, compare raw and cleaned text.
 
     The page is served on 127.0.0.1 alone, to whoever has the address that is printed. Ctrl-C ends it.
-
-    Example: `llama-data browse RUN --no-open --port 8765`, and on your own machine `ssh -L 8765:127.0.0.1:8765 HOST`.
     """
     from llama_data.pipeline.browse.server import LOOPBACK, Server
     from llama_data.pipeline.browse.views import Views

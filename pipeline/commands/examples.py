@@ -25,11 +25,13 @@ EXAMPLES = {
     "tokenize": "llama-data tokenize books wikipedia -c RUN/recipe.yaml",
     "mix": "llama-data mix -c RUN/recipe.yaml --tokens 1e9\n"
     "llama-data mix -c RUN/recipe.yaml --name small --tokens 100M",
-    "report": "llama-data report RUN\nllama-data report RUN_A RUN_B",
+    "report": "llama-data report RUN\nllama-data report RUN_A RUN_B --output compare.html",
     "diff": "llama-data diff RUN_A RUN_B",
-    "browse": "llama-data browse RUN",
-    "why": "llama-data why RUN https://example.org/page",
-    "inspect": "llama-data inspect RUN/documents/books/00000.jsonl.zst",
+    "browse": "llama-data browse RUN\nllama-data browse RUN --no-open --port 8765",
+    "why": "llama-data why RUN https://example.org/page\n"
+    "llama-data why RUN --random rejected --reason not_like_references -n 3",
+    "inspect": "llama-data inspect dump.warc.wet.gz\nllama-data inspect RUN/documents/books/00000.jsonl.zst\n"
+    "llama-data inspect rows.parquet --as github",
     "verify": "llama-data verify RUN --full",
     "export": "llama-data export RUN --to megatron",
 }

@@ -24,11 +24,7 @@ def inspect(
         str | None, typer.Option("--tokenizer", help="Token shard: tokenizer.model [default: the run's own].")
     ] = None,
 ) -> None:
-    """Say what a file is, and show its first records, its schema and its counts. Nothing of a file is run.
-
-    Examples: `llama-data inspect dump.warc.wet.gz`, `llama-data inspect RUN/ledger/c4/00000.parquet`,
-    `llama-data inspect rows.parquet --as github`.
-    """
+    """Say what a file is, and show its first records, its schema and its counts. Nothing of a file is run."""
     from llama_data.pipeline.inspecting.asked import Asked
     from llama_data.pipeline.inspecting.look import look
 

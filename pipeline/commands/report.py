@@ -22,10 +22,7 @@ def report(
         str | None, typer.Option("--output", help="File to write [default: RUN/report.html; of two: compare.html].")
     ] = None,
 ) -> None:
-    """Write the whole run on one self-contained page, or, of two runs, what the second did otherwise.
-
-    For example: llama-data report RUN, or llama-data report RUN_A RUN_B --output compare.html
-    """
+    """Write the whole run on one self-contained page, or, of two runs, what the second did otherwise."""
     typer.echo(write_report(run, output) if other is None else write_comparison(run, other, output))
 
 
@@ -34,10 +31,7 @@ def diff(
     other: Annotated[str, typer.Argument(help="Folder or URL of the second run.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for other programs.")] = False,
 ) -> None:
-    """Say what a second run did otherwise: documents gained and lost with reasons, tokens, epochs.
-
-    For example: llama-data diff RUN_A RUN_B
-    """
+    """Say what a second run did otherwise: documents gained and lost with reasons, tokens, epochs."""
     from llama_data.pipeline.core.screen import one_line
     from llama_data.pipeline.report.compare import as_json as to_json
     from llama_data.pipeline.report.compare import compare

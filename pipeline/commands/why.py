@@ -39,8 +39,6 @@ def why(
     """Say what happened to a record: each step's figure, threshold and distance, its text, and where it ended up.
 
     Of a kept one that is tokenized: the token shard and rows it lies in, and the training rows of every mix, by epoch.
-
-    Example: `llama-data why RUN --random rejected --reason not_like_references -n 3`
     """
     from llama_data.pipeline.core.errors import RequestError
     from llama_data.pipeline.looking.rows import Ledgers

@@ -15,7 +15,6 @@ import threading
 import zlib
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from datatrove.utils.logging import logger  # type: ignore[import-untyped]
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from llama_data.pipeline.core.copies import NOTE, Copies, part_of
 from llama_data.pipeline.core.errors import InputError, RequestError
 from llama_data.pipeline.core.files import file_system, is_local, local_path
+from llama_data.pipeline.core.listing import stamp_of
 
 CACHE_VARIABLE = "LLAMA_DATA_CACHE"
 LIMIT_VARIABLE = "LLAMA_DATA_CACHE_BYTES"
@@ -68,13 +68,7 @@ def local_copy(url: str) -> str:
     except (FileNotFoundError, PermissionError) as error:
         raise InputError(f"{url}: {error.strerror or 'no such file'}") from None
     hint = f"raise ${LIMIT_VARIABLE}, or name a folder on a larger disk as ${CACHE_VARIABLE}"
-    return _Cache(cache_folder(), cache_limit(), hint).path(url, int(info["size"] or 0), _stamp(info))
-
-
-def _stamp(info: dict[str, Any]) -> str:
-    """What changes with a file's content, as far as its store says."""
-    names = ("ETag", "etag", "e_tag", "md5Hash", "content_md5", "crc32c", "LastModified", "updated", "created", "mtime")
-    return next((str(info[name]) for name in names if info.get(name)), "")
+    return _Cache(cache_folder(), cache_limit(), hint).path(url, int(info["size"] or 0), stamp_of(info))
 
 
 class _Cache(Copies):
@@ -90,10 +84,6 @@ class _Cache(Copies):
                 raise RequestError(f"{self.folder}: it is another user's; name a folder of yours: ${CACHE_VARIABLE}")
             while True:
                 lock = self.lock(name, fcntl.LOCK_SH)
-                if os.stat(self.folder).st_uid != os.getuid():  # whoever owns it could change what is mapped
-                    raise RequestError(
-                        f"{self.folder}: it is another user's; name a folder of yours: ${CACHE_VARIABLE}"
-                    )
                 if final.exists() and self._is_whole(final, size):
                     os.utime(final)
                     _held[str(final)] = lock

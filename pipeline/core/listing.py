@@ -209,7 +209,7 @@ class _Sorter:
 
 
 # What stores call the mark of an object's content, the surest first; then its time.
-_MARKS = ("ETag", "etag", "md5Hash", "crc32c", "blob_id", "generation")
+_MARKS = ("ETag", "etag", "e_tag", "md5Hash", "content_md5", "crc32c", "blob_id", "generation")
 _TIMES = ("LastModified", "last_modified", "updated", "mtime", "modified", "created")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from llama_data.pipeline.core.errors import InputError, RequestError, RunError
+from llama_data.pipeline.core.extras import require_store
 from llama_data.pipeline.core.files import file_system, is_local, read_bytes
 from llama_data.pipeline.core.http import Mark, Reading, describe
 from llama_data.pipeline.core.listing import stamp_of
@@ -100,10 +101,8 @@ def requester(url: str) -> tuple[Any, str]:
 
     from llama_data.pipeline.core.stores import store_class
 
-    try:
-        store_class("s3")
-    except ImportError:
-        raise RequestError(f'{url}: S3 needs a package that is not installed: pip install "llama-data[s3]"') from None
+    require_store(url)
+    store_class("s3")
     fs = fsspec.filesystem("s3", requester_pays=True)
     return fs, str(fs._strip_protocol(url))
 

@@ -46,9 +46,9 @@ def raw_text(run: str, recipe: Recipe, found: Found, seconds: float = SECONDS) -
 
 def _read(run: str, recipe: Recipe, found: Found, seconds: float) -> Raw:
     place, row = found
-    stage = next((name for name in recipe.chosen() if place.domain in recipe.ledgers(name)), None)
-    settings = None if stage is None else recipe.settings(stage)
-    if stage is None or settings is None:
+    stage = recipe.stage_of(place.domain)
+    settings = recipe.settings(stage)
+    if settings is None:
         raise _NotHere(f"the run's recipe has no stage whose ledger is {place.domain}")
     pieces = _pieces(run, stage, place.domain, str(row["source"]))
     number = int(place.task) if place.task.isdigit() else -1

@@ -39,8 +39,7 @@ class Told(NamedTuple):
 
 def checks_of(recipe: Recipe, domain: str) -> tuple[Check, ...]:
     """The checks of the stage whose ledger a domain is."""
-    stage = next((name for name in recipe.chosen() if domain in recipe.ledgers(name)), None)
-    settings = None if stage is None else recipe.settings(stage)
+    settings = recipe.settings(recipe.stage_of(domain))
     return () if settings is None else settings.checks(recipe.models_dir)
 
 
