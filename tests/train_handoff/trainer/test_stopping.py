@@ -206,3 +206,18 @@ def test_a_process_that_is_done_ends_without_taking_the_interpreter_down() -> No
     for said in ("llama-train: no rows", "llama-train: no such row", "metrics.jsonl: the disk is full", "unforeseen"):
         assert said in done.stderr
     assert "at row 8" not in done.stderr  # the launcher says it
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [([1, -9], -9), ([-9, 1], -9), ([1, 2], 1), ([143, 1], 143), ([1], 1), ([-15, -9], -15)],
+)
+def test_a_process_that_was_killed_is_named_before_the_ones_that_lost_it(codes: list[int], expected: int) -> None:
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
+
+    from llama_data.train_handoff.trainer.agent import exit_code
+
+    failures = {rank: ProcessFailure(rank, 1000 + rank, code, "") for rank, code in enumerate(codes)}
+    for failure in failures.values():
+        failure.timestamp = 7  # found by one look
+    assert exit_code(ChildFailedError("worker", failures)) == expected
