@@ -10,6 +10,7 @@ import os
 import pickle
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -57,7 +58,9 @@ def line_hash(corpus: Path) -> dict[str, Any]:
         return [[plain.hash_of(line) for line in batch.split("\n")] for batch in batches]
 
     size = sum(map(len, encoded)) / 1e6
-    return row("line_hash", "the same rules in plain Python, hashlib", size, ours() == peer(), ours, peer)
+    mine = ours()
+    compared = {"lines": sum(map(len, mine))}
+    return row("line_hash", "the same rules in plain Python, hashlib", size, compared, mine == peer(), ours, peer)
 
 
 def language(corpus: Path) -> dict[str, Any]:
@@ -78,7 +81,9 @@ def language(corpus: Path) -> dict[str, Any]:
         return [(labels[0].removeprefix("__label__"), round(float(scores[0]), 2)) for labels, scores in found]
 
     size = sum(map(len, encoded)) / 1e6
-    return row("language", "fastText's predict", size, ours() == peer(), ours, peer)
+    mine = ours()
+    compared = Counter(str(label) for label, _ in mine)
+    return row("language", "fastText's predict", size, compared, mine == peer(), ours, peer)
 
 
 def _train_models(folder: Path, texts: list[str], plain: ModuleType) -> None:
@@ -161,8 +166,9 @@ def commoncrawl(corpus: Path) -> dict[str, Any]:
                 plain.whole_stage(paths, models, report)
             return found
 
-        identical = decisions(ours()) == peer()
-        return row("commoncrawl", "CCNet's rules in plain Python", size, identical, ours, peer, rounds=5)
+        mine = decisions(ours())
+        compared = Counter(reason or "kept" for reason, *_ in mine.values())
+        return row("commoncrawl", "CCNet's rules in plain Python", size, compared, mine == peer(), ours, peer, rounds=5)
 
 
 NAMES: dict[str, Callable[[Path], dict[str, Any]]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
 from pathlib import Path
@@ -73,7 +74,8 @@ def github(corpus: Path) -> dict[str, Any]:
     mine = [(str(found.reason), "") if (found := verdict(doc)) else (None, doc.text) for doc in ours()]
     theirs = [(made.reason, "" if made.reason else made.text) for made in peer()]
     size = sum(len(doc.text.encode()) for doc in read) / 1e6
-    return row("github", "the same rules in plain Python", size, mine == theirs, ours, peer)
+    compared = Counter(reason or "kept" for reason, _ in mine)
+    return row("github", "the same rules in plain Python", size, compared, mine == theirs, ours, peer)
 
 
 def _fresh(doc: Document) -> Document:
@@ -105,12 +107,14 @@ def wikipedia(corpus: Path) -> dict[str, Any]:
     def peer() -> list[str]:
         return [str(mwparserfromhell.parse(page.text).strip_code()) for page in pages]
 
-    identical = True
+    identical, paragraphs = True, 0
     for page, mine, theirs in zip(pages, ours(), peer(), strict=True):
         wanted = list(_plain_paragraphs(page.text, page.metadata["language"]))
+        paragraphs += len(wanted)
         identical = identical and all(text in _words(kept) for text in wanted for kept in (mine.text, theirs))
     size = sum(len(page.text.encode()) for page in pages) / 1e6
-    return row("wikipedia", "mwparserfromhell's strip_code", size, identical, ours, peer)
+    compared = {"articles": len(pages), "paragraphs": paragraphs}
+    return row("wikipedia", "mwparserfromhell's strip_code", size, compared, identical, ours, peer)
 
 
 def _words(text: str) -> str:
@@ -172,10 +176,13 @@ def books_signatures(corpus: Path) -> dict[str, Any]:
     sets = {id: (one, sketch) for id, (one, sketch, _) in made.items()}
     sizes = {id: len(one) for id, (one, _) in sets.items()}
     theirs = _estimated(dict(zip(texts, peer(texts.values()), strict=True)), sizes)
-    signed = all(fed(one) == list(values) for one, _, values in list(made.values())[::EVERY_BOOK])
+    signatures = [(one, values) for one, _, values in list(made.values())[::EVERY_BOOK]]
+    signed = all(fed(one) == list(values) for one, values in signatures)
     identical = signed and _our_pairs(sets) == exact == theirs
     size = sum(len(text.encode()) for text in timed) / 1e6
-    return row("books_signatures", f"datasketch MinHash, {PERMUTATIONS} permutations", size, identical, ours, peer)
+    compared = {"signatures": len(signatures), "pairs": len(exact)}
+    name = f"datasketch MinHash, {PERMUTATIONS} permutations"
+    return row("books_signatures", name, size, compared, identical, ours, peer)
 
 
 def _shingles(text: str) -> set[tuple[str, ...]]:

@@ -112,6 +112,7 @@ def start_up(corpus: Path) -> dict[str, Any]:
         "peer_name": "CCNet's rules in plain Python",
         "ratio": others / mine,
         "identical": theirs == [str(reason)],
+        "compared": {str(reason or "kept"): 1},
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import shutil
 import statistics
 import tempfile
@@ -15,17 +16,16 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import sentencepiece
 import zstandard
-from fastwarc.warc import ArchiveIterator, WarcRecordType  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.jsonl import JsonlWriter
@@ -40,9 +40,12 @@ from llama_data.train_handoff.shards.file import Footer, Shard, ShardWriter
 BATCH_BYTES = 1 << 20
 SLICES = 12
 ROUNDS = 3
+_SPECIAL = re.compile("</?s>|<unk>")
 
 
 def _web(corpus: Path) -> Iterator[str]:
+    from fastwarc.warc import ArchiveIterator, WarcRecordType  # type: ignore[import-untyped]
+
     for path in sorted(corpus.glob("cc/*.wet.gz")):
         with path.open("rb") as stream:
             for record in ArchiveIterator(stream, record_types=WarcRecordType.conversion):
@@ -77,8 +80,9 @@ def corpus_texts(corpus: Path) -> dict[str, list[str]]:
     return {name: [text for text in texts if text] for name, texts in sources.items()}
 
 
-def _all_texts(corpus: Path) -> tuple[list[str], int]:
-    texts = [text for part in corpus_texts(corpus).values() for text in part]
+def _plain_texts(corpus: Path) -> tuple[list[str], int]:
+    """All texts but those few that spell a special token out, which others read as the token; and their bytes."""
+    texts = [text for part in corpus_texts(corpus).values() for text in part if not _SPECIAL.search(text)]
     return texts, sum(len(text.encode()) for text in texts)
 
 
@@ -95,10 +99,11 @@ def _batches(texts: list[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _seconds(work: Callable[[], Any]) -> tuple[float, Any]:
-    start = time.perf_counter()
+def _seconds(work: Callable[[], Any], clock: Callable[[], float] = time.process_time) -> tuple[float, Any]:
+    """CPU seconds of all threads, which other work on the machine does not lengthen, or those of another clock."""
+    start = clock()
     result = work()
-    return time.perf_counter() - start, result
+    return clock() - start, result
 
 
 def _encode(encoder: FastEncoder, texts: list[str]) -> list[np.ndarray]:
@@ -113,7 +118,9 @@ def _model(corpus: Path) -> str:
     raise SystemExit(f"{beside}: put a SentencePiece BPE model there to run this benchmark")
 
 
-def _row(name: str, ours: float, peer: float, peer_name: str, identical: bool, **more: Any) -> dict[str, Any]:
+def _row(
+    name: str, ours: float, peer: float, peer_name: str, identical: bool, compared: dict[str, int], **more: Any
+) -> dict[str, Any]:
     return {
         "name": name,
         "unit": "MB/s",
@@ -122,51 +129,88 @@ def _row(name: str, ours: float, peer: float, peer_name: str, identical: bool, *
         "peer_name": peer_name,
         "ratio": round(ours / peer, 1),
         "identical": identical,
+        "compared": compared,
         **more,
     }
 
 
-def encode_cold(corpus: Path) -> dict[str, Any]:
-    """From an empty table over the whole corpus: slice by slice, SentencePiece and ours in turn, every id compared."""
-    texts, size = _all_texts(corpus)
+class _Peer(NamedTuple):
+    """Another encoder: what makes it of a model, and how it encodes texts, as it likes best; the ids in one array."""
+
+    name: str
+    load: Callable[[str], Any]
+    encode: Callable[[Any, list[str]], Any]
+    flat: Callable[[Any], np.ndarray]
+
+
+def _sentencepiece(model: str) -> Any:
+    return sentencepiece.SentencePieceProcessor(model_file=model)
+
+
+def _gigatoken(model: str) -> Any:
+    import gigatoken  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+    return gigatoken.Tokenizer.from_sentencepiece(model)
+
+
+_SENTENCEPIECE = _Peer(
+    "SentencePieceProcessor.encode",
+    _sentencepiece,
+    lambda peer, texts: [peer.encode(text) for text in texts],
+    lambda ids: np.fromiter(chain(*ids), np.int64),
+)
+_GIGATOKEN = _Peer(
+    "gigatoken.Tokenizer.encode_batch, one thread",
+    _gigatoken,
+    lambda peer, texts: [peer.encode_batch(batch, parallel=False) for batch in _batches(texts)],
+    lambda ids: np.concatenate([np.asarray(some.layout.content.data, np.int64) for some in ids]),
+)
+
+
+def _cold(name: str, peer: _Peer, corpus: Path) -> dict[str, Any]:
+    """From an empty table over the whole corpus: slice by slice, the peer and ours in turn, every id compared."""
+    texts, size = _plain_texts(corpus)
     model = _model(corpus)
     FastEncoder(model).encode("compile the kernels first")
     encoder = FastEncoder(model)
-    peer = sentencepiece.SentencePieceProcessor(model_file=model)
+    other = peer.load(model)
     ours_seconds = peer_seconds = 0.0
-    identical = True
+    identical, ids = True, 0
     for part in range(SLICES):
         chosen = texts[part::SLICES]
-        seconds, expected = _seconds(lambda chosen=chosen: [peer.encode(text) for text in chosen])
+        seconds, expected = _seconds(lambda chosen=chosen: peer.encode(other, chosen))
         peer_seconds += seconds
         seconds, found = _seconds(lambda chosen=chosen: _encode(encoder, chosen))
         ours_seconds += seconds
-        identical &= np.array_equal(np.concatenate(found), np.fromiter(chain(*expected), np.int64))
+        flat = np.concatenate(found)
+        ids += flat.size
+        identical &= np.array_equal(flat, peer.flat(expected))
     mb = size / 1e6
-    return _row(
-        "encode_cold", mb / ours_seconds, mb / peer_seconds, "SentencePieceProcessor.encode", identical, megabytes=mb
-    )
+    compared = {"documents": len(texts), "ids": ids}
+    return _row(name, mb / ours_seconds, mb / peer_seconds, peer.name, identical, compared, megabytes=mb)
 
 
-def encode_warm(corpus: Path) -> dict[str, Any]:
-    """With a table that has seen the corpus once: medians of rounds over an eighth of it, in turn."""
-    texts, size = _all_texts(corpus)
+def _warm(name: str, peer: _Peer, share: int, corpus: Path) -> dict[str, Any]:
+    """Both have seen the corpus once: medians of rounds, in turn; the peer over one of ``share`` texts, compared."""
+    texts, size = _plain_texts(corpus)
     model = _model(corpus)
     encoder = FastEncoder(model)
-    peer = sentencepiece.SentencePieceProcessor(model_file=model)
+    other = peer.load(model)
     _encode(encoder, texts)
-    chosen = texts[::8]
+    chosen = texts[::share]
+    peer.encode(other, chosen)
     mb = sum(len(text.encode()) for text in chosen) / 1e6
     rates: list[tuple[float, float]] = []
     identical = True
     for _ in range(ROUNDS):
-        seconds, expected = _seconds(lambda: [peer.encode(text) for text in chosen])
+        seconds, expected = _seconds(lambda: peer.encode(other, chosen))
         whole, _ = _seconds(lambda: _encode(encoder, texts))
         rates.append((size / 1e6 / whole, mb / seconds))
         found = np.concatenate(_encode(encoder, chosen))
-        identical &= np.array_equal(found, np.fromiter(chain(*expected), np.int64))
+        identical &= np.array_equal(found, peer.flat(expected))
     ours, theirs = (statistics.median(column) for column in zip(*rates, strict=True))
-    return _row("encode_warm", ours, theirs, "SentencePieceProcessor.encode", identical, megabytes=size / 1e6)
+    compared = {"documents": len(chosen), "ids": int(found.size)}
+    return _row(name, ours, theirs, peer.name, identical, compared, megabytes=size / 1e6)
 
 
 def _write_documents(texts: list[str], folder: Path, files: int) -> None:
@@ -187,8 +231,7 @@ def _run_jobs(jobs: list[Job]) -> None:
 
 def tokenize_job(corpus: Path) -> dict[str, Any]:
     """jsonl.zst to shards against datatrove's reader and DocumentTokenizer, same vocabulary; a third of the corpus."""
-    texts, _ = _all_texts(corpus)
-    chosen = [text for text in texts[::3] if "<s>" not in text and "</s>" not in text and "<unk>" not in text]
+    chosen = _plain_texts(corpus)[0][::3]
     mb = sum(len(text.encode()) for text in chosen) / 1e6
     model = _model(corpus)
     _encoder.cache_clear()
@@ -208,9 +251,11 @@ def tokenize_job(corpus: Path) -> dict[str, Any]:
             shutil.rmtree(folder / "ds", ignore_errors=True)
             theirs, _ = _seconds(lambda: _datatrove(folder))
             rates.append((mb / ours, mb / theirs))
-        identical = _same_tokens(folder)
+        same = _same_tokens(folder)
     ours, theirs = (statistics.median(column) for column in zip(*rates, strict=True))
-    return _row("tokenize_job", ours, theirs, "datatrove JsonlReader + DocumentTokenizer", identical, megabytes=mb)
+    compared = {"documents": len(chosen), "ids": same or 0}
+    name = "datatrove JsonlReader + DocumentTokenizer"
+    return _row("tokenize_job", ours, theirs, name, same is not None, compared, megabytes=mb)
 
 
 def _datatrove(folder: Path) -> None:
@@ -226,15 +271,19 @@ def _datatrove(folder: Path) -> None:
         pass
 
 
-def _same_tokens(folder: Path) -> bool:
-    """Our rows and datatrove's file hold the same ids, leaving aside our BOS, which it does not write."""
+def _same_tokens(folder: Path) -> int | None:
+    """How many ids are the same in our rows and datatrove's file, without our BOS, which it does not write.
+
+    None: they are not the same, or more is missing at the end than the rows that are not full.
+    """
     path = next((folder / "ds").glob("*.ds"))
     theirs = np.fromfile(path, np.uint16)
     shard = Shard(str(folder / "tokens" / "bench" / "00000.parquet"))
     rows = [shard.group(number)[:, :-1].reshape(-1) for number in range(shard.groups)]
     ours = np.concatenate(rows)
     ours = ours[ours != 1]
-    return bool(np.array_equal(ours, theirs[: len(ours)])) and len(theirs) - len(ours) <= 2 * shard.footer.seq_len
+    whole = len(theirs) - len(ours) <= 2 * shard.footer.seq_len
+    return len(ours) if whole and np.array_equal(ours, theirs[: len(ours)]) else None
 
 
 def mix_write(corpus: Path) -> dict[str, Any]:
@@ -265,18 +314,22 @@ def mix_write(corpus: Path) -> dict[str, Any]:
             tokens=2048 * 49152,
         )
         write_shard(plan, 0, f"{scratch}/mix/warm.parquet")
-        rates, identical = [], True
+        rates, identical, rows_compared = [], True, 0
         for number in range(plan.shards):
             path = f"{scratch}/mix/{number:05d}.parquet"
-            ours, _ = _seconds(lambda number=number, path=path: write_shard(plan, number, path))
-            theirs, found = _seconds(lambda number=number: _list_mix(plan, number, f"{scratch}/list.parquet"))
+            ours, _ = _seconds(lambda number=number, path=path: write_shard(plan, number, path), time.perf_counter)
+            theirs, found = _seconds(
+                lambda number=number: _list_mix(plan, number, f"{scratch}/list.parquet"), time.perf_counter
+            )
             shard = Shard(path)
             mb = shard.rows * shard.footer.row_bytes / 1e6
             written = np.concatenate([shard.group(group) for group in range(shard.groups)])
             identical &= bool(np.array_equal(written, found))
+            rows_compared += len(written)
             rates.append((mb / ours, mb / theirs))
     ours, theirs = (statistics.median(column) for column in zip(*rates, strict=True))
-    return _row("mix_write", ours, theirs, "the same gather to a pyarrow list<uint16> column", identical)
+    name = "the same gather to a pyarrow list<uint16> column"
+    return _row("mix_write", ours, theirs, name, identical, {"rows": rows_compared})
 
 
 def _list_mix(plan: MixPlan, number: int, path: str) -> np.ndarray:
@@ -295,8 +348,10 @@ def _list_mix(plan: MixPlan, number: int, path: str) -> np.ndarray:
 
 
 NAMES: dict[str, Callable[[Path], dict[str, Any]]] = {
-    "encode_cold": encode_cold,
-    "encode_warm": encode_warm,
+    "encode_cold": partial(_cold, "encode_cold", _SENTENCEPIECE),
+    "encode_warm": partial(_warm, "encode_warm", _SENTENCEPIECE, 8),
+    "gigatoken_cold": partial(_cold, "gigatoken_cold", _GIGATOKEN),
+    "gigatoken_warm": partial(_warm, "gigatoken_warm", _GIGATOKEN, 1),
     "tokenize_job": tokenize_job,
     "mix_write": mix_write,
 }
