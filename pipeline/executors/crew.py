@@ -19,6 +19,7 @@ import dill  # type: ignore[import-untyped]
 import multiprocess  # type: ignore[import-untyped]
 from multiprocess.connection import wait  # type: ignore[import-untyped]
 
+from llama_data.pipeline.core.errors import RunError
 from llama_data.pipeline.core.whereabouts import SIZE, read_note
 from llama_data.pipeline.executors.records import Done, Failure, now, write_failure
 from llama_data.pipeline.executors.tally import Tally
@@ -26,6 +27,7 @@ from llama_data.pipeline.executors.worker import Kit, Result, work
 
 GRACE = 5.0  # seconds that workers have after SIGTERM
 TICK = 0.5  # seconds between looks at limits of time
+PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)  # seconds after each try to start a worker: a killed process is not gone at once
 OUTPUT = 16 << 10  # bytes of a worker's standard error that are kept
 
 _CONTEXT = multiprocess.get_context("forkserver")
@@ -93,6 +95,22 @@ class _Worker:
         self.output.close()
 
 
+def _start(executor: bytes, lifeline: Any) -> _Worker:
+    """A new worker. The server that forks them may just have been killed, which its next start notices.
+
+    Raises RunError: it dies again and again.
+    """
+    for pause in PAUSES:
+        try:
+            return _Worker(executor, lifeline)
+        except (ConnectionError, EOFError):
+            time.sleep(pause)
+    raise RunError(
+        f"the process that starts workers was killed {len(PAUSES)} times, as the system does when memory runs out; "
+        f"with memory for it, or fewer workers, give the same command again"
+    )
+
+
 def how_it_ended(code: int | None) -> str:
     """An exit code of multiprocessing in words: a signal is negative, and 255 is what is not known."""
     if code is None or code == 255:
@@ -151,7 +169,7 @@ class Crew:
             while idle is None or not idle.begin(rank):
                 if idle is not None:
                     self._lose(idle)
-                idle = _Worker(self._executor, lifeline)
+                idle = _start(self._executor, lifeline)
                 self._workers.append(idle)
 
     def _hear(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import multiprocess.forkserver  # type: ignore[import-untyped]
 import pytest
 
 from llama_data.pipeline import execution
@@ -20,6 +22,7 @@ from llama_data.pipeline.core.document import Document, new_document
 from llama_data.pipeline.core.errors import InputError, ModelError, RunError
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.job import Job
+from llama_data.pipeline.executors import crew
 from llama_data.pipeline.executors.local import LocalExecutor
 from llama_data.pipeline.executors.records import ranks_in, read_done, read_failures, write_json
 from llama_data.pipeline.executors.tally import Limits, Tally
@@ -109,6 +112,36 @@ def test_the_task_of_a_killed_worker_is_tried_again_in_a_fresh_process(tmp_path:
     assert ranks_in(f"{tmp_path}/logs", "running") == []
     assert read_failures(f"{tmp_path}/logs") == {}
     assert len(set((tmp_path / "tries").read_text().splitlines())) == 3
+
+
+def test_workers_are_started_where_the_server_that_forks_them_was_just_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a moment it still counts as living, but nobody listens, or it is gone before it answers."""
+    server = multiprocess.forkserver._forkserver
+    monkeypatch.setattr(server, "_preload_modules", [])
+    with contextlib.ExitStack() as open_ends:
+        lifeline = [open_ends.enter_context(end) for end in crew._CONTEXT.Pipe(duplex=False)]
+        for _ in range(8):
+            server.ensure_running()
+            os.kill(server._forkserver_pid, signal.SIGKILL)
+            worker = crew._start(b"", lifeline[0])
+            assert worker.process.pid is not None
+            worker.process.kill()
+            worker.process.join()
+            worker.close()
+
+
+def test_a_server_that_cannot_live_ends_the_job_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def refused(*given: object) -> None:
+        tries.append(given)
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+
+    monkeypatch.setattr(crew, "_Worker", refused)
+    monkeypatch.setattr(crew, "PAUSES", (0.0, 0.0, 0.0))
+    with pytest.raises(RunError, match="the process that starts workers was killed 3 times"):
+        go(tmp_path, Fault(tmp_path, killed, times=0), 1)
+    assert len(tries) == 3
 
 
 @pytest.mark.parametrize("workers", [1, 2])
