@@ -5,7 +5,6 @@ The clock runs from a page in UTF-8, as WET files hold it, to its cleaned text.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -59,7 +58,7 @@ def _alternate(
         return run
 
     timed = over_all(ours), over_all(peer)
-    return row(name, peer_name, megabytes, compared, identical, *timed, rounds=rounds, clock=time.perf_counter)
+    return row(name, peer_name, megabytes, compared, identical, *timed, rounds=rounds)
 
 
 def c4_vs_datatrove(corpus: Path) -> dict[str, Any]:

@@ -38,7 +38,6 @@ def row(
     peer: Callable[[], Any],
     *,
     rounds: int = 3,
-    clock: Callable[[], float] = time.process_time,
 ) -> dict[str, Any]:
     """Time both in turn; rates are medians. CPU seconds of this process are not lengthened by other work.
 
@@ -47,9 +46,9 @@ def row(
     times: dict[str, list[float]] = {"ours": [], "peer": []}
     for _ in range(rounds):
         for who, call in (("ours", ours), ("peer", peer)):
-            start = clock()
+            start = time.process_time()
             call()
-            times[who].append(clock() - start)
+            times[who].append(time.process_time() - start)
     mine, theirs = (megabytes / statistics.median(times[who]) for who in ("ours", "peer"))
     return {
         "name": name,
