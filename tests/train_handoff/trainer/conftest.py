@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sentencepiece
+from workshop import Workshop
 
 from llama_data.train_handoff.mix.jobs import mix_jobs
 from llama_data.train_handoff.mix.plan import plan_mix
@@ -80,6 +81,15 @@ def mix(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path, held_out_text
 
 
 @pytest.fixture(scope="session")
+def long_mix(mix: Path) -> Path:
+    """A mix of the same rows for a thousand steps: minutes, in which a run can be disturbed on any machine."""
+    run = mix.parent / "long"
+    run.mkdir()
+    (run / "tokens").symlink_to(mix.parent / "tokens")
+    return write_mix(run, 8000)
+
+
+@pytest.fixture(scope="session")
 def repeating_mix(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> Path:
     """A mix without held-out rows of 120 rows, in which its 40 and 12 rows stand several times."""
     run = tmp_path_factory.mktemp("repeating")
@@ -99,6 +109,15 @@ def alone() -> Callable[[TrainConfig], None]:
             launching.launch(config, Cluster())
 
     return train
+
+
+@pytest.fixture(scope="session")
+def workshop() -> Iterator[Workshop]:
+    """What forks the processes of runs on several of them, for tests of what they do and not of how they start."""
+    pytest.importorskip("torch")
+    found = Workshop()
+    yield found
+    found.close()
 
 
 @pytest.fixture
