@@ -7,6 +7,7 @@ Going on is tied to the version that was begun (``If-Range``); bytes of two vers
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import re
@@ -105,6 +106,9 @@ def forget() -> None:
     found = _clients.pop(os.getpid(), None)
     if found is not None:
         found.close()
+
+
+atexit.register(forget)
 
 
 class Reading:

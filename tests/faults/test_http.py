@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import random
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 
@@ -59,6 +61,13 @@ def test_reading_goes_on_at_the_byte_where_it_broke(web: Web) -> None:
     assert b"".join(reading) == DATA
     assert web.counts["GET"] == 4  # each half of what was left, then the rest
     assert reading.mark.size == len(DATA)
+
+
+def test_a_process_closes_its_connections_when_it_ends(web: Web) -> None:
+    code = f"from llama_data.pipeline.core import files; print(len(files.read_bytes('{web.url}a.bin')))"
+    command = [sys.executable, "-W", "default::ResourceWarning", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"{len(DATA)}\n", "")
 
 
 def test_a_stall_is_waited_out(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
