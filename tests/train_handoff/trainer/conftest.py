@@ -48,11 +48,11 @@ def write_domain(folder: Path, domain: str, rows: int, seed: int, sha256: str) -
     write_rows(folder / domain / "00000.parquet", domain, stream[: rows * SEQ_LEN + 1], sha256)
 
 
-def write_mix(run: Path, rows: int) -> Path:
+def write_mix(run: Path, rows: int, max_epochs: float | None = 4.0) -> Path:
     """RUN/mix with ``rows`` rows of its two domains, 3 to 1."""
     plan = plan_mix(
         str(run / "tokens"), weights={"books": 0.75, "arxiv": 0.25}, present=["books", "arxiv"],
-        tokens=rows * SEQ_LEN, seed=3, rows_per_shard=200,
+        tokens=rows * SEQ_LEN, seed=3, rows_per_shard=200, max_epochs=max_epochs,
     )  # fmt: skip
     for job in mix_jobs(plan, tokens_folder=str(run / "tokens"), output=str(run / "mix")):
         for rank in range(job.tasks):
@@ -86,7 +86,7 @@ def long_mix(mix: Path) -> Path:
     run = mix.parent / "long"
     run.mkdir()
     (run / "tokens").symlink_to(mix.parent / "tokens")
-    return write_mix(run, 8000)
+    return write_mix(run, 8000, max_epochs=None)
 
 
 @pytest.fixture(scope="session")
