@@ -8,7 +8,6 @@ import random
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 
 import pytest
 from web_server import Faults, Web
@@ -21,16 +20,10 @@ DATA = random.Random(7).randbytes(3_000_000)
 
 
 @pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    """A server with one file, ``/a.bin``, whose requests are tried without pauses."""
-    server = Web().start()
-    server.files["/a.bin"] = DATA
-    monkeypatch.setattr(http, "LIMITS", Limits(pause=0.001, longest=0.01))
-    http.forget()
-    yield server
-    http.forget()
-    server.shutdown()
-    server.server_close()
+def web(web: Web) -> Web:
+    """That server, with one file, ``/a.bin``."""
+    web.files["/a.bin"] = DATA
+    return web
 
 
 @pytest.mark.parametrize(
