@@ -90,13 +90,13 @@ def client() -> httpx2.Client:
     """This process's connections."""
     found = _clients.get(os.getpid())
     if found is None:
-        found = httpx2.Client(
+        made = httpx2.Client(
             headers={"User-Agent": user_agent(), "Accept-Encoding": "identity"},
             timeout=httpx2.Timeout(stores.READ_SECONDS, connect=stores.CONNECT_SECONDS),
             follow_redirects=True,
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=16),
         )
-        _clients[os.getpid()] = found
+        found = _clients.setdefault(os.getpid(), made)  # another thread may have been sooner
     return found
 
 

@@ -7,7 +7,10 @@ import io
 import random
 import subprocess
 import sys
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from web_server import Faults, Web
@@ -54,6 +57,22 @@ def test_reading_goes_on_at_the_byte_where_it_broke(web: Web) -> None:
     assert b"".join(reading) == DATA
     assert web.counts["GET"] == 4  # each half of what was left, then the rest
     assert reading.mark.size == len(DATA)
+
+
+def test_threads_that_ask_at_the_same_time_share_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of one who came too late would be closed by nobody."""
+    made, both = http.httpx2.Client, threading.Barrier(2)
+
+    def at_once(**options: Any) -> Any:
+        both.wait()
+        return made(**options)
+
+    http.forget()
+    monkeypatch.setattr(http.httpx2, "Client", at_once)
+    with ThreadPoolExecutor(2) as threads:
+        one, other = threads.map(lambda _: http.client(), range(2))
+    assert one is other
+    http.forget()
 
 
 def test_a_process_closes_its_connections_when_it_ends(web: Web) -> None:
