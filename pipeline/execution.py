@@ -16,6 +16,7 @@ from llama_data.pipeline.core.extras import require
 from llama_data.pipeline.core.files import join, remove_file
 from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.core.stopping import Stopped
+from llama_data.pipeline.executors.crew import foresee
 from llama_data.pipeline.executors.holding import check_hold
 from llama_data.pipeline.executors.local import LocalExecutor
 from llama_data.pipeline.executors.records import ENDED, JOBS, ranks_in, write_jobs
@@ -71,6 +72,7 @@ def execute(jobs: Sequence[Job], recipe: Recipe, progress: Progress, again: str 
 
         return [Launched(job, tasks, None) for job, tasks in submit(jobs, recipe, progress)]
     launched = []
+    foresee(module for job in jobs for module in job.modules())
     for job in jobs:
         try:
             launched.append(_run(job, recipe))

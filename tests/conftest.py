@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pickle
+import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,25 @@ settings.load_profile("steady")
 ROOT = Path(__file__).resolve().parent.parent
 
 
+# In several processes the files of the longest tests come first, so that none is at one while the others have nothing
+# left to do; and what compiles most is not begun by two of them, but beside what compiles nothing.
+FIRST = (
+    "tests/e2e/test_quickstart.py",
+    "tests/train_handoff/trainer/",
+    "tests/e2e/",
+    "tests/faults/",
+    "tests/pipeline/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files for ``make test``."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(
+            key=lambda item: next((at for at, name in enumerate(FIRST) if item.nodeid.startswith(name)), len(FIRST))
+        )
+
+
 def _folder(variable: str, default: Path, what: str) -> Path:
     folder = Path(os.environ.get(variable, default))
     if not folder.is_dir():
@@ -34,6 +56,15 @@ def small_tasks() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "LEAST_TASK", 1)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def workers_start_soon() -> None:
+    """What tasks need is imported once, where all workers of all tests are forked from."""
+    from llama_data.pipeline.executors.crew import foresee
+
+    own = ("pipeline.registry", "pipeline.finish", "tokenizer.train", "train_handoff.pack", "train_handoff.mix.jobs")
+    foresee(f"llama_data.{name}" for name in own)
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +83,21 @@ def truth() -> Path:
 def oracle_models() -> Path:
     """Published models that serve as oracles; skips when there are none."""
     return _folder("LLAMA_DATA_ORACLE_MODELS", ROOT.parent / "shared" / "models", "oracle models")
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A web server that can fail, whose requests are tried without pauses."""
+    from web_server import Web
+
+    from llama_data.pipeline.core import http
+    from llama_data.pipeline.core.stores import Limits
+
+    monkeypatch.setattr(http, "LIMITS", Limits(pause=0.001, longest=0.01))
+    http.forget()
+    with Web().serving() as server:
+        yield server
+        http.forget()
 
 
 def backwards(tasks: int) -> Iterable[int]:
@@ -115,6 +161,22 @@ def run_command(*words: str | Path) -> int:
         with pytest.raises(SystemExit) as caught:
             run_command_line(lambda given: app(given, prog_name="llama-data", standalone_mode=False), "llama-data")
     return int(caught.value.code or 0)
+
+
+Told = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def told() -> Told:
+    """``run_command`` in a folder, and what it says: as if it were a process, of which each takes seconds to start."""
+
+    def tell(*words: str | Path, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err), chdir(folder or Path.cwd()):
+            code = run_command(*words)
+        return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+    return tell
 
 
 @pytest.fixture(scope="session")

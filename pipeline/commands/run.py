@@ -161,6 +161,7 @@ def run_stages(recipe: Recipe, stages: list[str], *, overwrite: bool = False) ->
 def _run_held(recipe: Recipe, planned: dict[str, list[Job]], overwrite: bool) -> list[DomainSummary]:
     from llama_data.pipeline import execution, history, made_from, summary
     from llama_data.pipeline.core.errors import RunError, StoppedError
+    from llama_data.pipeline.executors.crew import foresee
     from llama_data.pipeline.groups import stage_group
     from llama_data.pipeline.live import then
     from llama_data.pipeline.live.display import current
@@ -170,6 +171,7 @@ def _run_held(recipe: Recipe, planned: dict[str, list[Job]], overwrite: bool) ->
     groups = {stage: stage_group(recipe, stage) for stage in planned}
     ready = {stage: _prepare(recipe, stage, groups[stage], made, overwrite) for stage, made in planned.items()}
     history.write_recipe(recipe, "run")
+    foresee(module for made in ready.values() for job in made for module in job.modules())
     summaries, problems = [], []
     with shown.follow(recipe.path(), [groups[stage].name for stage, made in ready.items() if made]):
         for stage, made in ready.items():

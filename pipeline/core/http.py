@@ -7,7 +7,7 @@ Going on is tied to the version that was begun (``If-Range``); bytes of two vers
 
 from __future__ import annotations
 
-import io
+import atexit
 import os
 import re
 import time
@@ -21,7 +21,7 @@ from fsspec.spec import AbstractFileSystem  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core import stores
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.stores import Limits, Patience, StoreError, may_pass
+from llama_data.pipeline.core.stores import Limits, Patience, Placed, StoreError, may_pass
 from llama_data.pipeline.core.version import VERSION
 
 CONTACT_VARIABLE = "LLAMA_DATA_CONTACT"
@@ -90,13 +90,13 @@ def client() -> httpx2.Client:
     """This process's connections."""
     found = _clients.get(os.getpid())
     if found is None:
-        found = httpx2.Client(
+        made = httpx2.Client(
             headers={"User-Agent": user_agent(), "Accept-Encoding": "identity"},
             timeout=httpx2.Timeout(stores.READ_SECONDS, connect=stores.CONNECT_SECONDS),
             follow_redirects=True,
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=16),
         )
-        _clients[os.getpid()] = found
+        found = _clients.setdefault(os.getpid(), made)  # another thread may have been sooner
     return found
 
 
@@ -105,6 +105,9 @@ def forget() -> None:
     found = _clients.pop(os.getpid(), None)
     if found is not None:
         found.close()
+
+
+atexit.register(forget)
 
 
 class Reading:
@@ -205,44 +208,24 @@ class Reading:
         return self.at  # it does not know ranges: all comes again
 
 
-class HttpFile(io.RawIOBase):
+class HttpFile(Placed):
     """A file of a web server, open for reading; all of it is of one version.
 
     The last bytes that were read are held, so that a reader of an archive may step back to what it has just passed.
     """
 
     def __init__(self, url: str) -> None:
-        super().__init__()
-        self._url = url
-        self._at = 0
+        super().__init__(url)
         self._start = 0  # the byte of the file with which what is held begins
         self._held = bytearray()
         self._reading = Reading(url)
         self._pieces = iter(self._reading)
         self._held += next(self._pieces, b"")
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
     @property
     def size(self) -> int | None:
         """Its size in bytes; None: the server does not say."""
         return self._reading.mark.size
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if whence == io.SEEK_END and self.size is None:
-            raise io.UnsupportedOperation(f"{self._url}: the server does not say how long it is")
-        at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size or 0}[whence]
-        if at < 0:
-            raise ValueError(f"{self._url}: a seek to {at}")
-        self._at = at
-        return at
 
     def read(self, size: int | None = -1) -> bytes:
         """As many bytes as are asked for, fewer only at the end of the file."""

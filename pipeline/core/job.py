@@ -73,3 +73,7 @@ class Job:
         for step in self.steps:
             if isinstance(step, Step):
                 step.accountable = True
+
+    def modules(self) -> set[str]:
+        """The modules that its steps are in."""
+        return {type(step).__module__ for step in self.steps}

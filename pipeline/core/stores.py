@@ -231,22 +231,13 @@ def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:
         yield from _subclasses(inner)
 
 
-class StoreReader(io.RawIOBase):
-    """A file of a store, read by ranges: the bytes of a range come whole or are asked for again.
+class Placed(io.RawIOBase):
+    """A file that is read from the place it is at, ``_at``, which a seek changes without reading anything."""
 
-    Where reading goes on where it stopped, twice as much is fetched each time, from FIRST_BLOCK to BLOCK bytes;
-    so a file costs few requests, and a look into it few bytes.
-    """
-
-    def __init__(self, url: str, size: int, fetch: Callable[[int, int], bytes]) -> None:
+    def __init__(self, url: str) -> None:
         super().__init__()
         self._url = url
-        self._size = size
-        self._fetch = fetch
         self._at = 0
-        self._start = 0
-        self._held = memoryview(b"")
-        self._block = FIRST_BLOCK
 
     def readable(self) -> bool:
         return True
@@ -254,15 +245,42 @@ class StoreReader(io.RawIOBase):
     def seekable(self) -> bool:
         return True
 
+    @property
+    def size(self) -> int | None:
+        """Its size in bytes; None: nobody says."""
+        raise NotImplementedError
+
     def tell(self) -> int:
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        if whence == io.SEEK_END and self.size is None:
+            raise io.UnsupportedOperation(f"{self._url}: the server does not say how long it is")
+        at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size or 0}[whence]
         if at < 0:
             raise ValueError(f"{self._url}: a seek to {at}")
         self._at = at
         return at
+
+
+class StoreReader(Placed):
+    """A file of a store, read by ranges: the bytes of a range come whole or are asked for again.
+
+    Where reading goes on where it stopped, twice as much is fetched each time, from FIRST_BLOCK to BLOCK bytes;
+    so a file costs few requests, and a look into it few bytes.
+    """
+
+    def __init__(self, url: str, size: int, fetch: Callable[[int, int], bytes]) -> None:
+        super().__init__(url)
+        self._size = size
+        self._fetch = fetch
+        self._start = 0
+        self._held = memoryview(b"")
+        self._block = FIRST_BLOCK
+
+    @property
+    def size(self) -> int:
+        return self._size
 
     def read(self, size: int | None = -1) -> bytes:
         """Exactly as many bytes as are asked for, fewer only at the end of the file."""

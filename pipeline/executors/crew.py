@@ -31,6 +31,13 @@ PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)  # seconds after each try to start a worker: 
 OUTPUT = 16 << 10  # bytes of a worker's standard error that are kept
 
 _CONTEXT = multiprocess.get_context("forkserver")
+_imported = {work.__module__}  # by the server that workers are forked from, which starts with the first of them
+
+
+def foresee(modules: Iterable[str]) -> None:
+    """Have modules imported once, where workers are forked from, and not by every worker of a job that needs them."""
+    _imported.update(modules)
+    _CONTEXT.set_forkserver_preload(["__main__", *sorted(_imported)])
 
 
 class _Worker:
@@ -135,8 +142,7 @@ class Crew:
         self._most = workers
         self._workers: list[_Worker] = []
         self._lifeline: Any = None
-        modules = {type(step).__module__ for step in executor.pipeline}
-        _CONTEXT.set_forkserver_preload(["__main__", work.__module__, *sorted(modules)])
+        foresee(type(step).__module__ for step in executor.pipeline)
 
     def run(self) -> None:
         """Do the tasks; returns when each is complete or set aside. ``watch`` is called all the time and may raise."""

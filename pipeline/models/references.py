@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -85,17 +85,10 @@ def train_references(
         if len(side) < 20:
             raise InputError(f"found {len(side)} {name} texts of at least {settings.min_chars} characters; expected 20")
     rng = random.Random(settings.seed)
-    train: list[tuple[str, str]] = []
-    test: list[tuple[str, str]] = []
-    unseen: list[str] = []
-    for label, side in ((POSITIVE, wiki), (NEGATIVE, other)):
-        chosen = rng.sample(range(len(side)), size)
-        drawn = [side[place] for place in chosen]
-        cut = max(1, round(size * settings.held_out))
-        test += [(label, text) for text in drawn[:cut]]
-        train += [(label, text) for text in drawn[cut:]]
-        rest = set(range(len(side))).difference(chosen)
-        unseen = [*drawn[:cut], *(side[place] for place in sorted(rest))]
+    drawn = {label: _draw(side, size, settings, rng) for label, side in ((POSITIVE, wiki), (NEGATIVE, other))}
+    train = [(label, text) for label, side in drawn.items() for text in side.train]
+    test = [(label, text) for label, side in drawn.items() for text in side.test]
+    unseen = [*drawn[NEGATIVE].test, *drawn[NEGATIVE].others]  # pages at random, of which a share is to be kept
     rng.shuffle(train)
     to_calibrate = _calibration(unseen[::2], settings)
     shift = train_fasttext(train, output, settings.fasttext, to_calibrate)
@@ -120,6 +113,21 @@ def train_references(
         card["calibration"] = _calibrated(output, to_calibrate, unseen[1::2], shift)
     write_card(card_path(output), card)
     return card
+
+
+class _Drawn(NamedTuple):
+    """The texts of a side: to learn from, held out, and those that were not drawn."""
+
+    train: list[str]
+    test: list[str]
+    others: list[str]
+
+
+def _draw(side: Sequence[str], size: int, settings: ReferenceSettings, rng: random.Random) -> _Drawn:
+    chosen = rng.sample(range(len(side)), size)
+    drawn, cut = [side[place] for place in chosen], max(1, round(size * settings.held_out))
+    others = [side[place] for place in sorted(set(range(len(side))).difference(chosen))]
+    return _Drawn(drawn[cut:], drawn[:cut], others)
 
 
 def _calibration(texts: Sequence[str], settings: ReferenceSettings) -> Calibration | None:

@@ -11,8 +11,8 @@ import json
 import random
 import re
 import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +79,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(source: Path) -> Run:
-    def call(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "llama_data.pipeline.cli", *words]
-        return subprocess.run(command, cwd=source, capture_output=True, text=True, timeout=280)
-
-    return call
+def run(source: Path, told: Run) -> Run:
+    return partial(told, folder=source)
 
 
 @pytest.fixture(scope="module")

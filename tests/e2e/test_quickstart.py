@@ -1,4 +1,4 @@
-"""The whole way, as a person walks it: quickstart, a second run with other workers, a killed run."""
+"""The whole way, as a person walks it: quickstart, and a killed run that another number of workers goes on with."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
+from typer.testing import CliRunner
+
+from llama_data.train_handoff.trainer.cli import app as llama_train
 
 DOMAINS = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")
 NAMES = ("Common Crawl", "C4", "GitHub", "Wikipedia", "Books", "arXiv", "Stack Exchange")
-
-
-def llama_data(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "llama_data.pipeline.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+PROGRAM = (sys.executable, "-m", "llama_data.pipeline.cli")
+Command = Callable[..., int]
 
 
 def digests(run: Path, *kinds: str) -> dict[str, str]:
@@ -32,23 +33,27 @@ def digests(run: Path, *kinds: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished quickstart."""
+    """The folder of a finished quickstart, of one worker: of two, both would compile what neither has yet."""
     folder = tmp_path_factory.mktemp("quickstart") / "here"
-    done = llama_data("quickstart", folder)
+    given = ["quickstart", str(folder), "--workers", "1"]
+    done = subprocess.run([*PROGRAM, *given], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "loss fell from" in done.stdout
     assert "Traceback" not in done.stderr
     return folder
 
 
-def test_a_step_leads_to_its_documents_and_a_document_to_its_rows(quickstart: Path) -> None:
-    command = [sys.executable, "-m", "llama_data.train_handoff.trainer.cli", "rows", str(quickstart / "run" / "train")]
-    done = subprocess.run([*command, "--step", "2", "--json", "--text"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def test_a_step_leads_to_its_documents_and_a_document_to_its_rows(
+    quickstart: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["rows", str(quickstart / "run" / "train"), "--step", "2", "--json", "--text"]
+    done = CliRunner().invoke(llama_train, given, catch_exceptions=False)
+    assert done.exit_code == 0
     parts = [json.loads(line) for line in done.stdout.splitlines()]
     assert {part["step"] for part in parts} == {2}
     for part in (parts[0], parts[-1]):
-        told = llama_data("why", quickstart / "run", part["id"], "--full").stdout
+        assert command("why", quickstart / "run", part["id"], "--full") == 0
+        told = capsys.readouterr().out
         assert part["source"] in told
         assert f"tokens in tokens/{part['origin_shard']}" in told
         rows = f"{part['row']:,} (row {part['origin_row']:,}, epoch {part['epoch']})"
@@ -103,42 +108,34 @@ def test_the_report_is_one_page_without_outside_resources(quickstart: Path) -> N
     assert "<script" not in page
 
 
-def test_everything_verifies(quickstart: Path) -> None:
-    done = llama_data("verify", quickstart / "run", "--full")
-    assert done.returncode == 0, done.stdout
+def test_everything_verifies(quickstart: Path, command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    code, told = command("verify", quickstart / "run", "--full"), capsys.readouterr().out
+    assert code == 0, told
     # Of each domain the chain and the content of documents and of tokens, of the mix both, of the tokenizer its chain.
-    assert done.stdout.count("ok ") == 4 * len(DOMAINS) + 3
+    assert told.count("ok ") == 4 * len(DOMAINS) + 3
 
 
-def test_one_worker_writes_the_same_documents_and_shards(quickstart: Path, tmp_path: Path) -> None:
+def test_killed_and_gone_on_with_by_two_workers_it_ends_with_the_same_bytes(quickstart: Path, tmp_path: Path) -> None:
     recipe, run = quickstart / "run" / "recipe.yaml", tmp_path / "run"
+    given = ["run", "all", "-c", str(recipe), "--output", str(run)]
+    for completed in (1, 8):
+        process = subprocess.Popen(
+            [*PROGRAM, *given], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        while process.poll() is None and len(list((run / "logs").rglob("completions/*"))) < completed:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
     for verb in (["run", "all"], ["train-tokenizer"], ["tokenize"], ["mix"]):
-        done = llama_data(*verb, "-c", recipe, "--output", run, "--workers", "1")
+        given = [*verb, "-c", str(recipe), "--output", str(run), "--workers", "2"]
+        done = subprocess.run([*PROGRAM, *given], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     kinds = ("documents", "ledger", "rejected", "tokenizer", "tokens", "mix")
     assert digests(run, *kinds) == digests(quickstart / "run", *kinds)
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(quickstart: Path, tmp_path: Path) -> None:
-    recipe, run = quickstart / "run" / "recipe.yaml", tmp_path / "run"
-    command = [sys.executable, "-m", "llama_data.pipeline.cli", "run", "all", "-c", str(recipe), "--output", str(run)]
-    for completed in (1, 8):
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        deadline = time.monotonic() + 120
-        while process.poll() is None and len(list((run / "logs").rglob("completions/*"))) < completed:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    done = llama_data("run", "all", "-c", recipe, "--output", run)
-    assert done.returncode == 0, done.stderr
-    kinds = ("documents", "ledger", "rejected")
-    assert digests(run, *kinds) == digests(quickstart / "run", *kinds)
-
-
-def test_a_folder_with_something_in_it_is_left_alone(quickstart: Path) -> None:
-    done = llama_data("quickstart", quickstart)
-    assert done.returncode == 2
-    assert "there is something already" in done.stderr
+def test_a_folder_with_something_in_it_is_left_alone(
+    quickstart: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("quickstart", quickstart) == 2
+    assert "there is something already" in capsys.readouterr().err

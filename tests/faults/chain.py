@@ -28,7 +28,7 @@ import orjson
 from llama_data.pipeline.samples import build_samples
 
 PATIENCE = 1200.0  # seconds that a command may take; each takes few
-GONE = 60.0  # seconds within which every process of a killed command is gone
+GONE = 600.0  # seconds within which every process of a killed command is gone
 _TASK_BYTES = 4000
 DOMAINS = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")
 OWN = "mine"

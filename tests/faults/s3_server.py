@@ -12,17 +12,15 @@ from __future__ import annotations
 import argparse
 import hashlib
 import re
-import socket
-import struct
 import sys
-import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from failing import Breaking, Failing
 
 
 @dataclass
@@ -58,63 +56,35 @@ def md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-class Store(ThreadingHTTPServer):
+class Store(Failing):
     """The server; ``counts`` by operation and fault, ``sent`` in bytes by object."""
 
-    daemon_threads = True
-    request_queue_size = 128
-
     def __init__(self, port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), Handler)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        self.lock = threading.RLock()
+        super().__init__(port, Handler)
         self.objects: dict[str, tuple[bytes, str]] = {}
         self.buckets: set[str] = set()
         self.closed: set[str] = set()
         self.stubborn: dict[str, str] = {}  # objects that are not removed with others the first time, and why
         self.uploads: dict[str, Upload] = {}
         self.faults = Faults()
-        self.clear()
 
     def clear(self) -> None:
-        self.counts: Counter[str] = Counter()
+        super().clear()
         self.sent: Counter[str] = Counter()
         self.payers: Counter[str | None] = Counter()  # requests by what they say of who pays
-        self.asked: Counter[str] = Counter()
 
     def put(self, key: str, data: bytes) -> None:
         self.buckets.add(key.split("/")[0])
         self.objects[key] = (data, md5(data))
-
-    def draw(self, what: str) -> str:
-        """The fault of a request, or ""."""
-        with self.lock:
-            self.asked[what] += 1
-            if sum(self.counts[kind] for kind in Faults.KINDS) >= self.faults.most:
-                return ""
-            if not re.search(self.faults.only, what):
-                return ""
-            seed = f"{self.faults.seed} {what} {self.asked[what]}"
-            point = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big") / 2**64
-            for kind in Faults.KINDS:
-                point -= getattr(self.faults, kind)
-                if point < 0:
-                    self.counts[kind] += 1
-                    return kind
-        return ""
 
     def handle_error(self, request: object, client_address: object) -> None:
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(Breaking):
     server: Store
     fault = ""
-
-    def log_message(self, *arguments: object) -> None:
-        pass
 
     def serve(self) -> None:
         store = self.server
@@ -299,11 +269,6 @@ class Handler(BaseHTTPRequestHandler):
         if "aws-chunked" in self.headers.get("Content-Encoding", ""):
             return unframed(data)
         return data
-
-    def reset(self) -> None:
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.close_connection = True
-        self.connection.close()
 
 
 def unframed(data: bytes) -> bytes:

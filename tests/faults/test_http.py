@@ -5,8 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import random
+import subprocess
+import sys
+import threading
 import zipfile
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from web_server import Faults, Web
@@ -19,16 +23,10 @@ DATA = random.Random(7).randbytes(3_000_000)
 
 
 @pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    """A server with one file, ``/a.bin``, whose requests are tried without pauses."""
-    server = Web().start()
-    server.files["/a.bin"] = DATA
-    monkeypatch.setattr(http, "LIMITS", Limits(pause=0.001, longest=0.01))
-    http.forget()
-    yield server
-    http.forget()
-    server.shutdown()
-    server.server_close()
+def web(web: Web) -> Web:
+    """That server, with one file, ``/a.bin``."""
+    web.files["/a.bin"] = DATA
+    return web
 
 
 @pytest.mark.parametrize(
@@ -59,6 +57,29 @@ def test_reading_goes_on_at_the_byte_where_it_broke(web: Web) -> None:
     assert b"".join(reading) == DATA
     assert web.counts["GET"] == 4  # each half of what was left, then the rest
     assert reading.mark.size == len(DATA)
+
+
+def test_threads_that_ask_at_the_same_time_share_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of one who came too late would be closed by nobody."""
+    made, both = http.httpx2.Client, threading.Barrier(2)
+
+    def at_once(**options: Any) -> Any:
+        both.wait()
+        return made(**options)
+
+    http.forget()
+    monkeypatch.setattr(http.httpx2, "Client", at_once)
+    with ThreadPoolExecutor(2) as threads:
+        one, other = threads.map(lambda _: http.client(), range(2))
+    assert one is other
+    http.forget()
+
+
+def test_a_process_closes_its_connections_when_it_ends(web: Web) -> None:
+    code = f"from llama_data.pipeline.core import files; print(len(files.read_bytes('{web.url}a.bin')))"
+    command = [sys.executable, "-W", "default::ResourceWarning", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"{len(DATA)}\n", "")
 
 
 def test_a_stall_is_waited_out(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ MB = 1 << 20
         pytest.param("web_lines", [4 * MB, 1], {"kept": 2}, marks=LONG),
         ("web_lines", [30 * MB, 1], {"too_complex": 1, "kept": 1}),
         pytest.param("web_lines", [15_000, 3000], {"all_lines_duplicated": 3000, "kept": 1}, marks=LONG),
-        ("parquet_dictionary", [30 * MB, 100], {"kept": 100}),
+        ("parquet_dictionary", [30 * MB, 40], {"kept": 40}),
         pytest.param("book_member", [8], {"too_long": 1, "kept": 1}, marks=LONG),
         ("book_member", [12], {"unsafe_archive": 1, "kept": 1}),
         pytest.param("book_member", [14], {"unsafe_archive": 1, "kept": 1}, marks=LONG),

@@ -7,18 +7,17 @@ import gzip
 import multiprocessing
 import os
 import random
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from s3_server import Faults, Store, environment
+from s3_server import Faults, Store
 
 from llama_data.pipeline.core import cache, files, stores
 from llama_data.pipeline.core import copies as copies_module
 from llama_data.pipeline.core.errors import InputError, RequestError
-from llama_data.pipeline.core.stores import Limits, Pace, StoreError
+from llama_data.pipeline.core.stores import Limits, StoreError
 
 pytest.importorskip("s3fs", reason="s3fs is not installed: install the extra `s3` to run these")
 
@@ -26,19 +25,10 @@ DATA = random.Random(5).randbytes(3_000_000)
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """A server with one bucket, ``b``, whose requests are tried without pauses."""
-    server = Store()
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    for name, value in environment(server).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(stores, "LIMITS", Limits(pause=0.001, longest=0.01))
-    monkeypatch.setattr("llama_data.pipeline.core.s3.Pace", lambda: Pace(most=1e6, least=1e5))
-    server.put("b/.keep", b"")
-    yield server
-    server.shutdown()
-    server.server_close()
-    stores.forget()
+def store(store: Store) -> Store:
+    """That server, with one bucket, ``b``."""
+    store.put("b/.keep", b"")
+    return store
 
 
 def write(url: str, data: bytes, piece: int = 700_001) -> None:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import gzip
 import random
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import mirror
 import pytest
-from s3_server import Faults, Store, environment
+from s3_server import Faults, Store
 
-from llama_data.pipeline.core import stores
 from llama_data.pipeline.core.errors import InputError, RequestError
 from llama_data.pipeline.core.paths import Choice, find_inputs
-from llama_data.pipeline.core.stores import Limits
 from llama_data.pipeline.download.catalogue import SOURCES
 from llama_data.pipeline.download.fetch import fetch
 from llama_data.pipeline.download.queue import download, make_plan
@@ -24,21 +20,6 @@ from llama_data.pipeline.download.source import Ask
 pytest.importorskip("s3fs", reason="s3fs is not installed: install the extra `s3` to run these")
 
 DATA = random.Random(9).randbytes(20_000_000)
-
-
-@pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    server = Store()
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    for name, value in environment(server).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(stores, "LIMITS", Limits(pause=0.001, longest=0.01))
-    monkeypatch.setattr("llama_data.pipeline.core.s3.Pace", lambda: stores.Pace(most=1e6, least=1e5))
-    stores.forget()
-    yield server
-    server.shutdown()
-    server.server_close()
-    stores.forget()
 
 
 def fill(store: Store, bucket: str, files: dict[str, bytes]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from s3_server import Faults, Store, environment
-from walk import contents, in_folder, in_store, serving, shape, unlike, upload, verbs, write_recipe
+from walk import contents, in_folder, in_store, shape, unlike, upload, verbs, write_recipe
 
 from llama_data.pipeline.cli import app
 from llama_data.pipeline.core import stores
@@ -39,7 +39,7 @@ def test_all_verbs_over_a_store_that_fails_make_what_they_make_here(
     monkeypatch.setenv("LLAMA_DATA_CACHE", str(tmp_path / "copies"))
     for words in verbs(DOMAINS, recipe, str(tmp_path / "dumps"), str(tmp_path / "run")):
         here(words)
-    with serving() as store, contextlib.ExitStack() as after:
+    with Store().serving() as store, contextlib.ExitStack() as after:
         after.callback(stores.forget)
         for name, value in environment(store).items():
             monkeypatch.setenv(name, value)

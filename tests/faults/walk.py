@@ -16,11 +16,9 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +28,6 @@ DOMAINS = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stacke
 PARTS = ("documents", "ledger", "rejected", "signatures", "tokenizer", "tokens", "mix")
 
 Command = Callable[[Sequence[str]], None]
-
-
-@contextmanager
-def serving() -> Iterator[Store]:
-    """A server that runs in a thread."""
-    store = Store()
-    threading.Thread(target=store.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
-        yield store
-    finally:
-        store.shutdown()
-        store.server_close()
 
 
 def upload(store: Store, folder: Path, bucket: str) -> None:
@@ -139,7 +125,7 @@ def main() -> int:
     options = vars(parser.parse_args())
     corpus, domains = options.pop("corpus"), options.pop("domains").split(",")
     workers, listed = options.pop("workers"), options.pop("requests")
-    with tempfile.TemporaryDirectory() as name, serving() as store:
+    with tempfile.TemporaryDirectory() as name, Store().serving() as store:
         folder = Path(name)
         if corpus is None:
             from llama_data.pipeline.samples import build_samples

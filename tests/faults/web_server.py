@@ -10,15 +10,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import re
-import socket
-import struct
-import threading
 import time
-from collections import Counter
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
+
+from failing import Breaking, Failing
 
 
 @dataclass
@@ -43,64 +40,31 @@ class Faults:
     KINDS = ("busy", "many", "reset", "stall", "truncate")
 
 
-class Web(ThreadingHTTPServer):
+class Web(Failing):
     """The server. ``files`` by path; ``links``: the header of that name.
 
     Without ``ranges`` it does not know them, without ``etags``, ``times`` and ``lengths`` it gives none.
     """
 
-    daemon_threads = True
-    request_queue_size = 128
-
     def __init__(self, port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), Handler)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/"
+        super().__init__(port, Handler)
+        self.url += "/"
         self.files: dict[str, bytes] = {}
         self.links: dict[str, str] = {}
         self.faults = Faults()
         self.ranges = self.etags = self.times = self.lengths = True
-        self.lock = threading.RLock()
-        self.clear()
 
     def clear(self) -> None:
-        """Forget what was asked."""
-        self.counts: Counter[str] = Counter()
-        self.asked: Counter[str] = Counter()
+        super().clear()
         self.agents: set[str] = set()
         self.now = self.most_at_once = 0
-
-    def start(self) -> Web:
-        """Serve in a thread."""
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return self
-
-    def draw(self, what: str) -> str:
-        """The fault of a request, or ""."""
-        with self.lock:
-            self.asked[what] += 1
-            if sum(self.counts[kind] for kind in Faults.KINDS) >= self.faults.most:
-                return ""
-            if not re.search(self.faults.only, what):
-                return ""
-            seed = f"{self.faults.seed} {what} {self.asked[what]}"
-            point = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big") / 2**64
-            for kind in Faults.KINDS:
-                point -= getattr(self.faults, kind)
-                if point < 0:
-                    self.counts[kind] += 1
-                    return kind
-        return ""
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away is none."""
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(Breaking):
     server: Web
-
-    def log_message(self, *arguments: object) -> None:
-        pass
 
     def do_HEAD(self) -> None:
         self.serve()
@@ -176,12 +140,6 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", content_range)
         self.send_header("Content-Length", "0")
         self.end_headers()
-
-    def reset(self) -> None:
-        self.close_connection = True
-        self.wfile.flush()
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
 
 
 def main() -> None:

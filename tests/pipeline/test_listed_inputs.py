@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,24 +13,11 @@ from web_server import Faults, Web
 
 from llama_data.pipeline import jobs, plan
 from llama_data.pipeline.cli import app
-from llama_data.pipeline.core import http
 from llama_data.pipeline.core.errors import RecipeError
-from llama_data.pipeline.core.stores import Limits
 from llama_data.pipeline.recipe import Recipe, load_recipe
 from llama_data.pipeline.samples.build import build_samples
 
 CRAWL = "crawl-data/CC-MAIN-2020-05"
-
-
-@pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    server = Web().start()
-    monkeypatch.setattr(http, "LIMITS", Limits(pause=0.001, longest=0.01))
-    http.forget()
-    yield server
-    http.forget()
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture(scope="module")

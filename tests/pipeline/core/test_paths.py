@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from web_server import Web
 
-from llama_data.pipeline.core import http, paths
+from llama_data.pipeline.core import paths
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.left_out import LeftOut
 from llama_data.pipeline.core.paths import COMMON_CRAWL, Choice, choose, find_inputs, is_list, read_list
 
 FOLDER = "crawl-data/CC-MAIN-2020-05"
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    server = Web().start()
-    http.forget()
-    yield server
-    http.forget()
-    server.shutdown()
-    server.server_close()
 
 
 def wet(count: int) -> list[str]:

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,16 +33,11 @@ SOURCE = dataclasses.replace(SOURCES["commoncrawl"], connections=2)
 
 
 @pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    server = Web().start()
-    monkeypatch.setattr(http, "LIMITS", Limits(pause=0.001, longest=0.01))
+def web(web: Web, monkeypatch: pytest.MonkeyPatch) -> Web:
+    """That server, which is looked at often."""
     monkeypatch.setattr(fetch, "LIMITS", Limits(pause=0.001, longest=0.01))
     monkeypatch.setattr(queue, "LOOK", 0.01)
-    http.forget()
-    yield server
-    http.forget()
-    server.shutdown()
-    server.server_close()
+    return web
 
 
 def items(web: Web, count: int, sums: tuple[tuple[str, str], ...] = SHA1) -> list[Item]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import mirror
 import pytest
 from web_server import Faults, Web
@@ -13,17 +11,6 @@ from llama_data.pipeline.core.errors import LlamaDataError, RequestError, RunErr
 from llama_data.pipeline.core.stores import Limits
 from llama_data.pipeline.download.catalogue import SOURCES
 from llama_data.pipeline.download.source import Ask, Item
-
-
-@pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    server = Web().start()
-    monkeypatch.setattr(http, "LIMITS", Limits(pause=0.001, longest=0.01))
-    http.forget()
-    yield server
-    http.forget()
-    server.shutdown()
-    server.server_close()
 
 
 def asked(web: Web, source: str, *what: str, **more: str) -> list[Item]:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import multiprocess.forkserver  # type: ignore[import-untyped]
@@ -266,8 +267,16 @@ def test_a_full_disk_ends_the_job_at_once_in_one_sentence_and_the_next_run_goes_
     assert ranks_in(f"{tmp_path}/logs/d/first", "completions") == list(range(TASKS))
 
 
-def test_a_task_that_does_not_end_is_ended_at_its_limit_of_time(tmp_path: Path) -> None:
-    tally = go(tmp_path, Fault(tmp_path, hangs), 2, seconds=3.0)
+def test_a_task_that_does_not_end_is_ended_at_its_limit_of_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour passes for who watches once the other tasks are complete, however long those take."""
+
+    def later() -> float:
+        return time.monotonic() + 3600 * (len(ranks_in(f"{tmp_path}/logs", "completions")) == TASKS - 1)
+
+    monkeypatch.setattr(crew, "time", SimpleNamespace(monotonic=later))
+    tally = go(tmp_path, Fault(tmp_path, hangs), 2, seconds=3000.0)
     assert tally.failed[BAD].kind == "time"
     assert "longer than executor.max_task_seconds" in tally.failed[BAD].sentence()
     assert ranks_in(f"{tmp_path}/logs", "completions") == [0, 1, 3, 4]
@@ -326,3 +335,21 @@ def test_a_job_stops_when_more_tasks_fail_than_may(tmp_path: Path) -> None:
             quiet,
         )
     assert ranks_in(f"{tmp_path}/logs/d/first", "completions") == [0, 1]
+
+
+def test_what_all_jobs_need_is_imported_where_workers_are_forked_from_before_the_first_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+
+    def done(job: Job, recipe: Recipe) -> execution.Launched:
+        told.append(job.name)
+        return execution.Launched(job.name, job.tasks, 0.0)
+
+    monkeypatch.setattr(crew, "_CONTEXT", SimpleNamespace(set_forkserver_preload=told.append))
+    monkeypatch.setattr(crew, "_imported", {"a.worker"})
+    monkeypatch.setattr(execution, "_run", done)
+    other = type("Other", (Fault,), {"__module__": "z.other"})
+    jobs = [Job("d/first", [Fault(tmp_path, wrong)], 1), Job("d/second", [other(tmp_path, wrong)], 1)]
+    execution.execute(jobs, recipe(tmp_path), quiet)
+    assert told == [["__main__", "a.worker", *sorted((Fault.__module__, "z.other"))], "d/first", "d/second"]

@@ -31,7 +31,10 @@ def slurm() -> Iterator[dict[str, str]]:
     """The environment of a Slurm that was started for these tests; skips where there can be none."""
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))  # not below pytest's, which munge may not enter
     done = subprocess.run(
-        [str(SCRIPT), "up", str(folder), "--array", str(ARRAY)], capture_output=True, text=True, check=False
+        [str(SCRIPT), "up", str(folder), "--array", str(ARRAY), "--cpus", "4"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode == 3:
         pytest.skip(done.stderr.strip())
@@ -100,7 +103,17 @@ def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
         time.sleep(0.3)
 
 
-@pytest.mark.timeout(1200)
+@pytest.fixture(scope="module")
+def doomed(slurm: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run all of whose tasks go wrong, beside the other tests: Slurm's shortest limit of time is a minute."""
+    run = Run(tmp_path_factory.mktemp("doomed"), slurm, "AllKinds", time="00:01:00")
+    done = run.start()
+    assert done.returncode == 0, done.stderr
+    return run
+
+
+@pytest.mark.usefixtures("doomed")
+@pytest.mark.timeout(3600)
 def test_jobs_of_several_arrays_wait_for_all_parts_and_are_submitted_once(
     slurm: dict[str, str], tmp_path: Path
 ) -> None:
@@ -128,6 +141,7 @@ def test_jobs_of_several_arrays_wait_for_all_parts_and_are_submitted_once(
     assert "mine: complete and made from the same; nothing to do" in later.stderr
 
 
+@pytest.mark.usefixtures("doomed")
 @pytest.mark.timeout(5400)
 @pytest.mark.parametrize("broken", [False, True], ids=["whole", "broken"])
 def test_verbs_that_are_given_at_once_are_planned_one_after_the_other(
@@ -179,11 +193,9 @@ def test_verbs_that_are_given_at_once_are_planned_one_after_the_other(
     assert run.command("verify", f"{tmp_path}/run").returncode == 0
 
 
-@pytest.mark.timeout(1200)
-def test_tasks_that_die_fail_or_take_too_long_are_named(slurm: dict[str, str], tmp_path: Path) -> None:
-    run = Run(tmp_path, slurm, "AllKinds", time="00:01:00")
-    done = run.start()
-    assert done.returncode == 0, done.stderr
+@pytest.mark.timeout(3600)
+def test_tasks_that_die_fail_or_take_too_long_are_named(doomed: Run) -> None:
+    run, folder = doomed, doomed.folder
     ended = run.ended()
     assert not ended["ok"]
     says = ended["says"]
@@ -192,12 +204,12 @@ def test_tasks_that_die_fail_or_take_too_long_are_named(slurm: dict[str, str], t
     assert "task 1: OSError: [Errno 5] Input/output error" in says
     assert "task 2: it was ended after " in says
     assert "by executor.slurm.time (00:01:00)" in says
-    told = run.command("status", f"{tmp_path}/run").stdout
+    told = run.command("status", f"{folder}/run").stdout
     assert "mine: failed (slurm)" in told
     assert "3 of 3 tasks failed" in told
-    shown = run.command("logs", f"{tmp_path}/run", "--failed")
+    shown = run.command("logs", f"{folder}/run", "--failed")
     assert "Input/output error" in shown.stdout
-    assert not (tmp_path / "run" / "documents").exists()
+    assert not (folder / "run" / "documents").exists()
 
 
 @pytest.mark.parametrize(

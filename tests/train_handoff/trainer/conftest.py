@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sentencepiece
+from workshop import Workshop
 
 from llama_data.train_handoff.mix.jobs import mix_jobs
 from llama_data.train_handoff.mix.plan import plan_mix
@@ -47,11 +48,11 @@ def write_domain(folder: Path, domain: str, rows: int, seed: int, sha256: str) -
     write_rows(folder / domain / "00000.parquet", domain, stream[: rows * SEQ_LEN + 1], sha256)
 
 
-def write_mix(run: Path, rows: int) -> Path:
+def write_mix(run: Path, rows: int, max_epochs: float | None = 4.0) -> Path:
     """RUN/mix with ``rows`` rows of its two domains, 3 to 1."""
     plan = plan_mix(
         str(run / "tokens"), weights={"books": 0.75, "arxiv": 0.25}, present=["books", "arxiv"],
-        tokens=rows * SEQ_LEN, seed=3, rows_per_shard=200,
+        tokens=rows * SEQ_LEN, seed=3, rows_per_shard=200, max_epochs=max_epochs,
     )  # fmt: skip
     for job in mix_jobs(plan, tokens_folder=str(run / "tokens"), output=str(run / "mix")):
         for rank in range(job.tasks):
@@ -80,6 +81,15 @@ def mix(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path, held_out_text
 
 
 @pytest.fixture(scope="session")
+def long_mix(mix: Path) -> Path:
+    """A mix of the same rows for a thousand steps: minutes, in which a run can be disturbed on any machine."""
+    run = mix.parent / "long"
+    run.mkdir()
+    (run / "tokens").symlink_to(mix.parent / "tokens")
+    return write_mix(run, 8000, max_epochs=None)
+
+
+@pytest.fixture(scope="session")
 def repeating_mix(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> Path:
     """A mix without held-out rows of 120 rows, in which its 40 and 12 rows stand several times."""
     run = tmp_path_factory.mktemp("repeating")
@@ -99,6 +109,15 @@ def alone() -> Callable[[TrainConfig], None]:
             launching.launch(config, Cluster())
 
     return train
+
+
+@pytest.fixture(scope="session")
+def workshop() -> Iterator[Workshop]:
+    """What forks the processes of runs on several of them, for tests of what they do and not of how they start."""
+    pytest.importorskip("torch")
+    found = Workshop()
+    yield found
+    found.close()
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
+from workshop import Workshop
 
 from llama_data.pipeline.core.errors import RequestError
 from llama_data.train_handoff.mix.plan import Mixture
@@ -37,9 +37,7 @@ def test_a_mix_in_a_store_has_the_same_rows(mix: Path, tmp_path: Path, serve) ->
         assert store.sent[path.name] == path.stat().st_size
 
 
-def test_processes_of_a_run_fetch_each_byte_once(
-    mix: Path, tmp_path: Path, serve, alone: Callable[[TrainConfig], None]
-) -> None:
+def test_processes_of_a_run_fetch_each_byte_once(mix: Path, tmp_path: Path, serve, workshop: Workshop) -> None:
     store, lines = serve(mix), []
     for name, data, nproc in (("there", store.url, 2), ("here", str(mix), 1)):
         values: dict[str, Any] = {
@@ -48,7 +46,8 @@ def test_processes_of_a_run_fetch_each_byte_once(
             "batch_tokens": 60 * 32, "micro_rows": 20, "steps": 8, "save_every": None,
         }  # fmt: skip
         config = TrainConfig.model_validate(values)
-        alone(config) if nproc == 1 else launch(config, Cluster(nproc=nproc))
+        with workshop.instead():
+            launch(config, Cluster(nproc=nproc))
         lines.append([json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()])
     np.testing.assert_allclose([a["loss"] for a in lines[0]], [b["loss"] for b in lines[1]], rtol=2e-5)
     for path in mix.glob("*.parquet"):

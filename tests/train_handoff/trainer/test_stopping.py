@@ -25,7 +25,8 @@ torch = pytest.importorskip("torch")
 if not Path("/proc/self/stat").exists():
     pytest.skip("processes are looked up in /proc", allow_module_level=True)
 
-BATCH = 8
+BATCH, STEPS = 8, 1000
+PATIENCE = 1200.0  # seconds; what is waited for takes few
 MODEL = """\
 name: test
 model: {dim: 32, n_heads: 2, n_layers: 2, multiple_of: 32}
@@ -63,19 +64,20 @@ def _alive(processes: list[int]) -> list[int]:
     return alive
 
 
-def _wait(condition: object, seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
+def _wait(condition: object, what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline, what
         time.sleep(0.05)
 
 
 @pytest.fixture
-def command(mix: Path, tmp_path: Path) -> list[str]:
+def command(long_mix: Path, tmp_path: Path) -> list[str]:
     (tmp_path / "model.yaml").write_text(MODEL)
     return [
-        *(sys.executable, "-m", "llama_data.train_handoff.trainer.cli", "launch", "--data", str(mix)),
-        *("--model", str(tmp_path / "model.yaml"), "--output", str(tmp_path / "run"), "--nproc", "2", "--steps", "64"),
+        *(sys.executable, "-m", "llama_data.train_handoff.trainer.cli", "launch", "--data", str(long_mix)),
+        *("--model", str(tmp_path / "model.yaml"), "--output", str(tmp_path / "run"), "--nproc", "2"),
+        *("--steps", str(STEPS)),
     ]
 
 
@@ -88,7 +90,7 @@ class Running:
         with self.errors.open("w") as stream:
             self.launcher = subprocess.Popen(command, stderr=stream, env={**os.environ, "OMP_NUM_THREADS": "1"})
         metrics = folder / "run" / "metrics.jsonl"
-        _wait(lambda: metrics.exists() and metrics.stat().st_size, 120, "the run has not begun")
+        _wait(lambda: metrics.exists() and metrics.stat().st_size, "the run has not begun")
         (self.agent,) = _children(self.launcher.pid)
         self.workers = _children(self.agent)
         assert len(self.workers) == 2
@@ -98,12 +100,12 @@ class Running:
 
     def require_saved(self) -> int:
         """Rows of the one checkpoint; every line of the metrics is in it, and it holds every step that was taken."""
-        _wait(self.all_gone, 90, f"still at work: {_alive([self.launcher.pid, self.agent, *self.workers])}")
+        _wait(self.all_gone, f"still at work: {_alive([self.launcher.pid, self.agent, *self.workers])}")
         lines = [json.loads(line) for line in (self.folder / "run" / "metrics.jsonl").read_text().splitlines()]
         (saved,) = checkpoints(self.folder / "run")
         rows = read_record(saved).rows
         assert rows == len(lines) * BATCH
-        assert 0 < rows < 64 * BATCH
+        assert 0 < rows < STEPS * BATCH
         assert not (self.folder / "run" / "run.lock").exists()
         return rows
 
@@ -124,7 +126,7 @@ def test_a_signal_saves_and_ends_the_run(
         os.killpg(run.agent, number)
     else:
         os.kill({"agent": run.agent, "worker": run.workers[1]}[target], number)
-    code = run.launcher.wait(90)
+    code = run.launcher.wait(PATIENCE)
     rows = run.require_saved()
     if number != signal.SIGKILL:
         assert code == 128 + number
@@ -161,7 +163,7 @@ def test_while_a_run_is_at_work_another_is_refused_and_afterwards_it_goes_on(
     assert "at work here" in again("--rewind", "8")
     os.kill(run.workers[0], signal.SIGCONT)
     os.kill(run.launcher.pid, signal.SIGINT)
-    assert run.launcher.wait(90) == 128 + signal.SIGINT
+    assert run.launcher.wait(PATIENCE) == 128 + signal.SIGINT
     rows = run.require_saved()
     assert f"training was stopped by SIGINT; saved at row {rows}: the same command" in run.errors.read_text()
     assert "Traceback" not in run.errors.read_text()

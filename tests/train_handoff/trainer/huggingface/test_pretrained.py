@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import sentencepiece
 from typer.testing import CliRunner
+from workshop import Workshop
 
 from llama_data.pipeline.core.errors import InputError, RequestError
 from llama_data.tokenizer.train import LLAMA_SETTINGS
@@ -157,9 +158,7 @@ def test_logits_equal_those_of_transformers(folder: Folder, changes: dict[str, A
     assert spread > 0.1
 
 
-def test_a_tied_head_is_kept_when_asked_for(
-    folder: Folder, mix: Path, tmp_path: Path, alone: Callable[[TrainConfig], None]
-) -> None:
+def test_a_tied_head_is_kept_when_asked_for(folder: Folder, mix: Path, tmp_path: Path, workshop: Workshop) -> None:
     transformers = pytest.importorskip("transformers")
     source, start = folder(torch.float32, tie_word_embeddings=True, sharded=True), tmp_path / "start"
     record = pretrained.import_huggingface(source, start, keep_tied=True)
@@ -185,7 +184,8 @@ def test_a_tied_head_is_kept_when_asked_for(
             "replicate": nproc, "dtype": "float32", "device": "cpu", "optim.lr": 1e-2, "optim.warmup_steps": 1,
         }  # fmt: skip
         config = starting_from(start, None, settings)
-        alone(config) if nproc == 1 else launch(config, Cluster(nproc=nproc))
+        with workshop.instead():
+            launch(config, Cluster(nproc=nproc))
         lines = (output / "metrics.jsonl").read_text().splitlines()
         losses.append([json.loads(line)["loss"] for line in lines])
         assert "output.weight" not in dict(huggingface.load_model(find_checkpoint(output))[0].named_parameters())

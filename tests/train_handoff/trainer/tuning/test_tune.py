@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from typer.testing import CliRunner
+from workshop import Workshop
 
 from llama_data.pipeline.core.errors import RequestError
 from llama_data.tokenizer.huggingface import huggingface_files
@@ -87,10 +88,11 @@ def asked(base: Path, lessons: list[tuple[str, str]], tmp_path_factory: pytest.T
 
 
 @pytest.fixture(scope="module")
-def tuned(asked: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tuned(asked: list[object], tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> Path:
     """An uninterrupted run on two processes."""
     output = tmp_path_factory.mktemp("tuned") / "run"
-    command(*asked, "--output", output, "--nproc", 2)
+    with workshop.instead():
+        command(*asked, "--output", output, "--nproc", 2)
     return output
 
 

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from workshop import Workshop
 
 from llama_data.pipeline.core.errors import RequestError, StoppedError
 from llama_data.train_handoff.mix.plan import Mixture
-from llama_data.train_handoff.trainer import launch as launching
 from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.launch import Cluster, describe, launch, start_command
 from llama_data.train_handoff.trainer.record import SIGNALS, checkpoint_name, checkpoints, read_record
@@ -47,10 +47,11 @@ def lines(folder: Path, kind: str = "step") -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def watched(make_config: MakeConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def watched(make_config: MakeConfig, tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> Path:
     """A run on two processes of which everything is watched."""
     output = tmp_path_factory.mktemp("run") / "train"
-    launch(make_config(output, watch=ALL), Cluster(nproc=2))
+    with workshop.instead():
+        launch(make_config(output, watch=ALL), Cluster(nproc=2))
     return output
 
 
@@ -85,8 +86,11 @@ def train(processes: distributed.Processes) -> Iterator[Callable[..., Trainer]]:
         signal.signal(number, handler)
 
 
-def test_training_is_bit_for_bit_what_it_is_unwatched(watched: Path, make_config: MakeConfig, tmp_path: Path) -> None:
-    launch(make_config(tmp_path, watch=OFF), Cluster(nproc=2))
+def test_training_is_bit_for_bit_what_it_is_unwatched(
+    watched: Path, make_config: MakeConfig, tmp_path: Path, workshop: Workshop
+) -> None:
+    with workshop.instead():
+        launch(make_config(tmp_path, watch=OFF), Cluster(nproc=2))
     for ours, theirs in zip(lines(watched), lines(tmp_path), strict=True):
         same = (
             "step",
@@ -237,27 +241,29 @@ def test_steps_and_rows_that_are_left_out_are_not_counted(
 
 
 WORKER = """\
-import sys, time
+import os, time
 from llama_data.train_handoff.trainer import learner, loop
-import os
 slow, true = os.environ["RANK"] == "1", learner.token_losses
 def losses(*arguments, **named):
     time.sleep(0.8 if slow else 0)
     return true(*arguments, **named)
-learner.token_losses = losses
-loop.main(sys.argv[1])
+learner.token_losses, main = losses, loop.main
 """
 
 
 def test_the_process_that_all_wait_for_is_named(
-    make_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    make_config: MakeConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    workshop: Workshop,
 ) -> None:
     (tmp_path / "slow_worker.py").write_text(WORKER)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]))
     config = make_config(tmp_path / "run", watch={"sample_every": 2, "data_wait": None}, save_every=None)
     (tmp_path / "train.json").write_text(json.dumps(config.model_dump(mode="json")))
     cluster = Cluster(nproc=2)
-    launching.run(start_command(cluster, tmp_path / "train.json", "slow_worker"), cluster, "training")
+    workshop.run(start_command(cluster, tmp_path / "train.json", "slow_worker"), cluster, "training")
     told = capfd.readouterr().err
     assert f"llama-train: process 1 on {socket.gethostname()} is slow: " in told
     assert "process 0" not in told
