@@ -46,6 +46,16 @@ def test_links_between_the_documents_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in _anchors(leads), f"{page.name}: {target} has no heading #{anchor}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_tables_are_whole(page: Path) -> None:
+    """A row behind an empty line, or with a bar too many, is shown as text or cut short."""
+    for table in re.findall(r"^\|.*(?:\n\|.*)*", _prose(page), re.MULTILINE):
+        head, *rows = table.splitlines()
+        assert rows and re.fullmatch(r"\|[-:| ]+\|", rows[0]), f"{page.name}: no table: {head}"
+        bars = [len(re.findall(r"(?<!\\)\|", line)) for line in (head, *rows)]
+        assert set(bars) == {bars[0]}, f"{page.name}: {head}"
+
+
 def test_the_folders_of_the_house_are_there() -> None:
     page = (ROOT / "CONTRIBUTING.md").read_text()
     rooms = "pipeline|stages|tokenizer|train_handoff|tests|benchmarks|docs|configs"
