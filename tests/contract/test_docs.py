@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
-from typing import Any
 
+import pages
 import pytest
-from typer.main import get_command
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,28 +84,67 @@ def test_the_names_that_the_pages_import_are_public() -> None:
     assert names <= set(llama_data.__all__)
 
 
-def _commands(page: Path) -> list[list[str]]:
-    """Arguments of the `llama-train` commands that stand indented on a page, without those that leave something out."""
-    lines = re.findall(r"^ {4,}llama-train (.*?)(?: {2,}#.*)?$", page.read_text(), re.MULTILINE)
-    return [shlex.split(re.split(r" [<>|] ", line)[0]) for line in lines if "..." not in line]
+def test_every_command_of_the_pages_is_one_that_its_program_takes() -> None:
+    found = [command for page in pages.pages() for command in pages.commands(page)]
+    assert {"README.md", "docs/gpu.md", "docs/training.md"} <= {command.page for command in found}
+    assert {command.words[0] for command in found} >= set(pages.PROGRAMS)
+    wrong = []
+    for command in found:
+        try:
+            pages.parse(command)
+        except ValueError as error:
+            wrong.append(f"{command}: {error}")
+    assert wrong == []
 
 
-@pytest.mark.parametrize("name", ["gpu.md", "training.md"])
-def test_the_trainer_takes_the_commands_of_the_page(name: str) -> None:
-    from llama_data.train_handoff.trainer.cli import app
+def test_every_extra_that_a_page_installs_is_one_of_the_package() -> None:
+    for page in pages.pages():
+        pages.check_extras(page.read_text())
 
-    command: Any = get_command(app)
-    found = _commands(ROOT / "docs" / name)
-    assert len(found) >= 4
-    for verb, *arguments in found:
-        with command.commands[verb].make_context(verb, arguments) as context:
-            assert context.params
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("llama-data run books --inputs DIR", "--inputs"),
+        ("llama-data runs books", "runs"),
+        ("$ llama-train launch --data RUN/mix --modell 7b", "--modell"),
+        ("FSSPEC_S3='{}' llama-data verify RUN && llama-data status RUN --wach", "--wach"),
+        ("make demos", "demos"),
+        ("pip install 'llama-data[s4]'", "s4"),
+        ("python tests/faults/soaks.py", "soaks.py"),
+        ("llama-data models list -c", "-c"),
+        ("llama-data mix --seed -1", "--seed"),
+    ],
+)
+def test_a_wrong_command_is_found(line: str, says: str) -> None:
+    found = pages.commands_in(f"Text llama-data nosuch.\n\n    {line}  # a remark\n", "page.md")
+    for command in found[:-1]:
+        pages.parse(command)
+    with pytest.raises(ValueError, match=re.escape(says)):
+        pages.parse(found[-1])
+
+
+def test_commands_are_read_as_a_shell_reads_them() -> None:
+    text = (
+        "```bash\nllama-data run all \\\n  -c mine.yaml  # goes on\n```\n"
+        "    $ llama-data status RUN --watch && llama-data report RUN > log\n"
+        "    you@cluster$ llama-data browse RUN [--port 8765]\n"
+        "    llama-data why RUN ID|URL 'two  words#3'\n    llama-data: an error: nothing\nllama-data in the text\n"
+    )
+    assert [command.text for command in pages.commands_in(text, "page.md")] == [
+        "llama-data run all -c mine.yaml",
+        "llama-data status RUN --watch",
+        "llama-data report RUN",
+        "llama-data browse RUN --port 8765",
+        "llama-data why RUN ID 'two  words#3'",
+    ]
 
 
 def test_what_the_page_on_cards_runs_dry_runs() -> None:
     from llama_data.train_handoff.trainer.cli import app
 
-    dry = [arguments for arguments in _commands(ROOT / "docs" / "gpu.md") if "--dry-run" in arguments]
+    found = [command.words for command in pages.commands(ROOT / "docs" / "gpu.md")]
+    dry = [words[1:] for words in found if "--dry-run" in words]
     assert dry
     for arguments in dry:
         done = CliRunner().invoke(app, arguments)
