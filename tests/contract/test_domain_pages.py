@@ -92,6 +92,9 @@ def test_the_page_has_the_steps_in_their_order(domain: str) -> None:
     assert [name for name in rows if name in steps] == steps
     for check in _checks(domain):
         assert set(check.reasons) <= set(_codes(rows[check.step][2])), check.step
+        if check.bound is not None and check.setting not in EVERYTHING.get(domain, {}):
+            figures = re.findall(r"\d[\d,]*\.?\d*", rows[check.step][1])
+            assert check.bound in [float(figure.replace(",", "")) for figure in figures], check.step
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
