@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import re
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -72,7 +73,7 @@ def _written_in(domain: str) -> set[str]:
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
-def test_the_page_has_every_setting_with_its_default(domain: str, settings_page: Any) -> None:
+def test_the_page_has_every_setting_with_its_default(domain: str, settings_page: ModuleType) -> None:
     expected = {
         name: settings_page._show(default)
         for name, default in defaults(STAGES[domain].settings).items()
