@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = pages.pages()
 
 
 def test_the_recipes_page_is_what_the_settings_say(settings_page: ModuleType) -> None:

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.timeout(1200)  # one test makes what all work in
 
 NOT_RUN = {
     r"llama-data download (?!github)": "needs the network",
-    r"llama-data run .*(https?|s3)://": "needs the network",
+    r"llama-data run .*(https?|s3|gs)://": "needs the network",
     r"llama-data models pull": "needs the network, and gigabytes",
     r"llama-data browse": "serves until it is stopped",
     r"llama-data quickstart": "takes a minute; tests/e2e/test_quickstart.py runs it",
