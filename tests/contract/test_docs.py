@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 
@@ -11,21 +10,48 @@ import pytest
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def test_the_recipes_page_is_what_the_settings_say() -> None:
-    spec = importlib.util.spec_from_file_location("settings_page", ROOT / "docs" / "settings.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert (ROOT / "docs" / "recipes.md").read_text() == module.page(), "run: python docs/settings.py"
+def test_the_recipes_page_is_what_the_settings_say(settings_page: Any) -> None:
+    assert (ROOT / "docs" / "recipes.md").read_text() == settings_page.page(), "run: python docs/settings.py"
 
 
-def test_links_between_the_documents_lead_somewhere() -> None:
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+def _prose(page: Path) -> str:
+    """A page without its blocks of code and code in lines, where a bracket is no link and ``#`` no heading."""
+    text = re.sub(r"^(```+).*?^\1$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"^ {4,}[^-\s|].*$", "", text, flags=re.MULTILINE)
+
+
+def _anchors(page: Path) -> set[str]:
+    """What a link may name on a page: only headings for which GitHub and MkDocs make the same anchor."""
+    found = []
+    for heading in re.findall(r"^#+ (.+)$", _prose(page), re.MULTILINE):
+        title = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
+        github = re.sub(r"[^\w\s-]", "", title.lower()).replace(" ", "-")
+        if github.isascii() and "--" not in github:
+            found.append(github)
+    return {anchor for anchor in found if found.count(anchor) == 1}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_the_documents_lead_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?://|mailto:)([^)#\s]*)(?:#([^)\s]*))?\)", _prose(page)):
+        leads = (page.parent / target).resolve() if target else page
+        assert leads.exists(), f"{page.name}: {target}"
+        if page.is_relative_to(ROOT / "docs"):
+            assert leads.is_relative_to(ROOT / "docs"), f"{page.name}: {target} is not on the site"
+        assert not anchor or anchor in _anchors(leads), f"{page.name}: {target} has no heading #{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_tables_are_whole(page: Path) -> None:
+    """A row behind an empty line, or with a bar too many, is shown as text or cut short."""
+    for table in re.findall(r"^\|.*(?:\n\|.*)*", _prose(page), re.MULTILINE):
+        head, *rows = table.splitlines()
+        assert re.fullmatch(r"\|[-:| ]+\|", rows[0] if rows else ""), f"{page.name}: no table: {head}"
+        bars = [len(re.findall(r"(?<!\\)\|", line)) for line in (head, *rows)]
+        assert set(bars) == {bars[0]}, f"{page.name}: {head}"
 
 
 def test_the_folders_of_the_house_are_there() -> None:
@@ -50,12 +76,9 @@ def test_the_page_on_own_data_names_every_step_layout_and_format() -> None:
 
 
 def test_the_names_that_the_pages_import_are_public() -> None:
-    import re
-
     import llama_data
 
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    lines = [line for page in pages for line in re.findall(r"from llama_data import ([\w, ]+)", page.read_text())]
+    lines = [line for page in PAGES for line in re.findall(r"from llama_data import ([\w, ]+)", page.read_text())]
     names = {name.strip() for line in lines for name in line.split(",")}
     assert {"Language", "Rule", "Shard", "Mixture"} <= names
     assert names <= set(llama_data.__all__)
