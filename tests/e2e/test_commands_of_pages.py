@@ -35,7 +35,8 @@ pytestmark = pytest.mark.timeout(1200)  # one test makes what all work in
 
 NOT_RUN = {
     r"llama-data download (?!github)": "needs the network",
-    r"llama-data run .*(https?|s3)://": "needs the network",
+    r"llama-data run .*(https?|s3|gs)://": "needs the network",
+    r"llama-data models train-references": "needs pages that Wikipedia cites; tests/pipeline/models trains one",
     r"llama-data models pull": "needs the network, and gigabytes",
     r"llama-data browse": "serves until it is stopped",
     r"llama-data quickstart": "takes a minute; tests/e2e/test_quickstart.py runs it",
@@ -51,6 +52,19 @@ NOT_RUN = {
 REFUSED = {"llama-data download github": "EXPORT DATA OPTIONS"}  # what it says is what the page wants
 FILLED = [
     (r"\bRUN commoncrawl/\u2026", "RUN sample-00000"),
+    (r"(?<=recipes new )mine\.yaml", "own.yaml"),
+    (r"mine=(/data/mine|data)", "mine=texts"),
+    (r"(?<=-c )own\.yaml", "own.yaml --output OWN"),
+    (r"(?<=-c mine\.yaml )--input dumps ", ""),
+    (r"^(llama-data run commoncrawl --input dumps .*--annotate-only)$", r"\1 --starter-models"),
+    (r"one\.warc\.wet\.gz", "samples/cc/sample-00000.warc.wet.gz"),
+    (r"(?<=--input )crawl", "samples/cc"),
+    (r"-c cited\.yaml", "--input samples/cc --output CITED"),
+    (r"wet\.paths\.gz --share 0\.1%", "samples/cc --share 50%"),
+    (r"dewiki\.xml\.bz2", "samples/wikipedia"),
+    (r"^(llama-data models train-perplexity .*)", r"\1 --vocab-size 300"),
+    (r"^(llama-data models train-language .*)", r"\1 --dim 4 --epoch 1 --features 1000"),
+    (r"(?<=--model tiny )--output", "--batch-tokens 512 --steps 4 --output"),
     (r"-c llama --input dumps --output RUN|-c (r|recipe|mine)\.yaml( --output run\b)?", "-c mine.yaml"),
     (r"(?<=plan )llama --input dumps", "llama --input dumps --models-dir models"),
     (r"RUN https://\S+", "RUN https://"),
@@ -124,6 +138,15 @@ def make_inputs() -> None:
     rows = [{"body": f"News {number}. " * 60, "uuid": f"a{number}", "link": "https://n"} for number in range(40)]
     Path("data/news/a.jsonl.gz").write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
     Path("page.txt").write_text("A page to measure on.\n" * 9)
+    for folder, count in (("texts", 3), ("wiki", 30), ("pages", 30), ("languages", 0)):
+        Path(folder).mkdir()
+        for number in range(count):
+            Path(folder, f"{number}.txt").write_text(
+                "".join(f"Line {number + line} of a text.\n" for line in range(40))
+            )
+    for code, word in (("en", "the text of a line"), ("de", "der Text einer Zeile")):
+        lines = (f"{word} {number} {word} {number * 7}\n" for number in range(200))
+        Path("languages", f"{code}.txt").write_text("".join(lines))
     Path("prompts.txt").write_text("The first\n")
     source = {"root": "data", "inputs": ["news/*.jsonl.gz"], "fields": {"text": "body", "id": "uuid", "url": "link"}}
     recipe = {
