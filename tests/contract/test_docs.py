@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import pages
 import pytest
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def test_the_recipes_page_is_what_the_settings_say(settings_page: Any) -> None:
+def test_the_recipes_page_is_what_the_settings_say(settings_page: ModuleType) -> None:
     assert (ROOT / "docs" / "recipes.md").read_text() == settings_page.page(), "run: python docs/settings.py"
 
 

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import re
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -72,7 +73,7 @@ def _written_in(domain: str) -> set[str]:
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
-def test_the_page_has_every_setting_with_its_default(domain: str, settings_page: Any) -> None:
+def test_the_page_has_every_setting_with_its_default(domain: str, settings_page: ModuleType) -> None:
     expected = {
         name: settings_page._show(default)
         for name, default in defaults(STAGES[domain].settings).items()
@@ -92,6 +93,9 @@ def test_the_page_has_the_steps_in_their_order(domain: str) -> None:
     assert [name for name in rows if name in steps] == steps
     for check in _checks(domain):
         assert set(check.reasons) <= set(_codes(rows[check.step][2])), check.step
+        if check.bound is not None and check.setting not in EVERYTHING.get(domain, {}):
+            figures = re.findall(r"\d[\d,]*\.?\d*", rows[check.step][1])
+            assert check.bound in [float(figure.replace(",", "")) for figure in figures], check.step
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
