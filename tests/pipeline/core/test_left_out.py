@@ -238,7 +238,7 @@ def test_the_globs_of_a_stage_are_no_surprise_in_the_recipe_that_a_run_has_writt
     put(str(tmp_path), "in/a.txt")
     for globs, said in ((list(BooksSettings().inputs), False), (["**/*.txt", "**/*.zip"], True)):
         recipe = Recipe.model_validate(
-            {"name": "r", "input": f"{tmp_path}/in", "output": f"{tmp_path}/RUN", "domains": {"books": {"inputs": globs}}}
+            {"name": "r", "input": f"{tmp_path}/in", "output": f"{tmp_path}/R", "domains": {"books": {"inputs": globs}}}
         )
         left_out = LeftOut()
         text = describe(make_plan(recipe, left_out=left_out), left_out)
