@@ -96,8 +96,11 @@ def _executor(kind: Kind) -> Iterator[str]:
     yield from _values({"kind": kind})
     hidden = ("kind", "slurm", "ray", "workers")
     yield from _section(ExecutorSettings, {}, hidden)
-    yield "# workers: 4"
+    if kind != "slurm":
+        yield "# workers: 4"
     if kind == "slurm":
+        yield "## Array elements of a job that run at the same time; the default would be the cores of this machine."
+        yield "workers: 100"
         yield from _part("slurm", SlurmSettings(partition="PARTITION"), ("partition", "time"))
     if kind == "ray":
         yield from _part("ray", RaySettings(), ("mem_per_cpu_gb",))

@@ -22,8 +22,7 @@ import pages
 import pytest
 import yaml
 from datatrove.executor import LocalPipelineExecutor  # type: ignore[import-untyped]
-from fsspec.implementations.dirfs import DirFileSystem
-from fsspec.implementations.local import LocalFileSystem
+from datatrove.io import DataFolder  # type: ignore[import-untyped]
 from typer.testing import CliRunner
 
 from llama_data.pipeline import execution
@@ -114,8 +113,7 @@ def at_home(folder: Path) -> Iterator[None]:
     """In the folder, with all work done in this process."""
     from llama_data.train_handoff.trainer import launch
 
-    for kind in (DirFileSystem, LocalFileSystem):  # fsspec keeps those of relative paths, in the folder of before
-        kind.clear_instance_cache()
+    DataFolder.clear_instance_cache()  # it keeps those of relative paths, which lie in the folder of before
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(execution, "LocalExecutor", InThisProcess)
