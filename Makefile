@@ -9,13 +9,13 @@ endif
 BIN := .venv/bin
 # setuptools says in twelve lines that a strict editable installation must not lose build/, which is what is wanted.
 PIP := PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip install --quiet
-ALL := '.[train,dev,browser]'
+ALL := '.[train,dev,browser,docs]'
 JOBS ?= 2
 # setuptools tells of every file that it links; what it says is shown where something went wrong.
 QUIETLY = log=$$(mktemp); if $(1) >$$log 2>&1; then rm -f $$log; else cat $$log >&2; rm -f $$log; exit 1; fi
 CORPUS ?= ../shared/corpus
 
-.PHONY: install demo test wheel-test soak lint types bench clean
+.PHONY: install demo test wheel-test soak lint types bench docs docs-serve clean
 
 install: .venv/installed
 
@@ -69,6 +69,14 @@ types: install
 bench: install
 	@$(PIP) --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python benchmarks/run.py --corpus $(CORPUS)
+
+# MkDocs is told to leave out its word on the next version.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo 'build/site/index.html'
+
+docs-serve: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --no-strict
 
 clean:
 	rm -rf .venv build demo

@@ -61,7 +61,10 @@ def new_recipe(
     lines += ["", "executor:", *_indented(_executor(executor))]
     lines += ["", *_part("tokenizer", base.tokenizer, ("vocab_size",)), "", *_part("tokens", base.tokens, ("seq_len",))]
     mix = base.mix.model_copy(update={"weights": _weights(base, domains, sources)})
-    lines += ["", *_part("mix", mix, ("weights",))]
+    given = ["weights"]
+    if not domains:  # LLaMA's 1.4 T tokens are of LLaMA's domains: of others there are as many as there are
+        mix, given = mix.model_copy(update={"tokens": None}), ["weights", "tokens"]
+    lines += ["", *_part("mix", mix, given)]
     return "\n".join(lines) + "\n"
 
 
@@ -93,8 +96,11 @@ def _executor(kind: Kind) -> Iterator[str]:
     yield from _values({"kind": kind})
     hidden = ("kind", "slurm", "ray", "workers")
     yield from _section(ExecutorSettings, {}, hidden)
-    yield "# workers: 4"
+    if kind != "slurm":
+        yield "# workers: 4"
     if kind == "slurm":
+        yield "## Array elements of a job that run at the same time; the default would be the cores of this machine."
+        yield "workers: 100"
         yield from _part("slurm", SlurmSettings(partition="PARTITION"), ("partition", "time"))
     if kind == "ray":
         yield from _part("ray", RaySettings(), ("mem_per_cpu_gb",))

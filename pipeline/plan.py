@@ -108,7 +108,7 @@ def left_out_notes(recipe: Recipe, stages: Sequence[str], left_out: LeftOut) -> 
         if settings is None or not settings.inputs or root is None:
             continue
         left_out.claim(root, settings.inputs)
-        if stage in stages and "inputs" in settings.model_fields_set:
+        if stage in stages and settings.inputs != type(settings).model_fields["inputs"].default:
             globs = left_out.idle(root, settings.inputs)
             idle += [f"{stage}: {root} holds no file that matches {', '.join(globs)}"] if globs else []
     return [*idle, *left_out.lines()]

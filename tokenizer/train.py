@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
@@ -112,9 +113,11 @@ def train_model(lines: Iterable[bytes], *, vocab_size: int, input_sentence_size:
             **LLAMA_SETTINGS,
         )
     except RuntimeError as error:
+        most = re.search(r"Vocabulary size too high .* value <= (\d+)", str(error))
         raise RecipeError(
-            f"train-tokenizer: {vocab_size} pieces cannot be made from this text: {str(error).strip()}; "
-            "give it more text or a smaller vocab_size"
+            f"train-tokenizer: {vocab_size} pieces cannot be made from this text"
+            f"{f', which gives {most[1]} at most' if most else f': {str(error).strip()}'}; "
+            "give it more text or a smaller vocab_size (tokenizer.vocab_size in the recipe)"
         ) from None
     return model.getvalue()
 

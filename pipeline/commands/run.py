@@ -200,7 +200,8 @@ def _run_held(recipe: Recipe, planned: dict[str, list[Job]], overwrite: bool) ->
     next_ = then.while_submitted(recipe) if submitted else then.after_documents(recipe)
     if summaries or submitted:
         rows = [summary.row(recipe.context(), item) for item in summaries]
-        shown.result(Result(rows, shown.seconds, [recipe.path()], [] if problems else next_))
+        then_ = [] if problems else next_
+        shown.result(Result(rows, shown.seconds, [recipe.path()], then_, failed=bool(problems)))
     if problems:
         raise RunError("\n".join(problems))
     return summaries

@@ -125,6 +125,8 @@ def _lines(account: Account, full: bool, raw: bool) -> Iterator[str]:
 
 def _steps(account: Account) -> Iterator[str]:
     """The steps as a table: what was measured, what is needed, how far the one is from the other."""
+    from textwrap import shorten
+
     from llama_data.pipeline.core.screen import one_line
     from llama_data.pipeline.looking.story import ENDED, NOT_REACHED, label, number
 
@@ -135,7 +137,8 @@ def _steps(account: Account) -> Iterator[str]:
         figure = "" if told.value is None else f"{label(told.figure)} {number(told.value)}"
         distance = "" if told.distance is None else f"{'+' if told.distance > 0 else ''}{number(told.distance)}"
         needs = f"needs {told.threshold}" if told.threshold and (figure or told.state == ENDED) else ""
-        rows.append([marks[told.state], told.step, one_line(figure), one_line(needs)[:40], distance])
+        needs = shorten(one_line(needs), 40, placeholder=" …")
+        rows.append([marks[told.state], told.step, one_line(figure), needs, distance])
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(5)]
     for told, (mark, step, figure, needs, distance) in zip(reached, rows, strict=True):
         if figure or needs:

@@ -97,6 +97,8 @@ def _schema(domain: str, head: Head | None) -> Iterator[str]:
         return
     if head.fields:
         yield f"  fields: {one_line(', '.join(sorted(head.fields)))}"
+        if domain == SOURCE and not head.fields.intersection(_TEXTS):
+            yield "  none is called text: a recipe says which is, `fields: {text: NAME}`; a dot leads into a nested one"
     if head.members:
         some = ", ".join(head.members[:8])
         yield f"  members: {one_line(some)}{' …' if len(head.members) > 8 else ''}"

@@ -18,6 +18,7 @@ class Result:
     """``made``: a row for each thing, the same keys in all, its name first. ``then``: commands, the likeliest first.
 
     ``where``: folders and files, in the order in which they are to be named. ``notes``: what is said before the table.
+    ``failed``: an error follows, and this is what was done all the same.
     """
 
     made: Sequence[Made]
@@ -25,6 +26,7 @@ class Result:
     where: Sequence[str] = ()
     then: Sequence[str] = ()
     notes: Sequence[str] = ()
+    failed: bool = False
 
     def lines(self, width: int | None) -> Iterator[str]:
         """For a person; ``width``: columns of the terminal, None where it does not matter."""
@@ -36,7 +38,7 @@ class Result:
             else:
                 yield from _stacked(self.made)
         named = f": {', '.join(map(one_line, self.where))}" if self.where else ""
-        yield f"done in {seconds_in_words(self.seconds)}{named}"
+        yield f"{'failed after' if self.failed else 'done in'} {seconds_in_words(self.seconds)}{named}"
         if self.then:
             yield "next:"
             yield from (f"  {command}" for command in self.then)

@@ -59,8 +59,9 @@ def test_only_what_is_asked_for_is_run_and_its_weights_sum_to_one(tmp_path: Path
     assert made.chosen() == ["wikipedia", "books", "mine", "other"]
     assert made.weights() == {"books": 0.25, "wikipedia": 0.25, "mine": 0.25, "other": 0.25}
     for chosen in (["commoncrawl", "arxiv"], [*DOMAINS], []):
-        weights = load(new_recipe(domains=chosen, sources=SOURCES), tmp_path).weights()
-        assert sum(weights.values()) == pytest.approx(1, abs=1e-12)
+        made = load(new_recipe(domains=chosen, sources=SOURCES), tmp_path)
+        assert sum(made.weights().values()) == pytest.approx(1, abs=1e-12)
+        assert made.mix.tokens == (14 * 10**11 if chosen else None)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from llama_data.pipeline.core.left_out import LeftOut
 from llama_data.pipeline.core.listing import Globs
 from llama_data.pipeline.plan import describe, make_plan
 from llama_data.pipeline.recipe import Recipe
+from llama_data.stages.books.jobs import Settings as BooksSettings
 
 NAMES = ("a.txt", "B.TXT", "c.pdf", "d.pdf", "e.doc", "sub/f.txt", "sub/g.epub", "old/h.txt", ".DS_Store", "a.txt.md5")
 
@@ -231,3 +232,14 @@ def test_plan_and_run_say_what_they_leave_out(tmp_path: Path, capsys: pytest.Cap
     left_out = LeftOut()
     text = describe(make_plan(recipe, left_out=left_out), left_out)
     assert text.splitlines()[-2:] == told
+
+
+def test_the_globs_of_a_stage_are_no_surprise_in_the_recipe_that_a_run_has_written(tmp_path: Path) -> None:
+    put(str(tmp_path), "in/a.txt")
+    for globs, said in ((list(BooksSettings().inputs), False), (["**/*.txt", "**/*.zip"], True)):
+        recipe = Recipe.model_validate(
+            {"name": "r", "input": f"{tmp_path}/in", "output": f"{tmp_path}/R", "domains": {"books": {"inputs": globs}}}
+        )
+        left_out = LeftOut()
+        text = describe(make_plan(recipe, left_out=left_out), left_out)
+        assert ("holds no file that matches" in text) == said

@@ -66,6 +66,9 @@ def test_rows_of_ones_own_are_told_by_their_fields(tmp_path: Path) -> None:
         assert "rows of a source of your own" in text
         assert f"{count} records: read {count}" in text
         assert ("text 0" in text) or ("hello" in text)
+        assert "none is called text" not in text
+    (tmp_path / "f.jsonl").write_text('{"article": {"body": "deep"}, "key": 1}\n')
+    assert "fields: {text: NAME}" in told(tmp_path / "f.jsonl", limit=1)
 
 
 def test_archives_are_told_apart_by_what_is_in_them(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,7 @@ def test_why_tells_steps_text_tokens_and_training_rows(looked: Path, ledger: lis
 
 def test_why_compares_with_the_raw_text(looked: Path) -> None:
     done = CliRunner().invoke(app, ["why", str(looked), "wikipedia/en/2", "--raw"], catch_exceptions=False)
+    assert re.search(r"needs one of bg, ca, [a-z, ]*, …  ", done.output), "a list that is cut says so"
     assert "2 lines removed" in done.stdout
     assert "{{Infobox}}" in done.stdout.partition("lines removed")[2]
 
