@@ -53,6 +53,7 @@ NOT_RUN = {
 REFUSED = {"llama-data download github": "EXPORT DATA OPTIONS"}  # what it says is what the page wants
 FILLED = [
     (r"\bRUN commoncrawl/\u2026", "RUN sample-00000"),
+    (r"--input dumps/c4", "-c mine.yaml"),  # one of its sample lines is broken on purpose
     (r"(?<=recipes new )mine\.yaml", "own.yaml"),
     (r"mine=(/data/mine|data)", "mine=texts"),
     (r"(?<=-c )own\.yaml", "own.yaml --output OWN"),
