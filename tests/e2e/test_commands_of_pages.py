@@ -38,6 +38,7 @@ NOT_RUN = {
     r"llama-data download (?!github)": "needs the network",
     r"llama-data run .*(https?|s3|gs)://": "needs the network",
     r"llama-data models train-references": "needs pages that Wikipedia cites; tests/pipeline/models trains one",
+    r"llama-data models train-templates": "needs a dump with template pages; tests/pipeline/models makes one",
     r"llama-data models (train-perplexity|evaluate lm/)": "needs much text; tests/pipeline/models trains one",
     r"llama-data models pull": "needs the network, and gigabytes",
     r"llama-data browse": "serves until it is stopped",
@@ -51,7 +52,10 @@ NOT_RUN = {
     r"llama-train .*s3://": "needs a store",
     r"llama-train (chat|tune)": "needs a model that was tuned; tests/train_handoff/trainer/tuning has some",
 }
-REFUSED = {"llama-data download github": "EXPORT DATA OPTIONS"}  # what it says is what the page wants
+REFUSED = {  # what they say is what the page wants
+    "llama-data download github": "EXPORT DATA OPTIONS",
+    "llama-data logs RUN --failed": "no task has failed",
+}
 FILLED = [
     (r"\bRUN commoncrawl/\u2026", "RUN sample-00000"),
     (r"--input dumps/c4", "-c mine.yaml"),  # one of its sample lines is broken on purpose
@@ -64,7 +68,6 @@ FILLED = [
     (r"(?<=--input )crawl", "samples/cc"),
     (r"-c cited\.yaml", "--input samples/cc --output CITED"),
     (r"wet\.paths\.gz --share 0\.1%", "samples/cc --share 50%"),
-    (r"dewiki\.xml\.bz2", "samples/wikipedia"),
     (r"^(llama-data models train-language .*)", r"\1 --dim 4 --epoch 1"),
     (r"(?<=--model tiny )--output", "--batch-tokens 512 --steps 4 --output"),
     (r"-c llama --input dumps --output RUN|-c (r|recipe|mine)\.yaml( --output run\b)?", "-c mine.yaml"),
