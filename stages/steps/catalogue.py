@@ -24,6 +24,8 @@ from llama_data.stages.steps import (
     length,
     line_dedup,
     perplexity,
+    pii,
+    urls,
 )
 from llama_data.stages.steps.contract import Built, StepContext, StepSettings
 
@@ -39,6 +41,8 @@ STEPS: dict[str, type[StepSettings]] = {
     "gopher_quality": gopher_quality.Settings,
     "gopher_repetition": gopher_repetition.Settings,
     "fineweb_quality": fineweb_quality.Settings,
+    "urls": urls.Settings,
+    "pii": pii.Settings,
 }
 _OUTSIDE = "outside"
 

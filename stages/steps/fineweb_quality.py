@@ -11,10 +11,10 @@ newlines for a word      at most 0.3              at most 0.3                  o
 stop characters          Unicode's terminal       ``. ' " ! ?``                ``. ' " ! ?``
 =======================  =======================  ===========================  ==============================
 
-``datatrove`` is ``FineWebQualityFilter`` of datatrove 0.10; ``v1`` the code of April to December 2024, with which FineWeb
-was made (its words were NLTK's, ours are spaCy's); ``paper`` section 3.6 of the FineWeb paper: the code's 0.01 and the
-paper's 0.1 are a disagreement of theirs. Lines are not trimmed: a space or CR at its end hides a line's stop character,
-unless a step before has taken it away (in FineWeb C4's rules do).
+``datatrove`` is ``FineWebQualityFilter`` of datatrove 0.10; ``v1`` the code of April to December 2024, with which
+FineWeb was made (its words were NLTK's, ours are spaCy's); ``paper`` section 3.6 of the FineWeb paper: the code's 0.01
+and the paper's 0.1 are a disagreement of theirs. Lines are not trimmed: a space or CR at its end hides a line's stop
+character, unless a step before has taken it away (in FineWeb C4's rules do).
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class FineWebQuality(Rule):
             elif limit.figure == "char_dup_ratio":
                 value = _copied(src, shown, starts, ends) / (chars - newlines)
             else:
-                total = shared_words("signs" if self.words == "whitespace" else "spacy").of(data).count
+                total = shared_words("signs" if self.words == "whitespace" else "spacy").of(data).total
                 value = newlines / total
             found[limit.figure] = value
             if limit.refuses(value):

@@ -1,8 +1,8 @@
 """Gopher's rules on the quality of a text (Rae et al. 2021, appendix A.1), as four systems count them.
 
 All keep texts of 50 to 100,000 words that are 3 to 10 characters long on average, with at most a tenth as many symbols
-as words, at most 0.9 of the lines behind bullets and 0.3 of them before ellipses, 0.8 of the words with a letter and two
-stop words. The paper defines neither words nor lines nor bullets, so:
+as words, at most 0.9 of the lines behind bullets and 0.3 of them before ellipses, 0.8 of the words with a letter and
+two stop words. The paper defines neither words nor lines nor bullets, so:
 
 =============  ============================  ==================  ==================  ===============================
                datatrove                     dclm                dolma3              paper
@@ -199,7 +199,7 @@ class GopherQuality(Rule):
         if self.variant == "dolma3":
             counted = int(ascii_words(src, len(data)))
             if counted < 0:
-                counted = shared_words("unicode").of(data).count
+                counted = shared_words("unicode").of(data).total
             # Three dots with spaces are one word there, and a text of one word has no share of letters.
             divisor -= 2 * int(lines[SPACED_DOTS])
             alphabetic = 0 if total == 1 else alphabetic

@@ -178,7 +178,8 @@ class Repetition:
         self._room = size
         slots = 1 << (2 * size + 16).bit_length()
         self._starts, self._ends = np.empty(size + 2, np.int64), np.empty(size + 2, np.int64)
-        self._keys, self._firsts, self._seen = (np.empty(slots, kind) for kind in (np.uint64, np.int32, np.int32))
+        self._keys: NDArray[np.uint64] = np.empty(slots, np.uint64)
+        self._firsts, self._seen = np.empty(slots, np.int32), np.empty(slots, np.int32)
         self._sums, self._backs = np.empty(size + 2, np.uint64), np.empty(size + 2, np.uint64)
         self._offsets, self._marked = np.empty(size + 2, np.int64), np.empty(size + 2, np.bool_)
 
@@ -259,7 +260,7 @@ class Repetition:
         times, where = most_common(
             count, size, sums, backs, ends, keys, shift, self._seen, self._firsts, not self.greedy
         )  # fmt: skip
-        length = int(ends[where + size] - ends[where])
+        times, length = int(times), int(ends[where + size] - ends[where])
         if self.greedy:
             return times * (length + size - 1) / whole
         if times == 1:

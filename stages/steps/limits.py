@@ -44,7 +44,10 @@ def checks_of(step: str, limits: Sequence[Limit]) -> tuple[Check, ...]:
             reasons=(limit.reason,),
             figure=limit.figure,
             setting=limit.setting,
-            **{limit.kind: limit.at},
+            least=limit.at if limit.kind == "least" else None,
+            most=limit.at if limit.kind == "most" else None,
+            above=limit.at if limit.kind == "above" else None,
+            below=limit.at if limit.kind == "below" else None,
         )
         for limit in limits
         if limit.at is not None

@@ -9,6 +9,7 @@ that would still change them. Of such a chunk ``of_chunks`` says None, and its t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 from llama_data.pipeline.core.errors import RequestError
@@ -19,10 +20,7 @@ class SpacyWords:
 
     def __init__(self) -> None:
         try:
-            import spacy
-            from spacy.symbols import ORTH
-            from spacy.tokenizer import Tokenizer
-            from spacy.vocab import Vocab
+            spacy: Any = import_module("spacy")
         except ImportError:
             raise RequestError(
                 "words: spacy: spaCy is not installed, which splits words as datatrove does; "
@@ -37,9 +35,14 @@ class SpacyWords:
             return lambda text: nothing if loading else search(text)
 
         urls = english.url_match
-        # A vocabulary that computes nothing of a new word but the word: shape, lower case and the like are not asked for.
-        self._whole: Any = Tokenizer(
-            Vocab(), self.rules, english.prefix_search, english.suffix_search, english.infix_finditer, url_match=urls
+        # A vocabulary that computes nothing of a new word: shape, lower case and the like are not asked for.
+        self._whole: Any = spacy.tokenizer.Tokenizer(
+            spacy.vocab.Vocab(),
+            self.rules,
+            english.prefix_search,
+            english.suffix_search,
+            english.infix_finditer,
+            url_match=urls,
         )
         # Without affixes while its special cases are read, this one finds none that it would have to look for among
         # the words: it does the first half of the work alone. So does one that has no special cases.
@@ -48,10 +51,10 @@ class SpacyWords:
             unless_loading(english.suffix_search, None),
             unless_loading(english.infix_finditer, []),
         )
-        self._alone: Any = Tokenizer(Vocab(), self.rules, *quiet, url_match=urls)
+        self._alone: Any = spacy.tokenizer.Tokenizer(spacy.vocab.Vocab(), self.rules, *quiet, url_match=urls)
         loading = False
-        without = Tokenizer(Vocab(), {}, *quiet, url_match=urls)
-        self._looked_for = _Cases(self._cases(without, ORTH))
+        without = spacy.tokenizer.Tokenizer(spacy.vocab.Vocab(), {}, *quiet, url_match=urls)
+        self._looked_for = _Cases(self._cases(without, spacy.symbols.ORTH))
 
     def _cases(self, plain: Any, orth: int) -> dict[tuple[str, ...], bool]:
         """The special cases that are looked for among the words, as the rules for chunks split them.
@@ -106,7 +109,7 @@ class SpacyWords:
 
 
 class _Cases:
-    """Sequences of words that are looked for in a text, the longest first; of those that are True a find is a change."""
+    """Sequences of words that are looked for in a text, the longest first. True: a find changes the words."""
 
     def __init__(self, cases: Mapping[tuple[str, ...], bool]) -> None:
         self.longest = 1

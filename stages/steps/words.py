@@ -19,7 +19,7 @@ from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import regex
+import regex  # type: ignore[import-untyped]
 from datatrove.utils.text import PUNCTUATION  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
@@ -41,7 +41,6 @@ from llama_data.stages.steps.kernels.word_chunks import (
     MISSING,
     MOST_STOP_WORDS,
     NEXT,
-    NUMBERS,
     STOP_SHIFT,
     WHOLE,
     WORDS,
@@ -122,9 +121,9 @@ _SPLITTERS: dict[Kind, _Splitter] = {
 
 
 class Found(NamedTuple):
-    """The words of a text: ``count`` of them in ``words``, which is overwritten by the next text."""
+    """The words of a text: ``total`` of them in ``words``, which is overwritten by the next text."""
 
-    count: int
+    total: int
     words: WordArrays
 
 
@@ -161,7 +160,9 @@ class Words:
         self._room = size
         self._starts, self._ends = np.empty(size // 2 + 2, np.int64), np.empty(size // 2 + 2, np.int64)
         self._keys = np.empty(size // 2 + 2, np.uint64)
-        self._words = WordArrays(np.empty(size + 1, np.uint64), np.empty(size + 1, np.int32), np.empty(size + 1, np.uint8))
+        self._words = WordArrays(
+            np.empty(size + 1, np.uint64), np.empty(size + 1, np.int32), np.empty(size + 1, np.uint8)
+        )
 
     def of(self, data: bytes) -> Found:
         """The words of a text in UTF-8. The text of the call before is not split again."""

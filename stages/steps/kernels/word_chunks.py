@@ -84,7 +84,7 @@ def _code(point):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def hash_of_points(points: NDArray[np.uint32]) -> int:
+def hash_of_points(points: NDArray[np.uint32]) -> np.uint64:
     """The hash of a word that is given as code points."""
     total, power = np.uint64(0), np.uint64(1)
     for point in points:
@@ -197,8 +197,8 @@ NEXT, WORDS, ASKED, GIVEN = 0, 1, 2, 3
 def look_up(src, count, starts, ends, keys, table, plain, given, asked, state, words):  # type: ignore[no-untyped-def]
     """Put the words of the chunks from ``state[NEXT]`` on into ``words``.
 
-    ``given``: the numbers of the next chunk, when ``state[GIVEN]`` says that they have just been asked for. Chunks that the table lacks go to
-    ``asked``: the words stop before the first, and the search for more such chunks goes on.
+    ``given``: the numbers of the next chunk, when ``state[GIVEN]`` says that they have just been asked for. Chunks that
+    the table lacks go to ``asked``: the words stop before the first, and the search for more such chunks goes on.
     """
     text = address(src)
     slots, values, held, mask = address(table.slots), address(table.values), address(table.keys), slot_mask(table)
