@@ -183,7 +183,7 @@ class GopherQuality(Rule):
         return next((limit.reason for limit in self.limits if limit.refuses(found[limit.figure])), None)
 
     def _words(self) -> Words:
-        return shared_words(chosen_words(self.variant, self.words), self.stop_words, self.variant != "datatrove")
+        return shared_words(chosen_words(self.variant, self.words), self.stop_words)
 
     def figures(self, data: bytes) -> dict[str, float]:
         """The figures of a text in UTF-8, under the names of the ledger's columns."""

@@ -120,6 +120,9 @@ _SPLITTERS: dict[Kind, _Splitter] = {
 }
 
 
+_IN_THEIR_CASE = ("spacy", "signs")
+
+
 class Found(NamedTuple):
     """The words of a text: ``total`` of them in ``words``, which is overwritten by the next text."""
 
@@ -128,16 +131,16 @@ class Found(NamedTuple):
 
 
 class Words:
-    """Splits texts. ``stop_words``: the words that are marked, compared in lower case when ``lower`` says so.
+    """Splits texts. ``stop_words``: the words that are marked; datatrove's are compared in their case.
 
     Raises RequestError: spaCy is not installed; there are too many stop words.
     """
 
-    def __init__(self, kind: Kind, *, stop_words: Sequence[str] = STOP_WORDS, lower: bool = False) -> None:
+    def __init__(self, kind: Kind, *, stop_words: Sequence[str] = STOP_WORDS) -> None:
         if len(stop_words) > MOST_STOP_WORDS:
             raise RequestError(f"stop_words: expected at most {MOST_STOP_WORDS} words, found {len(stop_words)}")
         self.kind = kind
-        self.lower = lower
+        self.lower = lower = kind not in _IN_THEIR_CASE
         self.stops = {word: number for number, word in enumerate(stop_words, 1)}
         self._splitter = _SPLITTERS[kind]
         self._spacy = SpacyWords() if kind == "spacy" else None
@@ -285,7 +288,12 @@ def _key(word: str) -> int:
     return int(key_hash(np.frombuffer(data + bytes(PADDING), np.uint8), 0, len(data)))
 
 
-@cache
-def shared_words(kind: Kind, stop_words: tuple[str, ...] = STOP_WORDS, lower: bool = False) -> Words:
+def shared_words(kind: Kind, stop_words: tuple[str, ...] = STOP_WORDS) -> Words:
     """The splitter of this process, which all steps share that want the same of it: they look at one text in turn."""
-    return Words(kind, stop_words=stop_words, lower=lower)
+    # Not cached itself: a default that is given and one that is left out are two keys of a cache.
+    return _words(kind, stop_words)
+
+
+@cache
+def _words(kind: Kind, stop_words: tuple[str, ...]) -> Words:
+    return Words(kind, stop_words=stop_words)
