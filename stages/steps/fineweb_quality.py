@@ -62,7 +62,8 @@ class Settings(StepSettings):
 
     ``variant``: ``datatrove`` (today's code), ``v1`` (that made FineWeb), ``paper``. A limit that is left out is the
     variant's; null is off. ``stop_characters``: what a line ends with; null: the variant's. ``short_line``: the most
-    characters of a short one. ``words``: how words are found for ``list_ratio``, as in ``gopher_quality``.
+    characters of a short one; null: none is. ``words``: how words are found for ``list_ratio``, as in
+    ``gopher_quality``.
     """
 
     variant: Variant = "datatrove"
@@ -71,7 +72,7 @@ class Settings(StepSettings):
     short_line_ratio: float | None = Field(default=0.67, ge=0)
     char_dup_ratio: float | None = Field(default=0.01, ge=0)
     list_ratio: float | None = Field(default=0.3, ge=0)
-    short_line: int = Field(default=30, ge=0)
+    short_line: int | None = Field(default=30, ge=0)
     stop_characters: tuple[str, ...] | None = None
 
     def limits(self) -> tuple[Limit, ...]:
@@ -87,7 +88,7 @@ class Settings(StepSettings):
             ),
             Limit(
                 Reason.short_line_ratio, "short_line_ratio", "short_line_ratio", preset.others,
-                self.short_line_ratio, "limits the share of short lines",
+                None if self.short_line is None else self.short_line_ratio, "limits the share of short lines",
             ),
             Limit(
                 Reason.char_dup_ratio, "char_dup_ratio", "char_dup_ratio", preset.others, copies,
@@ -104,7 +105,7 @@ class Settings(StepSettings):
         rule = FineWebQuality(
             limits=limits,
             stops=self.stop_characters or PRESETS[self.variant].stops,
-            short_line=self.short_line,
+            short_line=self.short_line or 0,
             count_blank=self.variant == "v1",
             words=self.words,
         )

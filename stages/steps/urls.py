@@ -34,8 +34,8 @@ class Settings(StepSettings):
 
     Each is a list of files in UTF-8, plain or gzip, an entry a line, ``#`` begins a comment. ``domains``: host names,
     which hold for all hosts below them (``subdomain``) as well. ``urls``: host and path, which hold for all
-    paths below them. ``hard_words``: one is enough; ``soft_words``: ``soft_count`` different ones; both are whole words
-    of the address. ``subwords``: anywhere in it, signs left out. ``ut1``: folders of UT1's format (``domains``,
+    paths below them. ``hard_words``: one is enough; ``soft_words``: ``soft_count`` different ones (null:
+    never); both are whole words of the address. ``subwords``: anywhere in it, signs left out. ``ut1``: folders of UT1's format (``domains``,
     ``urls``, ``expressions``). ``keep_missing``: what happens to records without an address.
     """
 
@@ -43,7 +43,7 @@ class Settings(StepSettings):
     urls: tuple[str, ...] = ()
     hard_words: tuple[str, ...] = ()
     soft_words: tuple[str, ...] = ()
-    soft_count: int = Field(default=2, ge=1)
+    soft_count: int | None = Field(default=2, ge=0)
     subwords: tuple[str, ...] = ()
     ut1: tuple[str, ...] = ()
     keep_missing: bool = True
@@ -118,7 +118,7 @@ class BlockedUrls(Rule):
         urls: Sequence[str] = (),
         hard_words: Sequence[str] = (),
         soft_words: Sequence[str] = (),
-        soft_count: int = 2,
+        soft_count: int | None = 2,
         subwords: Sequence[str] = (),
         ut1: Sequence[str] = (),
         keep_missing: bool = True,
@@ -187,7 +187,7 @@ class BlockedUrls(Rule):
             if hard := words & self._hard:
                 return Reason.hard_blacklisted, min(hard)
             soft = words & self._soft
-            if len(soft) >= self.soft_count:
+            if self.soft_count is not None and len(soft) >= self.soft_count:
                 return Reason.soft_blacklisted, " ".join(sorted(soft))
         if self._subwords and (match := self._subwords.search(_NOT_WORD.sub("", whole))):
             return Reason.blacklisted_subword, match[0]

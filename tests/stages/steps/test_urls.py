@@ -106,5 +106,5 @@ def test_without_an_address(tmp_path: Path) -> None:
 
 
 def test_how_many_soft_words(tmp_path: Path) -> None:
-    for count, expected in ((1, "soft_blacklisted"), (2, "soft_blacklisted"), (3, None)):
+    for count, expected in ((1, "soft_blacklisted"), (2, "soft_blacklisted"), (3, None), (None, None)):
         assert judge(rule(tmp_path, soft_words="free\nchat", soft_count=count), "http://o.org/free/chat")[0] == expected
