@@ -35,8 +35,8 @@ class Settings(StepSettings):
     Each is a list of files in UTF-8, plain or gzip, an entry a line, ``#`` begins a comment. ``domains``: host names,
     which hold for all hosts below them (``subdomain``) as well. ``urls``: host and path, which hold for all
     paths below them. ``hard_words``: one is enough; ``soft_words``: ``soft_count`` different ones (null:
-    never); both are whole words of the address. ``subwords``: anywhere in it, signs left out. ``ut1``: folders of UT1's format (``domains``,
-    ``urls``, ``expressions``). ``keep_missing``: what happens to records without an address.
+    never); both are whole words of the address. ``subwords``: anywhere in it, signs left out. ``ut1``: folders of
+    UT1's format (``domains``, ``urls``, ``expressions``). ``keep_missing``: what happens to records without an address.
     """
 
     domains: tuple[str, ...] = ()
