@@ -63,6 +63,46 @@ FIGURES = (
     Figure(
         "max_line", "Longest line", "characters, logarithmic", "heuristics", "long_line", "<=", ("max_line",), (0, 7),
     ),
+    Figure(
+        "gopher_words", "Words (Gopher)", "words, logarithmic", "gopher_quality", "gopher_short_doc", ">=",
+        ("gopher_quality.min_words",), (0, 6),
+    ),
+    Figure(
+        "gopher_alphabetic", "Words with a letter (Gopher)", "share of words, 0 to 1", "gopher_quality",
+        "gopher_below_alpha_threshold", ">=", ("gopher_quality.min_alphabetic",),
+    ),
+    Figure(
+        "gopher_stop_words", "Stop words (Gopher)", "number, logarithmic", "gopher_quality",
+        "gopher_enough_stop_words", ">=", ("gopher_quality.min_stop_words",), (0, 5),
+    ),
+    Figure(
+        "dup_line_frac", "Duplicate lines (Gopher)", "share of lines, 0 to 1", "gopher_repetition",
+        "dup_line_frac", "<=", ("gopher_repetition.dup_line_frac",),
+    ),
+    Figure(
+        "top_2_gram", "Commonest 2-gram (Gopher)", "share of characters, 0 to 1", "gopher_repetition",
+        "top_2_gram", "<=", ("gopher_repetition.top_2_gram",),
+    ),
+    Figure(
+        "duplicated_5_n_grams", "Repeated 5-grams (Gopher)", "share of characters, 0 to 1",
+        "gopher_repetition", "duplicated_5_n_grams", "<=", ("gopher_repetition.duplicated_5_n_grams",),
+    ),
+    Figure(
+        "line_punct_ratio", "Lines with a stop (FineWeb)", "share of lines, 0 to 1", "fineweb_quality",
+        "line_punct_ratio", ">=", ("fineweb_quality.line_punct_ratio",),
+    ),
+    Figure(
+        "short_line_ratio", "Short lines (FineWeb)", "share of lines, 0 to 1", "fineweb_quality",
+        "short_line_ratio", "<=", ("fineweb_quality.short_line_ratio",),
+    ),
+    Figure(
+        "char_dup_ratio", "Copied lines (FineWeb)", "share of characters, 0 to 1", "fineweb_quality",
+        "char_dup_ratio", "<=", ("fineweb_quality.char_dup_ratio",),
+    ),
+    Figure(
+        "list_ratio", "Newlines for a word (FineWeb)", "number, 0 to 1", "fineweb_quality", "list_ratio",
+        "<=", ("fineweb_quality.list_ratio",),
+    ),
 )  # fmt: skip
 
 
