@@ -42,6 +42,7 @@ WORDS = {
     "maximum_length": "Maximum length",
     "line_dedup": "Repeated lines",
     "duplicates": "Exact duplicates",
+    "quality": "Quality",
     "overlap": "Overlapping books",
     "language": "Language",
     "perplexity": "Perplexity",

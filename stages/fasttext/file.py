@@ -193,8 +193,11 @@ def _dense(cursor: _Cursor) -> Floats:
     rows, columns = cursor.numbers("qq")
     cursor.check(rows >= 0 and 0 < columns <= cursor.data.size, f"a matrix of {rows} rows and {columns} columns")
     values = cursor.take(4 * rows * columns)
-    # The floats stand at any byte offset; a view of them would be unaligned, which kernels do not take.
-    return np.frombuffer(values.tobytes(), "<f4").reshape(rows, columns)
+    # The floats stand at any byte offset; a view of them would be unaligned, which kernels do not take. What numpy
+    # allocates lies in huge pages, which is worth a sixth of the time of a model with word n-grams.
+    floats = np.empty((rows, columns), "<f4")
+    floats.reshape(-1).view(np.uint8)[:] = values
+    return floats
 
 
 def _quantised(cursor: _Cursor) -> Floats:

@@ -14,7 +14,7 @@ from llama_data.stages.fasttext.words import hashed_word_id, is_space, starts_wi
 
 # fastText's factor between the hashes of neighbours (Dictionary::addWordNgrams).
 _FACTOR = np.uint64(116049371)
-_BLOCK = 128
+_BLOCK = 32
 """Rows that are on the way from memory at the same time."""
 _CACHE_LINE = 16
 """Numbers in a line of the cache."""
@@ -24,9 +24,10 @@ _CACHE_LINE = 16
 def _flush(flat, places, n, sums):  # type: ignore[no-untyped-def]
     """Add the rows at the first ``n`` places, in their order."""
     for k in range(n):
-        place = places[k]
+        # A slice, so that no index can be negative, which keeps the additions from becoming vector instructions.
+        row = flat[places[k] : places[k] + sums.size]
         for d in range(sums.size):
-            sums[d] += flat[place + d]
+            sums[d] += row[d]
 
 
 @njit(cache=True, nogil=True)

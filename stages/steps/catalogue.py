@@ -21,6 +21,7 @@ from llama_data.stages.steps import (
     length,
     line_dedup,
     perplexity,
+    quality,
 )
 from llama_data.stages.steps.contract import Built, StepContext, StepSettings
 
@@ -31,6 +32,7 @@ STEPS: dict[str, type[StepSettings]] = {
     "length": length.Settings,
     "line_dedup": line_dedup.Settings,
     "exact_dup": exact_dup.Settings,
+    "quality": quality.Settings,
     "c4_rules": c4_rules.Settings,
     "bad_words": bad_words.Settings,
 }
