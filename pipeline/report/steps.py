@@ -43,6 +43,7 @@ WORDS = {
     "line_dedup": "Repeated lines",
     "duplicates": "Exact duplicates",
     "quality": "Quality",
+    "decontaminate": "Evaluation texts",
     "overlap": "Overlapping books",
     "language": "Language",
     "perplexity": "Perplexity",

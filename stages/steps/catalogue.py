@@ -15,6 +15,7 @@ from llama_data.stages.steps import (
     bad_words,
     c4_rules,
     classifier,
+    decontaminate,
     exact_dup,
     foreign,
     language,
@@ -33,6 +34,7 @@ STEPS: dict[str, type[StepSettings]] = {
     "line_dedup": line_dedup.Settings,
     "exact_dup": exact_dup.Settings,
     "quality": quality.Settings,
+    "decontaminate": decontaminate.Settings,
     "c4_rules": c4_rules.Settings,
     "bad_words": bad_words.Settings,
 }
