@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from llama_data.pipeline.kernels.code_points import changed_by, characters
+from llama_data.pipeline.kernels.code_points import changed_by, characters, without_letters
 from llama_data.pipeline.kernels.hashing import GOLDEN, mix64
 from llama_data.pipeline.kernels.memory import PADDING, address
 from llama_data.pipeline.kernels.utf8 import decode_trusted_at
@@ -27,24 +27,27 @@ _GONE, _SPACE = np.uint32(0xFFFFFFFF), np.uint32(0xFFFFFFFE)
 _NONE = np.int64(-1)
 
 
-def _form(char: str) -> str:
-    return "" if unicodedata.category(char)[0] in "PS" else char.lower()[0]
+@cache
+def _forms() -> dict[int, int | None]:
+    """The characters that change, and what each becomes (None: nothing)."""
+    chars = characters(LIMIT)
+    lowered: dict[int, int | None] = {ord(char): ord(char.lower()[0]) for char in changed_by(str.lower, chars)}
+    gone = [char for char in without_letters(chars) if unicodedata.category(char)[0] in "PS"]
+    return lowered | dict.fromkeys(map(ord, gone))
 
 
 def normal_words(text: str) -> list[str]:
     """The words of a text as they are compared."""
-    return "".join(map(_form, text)).split()
+    return text.translate(_forms()).split()
 
 
 @cache
 def _table() -> NDArray[np.uint32]:
     """What each code point below LIMIT becomes: another one, _GONE or _SPACE."""
-    chars = characters(LIMIT)
     table = np.arange(LIMIT, dtype=np.uint32)
-    for char in changed_by(str.lower, chars):
-        table[ord(char)] = ord(char.lower()[0])
-    table[[ord(char) for char in chars if unicodedata.category(char)[0] in "PS"]] = _GONE
-    table[[ord(char) for char in chars if char.isspace()]] = _SPACE
+    for point, form in _forms().items():
+        table[point] = _GONE if form is None else form
+    table[[ord(char) for char in characters(LIMIT) if char.isspace()]] = _SPACE
     return table
 
 

@@ -27,6 +27,13 @@ def test_normal_words_are_lower_without_marks() -> None:
     ]  # fmt: skip
 
 
+def test_every_character_becomes_what_the_rule_says() -> None:
+    for point in range(LIMIT):
+        char = chr(point)
+        gone = unicodedata.category(char)[0] in "PS" or char.isspace()
+        assert "".join(normal_words(char)) == ("" if gone else char.lower()[0]), hex(point)
+
+
 def test_no_character_beyond_the_table_is_special() -> None:
     for point in range(LIMIT, 0x110000):
         char = chr(point)
