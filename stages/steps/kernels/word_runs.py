@@ -64,8 +64,8 @@ def make_keys(keys: NDArray[np.uint64]) -> Keys:
     size = 64
     while size < 2 * len(keys):
         size *= 2
-    # Sixteen bits a key at least: of words that are no hit, a sixteenth go on to the table.
-    bits = np.zeros(max(size // 4, 64), np.uint64)
+    # Sixteen bits a key at least: of runs that are no hit, at most a sixteenth go on to the table.
+    bits = np.zeros(max(size // 8, 64), np.uint64)
     slots = np.full(size, -1, np.int32)
     _enter(keys, bits, slots)
     return Keys(keys, bits, slots)
@@ -118,7 +118,7 @@ def _runs(data, starts, ends, table, n, power, keys, bits, slots, every, texts, 
     found = 0
     for text in range(starts.size):
         at, end = starts[text], ends[text]
-        words, run = 0, np.uint64(0)
+        words, place, run = 0, 0, np.uint64(0)
         while at < end:
             # One word: letters are mixed into ``h`` one by one.
             h, letters, first, last = np.uint64(n), 0, at, at
@@ -143,18 +143,19 @@ def _runs(data, starts, ends, table, n, power, keys, bits, slots, every, texts, 
                 at += size
             if letters == 0:
                 continue
-            place = words % n
             h = mix64(h)
             run = (run - ring[place] * power) * GOLDEN + h if words >= n else run * GOLDEN + h
             ring[place] = h
             firsts[place] = first
             words += 1
+            # Where the next word stands, which is where the first of this run does.
+            place = place + 1 if place + 1 < n else 0
             if words >= n:
                 key = mix64(run)
                 number = np.int64(key) if every else _number_of(key, keys, bits, slots)
                 if every or number >= 0:
                     texts[found], numbers[found] = text, number
-                    begins[found], stops[found] = firsts[words % n] - starts[text], last - starts[text]
+                    begins[found], stops[found] = firsts[place] - starts[text], last - starts[text]
                     found += 1
     return found
 
