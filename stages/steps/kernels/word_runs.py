@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 
 from llama_data.pipeline.kernels.code_points import changed_by, characters, without_letters
 from llama_data.pipeline.kernels.hashing import GOLDEN, mix64
-from llama_data.pipeline.kernels.memory import PADDING, address
+from llama_data.pipeline.kernels.memory import PADDING, address, prefetch
 from llama_data.pipeline.kernels.utf8 import decode_trusted_at
 
 # No character above changes, is deleted or is a space (a test says so).
 LIMIT = 0x20000
 _GONE, _SPACE = np.uint32(0xFFFFFFFF), np.uint32(0xFFFFFFFE)
 _NONE = np.int64(-1)
+_AHEAD = 16
+"""Runs between asking for the bit of a key and looking at it: a power of two."""
 
 
 @cache
@@ -89,9 +91,11 @@ def _enter(keys, bits, slots):  # type: ignore[no-untyped-def]
         slots[at] = number
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _number_of(key, keys, bits, slots):  # type: ignore[no-untyped-def]
-    """The number of a key, or -1."""
+@njit(cache=True, nogil=True)
+def _number_of(key, keys, bits, slots, every):  # type: ignore[no-untyped-def]
+    """The number of a key, or -1; ``every``: the key itself."""
+    if every:
+        return np.int64(key)
     place = _bit_place(key, bits)
     found = _NONE
     if (bits[place >> 6] >> np.uint64(place & 63)) & np.uint64(1):
@@ -115,10 +119,13 @@ def _runs(data, starts, ends, table, n, power, keys, bits, slots, every, texts, 
     base = address(data)
     ring = np.zeros(n, np.uint64)
     firsts = np.zeros(n, np.int64)
+    # Runs whose bits are on their way from memory.
+    asked = np.zeros(_AHEAD, np.uint64)
+    asked_begins, asked_ends = np.zeros(_AHEAD, np.int64), np.zeros(_AHEAD, np.int64)
     found = 0
     for text in range(starts.size):
         at, end = starts[text], ends[text]
-        words, place, run = 0, 0, np.uint64(0)
+        words, place, run, made = 0, 0, np.uint64(0), 0
         while at < end:
             # One word: letters are mixed into ``h`` one by one.
             h, letters, first, last = np.uint64(n), 0, at, at
@@ -152,11 +159,24 @@ def _runs(data, starts, ends, table, n, power, keys, bits, slots, every, texts, 
             place = place + 1 if place + 1 < n else 0
             if words >= n:
                 key = mix64(run)
-                number = np.int64(key) if every else _number_of(key, keys, bits, slots)
-                if every or number >= 0:
-                    texts[found], numbers[found] = text, number
-                    begins[found], stops[found] = firsts[place] - starts[text], last - starts[text]
-                    found += 1
+                prefetch(bits, _bit_place(key, bits) >> 6)
+                at_ring = made & (_AHEAD - 1)
+                if made >= _AHEAD:
+                    number = _number_of(asked[at_ring], keys, bits, slots, every)
+                    if every or number >= 0:
+                        texts[found], numbers[found] = text, number
+                        begins[found], stops[found] = asked_begins[at_ring], asked_ends[at_ring]
+                        found += 1
+                asked[at_ring] = key
+                asked_begins[at_ring], asked_ends[at_ring] = firsts[place] - starts[text], last - starts[text]
+                made += 1
+        for waiting in range(max(0, made - _AHEAD), made):
+            at_ring = waiting & (_AHEAD - 1)
+            number = _number_of(asked[at_ring], keys, bits, slots, every)
+            if every or number >= 0:
+                texts[found], numbers[found] = text, number
+                begins[found], stops[found] = asked_begins[at_ring], asked_ends[at_ring]
+                found += 1
     return found
 
 
