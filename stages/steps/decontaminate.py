@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from llama_data.pipeline.core.block import BATCH_BYTES, Step
 from llama_data.pipeline.core.checks import Check
@@ -22,7 +22,7 @@ from llama_data.pipeline.core.exchange import DecidedRule, read_names, write_nam
 from llama_data.pipeline.core.files import atomic_write, join, read_bytes
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.pipeline.core.settings import Share, limit_of
+from llama_data.pipeline.core.settings import limit_of, parse_share
 from llama_data.pipeline.core.utf8_document import set_utf8, utf8_of
 from llama_data.stages.steps.contract import Built, Pass, StepContext, StepSettings
 from llama_data.stages.steps.evaluations import Evaluation
@@ -52,12 +52,12 @@ class Settings(StepSettings):
     evaluations: tuple[Evaluation, ...] = Field(min_length=1)
     words: int = Field(default=13, ge=1, le=100)
     action: Action = "reject"
-    min_share: Share | None = None
+    min_share: Annotated[float, BeforeValidator(parse_share), Field(ge=0, le=1)] | None = None
     margin: int = Field(default=0, ge=0)
     min_piece: int = Field(default=0, ge=0)
     max_cuts: int | None = Field(default=None, ge=0)
-    max_items: int | None = Field(default=None, ge=1)
-    max_documents: int | None = Field(default=None, ge=1)
+    max_items: int | None = Field(default=None, ge=0)
+    max_documents: int | None = Field(default=None, ge=0)
 
     def build(self, context: StepContext) -> Built:
         """Three jobs and a rule. Raises InputError: an evaluation's files are not there."""

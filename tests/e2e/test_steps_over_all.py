@@ -35,8 +35,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recipe(place: Path, name: str, workers: int) -> Recipe:
     classifier = {"model": "starter/references", "label": "wiki", "preparation": "lines"}
     steps = [
-        {"quality": {"models": [classifier], "keep": "50%", "unit": "characters", "buckets": 4}},
         {"decontaminate": {"evaluations": [{"path": str(place / "quiz.jsonl"), "fields": ["q"]}]}},
+        {"quality": {"models": [classifier], "keep": "50%", "unit": "characters", "buckets": 4}},
     ]
     given = {
         "input": str(place / "in"),
@@ -63,9 +63,9 @@ def test_files_are_the_same_for_three_workers_and_one_task_after_the_other(
     one, three = files_of(place / "one"), files_of(place / "three")
     assert one == three
     assert {name for name in one if name.startswith("reports/")} == {
-        "reports/web/01-quality.json", "reports/web/02-decontaminate.json", "reports/web/02-decontaminate.items.jsonl",
+        "reports/web/02-quality.json", "reports/web/01-decontaminate.json", "reports/web/01-decontaminate.items.jsonl",
     }  # fmt: skip
-    rows = [json.loads(line) for line in one["reports/web/02-decontaminate.items.jsonl"].splitlines()]
+    rows = [json.loads(line) for line in one["reports/web/01-decontaminate.items.jsonl"].splitlines()]
     assert [(row["item"], row.get("share"), row.get("not_tested")) for row in rows] == [
         ("storm", 1.0, None), ("short", None, "too short: its longest text has 2 words of 13"),
     ]  # fmt: skip
@@ -74,6 +74,6 @@ def test_files_are_the_same_for_three_workers_and_one_task_after_the_other(
     assert found is not None
     assert set(found.content["totals"]) == {"files", "bytes", "documents", "records", "rejected", "signatures"}
     assert all(finding.ok for finding in verify_run(str(place / "three")))
-    (place / "three" / "reports" / "web" / "01-quality.json").write_bytes(b"{}")
+    (place / "three" / "reports" / "web" / "02-quality.json").write_bytes(b"{}")
     [wrong] = [finding.what for finding in verify_run(str(place / "three")) if not finding.ok]
-    assert "01-quality.json: 2 bytes, expected" in wrong
+    assert "02-quality.json: 2 bytes, expected" in wrong
