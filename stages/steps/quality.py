@@ -146,7 +146,7 @@ class Settings(StepSettings):
         )
         if self.keep is None:
             return (check,)
-        unknown = "the cut was found from all scores of the source; the detail and the run's reports say it"
+        unknown = "the cut of that share, found from all scores: the run's report names it"
         return (replace(check, setting="keep", unknown=unknown),)
 
 
