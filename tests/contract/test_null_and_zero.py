@@ -64,11 +64,22 @@ SIZES = {
     *("dim", "n_layers", "n_heads", "n_kv_heads", "multiple_of", "norm_eps", "rope_theta", "init_std", "lr", "eps"),
     *("batch_tokens", "micro_rows", "steps", "replicate", "save_every", "keep_checkpoints", "log_every", "clip"),
     *("profiled", "max_epochs", "max_overlap", "save_minutes", "factor", "window", "in_a_row", "loss_tokens", "epochs"),
-    "share",
+    *("share", "keep", "buckets", "words"),
     *("validate_every", "validate_rows", "sample_every", "slow_factor", "device_watts", "pue", "cache_bytes"),
 }
 # Numbers that are no decision which can be off.
-VALUES = {"seed", "beta1", "beta2", "weight_decay", "warmup_steps", "min_lr_ratio", "warmup", "kg_co2e_per_kwh"}
+VALUES = {
+    "margin",
+    "min_piece",
+    "seed",
+    "beta1",
+    "beta2",
+    "weight_decay",
+    "warmup_steps",
+    "min_lr_ratio",
+    "warmup",
+    "kg_co2e_per_kwh",
+}
 
 
 def numbers() -> Iterator[tuple[str, str, bool]]:

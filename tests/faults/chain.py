@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from uuid import uuid4
 
 import orjson
@@ -210,7 +210,8 @@ class Chain:
         self.undisturbed = cache(self._undisturbed)
         if not self.recipe.exists():
             _build(self.dumps)
-            own = {"inputs": ["own/*.jsonl"], "max_task_bytes": _TASK_BYTES}
+            own: dict[str, Any] = {"inputs": ["own/*.jsonl"], "max_task_bytes": _TASK_BYTES}
+            own["steps"] = [*own.get("steps", ()), *_steps_over_all(self.dumps)]
             recipe = {
                 "extends": "quickstart",
                 "name": "soak",
@@ -306,6 +307,16 @@ def sentence(said: str) -> str | None:
     return told[0] if len(told) == 1 and "Traceback" not in said and said.rstrip().endswith(told[0]) else None
 
 
+def _steps_over_all(dumps: Path) -> list[dict[str, object]]:
+    """Steps that have jobs of their own before the documents."""
+    classifier = {"model": "starter/references", "label": "wiki", "preparation": "lines"}
+    quiz = {"path": str(dumps / "quiz.json"), "fields": ["q"]}
+    return [
+        {"quality": {"models": [classifier], "keep": "80%"}},
+        {"decontaminate": {"evaluations": [quiz], "words": 8}},
+    ]
+
+
 def _build(dumps: Path) -> None:
     build_samples(dumps)
     (dumps / "own").mkdir()
@@ -317,6 +328,7 @@ def _build(dumps: Path) -> None:
             for row in range(20)
         )
         (dumps / "own" / f"{number}.jsonl").write_text("\n".join(rows) + "\n")
+    (dumps / "quiz.json").write_text(json.dumps([{"q": "Note 3 of book 1: the ferry left at 21 o'clock."}]))
     (dumps / "languages").mkdir()
     for code, line in (("en", "The ferry left at {} in the morning"), ("de", "Die Fähre ging um {} Uhr früh ab")):
         lines = (f"{line.format(number % 24)}, {number}.\n" for number in range(200))
