@@ -26,8 +26,8 @@ from llama_data.stages.steps import (
     line_dedup,
     perplexity,
     pii,
-    urls,
     quality,
+    urls,
 )
 from llama_data.stages.steps.contract import Built, StepContext, StepSettings
 
