@@ -64,6 +64,7 @@ class Reason(StrEnum):
 
     # any source
     duplicate_document = "duplicate_document", "Another document with the same text is kept."
+    near_duplicate = "near_duplicate", "Another document that is nearly the same is kept."
     duplicate_id = "duplicate_id", "The same record of the source was read before; the detail says where it stands."
     row_not_chosen = "row_not_chosen", "The row is of a kind that the recipe does not take."
 

@@ -42,6 +42,7 @@ WORDS = {
     "maximum_length": "Maximum length",
     "line_dedup": "Repeated lines",
     "duplicates": "Exact duplicates",
+    "near_dup": "Near-duplicates",
     "overlap": "Overlapping books",
     "language": "Language",
     "perplexity": "Perplexity",

@@ -20,6 +20,7 @@ from llama_data.stages.steps import (
     language,
     length,
     line_dedup,
+    near_dup,
     perplexity,
 )
 from llama_data.stages.steps.contract import Built, StepContext, StepSettings
@@ -31,6 +32,7 @@ STEPS: dict[str, type[StepSettings]] = {
     "length": length.Settings,
     "line_dedup": line_dedup.Settings,
     "exact_dup": exact_dup.Settings,
+    "near_dup": near_dup.Settings,
     "c4_rules": c4_rules.Settings,
     "bad_words": bad_words.Settings,
 }
