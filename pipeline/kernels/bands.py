@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from llama_data.pipeline.kernels.hashing import mix64
+from llama_data.pipeline.kernels.hashing import GOLDEN, mix64
 from llama_data.pipeline.kernels.minhash import Hashes
 
 MERSENNE_61 = np.uint64((1 << 61) - 1)
@@ -57,8 +57,8 @@ def _band(signature: Any, rows: int, salt: Any, out: Any) -> None:
     for band in range(len(out)):
         value = mix64(salt + np.uint64(band + 1))
         for row in range(rows):
-            value = mix64(value ^ np.uint64(signature[band * rows + row]))
-        out[band] = value
+            value = value * GOLDEN + np.uint64(signature[band * rows + row])
+        out[band] = mix64(value)
 
 
 @njit(cache=True, nogil=True)

@@ -30,7 +30,7 @@ class Settings(StepSettings):
 
     Documents are compared as sets of ``shingle_words`` words in a row. ``measure``: ``jaccard``, the share of the
     two sets' union that both hold, or ``containment``, the share of the smaller set that the other holds. From
-    ``threshold`` on the less preferred document goes; ``similarity`` in the ledger is the measured value. ``keep``:
+    ``min_similarity`` on the less preferred document goes; the ledger's ``similarity`` is the measured value. ``keep``:
     the ``longest`` (in characters), the ``newest`` by the metadata field ``date`` (one without is the oldest), or the
     ``first`` by id; of equals the one with the lower hash of its text, then the lower id. ``bands`` bands of ``rows``
     MinHash values choose what is compared: two documents of Jaccard similarity s are with probability
@@ -45,7 +45,7 @@ class Settings(StepSettings):
     rows: int = Field(default=PRESETS["llama_data"].rows, ge=1, le=128)
     shingle_words: int = Field(default=PRESETS["llama_data"].shingle_words, ge=1, le=50)
     measure: Measure = "jaccard"
-    threshold: float = Field(default=PRESETS["llama_data"].threshold, gt=0, le=1)
+    min_similarity: float = Field(default=PRESETS["llama_data"].min_similarity, gt=0, le=1)
     keep: Keep = "longest"
     date: str = "date"
     within: str | None = None
@@ -71,7 +71,7 @@ class Settings(StepSettings):
         parts = partitions(context.stored, SET_RATIO, context.task_bytes)
         write = WriteSignatures(work=work, signer=signer, keep=self.keep, date=self.date, within=self.within)
         decide = DecideCandidates(
-            work=work, tasks=tasks, parts=parts, signer=signer, measure=self.measure, threshold=self.threshold
+            work=work, tasks=tasks, parts=parts, signer=signer, measure=self.measure, threshold=self.min_similarity
         )
         return Built(
             rules=[DropNearDuplicates(work=work, parts=parts)],
@@ -93,8 +93,8 @@ class Settings(StepSettings):
                 says=f"limits how alike a document that stays is ({self.measure})",
                 reasons=(Reason.near_duplicate,),
                 figure="similarity",
-                setting="threshold",
-                below=self.threshold,
+                setting="min_similarity",
+                below=self.min_similarity,
                 shows=("duplicate_of",),
             ),
         )

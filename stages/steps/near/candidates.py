@@ -10,10 +10,10 @@ import numpy as np
 
 from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.document import Document, is_open
-from llama_data.pipeline.core.exchange import first_of_each, write_names
+from llama_data.pipeline.core.exchange import first_of_each
 from llama_data.pipeline.core.files import atomic_write
 from llama_data.pipeline.core.utf8_document import utf8_of
-from llama_data.stages.steps.near.files import BAND, EDGE, SIGNED, Files, none_of, number_type
+from llama_data.stages.steps.near.files import EDGE, SIGNED, Files, none_of, number_type
 from llama_data.stages.steps.near.kernels import point_to_roots, unite
 from llama_data.stages.steps.near.signers import Signer
 
@@ -53,14 +53,8 @@ class WriteSignatures(Step):
                 rows.append((place, len(shingles), *self._preference(doc)))
                 ids.append(doc.id)
                 bands.append(self.signer.band_hashes(shingles, self._salt(doc)))
-        number = self.signer.bands
-        records = np.empty(len(rows) * number, BAND)
-        records["hash"] = np.concatenate([np.empty(0, np.uint64), *bands])
-        records["task"] = rank
-        records["row"] = np.repeat(np.arange(len(rows)), number)
-        files.bands.put(rank, records["hash"], records)
-        files.write_signed(rank, np.array(rows, SIGNED))
-        write_names(files.ids(rank), ids)
+        hashes = np.concatenate([np.empty(0, np.uint64), *bands]).reshape(-1, self.signer.bands)
+        files.write_signed(rank, np.array(rows, SIGNED), ids, hashes)
         yield from ()
 
     def _preference(self, doc: Document) -> tuple[int, int, int]:

@@ -6,13 +6,13 @@ are numbered: that number is what components are made of.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llama_data.pipeline.core.exchange import Exchange, read_groups, write_groups
+from llama_data.pipeline.core.exchange import Exchange, read_groups, write_groups, write_names
 from llama_data.pipeline.core.files import join, open_binary
 
 # One of a document's bands.
@@ -56,8 +56,14 @@ class Files:
         """For every task and row the least number in its component, or "none"."""
         return join(self.work, "components.bin")
 
-    def write_signed(self, task: int, rows: NDArray[Any]) -> None:
-        """Write the rows of a task's documents."""
+    def write_signed(self, task: int, rows: NDArray[Any], ids: Sequence[str], bands: NDArray[np.uint64]) -> None:
+        """Write a task's documents; ``bands``: a row of hashes for each. Their sets are written apart."""
+        records = np.empty(bands.size, BAND)
+        records["hash"] = bands.ravel()
+        records["task"] = task
+        records["row"] = np.repeat(np.arange(len(rows)), bands.shape[1])
+        self.bands.put(task, records["hash"], records)
+        write_names(self.ids(task), ids)
         write_groups(self._signed(task), np.zeros(len(rows), np.int64), 1, rows)
 
     def read_signed(self, task: int) -> NDArray[Any]:

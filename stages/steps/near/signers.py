@@ -22,7 +22,7 @@ class Preset(NamedTuple):
     bands: int
     rows: int
     shingle_words: int
-    threshold: float
+    min_similarity: float
 
 
 PRESETS: dict[System, Preset] = {

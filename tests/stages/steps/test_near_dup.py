@@ -107,7 +107,7 @@ def test_what_goes_is_what_all_pairs_say(
     texts = _corpus(1)
     expected = near_duplicates(texts, width=3, threshold=Fraction(1, 2), measure=measure, keep=keep)
     assert len(expected) > 15
-    settings = {"shingle_words": 3, "threshold": 0.5, "measure": measure, "keep": keep, **ALL_PAIRS}
+    settings = {"shingle_words": 3, "min_similarity": 0.5, "measure": measure, "keep": keep, **ALL_PAIRS}
     if measure == "containment":  # an excerpt shares few bands with its whole: see test_an_excerpt_is_a_candidate
         settings |= {"bands": 1024}
     assert run([texts], **settings) == expected
@@ -115,7 +115,7 @@ def test_what_goes_is_what_all_pairs_say(
 
 def test_tasks_partitions_and_files_do_not_change_what_goes(run: Run) -> None:
     texts = _corpus(2)
-    settings: dict[str, Any] = {"shingle_words": 3, "threshold": 0.5}
+    settings: dict[str, Any] = {"shingle_words": 3, "min_similarity": 0.5}
     expected = run([texts], **settings)
     assert len(expected) > 10
     for seed, tasks in ((3, 3), (4, 5)):
@@ -129,7 +129,7 @@ def test_a_document_goes_only_for_one_that_stays(run: Run) -> None:
     words = [f"w{number}" for number in range(50)]
     a, b, c = words[:40], words[4:42], words[8:43]
     texts = [Text(f"d/{name}", " ".join(some)) for name, some in zip("abc", (a, b, c), strict=True)]
-    settings: dict[str, Any] = {"shingle_words": 1, "threshold": 0.8, **ALL_PAIRS}
+    settings: dict[str, Any] = {"shingle_words": 1, "min_similarity": 0.8, **ALL_PAIRS}
     assert run([texts], **settings) == {"d/b": ("d/a", 36 / 42)}
     assert run([[texts[0], texts[2]]], **settings) == {}
     assert run([texts[1:]], **settings) == {"d/c": ("d/b", 34 / 39)}
@@ -139,7 +139,7 @@ def test_a_document_goes_only_for_one_that_stays(run: Run) -> None:
 def test_from_the_threshold_on_a_document_goes(run: Run, shared: int, goes: bool) -> None:
     whole = [f"w{number}" for number in range(100)]
     texts = [Text("d/a", " ".join(whole)), Text("d/b", " ".join(whole[:shared]))]
-    found = run([texts], shingle_words=1, threshold=0.8, **ALL_PAIRS)
+    found = run([texts], shingle_words=1, min_similarity=0.8, **ALL_PAIRS)
     assert found == ({"d/b": ("d/a", shared / 100)} if goes else {})
 
 
@@ -178,7 +178,7 @@ def test_an_excerpt_is_a_candidate_as_far_as_its_jaccard_similarity_makes_it_one
     settings: dict[str, Any] = {"shingle_words": 1, **ALL_PAIRS}
     assert run([texts], measure="containment", **settings) == {"d/b": ("d/a", 1.0)}
     assert run([texts], measure="jaccard", **settings) == {}
-    assert run([texts], measure="jaccard", **settings | {"threshold": 0.6}) == {"d/b": ("d/a", 0.6)}
+    assert run([texts], measure="jaccard", **settings | {"min_similarity": 0.6}) == {"d/b": ("d/a", 0.6)}
 
 
 def test_numbers_of_documents_grow_to_64_bits(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
