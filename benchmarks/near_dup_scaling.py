@@ -1,6 +1,6 @@
 """Near-duplicates at scale: sets with planted clusters go through the step's own jobs; recall, precision, time, bytes.
 
-    python benchmarks/near_dup_scaling.py [--documents 2e7] [--tasks 40] [--parts 32] [--work FOLDER]
+    python benchmarks/near_dup_scaling.py [--documents 2e7] [--workers 1] [--work FOLDER]
 
 Of the documents 30 % stand in pairs of a known Jaccard similarity, 10 % in clusters of ten around a middle one, the
 others are alone. Sets of 45 shingles are made directly: no text is read. A pair is found when it shares a band, which
@@ -16,6 +16,8 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -47,28 +49,37 @@ def main() -> None:
     parser.add_argument("--documents", type=float, default=2e7)
     parser.add_argument("--tasks", type=int, default=40)
     parser.add_argument("--parts", type=int, default=32)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--work", help="a folder with room for 1.2 kB a document; what is made there is removed")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.work) as work:
-        print(json.dumps(measure(work, int(options.documents), options.tasks, options.parts), indent=1))
+        sizes = (int(options.documents), options.tasks, options.parts)
+        print(json.dumps(measure(work, *sizes, workers=options.workers), indent=1))
 
 
-def measure(work: str, documents: int, tasks: int, parts: int) -> dict[str, Any]:
+def measure(work: str, documents: int, tasks: int, parts: int, workers: int = 1) -> dict[str, Any]:
     """What came of it, with what it took; ``documents`` is rounded to whole clusters in every task."""
     preset = PRESETS["llama_data"]
     signer = Signer("llama_data", *preset[:3])
-    seconds: dict[str, float] = {}
     # Task t has the documents t, t + tasks, t + 2 * tasks, ...: the members of a cluster stand in different tasks.
     each = documents // tasks // 20 * 20
     total = each * tasks
-    _timed(seconds, "signatures", lambda: [_sign_task(work, task, tasks, each, signer) for task in range(tasks)])
-    _steps(seconds, "edges", FindEdges(work=work, tasks=tasks, parts=parts), parts)
-    _steps(seconds, "components", FindComponents(work=work, tasks=tasks, parts=parts), 1)
-    _steps(seconds, "candidates", GatherCandidates(work=work), tasks)
     decide = DecideCandidates(
         work=work, tasks=tasks, parts=parts, signer=signer, measure="jaccard", threshold=preset.min_similarity
     )
-    _steps(seconds, "decisions", decide, parts)
+    jobs: dict[str, tuple[Callable[[int], object], int]] = {
+        "signatures": (partial(_sign_task, work, tasks, each, signer), tasks),
+        "edges": (partial(_run, FindEdges(work=work, tasks=tasks, parts=parts)), parts),
+        "components": (partial(_run, FindComponents(work=work, tasks=tasks, parts=parts), world=1), 1),
+        "candidates": (partial(_run, GatherCandidates(work=work), world=tasks), tasks),
+        "decisions": (partial(_run, decide), parts),
+    }
+    seconds, peak = {}, 0.0
+    for name, (task, count) in jobs.items():
+        with get_context("spawn").Pool(workers) as pool:  # a job's memory is its own
+            took = pool.map(partial(_timed, task), range(count), chunksize=1)
+        seconds[name] = sum(second for second, _ in took)
+        peak = max(peak, *(memory for _, memory in took))
     files = {folder.name: _bytes(folder) for folder in Path(work).iterdir()}
     return {
         "documents": total,
@@ -77,7 +88,7 @@ def measure(work: str, documents: int, tasks: int, parts: int) -> dict[str, Any]
         **_found(work, total, tasks, parts, signer, preset.min_similarity),
         "cpu_seconds": {name: round(value, 1) for name, value in seconds.items()},
         "microseconds_a_document": round(sum(seconds.values()) / total * 1e6, 2),
-        "peak_memory_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
+        "peak_memory_gb_a_worker": round(peak, 2),
         "gb_written": {name: round(value / 1e9, 3) for name, value in sorted(files.items())},
         "bytes_a_document": round(sum(files.values()) / total),
         "for_3_billion_pages": {
@@ -88,14 +99,15 @@ def measure(work: str, documents: int, tasks: int, parts: int) -> dict[str, Any]
     }
 
 
-def _timed(seconds: dict[str, float], name: str, work: Callable[[], object]) -> None:
+def _timed(work: Callable[[int], object], task: int) -> tuple[float, float]:
+    """Seconds of CPU that a task took, and the peak memory of its process in GB."""
     start = time.process_time()
-    work()
-    seconds[name] = time.process_time() - start
+    work(task)
+    return time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
-def _steps(seconds: dict[str, float], name: str, step: Step, tasks: int) -> None:
-    _timed(seconds, name, lambda: [list(step.run(None, task, tasks)) for task in range(tasks)])
+def _run(step: Step, task: int, world: int = 1) -> None:
+    list(step.run(None, task, world))
 
 
 def _bytes(path: Path) -> int:
@@ -104,7 +116,7 @@ def _bytes(path: Path) -> int:
     return sum(os.path.getsize(entry) for entry in path.iterdir())
 
 
-def _sign_task(work: str, task: int, tasks: int, each: int, signer: Signer) -> None:
+def _sign_task(work: str, tasks: int, each: int, signer: Signer, task: int) -> None:
     files = Files(work)
     numbers = np.arange(task, each * tasks, tasks, dtype=np.int64)
     bands = np.empty((each, signer.bands), np.uint64)

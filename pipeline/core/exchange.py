@@ -148,7 +148,8 @@ def grouped_by_hash(records: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.boo
 
 def write_groups(path: str, groups: NDArray[np.int64], count: int, records: NDArray[Any]) -> None:
     """Write ``records`` (in their order inside each of the ``count`` groups), atomically."""
-    order = np.argsort(groups, kind="stable")
+    # numpy sorts small numbers by their digits, several times faster
+    order = np.argsort(groups.astype(np.uint16) if count <= 1 << 16 else groups, kind="stable")
     write_spans(path, np.bincount(groups, minlength=count), [np.ascontiguousarray(records[order]).tobytes()])
 
 

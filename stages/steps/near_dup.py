@@ -12,17 +12,20 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from llama_data.pipeline.core.checks import Check
+from llama_data.pipeline.core.errors import RequestError
 from llama_data.pipeline.core.exchange import partitions
+from llama_data.pipeline.core.extras import is_installed
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.steps.contract import Built, Pass, StepContext, StepSettings
 from llama_data.stages.steps.near.candidates import FindComponents, FindEdges, Keep, WriteSignatures
 from llama_data.stages.steps.near.decide import DecideCandidates, DropNearDuplicates, GatherCandidates, Measure
 from llama_data.stages.steps.near.files import BAND
-from llama_data.stages.steps.near.signers import PRESETS, Preset, Signer, System
+from llama_data.stages.steps.near.signers import PRESETS, Preset, Signer, System, Words
 
 # A document has about so many stored bytes, and its set, where it is a candidate, as many.
 DOCUMENT_BYTES = 1024
 SET_RATIO = 1
+PAGES, PAGE_WORDS = 3e9, 500  # of a dump of Common Crawl
 
 
 class Settings(StepSettings):
@@ -37,7 +40,8 @@ class Settings(StepSettings):
     1 - (1 - s ** rows) ** bands at least. ``within``: only documents with the same value of this metadata field are
     compared; null: all of the source. ``preset`` gives the other numbers where they are not written, and says how
     words are made and hashed: ``llama_data`` (datasketch's values; bands as Dolma 3), ``datatrove``, ``fineweb``
-    (datatrove's with SHA-1; both take no text of fewer words than a shingle). The step reads the input once more.
+    (datatrove's with SHA-1; both take no text of fewer words than a shingle). These two split at spaces what
+    datatrove's normalisation leaves, or, with ``words: spacy``, as datatrove does. The step reads the input once more.
     """
 
     preset: System = "llama_data"
@@ -50,6 +54,7 @@ class Settings(StepSettings):
     date: str = "date"
     within: str | None = None
     seed: int = Field(default=1, ge=0, lt=1 << 32)
+    words: Words = "whitespace"
 
     @model_validator(mode="before")
     @classmethod
@@ -59,12 +64,20 @@ class Settings(StepSettings):
             data = data if preset is None else {**preset._asdict(), **data}
         return data
 
+    @model_validator(mode="after")
+    def _words_of_datatrove(self) -> Settings:
+        if self.words == "spacy" and self.preset == "llama_data":
+            raise ValueError("words: spacy goes with the presets datatrove and fineweb; llama_data has its own words")
+        return self
+
     def signer(self) -> Signer:
         """What makes sets and bands."""
-        return Signer(self.preset, self.bands, self.rows, self.shingle_words, self.seed)
+        return Signer(self.preset, self.bands, self.rows, self.shingle_words, self.seed, self.words)
 
     def build(self, context: StepContext) -> Built:
         """Six jobs: signatures, edges, components, candidates, decisions, and the documents that stay."""
+        if self.words == "spacy" and not is_installed("spacy"):
+            raise RequestError("near_dup: words: spacy needs spaCy, which is not installed: `pip install spacy`")
         work, tasks, signer = context.work, context.tasks, self.signer()
         ratio = max(1, DOCUMENT_BYTES // (BAND.itemsize * self.bands))
         edge_parts = partitions(context.stored, ratio, context.task_bytes)
@@ -83,6 +96,14 @@ class Settings(StepSettings):
                 Pass("decisions", [decide], parts),
             ],
             columns={"duplicate_of": "string", "similarity": "float64"},
+        )
+
+    def whole_dump(self) -> str:
+        """What the step takes on disk and in memory for a dump of pages."""
+        bands, sets = (PAGES * size / 1e12 for size in (self.bands * BAND.itemsize, PAGE_WORDS * 8))
+        return (
+            f"near_dup of {PAGES / 1e9:.0f} billion pages of {PAGE_WORDS} words: {bands:.1f} TB of band hashes and "
+            f"{sets:.0f} TB of sets on disk, {PAGES * 4 / 1e9:.0f} GB in the one task that finds components"
         )
 
     def checks(self, models_dir: str | None) -> tuple[Check, ...]:

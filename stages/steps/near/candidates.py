@@ -93,7 +93,7 @@ class FindEdges(Step):
         """Write the edges of this range. Yields nothing."""
         files = Files(self.work)
         records = files.bands.take_all(self.tasks, rank, self.parts)
-        records = records[np.argsort(records["hash"], kind="stable")]
+        records = records[np.argsort(records["hash"])]
         first = first_of_each(records["hash"])
         head = np.maximum.accumulate(np.where(first, np.arange(len(records)), 0))[~first]
         edges = np.empty(len(head), EDGE)

@@ -14,6 +14,7 @@ from llama_data.pipeline.kernels.minhash import Hashes, shingle_hashes, signatur
 from llama_data.pipeline.kernels.xxhash import xxh64_spans
 
 System = Literal["llama_data", "datatrove", "fineweb"]
+Words = Literal["whitespace", "spacy"]
 
 
 class Preset(NamedTuple):
@@ -34,13 +35,17 @@ PRESETS: dict[System, Preset] = {
 
 @dataclass(frozen=True)
 class Signer:
-    """Makes sets and band hashes in one system's way; only what is made in the same way can be compared."""
+    """Makes sets and band hashes in one system's way; only what is made in the same way can be compared.
+
+    ``words``: how datatrove's presets split what its normalisation leaves: at spaces, or by spaCy, as it does.
+    """
 
     system: System
     bands: int
     rows: int
     shingle_words: int
     seed: int = 1
+    words: Words = "whitespace"
 
     @property
     def permutations(self) -> int:
@@ -54,7 +59,7 @@ class Signer:
         """
         if self.system == "llama_data":
             return shingle_hashes(text, self.shingle_words)
-        return np.unique(datatrove_hashes(_simple_words(text), self.shingle_words, self.system))
+        return np.unique(datatrove_hashes(simple_words(text, self.words), self.shingle_words, self.system))
 
     def signature(self, shingles: Hashes) -> NDArray[Any]:
         """The MinHash values of a set: datasketch's for ``llama_data``, else datatrove's."""
@@ -66,11 +71,17 @@ class Signer:
         return band_hashes(self.signature(shingles), self.rows, salt)
 
 
-def _simple_words(text: str) -> list[str]:
+def simple_words(text: str, how: Words) -> list[str]:
     """The words of what datatrove's normalisation leaves of a text."""
-    from datatrove.utils.text import simplify_text  # type: ignore[import-untyped]  # half a second to load
+    # half a second to load, and only these presets need it
+    from datatrove.utils.text import simplify_text  # type: ignore[import-untyped]
 
-    return str(simplify_text(text)).split()
+    simple = str(simplify_text(text))
+    if how == "whitespace":
+        return simple.split()
+    from datatrove.utils.word_tokenizers import load_word_tokenizer  # type: ignore[import-untyped]
+
+    return list(load_word_tokenizer("en").word_tokenize(simple))
 
 
 def datatrove_hashes(words: list[str], width: int, system: System) -> Hashes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -42,7 +43,7 @@ def test_xxh64_of_every_length_and_place(xxhash: Any) -> None:
 @pytest.mark.parametrize(
     "text", [TEXT, "just four words here", "now there are five words", "", "...", "a\ud800 b c d e"]
 )
-def test_sets_and_signatures_are_those_of_datatrove(tmp_path: Any, system: Any, hash_fc: Any, text: str) -> None:
+def test_sets_and_signatures_are_those_of_datatrove(system: Any, hash_fc: str, text: str) -> None:
     if hash_fc == "xxhash":
         pytest.importorskip("xxhash", reason="datatrove hashes by it")
     signer = Signer(system, 14, 8, 5)
@@ -58,6 +59,15 @@ def test_sets_and_signatures_are_those_of_datatrove(tmp_path: Any, system: Any, 
     if len(hashes):
         bands = theirs.get_signature(hashes.reshape(-1, 1))
         assert signer.signature(signer.shingles(text)).tolist() == [value for band in bands for value in band]
+
+
+def test_with_spacy_sets_are_those_that_datatrove_makes_of_the_text(tmp_path: Path) -> None:
+    for module in ("spacy", "xxhash"):
+        pytest.importorskip(module, reason="datatrove splits and hashes by it")
+    text = "I cannot say what's gonna be; they're at home. " + TEXT
+    theirs = MinhashDedupSignature(str(tmp_path)).get_shingles(text).ravel().tolist()
+    assert Signer("datatrove", 14, 8, 5, words="spacy").shingles(text).tolist() == sorted(set(theirs))
+    assert Signer("datatrove", 14, 8, 5).shingles(text).tolist() != sorted(set(theirs))
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), max_size=20))

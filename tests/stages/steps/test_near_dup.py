@@ -12,9 +12,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from plain_near_dup import Text, near_duplicates
+from pydantic import ValidationError
 
 from llama_data.pipeline.core.block import Reader
 from llama_data.pipeline.core.document import Document, new_document, reject
+from llama_data.pipeline.core.errors import RequestError
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.reasons import Reason
@@ -198,6 +200,18 @@ def test_presets_give_the_numbers_that_are_not_written() -> None:
     assert near_dup.Settings(preset="datatrove", rows=7).signer().permutations == 14 * 7
 
 
+def test_what_cannot_be_done_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValidationError, match="goes with the presets datatrove and fineweb"):
+        near_dup.Settings(words="spacy")
+    with pytest.raises(ValidationError, match="preset"):
+        near_dup.Settings.model_validate({"preset": "other"})
+    monkeypatch.setattr(near_dup, "is_installed", lambda module: False)
+    run = RunContext(input="", output=str(tmp_path))
+    context = StepContext(run=run, domain="d", sizes=(1,), task_bytes=1, work=run.work("d"))
+    with pytest.raises(RequestError, match="pip install spacy"):
+        near_dup.Settings(preset="fineweb", words="spacy").build(context)
+
+
 @pytest.mark.parametrize(
     ("date", "number"),
     [("2024-05-01T12:00:00Z", 20240501120000), ("20240501", 20240501000000), (None, 0), ("soon", 0), (7, 7 * 10**13)],
@@ -231,3 +245,10 @@ def test_components_are_the_least_number_and_do_not_depend_on_the_order_of_edges
         candidates.unite(parents, order[:, 0].copy(), order[:, 1].copy(), none)
         candidates.point_to_roots(parents, none)
         assert parents.tolist() == [none, 1, 1, none, none, 1, 1, none, 8, 8, none]
+
+
+def test_the_plan_says_what_a_dump_takes() -> None:
+    assert near_dup.Settings().whole_dump() == (
+        "near_dup of 3 billion pages of 500 words: 1.2 TB of band hashes and 12 TB of sets on disk, "
+        "12 GB in the one task that finds components"
+    )
