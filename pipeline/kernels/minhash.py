@@ -176,7 +176,7 @@ def _shingle(data: Any, is_word: Any, width: int, out: Any) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _decode(data: Any, position: int) -> tuple[int, int]:
+def _decode(data: Any, position: int) -> Any:
     """Length and code point of the UTF-8 character that begins here."""
     first = np.int64(data[position])
     step, point = 1, first
