@@ -58,7 +58,10 @@ def main() -> None:
 
 
 def measure(work: str, documents: int, tasks: int, parts: int, workers: int = 1) -> dict[str, Any]:
-    """What came of it, with what it took; ``documents`` is rounded to whole clusters in every task."""
+    """What came of it, with what it took; ``documents`` is rounded to whole clusters in every task.
+
+    ``workers`` 0: in this process.
+    """
     preset = PRESETS["llama_data"]
     signer = Signer("llama_data", *preset[:3])
     # Task t has the documents t, t + tasks, t + 2 * tasks, ...: the members of a cluster stand in different tasks.
@@ -76,8 +79,11 @@ def measure(work: str, documents: int, tasks: int, parts: int, workers: int = 1)
     }
     seconds, peak = {}, 0.0
     for name, (task, count) in jobs.items():
-        with get_context("spawn").Pool(workers) as pool:  # a job's memory is its own
-            took = pool.map(partial(_timed, task), range(count), chunksize=1)
+        if workers:
+            with get_context("spawn").Pool(workers) as pool:  # a job's memory is its own
+                took = pool.map(partial(_timed, task), range(count), chunksize=1)
+        else:
+            took = [_timed(task, number) for number in range(count)]
         seconds[name] = sum(second for second, _ in took)
         peak = max(peak, *(memory for _, memory in took))
     files = {folder.name: _bytes(folder) for folder in Path(work).iterdir()}

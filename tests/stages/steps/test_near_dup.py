@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -252,3 +253,19 @@ def test_the_plan_says_what_a_dump_takes() -> None:
         "near_dup of 3 billion pages of 500 words: 1.2 TB of band hashes and 12 TB of sets on disk, "
         "12 GB in the one task that finds components"
     )
+
+
+def test_the_scale_test_finds_what_it_has_planted(tmp_path: Path) -> None:
+    """The bounded form of ``benchmarks/near_dup_scaling.py``: candidates as the formula says, decisions all right."""
+    path = Path(__file__).resolve().parents[3] / "benchmarks" / "near_dup_scaling.py"
+    spec = importlib.util.spec_from_file_location("near_dup_scaling", path)
+    assert spec is not None
+    assert spec.loader is not None
+    scaling = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(scaling)
+    found = scaling.measure(str(tmp_path), 20_000, tasks=4, parts=2, workers=0)
+    assert (found["wrong_decisions"], found["went_though_not_planted"]) == (0, 0)
+    for pairs in found["pairs_by_similarity"].values():
+        expected, count = pairs["formula"], pairs["pairs"]
+        assert abs(pairs["candidates"] - expected) <= 4 * (expected * (1 - expected) / count) ** 0.5 + 1 / count
+    assert found["clusters_of_ten"]["went"] > 0.999
