@@ -18,6 +18,7 @@ from llama_data.pipeline.recipe import Recipe
 from llama_data.pipeline.registry import DEFAULTS, Rate, rate_of
 from llama_data.pipeline.summary import format_table
 from llama_data.stages.commoncrawl.jobs import Settings as CommonCrawl
+from llama_data.stages.steps import near_dup
 
 GB = 1e9
 DUMP_CHARS = 24e12
@@ -248,6 +249,9 @@ def _notes(recipe: Recipe) -> list[str]:
     cc = recipe.settings("commoncrawl")
     if isinstance(cc, CommonCrawl):
         notes.append(f"commoncrawl line dedup compares pages within groups of: {cc.dedup_group}")
+    for name in recipe.chosen():
+        steps = [step.chosen()[1] for step in getattr(recipe.settings(name), "steps", ())]
+        notes += [f"{name}: {step.whole_dump()}" for step in steps if isinstance(step, near_dup.Settings)]
     weights = ", ".join(f"{name} {share:.1%}" for name, share in recipe.mix.weights.items())
     notes.append(f"mix weights (shares of sampled tokens): {weights or 'none'}")
     absent = [name for name in recipe.mix.weights if name not in recipe.documents()]

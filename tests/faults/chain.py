@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from uuid import uuid4
 
 import orjson
@@ -210,8 +210,8 @@ class Chain:
         self.undisturbed = cache(self._undisturbed)
         if not self.recipe.exists():
             _build(self.dumps)
-            own: dict[str, Any] = {"inputs": ["own/*.jsonl"], "max_task_bytes": _TASK_BYTES}
-            own["steps"] = [*own.get("steps", ()), *_steps_over_all(self.dumps)]
+            steps = _steps_over_all(self.dumps)
+            own = {"inputs": ["own/*.jsonl"], "max_task_bytes": _TASK_BYTES, "steps": steps}
             recipe = {
                 "extends": "quickstart",
                 "name": "soak",
@@ -307,11 +307,12 @@ def sentence(said: str) -> str | None:
     return told[0] if len(told) == 1 and "Traceback" not in said and said.rstrip().endswith(told[0]) else None
 
 
-def _steps_over_all(dumps: Path) -> list[dict[str, object]]:
+def _steps_over_all(dumps: Path) -> list[str | dict[str, object]]:
     """Steps that have jobs of their own before the documents."""
     classifier = {"model": "starter/references", "label": "wiki", "preparation": "lines"}
     quiz = {"path": str(dumps / "quiz.json"), "fields": ["q"]}
     return [
+        "near_dup",
         {"quality": {"models": [classifier], "keep": "80%"}},
         {"decontaminate": {"evaluations": [quiz], "words": 8}},
     ]

@@ -80,3 +80,13 @@ def test_places_are_counted_anew_for_every_task() -> None:
     for _ in range(2):
         docs = [new_document(domain="d", id=str(number), text="x", source="s") for number in range(3)]
         assert [doc.id for doc in rule.run(iter(docs))] == ["0", "2"]
+
+
+@pytest.mark.parametrize("count", [1 << 16, (1 << 16) + 1])
+def test_records_stand_by_group_in_their_order(tmp_path: Path, count: int) -> None:
+    groups = np.array([count - 1, 0, 7, count - 1, 0], np.int64)
+    path = str(tmp_path / "groups")
+    write_groups(path, groups, count, np.arange(5, dtype="<u4"))
+    assert read_groups(path, np.dtype("<u4"), count, 0, count).tolist() == [1, 4, 2, 0, 3]
+    assert read_groups(path, np.dtype("<u4"), count, count - 1, count).tolist() == [0, 3]
+    assert read_groups(path, np.dtype("<u4"), count, 8, count - 1).size == 0
