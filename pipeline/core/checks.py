@@ -18,7 +18,8 @@ class Check:
 
     ``step``: its name in the ledger. ``says``: what it does, as a clause. ``reasons``: for what it rejects here.
     ``figure``: the ledger's column that is compared; ``setting``: of the recipe, the threshold's name. A record passes
-    with ``least`` or more, ``most`` or less, less than ``below``, or a value among ``one_of``; None: no such bound.
+    with ``least`` or more, ``most`` or less, more than ``above``, less than ``below``, or a value among ``one_of``;
+    None: no such bound.
     ``only``: a column and the value that it must have for the check to be made. ``shows``: columns that the step
     fills. ``annotates``: the figure is written and nobody is rejected for it. ``unknown``: why no bound can be said.
     """
@@ -31,6 +32,7 @@ class Check:
     least: float | None = None
     most: float | None = None
     below: float | None = None
+    above: float | None = None
     one_of: tuple[str, ...] | None = None
     only: tuple[str, str] | None = None
     shows: tuple[str, ...] = ()
@@ -40,7 +42,7 @@ class Check:
     @property
     def bound(self) -> float | None:
         """The number that the figure is compared with; None: it is not compared with a number."""
-        return next((bound for bound in (self.least, self.most, self.below) if bound is not None), None)
+        return next((bound for bound in (self.least, self.most, self.below, self.above) if bound is not None), None)
 
     def applies(self, row: dict[str, Any]) -> bool:
         """True when the check is made on a record like this one."""

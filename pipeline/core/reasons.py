@@ -67,6 +67,51 @@ class Reason(StrEnum):
     duplicate_id = "duplicate_id", "The same record of the source was read before; the detail says where it stands."
     row_not_chosen = "row_not_chosen", "The row is of a kind that the recipe does not take."
 
+    # gopher_quality; the codes of these four steps are those of datatrove's filters
+    gopher_short_doc = "gopher_short_doc", "The text has too few words."
+    gopher_long_doc = "gopher_long_doc", "The text has too many words."
+    gopher_below_avg_threshold = "gopher_below_avg_threshold", "The words are too short on average."
+    gopher_above_avg_threshold = "gopher_above_avg_threshold", "The words are too long on average."
+    gopher_too_many_hashes = "gopher_too_many_hashes", "There are too many hash signs for the words."
+    gopher_too_many_ellipsis = "gopher_too_many_ellipsis", "There are too many ellipses for the words."
+    gopher_too_many_symbols = "gopher_too_many_symbols", "There are too many hash signs and ellipses for the words."
+    gopher_too_many_bullets = "gopher_too_many_bullets", "Too many lines begin with a bullet."
+    gopher_too_many_end_ellipsis = "gopher_too_many_end_ellipsis", "Too many lines end with an ellipsis."
+    gopher_below_alpha_threshold = "gopher_below_alpha_threshold", "Too few of the words hold a letter."
+    gopher_enough_stop_words = "gopher_enough_stop_words", "The text has too few of the commonest English words."
+
+    # gopher_repetition
+    empty = "empty", "The text has no lines that could be compared."
+    dup_para_frac = "dup_para_frac", "Too many of the paragraphs are copies of others."
+    dup_para_char_frac = "dup_para_char_frac", "Too much of the text lies in paragraphs that are copies of others."
+    dup_line_frac = "dup_line_frac", "Too many of the lines are copies of others."
+    dup_line_char_frac = "dup_line_char_frac", "Too much of the text lies in lines that are copies of others."
+    top_2_gram = "top_2_gram", "Too much of the text is its commonest pair of words."
+    top_3_gram = "top_3_gram", "Too much of the text is its commonest three words."
+    top_4_gram = "top_4_gram", "Too much of the text is its commonest four words."
+    duplicated_5_n_grams = "duplicated_5_n_grams", "Too much of the text lies in five words that come again."
+    duplicated_6_n_grams = "duplicated_6_n_grams", "Too much of the text lies in six words that come again."
+    duplicated_7_n_grams = "duplicated_7_n_grams", "Too much of the text lies in seven words that come again."
+    duplicated_8_n_grams = "duplicated_8_n_grams", "Too much of the text lies in eight words that come again."
+    duplicated_9_n_grams = "duplicated_9_n_grams", "Too much of the text lies in nine words that come again."
+    duplicated_10_n_grams = "duplicated_10_n_grams", "Too much of the text lies in ten words that come again."
+
+    # fineweb_quality
+    line_punct_ratio = "line_punct_ratio", "Too few lines end with a punctuation mark."
+    short_line_ratio = "short_line_ratio", "Too many of the lines are short."
+    char_dup_ratio = "char_dup_ratio", "Too much of the text lies in lines that came before."
+    list_ratio = "list_ratio", "There are too many line breaks for the words, as in a list."
+
+    # urls
+    domain = "domain", "The address is of a domain on the recipe's lists."
+    subdomain = "subdomain", "The address is of a host on the recipe's lists."
+    url = "url", "The address is on the recipe's lists."
+    url_expression = "url_expression", "The address fits an expression of the recipe's lists."
+    hard_blacklisted = "hard_blacklisted", "The address holds a word of the recipe's hard list."
+    soft_blacklisted = "soft_blacklisted", "The address holds several words of the recipe's soft list."
+    blacklisted_subword = "blacklisted_subword", "The address holds a part of a word of the recipe's list."
+    missing_url = "missing_url", "The record has no address, and the recipe keeps none without."
+
     # github
     licence_not_chosen = "licence_not_chosen", "The repository's licence is not one that the recipe keeps."
     no_content = "no_content", "There is no content (a binary or oversized file, or a pointer to one)."

@@ -80,6 +80,7 @@ def _beyond(row: Mapping[str, Any], check: Check) -> bool:
         (check.least is not None and value < check.least)
         or (check.most is not None and value > check.most)
         or (check.below is not None and value >= check.below)
+        or (check.above is not None and value <= check.above)
     )
 
 
@@ -112,6 +113,8 @@ def _threshold(check: Check) -> str | None:
         return f"at most {check.most:,}"
     if check.below is not None:
         return f"below {check.below:,}"
+    if check.above is not None:
+        return f"above {check.above:,}"
     if check.one_of is not None:
         return "one of " + ", ".join(check.one_of)
     return check.unknown or None

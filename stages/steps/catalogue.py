@@ -16,7 +16,10 @@ from llama_data.stages.steps import (
     c4_rules,
     classifier,
     exact_dup,
+    fineweb_quality,
     foreign,
+    gopher_quality,
+    gopher_repetition,
     language,
     length,
     line_dedup,
@@ -33,6 +36,9 @@ STEPS: dict[str, type[StepSettings]] = {
     "exact_dup": exact_dup.Settings,
     "c4_rules": c4_rules.Settings,
     "bad_words": bad_words.Settings,
+    "gopher_quality": gopher_quality.Settings,
+    "gopher_repetition": gopher_repetition.Settings,
+    "fineweb_quality": fineweb_quality.Settings,
 }
 _OUTSIDE = "outside"
 
