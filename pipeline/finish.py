@@ -32,7 +32,8 @@ class Result:
     """What a group of jobs makes and gives one manifest.
 
     ``folder``: the manifest's, below the run's. ``parts``: folders of the run whose files belong to it, and what the
-    rows of those directly in them are called. ``base``: the folder from which the names of files go.
+    rows of those directly in them are called (empty: they are not counted). ``base``: the folder from which the names
+    of files go.
     """
 
     folder: str
@@ -47,9 +48,9 @@ class Result:
 
     def totals(self, files: Iterable[WrittenFile]) -> dict[str, int]:
         """How many rows the parts hold."""
-        counts = Counter({name: 0 for _, name in self.parts})
+        counts = Counter({name: 0 for _, name in self.parts if name})
         base = f"{self.base}/" if self.base else ""
-        names = dict(self.parts)
+        names = {folder: name for folder, name in self.parts if name}
         for file in files:
             folder = (base + file.name).rpartition("/")[0]
             if folder in names:

@@ -15,11 +15,14 @@ from llama_data.train_handoff.shards.file import VALIDATION
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _PARTS = {"documents": "documents", "ledger": "records", "rejected": "rejected", "signatures": "signatures"}
+# Files of a domain that are no rows of anything, and are not counted.
+_REPORTS = "reports"
 
 
 def domain_result(domain: str) -> Result:
     """What a domain's manifest lists."""
-    return Result(f"documents/{domain}", tuple((f"{part}/{domain}", name) for part, name in _PARTS.items()))
+    parts = tuple((f"{part}/{domain}", name) for part, name in _PARTS.items())
+    return Result(f"documents/{domain}", (*parts, (f"{_REPORTS}/{domain}", "")))
 
 
 def tokenizer_result() -> Result:
@@ -42,10 +45,10 @@ def mix_result(name: str | None) -> Result:
 
 
 def stage_group(recipe: Recipe, stage: str) -> Group:
-    """The documents, ledgers, rejected texts and signatures of a domain or source."""
+    """The documents, ledgers, rejected texts, signatures and reports of a domain or source."""
     domains = recipe.ledgers(stage)
     results = [domain_result(domain) for domain in domains]
-    outputs = tuple(f"{part}/{domain}" for domain in domains for part in _PARTS)
+    outputs = tuple(f"{part}/{domain}" for domain in domains for part in (*_PARTS, _REPORTS))
     return Group(stage, f"run {stage}", tuple(results), outputs, recipe.context().work(stage))
 
 

@@ -40,7 +40,7 @@ def _check_inputs(jobs: Sequence[Job], recipe: Recipe) -> None:
     """Refuse inputs that the run has written itself, as when its folder lies inside the input."""
     if not is_local(recipe.path()):
         return
-    made = ("documents", "ledger", "rejected", "signatures", "logs")
+    made = ("documents", "ledger", "rejected", "signatures", "reports", "logs")
     own = tuple(os.path.abspath(local_path(recipe.path(name))) + os.sep for name in made)
     for split in input_splits(jobs):
         if is_local(split.path) and os.path.abspath(local_path(split.path)).startswith(own):

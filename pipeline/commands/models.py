@@ -224,6 +224,59 @@ def train_references(
         _show(display, out, [card])
 
 
+@app.command("train-quality")
+def train_quality(
+    positives: Annotated[str, typer.Argument(help="Texts that are wanted: a file, a folder or a glob.")],
+    negatives: Annotated[str, typer.Argument(help="Texts at random, as the source has them.")],
+    out: Annotated[str, typer.Option("--output", "--out", "-o", help="Where the model and its card are written.")],
+    label: Annotated[str, typer.Option("--label", help="Name of the wanted side.")] = "hq",
+    other: Annotated[str, typer.Option("--other", help="Name of the other side.")] = "cc",
+    min_chars: Annotated[int, typer.Option("--min-chars", min=1, help="Length floor of both sides.")] = 1,
+    max_chars: Annotated[
+        int | None, typer.Option("--max-chars", min=1, help="Cut longer texts of both sides into several [no].")
+    ] = None,
+    max_each: Annotated[int, typer.Option("--max-each", min=1, help="Most texts of a side.")] = 300_000,
+    equal: Annotated[bool, typer.Option("--equal/--all", help="As many texts of each side, or all.")] = True,
+    held_out: Annotated[
+        float, typer.Option("--held-out", min=0.01, max=0.9, help="Share of the texts that is only measured on.")
+    ] = 0.1,
+    word_ngrams: Annotated[int, typer.Option("--word-ngrams", min=1, max=5, help="Longest run of words.")] = 2,
+    bucket: Annotated[int, typer.Option("--bucket", min=1, help="Rows that the runs of words share.")] = 2_000_000,
+    features: Features = None,
+    lr: Rate = 0.1,
+    dim: Dim = 100,
+    epoch: Epochs = 5,
+    min_count: MinCount = 1,
+    seed: Seed = 1,
+    licence: Licence = NOT_STATED,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Train a classifier for the step `quality` from two folders of text; print its AUC and cuts on held-out texts."""
+    from llama_data.pipeline.models.fasttext_train import FastTextSettings
+    from llama_data.pipeline.models.quality import QualitySettings
+    from llama_data.pipeline.models.quality import train_quality as train
+
+    fasttext = FastTextSettings(
+        lr=lr, dim=dim, epoch=epoch, min_count=min_count, word_ngrams=word_ngrams, bucket=bucket, features=features
+    )
+    settings = QualitySettings(
+        fasttext=fasttext,
+        label=label,
+        other=other,
+        min_chars=min_chars,
+        max_chars=max_chars,
+        max_each=max_each,
+        equal=equal,
+        held_out=held_out,
+        seed=seed,
+    )
+    with shown(quiet, as_json) as display:
+        with display.work(f"training {out}"):
+            card = train(positives=[positives], negatives=[negatives], output=out, settings=settings, licence=licence)
+        _show(display, out, [card])
+
+
 @app.command("train-templates")
 def train_templates(
     dumps: Annotated[list[str], typer.Argument(help="Wikipedia dumps with template pages, or folders of them.")],
@@ -291,4 +344,9 @@ def _show(display: Display, out: str, cards: Sequence[dict[str, Any]]) -> None:
         made.append({"model": name, "bytes": sum(entry["size"] for entry in card["files"])})
         measured = {**card["quality"], **card.get("calibration", {})}
         notes += [f"{name}: {what}: {value}" for what, value in measured.items()]
+        notes += [
+            f"{name}: a score of {cut['score']} or more: {cut['of_negatives']:.0%} of negatives, "
+            f"precision {cut['precision']}, recall {cut['recall']}"
+            for cut in card.get("cuts", [])
+        ]
     display.result(Result(made, display.seconds, [out], notes=notes))

@@ -51,6 +51,10 @@ class RunContext:
         """Folder of the sketches by which documents can be compared after the run."""
         return join(self.output, "signatures", domain)
 
+    def reports(self, domain: str) -> str:
+        """Folder of what steps have to say of all documents together."""
+        return join(self.output, "reports", domain)
+
     def work(self, domain: str) -> str:
         """Folder of files that one job leaves for the next."""
         return join(self.output, "work", domain)

@@ -88,7 +88,7 @@ def kenlm(path: str, data: bytes) -> Iterator[str]:
 
 def card(path: str) -> Iterator[str]:
     """The card beside a model, if there is one."""
-    from llama_data.pipeline.models.cards import card_path, read_card
+    from llama_data.stages.steps.model_cards import card_path, read_card
 
     beside = card_path(path)
     found = read_card(beside)

@@ -17,7 +17,7 @@ from typing import Any
 
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import open_decompressed
-from llama_data.pipeline.models.cards import card_path, file_entries, training_record, write_card
+from llama_data.pipeline.models.cards import file_entries, training_record, write_card
 from llama_data.pipeline.models.fasttext_train import (
     LABEL,
     FastTextSettings,
@@ -28,6 +28,7 @@ from llama_data.pipeline.models.fasttext_train import (
 from llama_data.pipeline.models.languages import language_code
 from llama_data.pipeline.models.texts import Text, find_files, is_plain, read_texts, stem
 from llama_data.stages.fasttext.model import FastTextModel
+from llama_data.stages.steps.model_cards import card_path
 
 LANGUAGE_FASTTEXT = FastTextSettings(lr=0.8, dim=16, epoch=12, min_count=3, minn=2, maxn=4)
 # Lengths of training pieces, in characters: a web text may be a menu entry or a page.

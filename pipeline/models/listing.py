@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llama_data.pipeline.models.cards import card_path, read_card
 from llama_data.pipeline.models.pull import state_of
 from llama_data.pipeline.recipe import Recipe
+from llama_data.stages.steps.model_cards import card_path, read_card
 from llama_data.stages.steps.model_files import CARD, DOWNLOADS, models_folder, starter_card, starters
 
 

@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from llama_data.pipeline.core.errors import ModelError, RequestError, RunError
 from llama_data.pipeline.core.files import sha256_of
-from llama_data.pipeline.models.cards import card_path, file_entries, read_card, write_card
+from llama_data.pipeline.models.cards import file_entries, write_card
+from llama_data.stages.steps.model_cards import card_path, read_card
 from llama_data.stages.steps.model_files import DOWNLOADS, Download, models_folder
 
 _CHUNK = 1 << 20

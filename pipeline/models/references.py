@@ -20,10 +20,11 @@ import numpy as np
 
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import open_decompressed
-from llama_data.pipeline.models.cards import card_path, file_entries, training_record, write_card
+from llama_data.pipeline.models.cards import file_entries, training_record, write_card
 from llama_data.pipeline.models.fasttext_train import Calibration, FastTextSettings, scores_of, train_fasttext
 from llama_data.pipeline.models.texts import Text, find_files, read_texts, split_text
 from llama_data.stages.steps.classifier import POSITIVE
+from llama_data.stages.steps.model_cards import card_path
 
 NEGATIVE = "random"
 # Sites that show Wikipedia's own text: a page of theirs says nothing about what Wikipedia cites.

@@ -9,7 +9,8 @@ from typing import Any
 
 from llama_data.pipeline.core.errors import ModelError
 from llama_data.pipeline.core.files import atomic_write
-from llama_data.pipeline.models.cards import read_card, write_card
+from llama_data.pipeline.models.cards import write_card
+from llama_data.stages.steps.model_cards import read_card
 from llama_data.stages.steps.model_files import CARD
 
 

@@ -1,4 +1,4 @@
-"""Texts to train and measure models on: plain text, JSON lines and WET files, given as files, folders or globs."""
+"""Texts to train and measure models on: plain text, JSON lines, parquet and WET, as files, folders or globs."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from typing import NamedTuple
 
 from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import is_local, list_inputs, open_decompressed
+from llama_data.pipeline.core.files import is_local, list_inputs, open_decompressed, read_bytes
 from llama_data.pipeline.core.jsonl import read_jsonl
 
 _PACKED = (".gz", ".zst", ".bz2", ".xz")
 _PLAIN = (".txt",)
 _JSON = (".jsonl", ".json")
 _WET = (".wet",)
+_PARQUET = (".parquet",)
 _OURS = (manifest.MANIFEST,)  # beside documents that a run has written
-_PATTERNS = [f"**/*{kind}{packed}" for kind in (*_PLAIN, *_JSON, *_WET) for packed in ("", *_PACKED)]
+_PATTERNS = [
+    *(f"**/*{kind}{packed}" for kind in (*_PLAIN, *_JSON, *_WET) for packed in ("", *_PACKED)),
+    *(f"**/*{kind}" for kind in _PARQUET),
+]
 
 
 class Text(NamedTuple):
@@ -47,7 +51,7 @@ def find_files(paths: Sequence[str]) -> list[str]:
 
 
 def read_texts(paths: Iterable[str]) -> Iterator[Text]:
-    """The texts of files: one for a plain text file, one for each JSON line with a ``text``, one for each web page.
+    """The texts of files: one for a plain text file, a JSON line or a row of parquet with a ``text``, a web page.
 
     Raises:
         InputError: a file of another kind, or a line without a text.
@@ -61,8 +65,12 @@ def read_texts(paths: Iterable[str]) -> Iterator[Text]:
             yield from _read_json(path)
         elif kind in _WET:
             yield from _read_pages(path)
+        elif kind in _PARQUET:
+            yield from _read_parquet(path)
         else:
-            raise InputError(f"{path}: expected .txt, .jsonl, .json or .wet, possibly compressed ({' '.join(_PACKED)})")
+            raise InputError(
+                f"{path}: expected .txt, .jsonl, .json or .wet, possibly compressed ({' '.join(_PACKED)}), or .parquet"
+            )
 
 
 def split_text(text: str, max_chars: int) -> Iterator[str]:
@@ -105,6 +113,24 @@ def _read_json(path: str) -> Iterator[Text]:
             raise InputError(f"{path}: line {number}: expected an object with a text")
         metadata = record.get("metadata") or {}
         yield Text(text, metadata.get("url", record.get("url")), metadata.get("language"))
+
+
+def _read_parquet(path: str) -> Iterator[Text]:
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+    try:
+        file = pq.ParquetFile(pa.BufferReader(read_bytes(path)))
+        known = [name for name in ("text", "url", "language") if name in file.schema_arrow.names]
+        if "text" not in known:
+            raise InputError(f"{path}: expected a column `text`, found {', '.join(file.schema_arrow.names[:20])}")
+        for batch in file.iter_batches(columns=known, use_threads=False):
+            for row in batch.to_pylist():
+                if not isinstance(row["text"], str):
+                    raise InputError(f"{path}: expected a string in every row of `text`, found {row['text']!r:.40}")
+                yield Text(row["text"], row.get("url"), row.get("language"))
+    except pa.ArrowException as error:
+        raise InputError(f"{path}: not readable as parquet: {error}; make the file anew") from None
 
 
 def _read_pages(path: str) -> Iterator[Text]:

@@ -42,6 +42,8 @@ WORDS = {
     "maximum_length": "Maximum length",
     "line_dedup": "Repeated lines",
     "duplicates": "Exact duplicates",
+    "quality": "Quality",
+    "decontaminate": "Evaluation texts",
     "overlap": "Overlapping books",
     "language": "Language",
     "perplexity": "Perplexity",

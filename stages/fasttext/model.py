@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-from llama_data.pipeline.kernels.memory import PADDING, address, load_word, prefetch
-from llama_data.pipeline.kernels.swar import first_below, first_place
+from llama_data.pipeline.core.errors import ModelError
+from llama_data.pipeline.kernels.memory import PADDING, address, prefetch
 from llama_data.pipeline.kernels.word_table import (
     INLINE_NUMBERS,
     WordTable,
@@ -29,8 +30,9 @@ from llama_data.pipeline.kernels.word_table import (
     values_place_at,
 )
 from llama_data.stages.fasttext.file import HIERARCHICAL, SOFTMAX, FastTextFile, read_model
-from llama_data.stages.fasttext.output import best_leaf, best_output, huffman
-from llama_data.stages.fasttext.words import starts_with, word_id, word_rows, words_of
+from llama_data.stages.fasttext.ngrams import add_words
+from llama_data.stages.fasttext.output import best_leaf, best_output, huffman, leaf_path, leaf_scores, output_scores
+from llama_data.stages.fasttext.words import is_space, starts_with, word_end, word_id, word_rows, words_of
 
 LABEL_PREFIX = b"__label__"
 LINE_END = b"</s>"
@@ -42,7 +44,6 @@ _USUAL_DIM = 16
 _NEW = -1
 _FULL = -1
 """Said instead of a number of rows: the table is full."""
-_CONTROLS = 33
 
 
 class Prediction(NamedTuple):
@@ -50,28 +51,6 @@ class Prediction(NamedTuple):
 
     label: str | None
     score: float
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _is_space(byte):  # type: ignore[no-untyped-def]
-    return byte == 32 or (byte >= 9 and byte <= 13) or byte == 0  # those at which fastText's readWord stops
-
-
-@njit(cache=True, nogil=True)
-def _word_end(data, at, stop):  # type: ignore[no-untyped-def]
-    """Where the word at ``at`` ends. ``data`` has 8 bytes more than ``stop``."""
-    while at < stop:
-        word = load_word(data, at)
-        low = first_below(word, _CONTROLS)
-        if low == np.uint64(0):
-            at += 8
-            continue
-        at += first_place(low)
-        # Most control characters are part of a word: then on, from the byte behind.
-        if at >= stop or _is_space(data[at]):
-            break
-        at += 1
-    return min(at, stop)
 
 
 @njit(cache=True, nogil=True)
@@ -90,26 +69,6 @@ def _add(stored, counts, places, n, sums):  # type: ignore[no-untyped-def]
         count += counts[place]
         for d in range(sums.size):
             sums[d] += stored[place + 1 + d]
-    return count
-
-
-@njit(cache=True, nogil=True)
-def _known_words(model, data, at, stop, mark, sums):  # type: ignore[no-untyped-def]
-    """Without n-grams: add the rows of the dictionary's words in ``data[at:stop]``; returns how many there are."""
-    count = 0
-    while at < stop:
-        if _is_space(data[at]):
-            at += 1
-            continue
-        end = _word_end(data, at, stop)
-        if end - at == mark.size and starts_with(data, at, end, mark):
-            break
-        id = word_id(model, data, at, end)
-        if id >= 0 and id < model.words:
-            for d in range(sums.size):
-                sums[d] += model.rows[id, d]
-            count += 1
-        at = end
     return count
 
 
@@ -164,10 +123,10 @@ def _all_words(model, table, data, at, stop, prefix, mark, full, work, sums):  #
     while at < stop:
         n = 0
         while n < starts.size and at < stop:
-            if _is_space(data[at]):
+            if is_space(data[at]):
                 at += 1
                 continue
-            end = _word_end(data, at, stop)
+            end = word_end(data, at, stop)
             if end - at == mark.size and starts_with(data, at, end, mark):
                 at = stop
                 break
@@ -197,16 +156,18 @@ def _all_words(model, table, data, at, stop, prefix, mark, full, work, sums):  #
 
 
 @njit(cache=True, nogil=True)
-def _hidden(model, table, data, starts, ends, done, crowded, prefix, mark, hidden, counts):  # type: ignore[no-untyped-def]
+def _hidden(model, longest, table, data, starts, ends, done, crowded, prefix, mark, hidden, counts):  # type: ignore[no-untyped-def]
     """Fill the mean vectors of texts from ``done`` on. Returns the first text not done: the table is full there.
 
-    In the text ``crowded`` a full table is no reason to stop: it may hold more words than the table can.
+    ``longest``: the longest run of words that has a row. In the text ``crowded`` a full table is no reason to stop: it
+    may hold more words than the table can.
     """
     dim = hidden.shape[1]
     sums = np.empty(dim, np.float32)
     work = np.empty((4, _BLOCK), np.int64)
     mark_id = word_id(model, mark, 0, mark.size)
-    if mark_id >= model.words:
+    mark_is_label = mark_id >= model.words
+    if mark_is_label:
         mark_id = -1  # a label of that name is no word
     for text in range(done, starts.size):
         for d in range(dim):
@@ -215,8 +176,12 @@ def _hidden(model, table, data, starts, ends, done, crowded, prefix, mark, hidde
             count = _all_words(model, table, data, starts[text], ends[text], prefix, mark, text == crowded, work, sums)
             if count == _FULL:
                 return text
+            if longest > 1:
+                count += add_words(
+                    model, data, starts[text], ends[text], False, longest, prefix, mark, mark_is_label, sums
+                )
         else:
-            count = _known_words(model, data, starts[text], ends[text], mark, sums)
+            count = add_words(model, data, starts[text], ends[text], True, longest, prefix, mark, mark_is_label, sums)
         # fastText ends every text with a line end, which is a word of its own when the model knows it.
         if mark_id >= 0:
             for d in range(dim):
@@ -231,7 +196,7 @@ def _hidden(model, table, data, starts, ends, done, crowded, prefix, mark, hidde
 
 
 class FastTextModel:
-    """A supervised fastText model of wordNgrams 1 with any loss. Not thread-safe: it owns a table of words."""
+    """A supervised fastText model with any loss. Not thread-safe: it owns a table of words."""
 
     def __init__(self, file: FastTextFile, *, cache_bytes: int = CACHE_BYTES) -> None:
         self.file = file
@@ -253,25 +218,7 @@ class FastTextModel:
 
     def predict(self, texts: Sequence[bytes]) -> list[Prediction]:
         """The best label of each text of one line, given as UTF-8 without line ends."""
-        sizes = np.array([len(text) for text in texts], np.int64)
-        ends = np.cumsum(sizes)
-        data = np.frombuffer(b"".join(texts) + bytes(PADDING), np.uint8)
-        starts = ends - sizes
-        hidden = np.empty((len(texts), self.file.dim), np.float32)
-        counts = np.zeros(len(texts), np.int64)
-        prefix = np.frombuffer(LABEL_PREFIX, np.uint8)
-        mark = np.frombuffer(LINE_END, np.uint8)
-        done, crowded = 0, -1
-        while True:
-            table = self.table.arrays
-            done = _hidden(self._words, table, data, starts, ends, done, crowded, prefix, mark, hidden, counts)
-            if done == len(texts):
-                break
-            evictions = self.table.evictions
-            self.table.make_room()
-            # Room was made by forgetting, and the text fills the table again: it is too large for it by itself.
-            if self.table.evictions > evictions:
-                crowded = done
+        hidden, counts = self._hidden_layer(texts)
         labels = np.empty(len(texts), np.int64)
         scores = np.zeros(len(texts), np.float32)
         if self.file.loss == HIERARCHICAL:
@@ -282,6 +229,47 @@ class FastTextModel:
             Prediction(self.labels[label] if label >= 0 else None, score)
             for label, score in zip(labels.tolist(), scores.tolist(), strict=True)
         ]
+
+    def scores(self, texts: Sequence[bytes], label: str) -> NDArray[np.float32]:
+        """What fastText's ``predict`` of all labels says of one (its probability + 0.00001); 0 where it says nothing.
+
+        Texts as in ``predict``. Raises ModelError: the model has no such label.
+        """
+        if label not in self.labels:
+            raise ModelError(f"the model has no label {label!r}; it has: {', '.join(self.labels[:20])}")
+        hidden, counts = self._hidden_layer(texts)
+        scores = np.zeros(len(texts), np.float32)
+        wanted = self.labels.index(label)
+        if self.file.loss == HIERARCHICAL:
+            nodes, signs = leaf_path(self._left, self._right, wanted)
+            leaf_scores(self.file.output, nodes, signs, hidden, counts, scores)
+        else:
+            output_scores(self.file.output, self.file.loss == SOFTMAX, wanted, hidden, counts, scores)
+        return scores
+
+    def _hidden_layer(self, texts: Sequence[bytes]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The mean vectors of texts, and of how many rows each is."""
+        sizes = np.array([len(text) for text in texts], np.int64)
+        ends = np.cumsum(sizes)
+        data = np.frombuffer(b"".join(texts) + bytes(PADDING), np.uint8)
+        starts = ends - sizes
+        hidden = np.empty((len(texts), self.file.dim), np.float32)
+        counts = np.zeros(len(texts), np.int64)
+        prefix = np.frombuffer(LABEL_PREFIX, np.uint8)
+        mark = np.frombuffer(LINE_END, np.uint8)
+        longest = max(self.file.word_ngrams, 1)
+        done, crowded = 0, -1
+        while True:
+            table = self.table.arrays
+            done = _hidden(self._words, longest, table, data, starts, ends, done, crowded, prefix, mark, hidden, counts)
+            if done == len(texts):
+                break
+            evictions = self.table.evictions
+            self.table.make_room()
+            # Room was made by forgetting, and the text fills the table again: it is too large for it by itself.
+            if self.table.evictions > evictions:
+                crowded = done
+        return hidden, counts
 
 
 @lru_cache(maxsize=4)

@@ -66,26 +66,58 @@ def _table_sigmoid(x):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def leaf_scores(output, nodes, signs, hidden, counts, scores):  # type: ignore[no-untyped-def]
+    """The probability of one leaf for every hidden vector, by the nodes on its way; 0 where fastText gives it up."""
+    floor = _log(0.0)
+    for text in range(hidden.shape[0]):
+        if counts[text] == 0:
+            continue
+        score = np.float32(0)
+        for k in range(nodes.size):
+            f = np.float32(1.0 / (1.0 + np.exp(-_dot(hidden[text], output[nodes[k]]))))
+            score += _log(np.float64(f)) if signs[k] > 0 else _log(1.0 - np.float64(f))
+            if score < floor:
+                break
+        scores[text] = np.exp(score) if score >= floor else 0
+
+
+@njit(cache=True, nogil=True)
+def _outputs(output, softmax, hidden, values):  # type: ignore[no-untyped-def]
+    """Set ``values`` to the probability of every label: softmax, or a logistic unit for each."""
+    for label in range(values.size):
+        values[label] = _dot(hidden, output[label])
+    if softmax:
+        top = values.max()
+        total = np.float32(0)
+        for label in range(values.size):
+            values[label] = np.exp(values[label] - top)
+            total += values[label]
+        for label in range(values.size):
+            values[label] /= total
+    else:
+        for label in range(values.size):
+            values[label] = _table_sigmoid(values[label])
+
+
+@njit(cache=True, nogil=True)
+def output_scores(output, softmax, label, hidden, counts, scores):  # type: ignore[no-untyped-def]
+    """What a flat output layer says of one label."""
+    values = np.empty(output.shape[0], np.float32)
+    for text in range(hidden.shape[0]):
+        if counts[text] > 0:
+            _outputs(output, softmax, hidden[text], values)
+            scores[text] = np.exp(_log(np.float64(values[label])))
+
+
+@njit(cache=True, nogil=True)
 def best_output(output, softmax, hidden, counts, labels, scores):  # type: ignore[no-untyped-def]
-    """The best label of a flat output layer: softmax, or a logistic unit for every label."""
+    """The best label of a flat output layer."""
     values = np.empty(output.shape[0], np.float32)
     for text in range(hidden.shape[0]):
         labels[text] = -1
         if counts[text] == 0:
             continue
-        for label in range(values.size):
-            values[label] = _dot(hidden[text], output[label])
-        if softmax:
-            top = values.max()
-            total = np.float32(0)
-            for label in range(values.size):
-                values[label] = np.exp(values[label] - top)
-                total += values[label]
-            for label in range(values.size):
-                values[label] /= total
-        else:
-            for label in range(values.size):
-                values[label] = _table_sigmoid(values[label])
+        _outputs(output, softmax, hidden[text], values)
         best = 0
         for label in range(values.size):
             if values[label] >= values[best]:  # of equals fastText names the last
@@ -110,3 +142,19 @@ def huffman(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.in
                 node += 1
         weights[parent] = weights[children[0, parent]] + weights[children[1, parent]]
     return children[0], children[1]
+
+
+def leaf_path(
+    left: NDArray[np.int64], right: NDArray[np.int64], leaf: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The inner nodes on the way to a leaf of the tree, from the root on, and for each 1 where it goes to the right."""
+    leaves = (left.size + 1) // 2
+    nodes, signs, at = [], [], leaf
+    while True:
+        above = np.flatnonzero((left == at) | (right == at))
+        if not above.size:
+            break
+        at = int(above[0])
+        nodes.append(at - leaves)
+        signs.append(int(right[at] == (nodes[-2] + leaves if len(nodes) > 1 else leaf)))
+    return np.array(nodes[::-1], np.int64), np.array(signs[::-1], np.int64)

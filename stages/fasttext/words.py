@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from llama_data.pipeline.kernels.memory import load_word
+from llama_data.pipeline.kernels.swar import first_below, first_place
 from llama_data.stages.fasttext.file import FastTextFile
 
 
@@ -30,6 +32,7 @@ class Words(NamedTuple):
 _FNV_OFFSET = np.uint32(2166136261)
 _FNV_PRIME = np.uint32(16777619)
 _USUAL_BUCKETS = 2_000_000
+_CONTROLS = 33
 _BEGIN, _END = ord("<"), ord(">")
 
 
@@ -60,12 +63,47 @@ def fill_slots(entries, offsets, slots):  # type: ignore[no-untyped-def]
         slots[at] = id
 
 
+@njit(cache=True, nogil=True, inline="always")
+def is_space(byte):  # type: ignore[no-untyped-def]
+    """True for a byte at which fastText's readWord stops."""
+    return byte == 32 or (byte >= 9 and byte <= 13) or byte == 0
+
+
 @njit(cache=True, nogil=True)
-def word_id(model, data, start, end):  # type: ignore[no-untyped-def]
-    """Dictionary id of ``data[start:end]``, or -1."""
+def word_end(data, at, stop):  # type: ignore[no-untyped-def]
+    """Where the word at ``at`` ends. ``data`` has 8 bytes more than ``stop``."""
+    while at < stop:
+        word = load_word(data, at)
+        low = first_below(word, _CONTROLS)
+        if low == np.uint64(0):
+            at += 8
+            continue
+        at += first_place(low)
+        # Most control characters are part of a word: then on, from the byte behind.
+        if at >= stop or is_space(data[at]):
+            break
+        at += 1
+    return min(at, stop)
+
+
+@njit(cache=True, nogil=True)
+def word_hash(data, start, end):  # type: ignore[no-untyped-def]
+    """fastText's hash of a word."""
     h = _FNV_OFFSET
     for k in range(start, end):
         h = _mix(h, data[k])
+    return h
+
+
+@njit(cache=True, nogil=True)
+def word_id(model, data, start, end):  # type: ignore[no-untyped-def]
+    """Dictionary id of ``data[start:end]``, or -1."""
+    return hashed_word_id(model, data, start, end, word_hash(data, start, end))
+
+
+@njit(cache=True, nogil=True)
+def hashed_word_id(model, data, start, end, h):  # type: ignore[no-untyped-def]
+    """``word_id``, given the word's hash."""
     mask = model.slots.size - 1
     at = np.int64(h) & mask
     while model.slots[at] >= 0:

@@ -15,6 +15,7 @@ from llama_data.stages.steps import (
     bad_words,
     c4_rules,
     classifier,
+    decontaminate,
     exact_dup,
     fineweb_quality,
     foreign,
@@ -24,6 +25,7 @@ from llama_data.stages.steps import (
     length,
     line_dedup,
     perplexity,
+    quality,
 )
 from llama_data.stages.steps.contract import Built, StepContext, StepSettings
 
@@ -34,6 +36,8 @@ STEPS: dict[str, type[StepSettings]] = {
     "length": length.Settings,
     "line_dedup": line_dedup.Settings,
     "exact_dup": exact_dup.Settings,
+    "quality": quality.Settings,
+    "decontaminate": decontaminate.Settings,
     "c4_rules": c4_rules.Settings,
     "bad_words": bad_words.Settings,
     "gopher_quality": gopher_quality.Settings,
