@@ -149,11 +149,17 @@ def grouped_by_hash(records: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.boo
 def write_groups(path: str, groups: NDArray[np.int64], count: int, records: NDArray[Any]) -> None:
     """Write ``records`` (in their order inside each of the ``count`` groups), atomically."""
     order = np.argsort(groups, kind="stable")
-    offsets = np.zeros(count + 1, "<u8")
-    np.cumsum(np.bincount(groups, minlength=count), out=offsets[1:])
+    write_spans(path, np.bincount(groups, minlength=count), [np.ascontiguousarray(records[order]).tobytes()])
+
+
+def write_spans(path: str, counts: NDArray[np.int64], pieces: Iterable[bytes]) -> None:
+    """Write records that already stand by group, as bytes; ``counts``: how many of them each group has."""
+    offsets = np.zeros(len(counts) + 1, "<u8")
+    np.cumsum(counts, out=offsets[1:])
     with atomic_write(path) as stream:
         stream.write(offsets.tobytes())
-        stream.write(np.ascontiguousarray(records[order]).tobytes())
+        for piece in pieces:
+            stream.write(piece)
 
 
 def read_groups(path: str, dtype: np.dtype[Any], count: int, first: int, last: int) -> NDArray[Any]:

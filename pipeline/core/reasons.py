@@ -64,6 +64,7 @@ class Reason(StrEnum):
 
     # any source
     duplicate_document = "duplicate_document", "Another document with the same text is kept."
+    near_duplicate = "near_duplicate", "Another document that is nearly the same is kept."
     duplicate_id = "duplicate_id", "The same record of the source was read before; the detail says where it stands."
     low_quality = "low_quality", "A classifier finds the text less like those that are wanted than the cut asks for."
     contaminated = "contaminated", "The text holds runs of words of an evaluation's texts."

@@ -140,46 +140,55 @@ def _shingle(data: Any, is_word: Any, width: int, out: Any) -> int:
     drop = np.uint64(1)
     for _ in range(width):
         drop *= GOLDEN
-    rolling, word = np.uint64(0), FNV_OFFSET
-    words, written, size, position = 0, 0, len(data), 0
-    inside = False
-    while position <= size:
-        step, inside_now = 1, False
-        if position < size:
-            first = data[position]
-            point = np.int64(first)
-            if first >= 0xF0:
-                step = 4
-                point = first & 0x07
-            elif first >= 0xE0:
-                step = 3
-                point = first & 0x0F
-            elif first >= 0xC0:
-                step = 2
-                point = first & 0x1F
-            for offset in range(1, step):
-                point = (point << 6) | (data[position + offset] & 0x3F)
-            if point < len(is_word):
-                inside_now = is_word[point] == 1
-        if inside_now:
+    rolling = np.uint64(0)
+    words, written, slot, size, position = 0, 0, 0, len(data), 0
+    while position < size:
+        word, begin = FNV_OFFSET, position
+        while position < size:  # through one word
+            byte = data[position]
+            if byte < 0x80:
+                if is_word[byte] == 0:
+                    break
+                word = (word ^ np.uint64(byte)) * FNV_PRIME
+                position += 1
+                continue
+            step, point = _decode(data, position)
+            if point >= len(is_word) or is_word[point] == 0:
+                break
             for offset in range(step):
                 word = (word ^ np.uint64(data[position + offset])) * FNV_PRIME
-        elif inside:
+            position += step
+        if position > begin:
             word = mix64(word)
-            slot = words % width
             rolling = rolling * GOLDEN + word - ring[slot] * drop
             ring[slot] = word
+            slot = 0 if slot + 1 == width else slot + 1
             words += 1
             if words >= width:
                 out[written] = mix64(rolling)
                 written += 1
-            word = FNV_OFFSET
-        inside = inside_now
-        position += step
+        if position < size:  # over the character that ended it
+            position += _decode(data, position)[0]
     if 0 < words < width:
         out[0] = mix64(rolling)
         written = 1
     return written
+
+
+@njit(cache=True, nogil=True)
+def _decode(data: Any, position: int) -> tuple[int, int]:
+    """Length and code point of the UTF-8 character that begins here."""
+    first = np.int64(data[position])
+    step, point = 1, first
+    if first >= 0xF0:
+        step, point = 4, first & 0x07
+    elif first >= 0xE0:
+        step, point = 3, first & 0x0F
+    elif first >= 0xC0:
+        step, point = 2, first & 0x1F
+    for offset in range(1, step):
+        point = (point << 6) | (data[position + offset] & 0x3F)
+    return step, point
 
 
 @njit(cache=True, nogil=True)

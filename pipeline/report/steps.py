@@ -42,6 +42,7 @@ WORDS = {
     "maximum_length": "Maximum length",
     "line_dedup": "Repeated lines",
     "duplicates": "Exact duplicates",
+    "near_dup": "Near-duplicates",
     "quality": "Quality",
     "decontaminate": "Evaluation texts",
     "overlap": "Overlapping books",

@@ -24,6 +24,7 @@ from llama_data.stages.steps import (
     language,
     length,
     line_dedup,
+    near_dup,
     perplexity,
     quality,
 )
@@ -36,6 +37,7 @@ STEPS: dict[str, type[StepSettings]] = {
     "length": length.Settings,
     "line_dedup": line_dedup.Settings,
     "exact_dup": exact_dup.Settings,
+    "near_dup": near_dup.Settings,
     "quality": quality.Settings,
     "decontaminate": decontaminate.Settings,
     "c4_rules": c4_rules.Settings,

@@ -210,7 +210,7 @@ class Chain:
         self.undisturbed = cache(self._undisturbed)
         if not self.recipe.exists():
             _build(self.dumps)
-            own = {"inputs": ["own/*.jsonl"], "max_task_bytes": _TASK_BYTES}
+            own = {"inputs": ["own/*.jsonl"], "max_task_bytes": _TASK_BYTES, "steps": ["near_dup"]}
             recipe = {
                 "extends": "quickstart",
                 "name": "soak",
