@@ -107,7 +107,7 @@ def _read(body: bytes, charset: str | None, reading: Reading) -> tuple[bytes, st
         html = keep_lists(html)
     tree = HTMLTree.parse(html)
     title = " ".join((tree.title or "").split())
-    root = tree.document.query_selector("html")
+    root = None if tree.document is None else tree.document.query_selector("html")
     language = None if root is None else root.getattr("lang") or root.getattr("xml:lang")
     if reading == MAIN:
         text = main_text(html, tree)

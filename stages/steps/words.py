@@ -161,7 +161,9 @@ class Words:
         self._room = size
         self._starts, self._ends = np.empty(size // 2 + 2, np.int64), np.empty(size // 2 + 2, np.int64)
         self._keys = np.empty(size // 2 + 2, np.uint64)
-        self._words = WordArrays(np.empty(size + 1, np.uint64), np.empty(size + 1, np.int32), np.empty(size + 1, np.uint8))
+        self._words = WordArrays(
+            np.empty(size + 1, np.uint64), np.empty(size + 1, np.int32), np.empty(size + 1, np.uint8)
+        )
 
     def of(self, data: bytes) -> Found:
         """The words of a text in UTF-8. The text of the call before is not split again."""
