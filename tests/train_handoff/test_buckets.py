@@ -134,7 +134,7 @@ def test_names_that_are_no_buckets_are_errors(tmp_path: Path, tokenizer: Path, w
         given = {name.replace("__", "/"): weight for name, weight in weights.items()}
         return plan_mix(tokens, weights=given, present=["web"], tokens=160)
 
-    with pytest.raises(RecipeError, match="web/best: no bucket.*there are: web/head, web/tail"):
+    with pytest.raises(RecipeError, match=r"web/best: no bucket.*there are: web/head, web/tail"):
         plan(web__best=1.0)
     with pytest.raises(RecipeError, match="web holds web/head"):
         plan(web__head=0.5, web=0.5)
