@@ -19,14 +19,13 @@ Extractor = Literal["resiliparse", "trafilatura"]
 
 MAX_WORK = 10**9
 """Characters of a page times the depth of its containers. The extraction reads a container's text once for each that
-it stands in: the bound is some seconds, and 10,000 times what the largest of ordinary pages come to."""
+it stands in: the bound is some seconds, and some 300 times what the largest of ordinary pages come to."""
 
 MAX_TRAFILATURA = 2 << 20
-"""Characters of a page for trafilatura, which takes up to a second for 100,000."""
+"""Most characters of a page for trafilatura, which has no other bound."""
 
 LINKED = 0.5
-"""A list of which so large a share of the characters is links is a menu. Lists of web pages are nearly all below 0.2
-or above 0.8."""
+"""A list of which so large a share of the characters is links is a menu. Hardly a list is between 0.2 and 0.5."""
 
 # Containers around a list from which on the extraction does not take every list for the site's menu.
 _AROUND, _AROUND_END = "<div>" * 3, "</div>" * 3
