@@ -87,7 +87,7 @@ def _made_from(run: str, folder: str, settings: Any) -> dict[str, Any]:
         earlier = [f"documents/{domain}" for domain in read]
     elif first == chain.MIX:
         drawn = orjson.loads(read_bytes(join(run, folder, "mix.json")))["domains"]
-        earlier = [f"tokens/{domain['name']}" for domain in drawn]
+        earlier = list(dict.fromkeys(f"tokens/{domain['name'].partition('/')[0]}" for domain in drawn))
     found = {name: manifest.find(join(run, name)) for name in earlier}
     before = {name: made.sha256 for name, made in found.items() if made is not None}
     inputs = {"count": 0, "sha256": manifest.content_hash([])}

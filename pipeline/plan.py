@@ -254,7 +254,8 @@ def _notes(recipe: Recipe) -> list[str]:
         notes += [f"{name}: {step.whole_dump()}" for step in steps if isinstance(step, near_dup.Settings)]
     weights = ", ".join(f"{name} {share:.1%}" for name, share in recipe.mix.weights.items())
     notes.append(f"mix weights (shares of sampled tokens): {weights or 'none'}")
-    absent = [name for name in recipe.mix.weights if name not in recipe.documents()]
+    named = dict.fromkeys(name.partition("/")[0] for name in recipe.mix.weights)
+    absent = [name for name in named if name not in recipe.documents()]
     if absent:
         notes.append(f"the mix names domains that this recipe does not run: {', '.join(absent)}")
     if _holds_work(recipe):

@@ -20,6 +20,7 @@ from llama_data.pipeline.core.settings import Count, DomainSettings, Places, Str
 from llama_data.pipeline.registry import STAGES
 from llama_data.stages.custom.jobs import Settings as SourceSettings
 from llama_data.tokenizer.train import TokenizerSettings
+from llama_data.train_handoff.buckets import domain_of
 from llama_data.train_handoff.pack import PackSettings
 
 RECIPE_FILE = "recipe.yaml"
@@ -150,6 +151,7 @@ class TokenizerChoice(TokenizerSettings):
 
 class MixSettings(Strict):
     """The mixture: ``weights`` are shares of sampled tokens by domain (LLaMA Table 1); a tokenizer and a mix need them.
+    ``DOMAIN/BUCKET`` names one of the buckets that ``tokens.buckets`` makes of a domain.
 
     ``normalise``: weights that do not sum to 1 are divided by their sum. ``tokens``: how many are drawn, like ``1.4T``,
     ``1e9`` or ``100_000`` (null: as many as ``max_epochs`` allows). ``max_epochs``: how often a domain may be repeated.
@@ -262,6 +264,13 @@ class Recipe(Strict):
         if self.mix.normalise and total > 0:
             return {name: weight / total for name, weight in self.mix.weights.items()}
         return self.mix.weights
+
+    def domain_weights(self) -> dict[str, float]:
+        """The weights of whole domains: of buckets (``DOMAIN/BUCKET``) the sum."""
+        found: dict[str, float] = {}
+        for name, weight in self.weights().items():
+            found[domain_of(name)] = found[domain_of(name)] + weight if domain_of(name) in found else weight
+        return found
 
     def path(self, *parts: str) -> str:
         """A path below the run's output folder."""

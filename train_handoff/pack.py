@@ -21,7 +21,7 @@ from pydantic import Field
 
 from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.document import Document
-from llama_data.pipeline.core.errors import ModelError, RecipeError
+from llama_data.pipeline.core.errors import InputError, ModelError, RecipeError
 from llama_data.pipeline.core.files import (
     Split,
     atomic_write,
@@ -37,12 +37,13 @@ from llama_data.pipeline.core.settings import Strict
 from llama_data.pipeline.core.whereabouts import counts
 from llama_data.pipeline.core.written import leave_note, written_bytes
 from llama_data.tokenizer.bpe.encode import FastEncoder
-from llama_data.train_handoff.read import read_texts
+from llama_data.train_handoff.buckets import Buckets, bucket_names, shard_name
+from llama_data.train_handoff.read import Texts, read_texts
 from llama_data.train_handoff.shards.checked import stated_value
 from llama_data.train_handoff.shards.documents import IndexWriter, Names, cut, index_path
 from llama_data.train_handoff.shards.file import VALIDATION, Footer, ShardWriter, read_footer
 
-SHUFFLE_INDEX = np.dtype([("key", "<u8"), ("length", "<i8"), ("names", "<i8"), ("validation", "?")])
+SHUFFLE_INDEX = np.dtype([("key", "<u8"), ("length", "<i8"), ("names", "<i8"), ("part", "u1")])
 
 
 class PackSettings(Strict):
@@ -50,7 +51,8 @@ class PackSettings(Strict):
 
     ``bos``, ``eos``: what stands around every document (at least one, or documents could not be told apart).
     ``validation``: share of documents, 0..1, held out (null: none). ``shuffle``: put the documents of the domain in
-    a seeded random order first. ``max_task_bytes``: compressed input of one task. ``max_table_bytes``: memory of
+    a seeded random order first. ``buckets``: of each domain named,
+    shards by the value of a field. ``max_task_bytes``: compressed input of one task. ``max_table_bytes``: memory of
     the encoder's table.
     """
 
@@ -59,6 +61,7 @@ class PackSettings(Strict):
     eos: bool = True
     validation: float | None = Field(default=0.0005, ge=0, lt=1)
     shuffle: bool = False
+    buckets: dict[str, Buckets] = Field(default_factory=dict)
     max_task_bytes: int = Field(default=256 << 20, gt=0)
     max_table_bytes: int = Field(default=512 << 20, gt=0)
 
@@ -129,6 +132,8 @@ class PackStep(Step):
         self.context = run
         self.tokenizer = tokenizer
         self.settings = settings
+        self.buckets = settings.buckets.get(domain)
+        self.numbers = {} if self.buckets is None else self.buckets.numbers()
         self.files = (tokenizer,)
         self.leaves = "" if self.writes else None
 
@@ -164,10 +169,12 @@ class PackStep(Step):
         )
 
     def packers(self, stack: ExitStack, encoder: FastEncoder, rank: int) -> list[Packer]:
-        """Packers of this task's training shard and, when documents are held out, of its validation shard."""
-        names = [f"{rank:05d}.parquet", f"{VALIDATION}/{rank:05d}.parquet"][: 2 if self.settings.validation else 1]
-        footers = [self.footer(encoder, split) for split in ("train", VALIDATION)]
-        writers = [ShardWriter(join(self.output, name), footer) for name, footer in zip(names, footers, strict=False)]
+        """Packers of this task's training shards, one a bucket, and of its validation shard when texts are held out."""
+        names = [shard_name(rank, bucket) for bucket in bucket_names(self.buckets)]
+        writers = [ShardWriter(join(self.output, name), self.footer(encoder, "train")) for name in names]
+        if self.settings.validation:
+            name = join(self.output, VALIDATION, shard_name(rank))
+            writers.append(ShardWriter(name, self.footer(encoder, VALIDATION)))
         return [Packer(stack.enter_context(writer)) for writer in writers]
 
     def finish(self, packers: Sequence[Packer], stack: ExitStack, rank: int) -> None:
@@ -178,17 +185,36 @@ class PackStep(Step):
         written = [file for packer in packers for file in (packer.writer.written, packer.index.written)]
         leave_note(self.context.output, group_of(self.domain), f"{rank:05d}", written)
 
-    def encoded(self, rank: int) -> Iterator[tuple[Names, NDArray[Any], NDArray[np.int64]]]:
-        """Batches of this task's documents: ids and sources, tokens of all, and where each one's tokens end."""
+    def encoded(self, rank: int) -> Iterator[tuple[Names, NDArray[Any], NDArray[np.int64], NDArray[np.uint8]]]:
+        """Batches of this task's documents: ids and sources, tokens of all, where each one's end, and its packer.
+
+        Raises InputError: a document belongs to no bucket.
+        """
         encoder = self.encoder()
+        held = len(bucket_names(self.buckets))
         for split in self.groups[rank]:
-            for batch in read_texts(split.path):
+            for batch in read_texts(split.path, None if self.buckets is None else self.buckets.field):
                 tokens, ends = encoder.encode_documents(batch.texts, bos=self.settings.bos, eos=self.settings.eos)
                 self.stat_update("documents", value=len(batch.ids), unit="batch")
                 self.stat_update("tokens", value=len(tokens), unit="batch")
                 counts.records += len(batch.ids)
-                yield Names(batch.ids, batch.sources), tokens, ends
+                parts = self._parts(batch, split.path)
+                parts[[out for _, out in self.keys(batch.ids)]] = held
+                yield Names(batch.ids, batch.sources), tokens, ends, parts
             counts.bytes += split.size
+
+    def _parts(self, batch: Texts, path: str) -> NDArray[np.uint8]:
+        """The number of each document's bucket; 0 where there are none."""
+        if self.buckets is None:
+            return np.zeros(len(batch.ids), np.uint8)
+        found = [self.numbers.get(str(value)) for value in batch.values]
+        if None in found:
+            place = found.index(None)
+            raise InputError(
+                f"{path}: {batch.ids[place]}: its {self.buckets.field} is {batch.values[place]!r}, which is in none of "
+                f"the buckets of {self.domain}; name it under tokens.buckets.{self.domain}.into"
+            )
+        return np.array(found, np.uint8)
 
     def keys(self, ids: Sequence[str]) -> list[tuple[int, bool]]:
         """Of each document its random key, and whether it goes to the validation split."""
@@ -206,17 +232,16 @@ class Pack(PackStep):
         """Write this task's shards. Yields nothing."""
         with ExitStack() as stack:
             packers = self.packers(stack, self.encoder(), rank)
-            for names, tokens, ends in self.encoded(rank):
-                out = np.array([held and len(packers) > 1 for _, held in self.keys(names.ids)], np.bool_)
+            for names, tokens, ends, parts in self.encoded(rank):
                 lengths = np.diff(ends, prepend=0)
-                if not out.any():
+                if not parts.any():
                     packers[0].add(tokens, names, lengths)
                     continue
-                parts = np.split(tokens, ends[:-1])
-                for packer, chosen in zip(packers, (~out, out), strict=True):
-                    picked = np.nonzero(chosen)[0]
+                found = np.split(tokens, ends[:-1])
+                for number, packer in enumerate(packers):
+                    picked = np.nonzero(parts == number)[0]
                     if len(picked):
-                        packer.add(np.concatenate([parts[i] for i in picked]), cut(names, picked), lengths[picked])
+                        packer.add(np.concatenate([found[i] for i in picked]), cut(names, picked), lengths[picked])
             self.finish(packers, stack, rank)
         yield from ()
 
@@ -231,14 +256,14 @@ class Scatter(PackStep):
         """Write this task's tokens, names and index below the work folder. Memory: these, of the task."""
         parts: list[NDArray[Any]] = []
         named: list[bytes] = []
-        rows: list[tuple[int, int, int, bool]] = []
-        for names, tokens, ends in self.encoded(rank):
+        rows: list[tuple[int, int, int, int]] = []
+        for names, tokens, ends, packers in self.encoded(rank):
             found = np.split(tokens, ends[:-1])
             parts += found
             lines = [orjson.dumps(pair) + b"\n" for pair in zip(*names, strict=True)]
             named += lines
-            for (key, held), part, line in zip(self.keys(names.ids), found, lines, strict=True):
-                rows.append((key, len(part), len(line), held))
+            for (key, _), part, line, packer in zip(self.keys(names.ids), found, lines, packers, strict=True):
+                rows.append((key, len(part), len(line), packer))
         index = np.array(rows, SHUFFLE_INDEX)
         order = np.argsort(index["key"], kind="stable")
         work = join(self.context.work(self.domain), "shuffle")
@@ -266,17 +291,17 @@ class Gather(PackStep):
                 join(self.context.work(self.domain), "shuffle", f"{task:05d}"), rank, tasks, encoder
             )
             keys.append(index["key"])
-            out.append(index["validation"])
+            out.append(index["part"])
             names.ids.extend(named.ids)
             names.sources.extend(named.sources)
             parts += np.split(tokens, np.cumsum(index["length"])[:-1]) if len(index) else []
         order = np.argsort(np.concatenate(keys), kind="stable")
-        held = np.concatenate(out)
+        chosen = np.concatenate(out)
         with ExitStack() as stack:
             packers = self.packers(stack, encoder, rank)
             for place in order:
                 part = parts[place]
-                packers[1 if held[place] else 0].add(part, cut(names, [place]), np.array([len(part)]))
+                packers[chosen[place]].add(part, cut(names, [place]), np.array([len(part)]))
             self.finish(packers, stack, rank)
         yield from ()
 
@@ -306,8 +331,11 @@ class Index(Step):
     name = "index"
     leaves = "index-"
 
-    def __init__(self, *, run: RunContext, domain: str, tasks: int, work: str | None) -> None:
+    def __init__(
+        self, *, run: RunContext, domain: str, tasks: int, work: str | None, buckets: Buckets | None = None
+    ) -> None:
         super().__init__()
+        self.buckets = buckets
         self.context = run
         self.domain = domain
         self.output = tokens_folder(run, domain)
@@ -316,9 +344,10 @@ class Index(Step):
 
     def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write the list of shards. Yields nothing."""
-        wanted = {f"{number:05d}.parquet" for number in range(self.tasks)}
+        held = {shard_name(number) for number in range(self.tasks)}
+        train = {shard_name(number, name) for number in range(self.tasks) for name in bucket_names(self.buckets)}
         shards = []
-        for folder in ("", VALIDATION):
+        for folder, wanted in (("", train), (VALIDATION, held)):
             for path in list_files(join(self.output, folder) if folder else self.output, ".parquet"):
                 name = path.rsplit("/", 1)[-1]
                 if name not in wanted:
@@ -381,7 +410,7 @@ def tokenize_jobs(
     work = join(run.work(domain), "shuffle") if settings.shuffle else None
     index = Job(
         f"tokenize/{domain}/index",
-        [Index(run=run, domain=domain, tasks=len(groups), work=work)],
+        [Index(run=run, domain=domain, tasks=len(groups), work=work, buckets=settings.buckets.get(domain))],
         1,
     )
     if settings.shuffle:

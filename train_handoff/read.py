@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -16,11 +17,15 @@ READ_BYTES = 4 << 20
 
 @dataclass(frozen=True)
 class Texts:
-    """Some documents: their ids, texts and sources (None where a document's metadata names none)."""
+    """Some documents: their ids, texts and sources (None where a document's metadata names none).
+
+    ``values``: of the field of the metadata that was asked for, None where a document has none.
+    """
 
     ids: list[str]
     texts: list[str]
     sources: list[str | None]
+    values: list[Any]
 
 
 def _chunks(path: str) -> Iterator[bytes]:
@@ -37,15 +42,17 @@ def _chunks(path: str) -> Iterator[bytes]:
             raise InputError(f"{path}: the compressed stream is damaged: {error}") from None
 
 
-def read_texts(path: str) -> Iterator[Texts]:
+def read_texts(path: str, field: str | None = None) -> Iterator[Texts]:
     """Documents of a jsonl file (compressed by suffix), some megabytes at a time.
+
+    ``field``: of the metadata, whose values are wanted.
 
     Raises:
         InputError: a line is not a document, or the stream is damaged; names the file and the line.
     """
     number = 0
     for lines in cut_lines(_chunks(path)):
-        found = Texts([], [], [])
+        found = Texts([], [], [], [])
         for line in lines:
             number += 1
             if not line:
@@ -54,8 +61,10 @@ def read_texts(path: str) -> Iterator[Texts]:
                 record = orjson.loads(line)
                 found.ids.append(_text(record["id"]))
                 found.texts.append(_text(record["text"]))
-                source = (record.get("metadata") or {}).get("source")
+                metadata = record.get("metadata") or {}
+                source = metadata.get("source")
                 found.sources.append(None if source is None else str(source))
+                found.values.append(None if field is None else metadata.get(field))
             except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
                 raise InputError(f"{path}: line {number}: not a document with id and text: {error}") from None
         if found.ids:

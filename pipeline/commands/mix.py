@@ -62,7 +62,7 @@ def mix(
         if not plan_only and options.is_for_later(
             recipe,
             ["mix", *(["--name", name] if name else []), *(["--overwrite"] if overwrite else [])],
-            reads=lambda: [f"tokenize/{domain}" for domain, share in recipe.weights().items() if share > 0],
+            reads=lambda: [f"tokenize/{domain}" for domain, share in recipe.domain_weights().items() if share > 0],
             makes=[mix_group(recipe, name).name],
         ):
             return
@@ -111,7 +111,7 @@ def shards_of(recipe: Recipe) -> dict[str, Manifest]:
     from llama_data.pipeline.before import tokens_of
     from llama_data.pipeline.chain import names_in
 
-    wanted = [domain for domain, weight in recipe.weights().items() if weight > 0]
+    wanted = [domain for domain, weight in recipe.domain_weights().items() if weight > 0]
     present = names_in(recipe.path(), "tokens")
     return {domain: tokens_of(recipe, domain) for domain in present if domain in wanted or _is_finished(recipe, domain)}
 
@@ -181,12 +181,13 @@ def _write_held(
     from llama_data.pipeline.core import manifest
     from llama_data.pipeline.groups import mix_folder, mix_group
     from llama_data.pipeline.live.display import current
+    from llama_data.train_handoff.buckets import domain_of
     from llama_data.train_handoff.mix.jobs import Notes, mix_jobs
     from llama_data.train_handoff.shards.file import VALIDATION
 
     shown = current()
     group, output = mix_group(recipe, name), recipe.path(mix_folder(name))
-    used = {domain.name: before[domain.name] for domain in plan.domains}
+    used = {domain_of(domain.name): before[domain_of(domain.name)] for domain in plan.domains}
     made = mix_jobs(
         plan,
         tokens_folder=recipe.path("tokens"),

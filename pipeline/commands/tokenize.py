@@ -98,7 +98,7 @@ def _tokenize_held(recipe: Recipe, domains: list[str], overwrite: bool) -> None:
 
     model, context, shown = tokenizer_model(recipe), recipe.context(), current()
     found = {domain: documents_of(recipe, domain) for domain in domains}
-    settings = {**recipe.tokens.model_dump(mode="json"), "seed": recipe.seed}
+    settings = {**recipe.tokens.model_dump(mode="json", exclude={"buckets"}), "seed": recipe.seed}
     ready = {}
     for domain, made in found.items():
         documents = made.below(f"documents/{domain}", ".jsonl.zst")
@@ -106,7 +106,7 @@ def _tokenize_held(recipe: Recipe, domains: list[str], overwrite: bool) -> None:
             tokens_group(recipe, domain),
             tokenize_jobs(domain, context, tokenizer=model, settings=recipe.tokens, documents=documents),
             recipe,
-            settings,
+            settings | _buckets(recipe, domain),
             before={f"documents/{domain}": made.sha256},
             overwrite=overwrite,
             say=shown.say,
@@ -123,6 +123,11 @@ def _tokenize_held(recipe: Recipe, domains: list[str], overwrite: bool) -> None:
     submitted = recipe.executor.kind == "slurm" and any(ready.values())
     next_ = then.while_submitted(recipe) if submitted else then.after_tokens(recipe, affordable(recipe))
     shown.result(Result(rows, shown.seconds, [recipe.path("tokens")], next_))
+
+
+def _buckets(recipe: Recipe, domain: str) -> dict[str, object]:
+    found = recipe.tokens.buckets.get(domain)
+    return {} if found is None else {"buckets": found.model_dump(mode="json")}
 
 
 def _made(domain: str, finished: Manifest) -> dict[str, str | int | float]:

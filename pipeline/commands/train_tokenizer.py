@@ -33,7 +33,7 @@ def train(recipe: Recipe, *, overwrite: bool = False) -> None:
     if options.is_for_later(
         recipe,
         ["train-tokenizer", *(["--overwrite"] if overwrite else [])],
-        reads=lambda: [recipe.stage_of(domain) for domain, share in recipe.weights().items() if share > 0],
+        reads=lambda: [recipe.stage_of(domain) for domain, share in recipe.domain_weights().items() if share > 0],
         makes=["tokenizer"],
     ):
         return
@@ -58,7 +58,7 @@ def _train_held(recipe: Recipe, overwrite: bool) -> None:
         raise RequestError(f"the recipe names an existing tokenizer ({recipe.tokenizer.model}): nothing to train")
     shown = current()
     context, folder, group = recipe.context(), recipe.path("tokenizer"), tokenizer_group(recipe)
-    wanted = [domain for domain, share in recipe.weights().items() if share > 0]
+    wanted = [domain for domain, share in recipe.domain_weights().items() if share > 0]
     missing = [domain for domain in wanted if not has_begun(recipe, domain)]
     if missing:
         raise RequestError(
@@ -67,7 +67,7 @@ def _train_held(recipe: Recipe, overwrite: bool) -> None:
         )
     found = {domain: documents_of(recipe, domain) for domain in wanted}
     documents = {domain: made.below(f"documents/{domain}", ".jsonl.zst") for domain, made in found.items()}
-    made = train_jobs(context, weights=recipe.weights(), settings=recipe.tokenizer, documents=documents)
+    made = train_jobs(context, weights=recipe.domain_weights(), settings=recipe.tokenizer, documents=documents)
     settings = {**recipe.tokenizer.model_dump(mode="json"), "weights": recipe.mix.weights, "seed": recipe.seed}
     before = {f"documents/{domain}": made.sha256 for domain, made in found.items()}
     ready = made_from.prepare(

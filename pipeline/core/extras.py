@@ -17,6 +17,7 @@ EXTRAS = {
     "ray": "ray",
     "s3fs": "s3",
     "gcsfs": "gcs",
+    "trafilatura": "trafilatura",
 }
 # Wheels of these are not made for every machine; there they are compiled.
 COMPILED = {"kenlm": "ufal-kenlm", "fasttext": "fasttext-numpy2"}

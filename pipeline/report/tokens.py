@@ -12,6 +12,7 @@ from llama_data.pipeline.chain import names_in
 from llama_data.pipeline.core.domains import TABLE_1
 from llama_data.pipeline.core.files import exists, join, list_files, open_binary, read_bytes
 from llama_data.pipeline.report.domain import DomainLedger
+from llama_data.train_handoff.buckets import bucket_of
 
 SAMPLED = 20_000  # documents of a domain whose tokens are compared with their texts
 GROUPS = 12
@@ -78,7 +79,7 @@ def read_json(path: str) -> dict[str, Any] | None:
 
 
 def tokens_of(run: str) -> list[DomainTokens]:
-    """The tokenized domains of a run, those of LLaMA in the order of its Table 1."""
+    """The tokenized domains of a run, those of LLaMA in the order of its Table 1; below each its buckets."""
     found = []
     for domain in ordered(names_in(run, "tokens")):
         record = read_json(join(run, "tokens", domain, "tokens.json"))
@@ -86,18 +87,23 @@ def tokens_of(run: str) -> list[DomainTokens]:
             continue
         train = [shard for shard in record["shards"] if shard["split"] == "train"]
         others = [shard for shard in record["shards"] if shard["split"] != "train"]
-        found.append(
-            DomainTokens(
-                domain=domain,
-                shards=len(train),
-                documents=sum(shard["documents"] for shard in train),
-                rows=sum(shard["rows"] for shard in train),
-                tokens=sum(shard["tokens"] for shard in train),
-                held_out=sum(shard["tokens"] for shard in others),
-                dropped=sum(shard["dropped_tokens"] for shard in record["shards"]),
-            )
-        )
+        found.append(_domain_tokens(domain, train, others))
+        for bucket in sorted({bucket_of(shard["name"]) for shard in train} - {""}):
+            inside = [shard for shard in train if bucket_of(shard["name"]) == bucket]
+            found.append(_domain_tokens(f"{domain}/{bucket}", inside, []))
     return found
+
+
+def _domain_tokens(name: str, train: list[dict[str, Any]], others: list[dict[str, Any]]) -> DomainTokens:
+    return DomainTokens(
+        domain=name,
+        shards=len(train),
+        documents=sum(shard["documents"] for shard in train),
+        rows=sum(shard["rows"] for shard in train),
+        tokens=sum(shard["tokens"] for shard in train),
+        held_out=sum(shard["tokens"] for shard in others),
+        dropped=sum(shard["dropped_tokens"] for shard in [*train, *others]),
+    )
 
 
 def ordered(names: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from llama_data.pipeline.core.block import Reader
 from llama_data.pipeline.core.checks import Check
@@ -20,6 +20,8 @@ from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.commoncrawl.page import MinimumPage
 from llama_data.stages.commoncrawl.reader import CommonCrawlReader, HashPages, Title
 from llama_data.stages.commoncrawl.thresholds import AnnotatedReader, ApplyThresholds, Thresholds, annotated_splits
+from llama_data.stages.shared.html import Content, Reading, check_extractor
+from llama_data.stages.shared.main_content import Extractor
 from llama_data.stages.steps import classifier, language, length, line_dedup, perplexity
 from llama_data.stages.steps.contract import Built, StepContext, StepSettings, chain
 from llama_data.stages.steps.line_dedup import Copies, Group, check_group, dedup, group_parts, group_ranges
@@ -40,7 +42,9 @@ _DUMP = re.compile(r"CC-MAIN-\d{4}-\d{2}")
 class Settings(DomainSettings):
     """What to do with Common Crawl. The defaults are CCNet's constants and LLaMA's choices.
 
-    Files are WET or WARC (or ARC), as their records say: see ``docs/web-pages.md``. ``title``: whether a page's first
+    Files are WET or WARC (or ARC), as their records say: see ``docs/web-pages.md``. ``content``: what of an HTML page
+    is its text, ``all`` that is visible (as WET has it) or the ``main`` content, which ``extractor`` finds.
+    ``title``: whether a page's first
     line is part of its text. ``min_characters`` counts a page as CCNet does, with a newline behind a last line that
     has none. ``dedup_group``: within how many input files of a dump lines are compared: ``"50/1600"`` is 50 of 1,600
     equal shards (CCNet; a shard is at least one file), a number is that many files, ``all`` the whole dump (null:
@@ -52,6 +56,8 @@ class Settings(DomainSettings):
     """
 
     inputs: tuple[str, ...] = ("**/*.wet.gz", "**/*.wet")
+    content: Content = "all"
+    extractor: Extractor = "resiliparse"
     title: Title = "drop"
     min_characters: int | None = Field(default=length.MIN_CHARACTERS, ge=0)
     dedup_group: int | str | None = "50/1600"
@@ -70,6 +76,16 @@ class Settings(DomainSettings):
     @classmethod
     def _group_can_be_read(cls, value: int | str | None) -> int | str | None:
         return None if value is None else check_group(value)
+
+    @model_validator(mode="after")
+    def _extractor_is_asked(self) -> Settings:
+        check_extractor(self.content, self.extractor)
+        return self
+
+    @property
+    def reading(self) -> Reading:
+        """What of an HTML page is its text."""
+        return Reading(self.content, self.extractor)
 
     def needs(self) -> list[Need]:
         """The models of language, perplexity and references."""
@@ -140,7 +156,7 @@ def reader(settings: Settings, splits: Sequence[Split]) -> Reader:
     """What reads these files as a run does. Raises InputError: they are no files of a dump."""
     if settings.from_ledger is not None:
         raise InputError(f"this run read no dump but the ledger of {settings.from_ledger}: look there")
-    return CommonCrawlReader(splits=splits, domain=DOMAIN, title=settings.title)
+    return CommonCrawlReader(splits=splits, domain=DOMAIN, title=settings.title, reading=settings.reading)
 
 
 def dedup_tasks(
@@ -187,7 +203,7 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
         if settings.dedup_group is None
         else dedup_tasks(splits, settings.dedup_group, settings.max_task_bytes)
     )
-    read = CommonCrawlReader(tasks=tasks, domain=DOMAIN, title=settings.title)
+    read = CommonCrawlReader(tasks=tasks, domain=DOMAIN, title=settings.title, reading=settings.reading)
     context = _context(settings, run, read)
     # Straight from the reader's bytes: no document is made of a page only to hash its lines.
     hashes = HashPages(reader=read, min_characters=settings.min_characters, work=context.work)

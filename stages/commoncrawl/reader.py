@@ -12,9 +12,9 @@ from llama_data.pipeline.core.document import MAX_LINES, Document, reject
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.whereabouts import counts
-from llama_data.stages.commoncrawl.html import HtmlPage, html_page
 from llama_data.stages.commoncrawl.lines import Pages, Title, find_lines, page_text
 from llama_data.stages.commoncrawl.page import Page
+from llama_data.stages.shared.html import ALL, NO_PAGE, HtmlPage, Reading, html_page
 from llama_data.stages.shared.records import Damage
 from llama_data.stages.shared.warc import read_warc
 from llama_data.stages.shared.wet import WetRecord, is_text, wet_record
@@ -25,15 +25,13 @@ from llama_data.stages.steps.line_dedup import HashedLines, hash_texts, write_li
 __all__ = ["CommonCrawlReader", "HashPages", "Title", "page_text"]
 
 DOMAIN = "commoncrawl"
-REJECTED = frozenset({Reason.not_a_page, Reason.http_status})
-"""Reasons of the reader that say what a record is, not that it cannot be read."""
 
 
 class CommonCrawlReader(Reader):
     """One document for every page of a WET or WARC file: a ``conversion``, a ``response`` or a ``resource``.
 
     What a record holds is told from the record, not from the file's name. The text is without its title line unless
-    ``title`` is ``keep``.
+    ``title`` is ``keep``. ``reading``: what of an HTML page is its text.
     """
 
     name = "read_commoncrawl"
@@ -45,9 +43,11 @@ class CommonCrawlReader(Reader):
         tasks: Sequence[Sequence[Split]] | None = None,
         domain: str = DOMAIN,
         title: Title = "drop",
+        reading: Reading = ALL,
     ) -> None:
         super().__init__(splits=splits, tasks=tasks, domain=domain)
         self.title: Title = title
+        self.reading = reading
 
     def hashes(self, split: Split, minimum: int) -> Iterator[HashedLines]:
         """Yield the hashes of the lines of the file's pages that have ``minimum`` characters."""
@@ -74,18 +74,21 @@ class CommonCrawlReader(Reader):
                 doc = self.failed(split, key=found.key, reason=found.reason, detail=found.detail)
                 if found.url is not None:
                     doc.metadata["url"] = found.url
-                if found.reason in REJECTED:
+                if found.reason in NO_PAGE:
                     reject(doc, found.reason, self.name, found.detail)
                 yield doc
             else:
-                yield self._document(split, found.key, self._pages(found), 0, found.url, found.date, found.digest)
+                doc = self._document(split, found.key, self._pages(found), 0, found.url, found.date, found.digest)
+                if isinstance(found, HtmlPage):
+                    doc.metadata.update(found.about)
+                yield doc
 
     def _found(self, split: Split) -> Iterator[WetBatch | WetRecord | HtmlPage | Damage]:
         for found in read_warc(split.path):
             if isinstance(found, WetBatch | Damage):
                 yield found
                 continue
-            page = wet_record(found) if is_text(found) else html_page(found)
+            page = wet_record(found) if is_text(found) else html_page(found, self.reading)
             lines = 0 if isinstance(page, Damage) else page.body.count(b"\n") + page.body.count(b"\r")
             if lines > MAX_LINES:
                 detail = f"{lines} lines, more than the limit of {MAX_LINES}"

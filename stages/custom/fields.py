@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from llama_data.pipeline.core.settings import Strict
 from llama_data.stages.custom.values import written
 
-Format = Literal["auto", "jsonl", "parquet", "arrow", "csv", "text"]
+Format = Literal["auto", "jsonl", "parquet", "arrow", "csv", "text", "warc"]
 
 
 def _as_written(value: Any) -> Any:

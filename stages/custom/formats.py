@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import DAMAGE, Split, compression_of, open_binary, read_pieces
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.custom.pages import page_rows
 from llama_data.stages.shared.arrow_rows import FILE_MAGIC, arrow_rows
 from llama_data.stages.shared.csv_rows import csv_rows
+from llama_data.stages.shared.html import ALL, Reading
 from llama_data.stages.shared.json_array_rows import json_array_rows
 from llama_data.stages.shared.json_rows import json_rows
 from llama_data.stages.shared.parquet_rows import parquet_rows
@@ -32,9 +34,13 @@ _SUFFIXES = {
     ".txt": "text",
     ".text": "text",
     ".md": "text",
+    ".warc": "warc",
+    ".wet": "warc",
+    ".arc": "warc",
 }
 _ARRAY = re.compile(rb"\s*\[\s*[{\]]")
 _OBJECT = re.compile(rb"\s*\{")
+_WARC = re.compile(rb"WARC/|filedesc://", re.IGNORECASE)
 _LFS = b"version https://git-lfs"
 
 
@@ -46,13 +52,22 @@ class Found(NamedTuple):
     array: bool
 
 
-def rows_of(split: Split, format: str, fields: Sequence[str]) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
+Rows = Iterator[tuple[int | str, dict[str, Any] | RecordError]]
+
+
+def rows_of(split: Split, format: str, fields: Sequence[str], reading: Reading = ALL) -> Rows:
     """The rows of a file, numbered from 1, and errors in place of damaged ones; ``fields``: those that are needed.
+
+    The rows of WARC files are pages, named by the place of their record; ``reading``: what of HTML is their text.
 
     Raises:
         RecordError: the file is not in the format, or cannot be told.
     """
+    if format == "warc":  # whose reader knows what to make of a damaged head
+        return page_rows(split.path, reading)
     found = recognise(split, format)
+    if found.format == "warc":
+        return page_rows(split.path, reading)
     if found.format == "parquet":
         return parquet_rows(split.path, fields, split.start, split.end)
     if split.start:
@@ -105,6 +120,8 @@ def _choose(head: bytes, named: str | None, format: str) -> str:
             return "jsonl"
         pointer = ": a pointer of Git LFS, not the file itself; pull it" if head.startswith(_LFS) else ""
         raise RecordError(Reason.wrong_format, f"expected {expected}, found {head[:8]!r}{pointer}")
+    if format == "auto" and _WARC.match(head):
+        return "warc"
     if expected is not None:
         return expected
     if _OBJECT.match(head) or _ARRAY.match(head):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.files import Split
@@ -18,7 +18,10 @@ from llama_data.pipeline.core.settings import DomainSettings
 from llama_data.stages.custom.fields import Fields, Format, SplitBy, Value
 from llama_data.stages.custom.huggingface import huggingface_files
 from llama_data.stages.custom.layouts import LAYOUTS, layout_fields, layout_of
+from llama_data.stages.custom.pages import FIELDS
 from llama_data.stages.custom.reader import SourceReader, make_tasks
+from llama_data.stages.shared.html import NO_PAGE, Content, Reading, check_extractor
+from llama_data.stages.shared.main_content import Extractor
 from llama_data.stages.steps.catalogue import OneStep
 from llama_data.stages.steps.contract import StepContext, build_all, chain
 from llama_data.stages.steps.length import EMPTY, EmptyText
@@ -37,7 +40,9 @@ class Settings(DomainSettings):
 
     ``inputs``: globs below ``root`` or the recipe's ``input``; null: ``root`` is a Hugging Face dataset (saved, a
     folder of the hub's cache, a repository), whose own files are found. ``format``: ``auto`` goes by a file's name and
-    first bytes. ``layout``: how a known dataset writes its rows; ``fields`` that are given go before the layout's.
+    first bytes; ``warc`` is WARC, WET and ARC: ``content`` is what of an HTML page is its text, ``all`` that is visible
+    (as WET has it) or the ``main`` content, which ``extractor`` finds. ``layout``: how a known dataset writes its rows;
+    ``fields`` that are given go before the layout's.
     ``where``: of each field named the values that a row must have one of. ``split``: several domains out of one source.
     ``language``: what all texts are known to be in. ``license``: a note that every document carries. ``steps``: what
     the texts go through, in this order; a step that compares documents with each other reads the input once more.
@@ -46,6 +51,8 @@ class Settings(DomainSettings):
 
     inputs: tuple[str, ...] | None = None  # type: ignore[assignment]
     format: Format = "auto"
+    content: Content = "all"
+    extractor: Extractor = "resiliparse"
     layout: Annotated[str, AfterValidator(_known)] | None = None
     fields: Fields = Fields()
     where: dict[str, tuple[Value, ...]] = Field(default_factory=dict)
@@ -53,6 +60,13 @@ class Settings(DomainSettings):
     language: str | None = None
     license: str | None = None
     steps: tuple[OneStep, ...] = ()
+
+    @model_validator(mode="after")
+    def _extractor_is_asked(self) -> Settings:
+        check_extractor(self.content, self.extractor)
+        if self.content == "main" and self.format not in ("warc", "auto"):
+            raise ValueError(f"content: main is of HTML pages; the format is {self.format}, not warc")
+        return self
 
     def needs(self) -> list[Need]:
         """The models of its steps."""
@@ -65,7 +79,9 @@ class Settings(DomainSettings):
 
     def checks(self, models_dir: str | None) -> tuple[Check, ...]:
         """Which rows are taken, then the steps. Behind one that edits texts the ledger has no length to compare."""
-        found = [Check(step=SourceReader.name, says="takes the chosen rows", reasons=(Reason.row_not_chosen,)), EMPTY]
+        pages = sorted(NO_PAGE) if self.format == "warc" else []
+        reasons = (Reason.row_not_chosen, *pages)
+        found = [Check(step=SourceReader.name, says="takes the chosen rows", reasons=reasons), EMPTY]
         edited = False
         for step in self.steps:
             settings = step.chosen()[1]
@@ -92,12 +108,19 @@ def reader(settings: Settings, tasks: Sequence[Sequence[Split]], name: str) -> S
         tasks=tasks,
         domain=name,
         format=layout.format if layout is not None and settings.format == "auto" else settings.format,
-        fields=layout_fields(settings.layout, settings.fields),
+        fields=_fields(settings),
         where=settings.where,
         split=settings.split,
         language=settings.language,
         license=settings.license,
+        reading=Reading(settings.content, settings.extractor),
     )
+
+
+def _fields(settings: Settings) -> Fields:
+    if settings.format == "warc" and settings.layout is None:
+        return FIELDS.model_copy(update=settings.fields.model_dump(exclude_unset=True))
+    return layout_fields(settings.layout, settings.fields)
 
 
 def jobs(settings: Settings, run: RunContext, name: str) -> list[Job]:

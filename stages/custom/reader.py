@@ -14,7 +14,9 @@ from llama_data.pipeline.core.ledger import COLUMNS
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.custom.fields import Fields, SplitBy
 from llama_data.stages.custom.formats import rows_of
+from llama_data.stages.custom.pages import PageError
 from llama_data.stages.custom.values import find, names_of, plain
+from llama_data.stages.shared.html import ALL, NO_PAGE, Reading
 
 # Names of the metadata that have a meaning here; a kept field of the same name is kept as ``row.NAME``.
 RESERVED = frozenset(
@@ -44,7 +46,8 @@ class SourceReader(Reader):
     ``tasks``: the splits of each task. ``where``: rows are taken of which each field has one of its values.
     ``split``: the domain of a row by the value of a field; the ids and the metadata have that domain. A row that is
     not taken is rejected under ``domain``, whatever else is wrong with it; a text of no characters is rejected too.
-    ``language``, ``license``: of all texts; None: not known.
+    ``language``, ``license``: of all texts; None: not known. ``reading``: what of an HTML page is its text. The row of
+    a page is called by the place of its record; a record that is no page is rejected.
     """
 
     name = "read_source"
@@ -60,6 +63,7 @@ class SourceReader(Reader):
         split: SplitBy | None,
         language: str | None,
         license: str | None,
+        reading: Reading = ALL,
     ) -> None:
         super().__init__(tasks=tasks, domain=domain)
         self.format = format
@@ -69,6 +73,7 @@ class SourceReader(Reader):
         self.domains = {value: name for name, values in split.into.items() for value in values} if split else {}
         self.language = language
         self.license = license
+        self.reading = reading
 
     def read(self, split: Split) -> Iterator[Document]:
         """Yield the split's documents; the key of a row is its number in the file, from 1; 0 is the file itself."""
@@ -76,7 +81,7 @@ class SourceReader(Reader):
             yield self.failed(split, key=0, reason=Reason.truncated_file, detail="the file is empty")
             return
         try:
-            rows = rows_of(split, self.format, self._read_fields())
+            rows = rows_of(split, self.format, self._read_fields(), self.reading)
         except RecordError as error:
             # What is wrong with a whole file is said by its first piece.
             if split.start == 0:
@@ -87,8 +92,18 @@ class SourceReader(Reader):
                 if isinstance(row, RecordError):
                     raise row
                 yield self._document(f"{split.name}#{number}", row)
+            except PageError as error:
+                yield self._no_page(split, str(number), error)
             except RecordError as error:
                 yield self.failed(split, key=number, reason=error.reason, detail=f"row {number}: {error.detail}")
+
+    def _no_page(self, split: Split, key: str, error: PageError) -> Document:
+        doc = self.failed(split, key=key, reason=error.reason, detail=error.detail)
+        if error.url is not None:
+            doc.metadata["url"] = error.url
+        if error.reason in NO_PAGE:
+            reject(doc, error.reason, self.name, error.detail)
+        return doc
 
     def _read_fields(self) -> list[str]:
         """The fields that are looked at."""

@@ -54,6 +54,13 @@ def wet_record(record: Record) -> WetRecord | Damage:
     return WetRecord(*place, record.url, date, digest, name, get("warc-identified-content-language"), record.body)
 
 
+def read_batch(found: WetBatch) -> Iterator[WetRecord]:
+    """Yield the pages of a batch."""
+    for offset, (begin, end), fields in zip(found.offsets, found.bodies.tolist(), found.fields(), strict=True):
+        url, date, digest, record_id, languages = fields
+        yield WetRecord(offset, 0, url, date, digest, record_id, languages, found.data[begin:end])
+
+
 def read_wet(path: str) -> Iterator[WetRecord | Damage]:
     """Yield every ``conversion`` record of a WET file, and a report for what is damaged or of another format.
 
@@ -62,9 +69,7 @@ def read_wet(path: str) -> Iterator[WetRecord | Damage]:
     """
     for found in read_warc(path):
         if isinstance(found, WetBatch):
-            for offset, (begin, end), fields in zip(found.offsets, found.bodies.tolist(), found.fields(), strict=True):
-                url, date, digest, record_id, languages = fields
-                yield WetRecord(offset, 0, url, date, digest, record_id, languages, found.data[begin:end])
+            yield from read_batch(found)
         elif isinstance(found, Damage):
             yield found
         else:

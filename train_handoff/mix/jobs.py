@@ -18,6 +18,7 @@ from llama_data.pipeline.core.hashed import WrittenFile
 from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.core.whereabouts import counts
 from llama_data.pipeline.core.written import leave_note, written_bytes
+from llama_data.train_handoff.buckets import domain_of
 from llama_data.train_handoff.mix.plan import MixPlan
 from llama_data.train_handoff.shards.file import (
     VALIDATION,
@@ -187,7 +188,8 @@ def mix_jobs(
     ``notes``: where the tasks say what they have written; None: nowhere.
     """
     if validation is None:
-        folders = {domain.name: join(tokens_folder, domain.name, VALIDATION) for domain in plan.domains}
+        names = [domain_of(domain.name) for domain in plan.domains]
+        folders = {name: join(tokens_folder, name, VALIDATION) for name in names}
         validation = {name: list_files(folder, ".parquet") for name, folder in folders.items()}
     group = "mix" if notes is None else notes.group
     held = {name: paths for name, paths in validation.items() if sum(read_footer(path).rows for path in paths)}

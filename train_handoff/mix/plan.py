@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from llama_data.pipeline.core.domains import TABLE_1
 from llama_data.pipeline.core.errors import InputError, RecipeError
 from llama_data.pipeline.core.files import exists, is_local, join, list_files, read_bytes
+from llama_data.train_handoff.buckets import bucket_of, domain_of, no_rows, refuse_twice
 from llama_data.train_handoff.mix.order import Assignment, draw, integer_weights
 from llama_data.train_handoff.mix.unfinished import refuse_unfinished
 from llama_data.train_handoff.shards.cache import ShardCache
@@ -198,16 +199,17 @@ def normalised(weights: Weights, *, normalise: bool = False) -> dict[str, Fracti
 
 
 def find_sources(tokens: str, domain: str, shards: Sequence[str] | None = None) -> list[tuple[Source, Footer]]:
-    """The training shards of a domain below the tokens folder, sorted by name; empty ones are left out.
+    """The training shards of a domain or bucket below the tokens folder, sorted by name; empty ones are left out.
 
-    ``shards``: their paths; None: those that lie there.
+    ``domain``: its name, of a bucket ``DOMAIN/BUCKET``. ``shards``: the domain's paths; None: those that lie there.
     """
+    domain, _, bucket = domain.partition("/")
     found = []
     for path in list_files(join(tokens, domain), ".parquet") if shards is None else shards:
         footer = read_footer(path)
         if footer.split != "train" or footer.kind != "domain":
             raise InputError(f"{path}: expected packed training rows, found a {footer.split} shard of a {footer.kind}")
-        if footer.rows:
+        if footer.rows and bucket in ("", bucket_of(path)):
             name = f"{domain}/{path.rsplit('/', 1)[-1]}"
             found.append((Source(path, name, footer.rows, footer.content_sha256), footer))
     return found
@@ -236,19 +238,22 @@ def plan_mix(
         InputError: a domain has no rows, or shards do not agree in tokenizer, seq_len or policy.
     """
     shares = normalised(weights, normalise=normalise)
-    absent = [name for name in shares if name not in present]
+    absent = [name for name in shares if domain_of(name) not in present]
     if absent:
         raise RecipeError(
             f"weights: {', '.join(absent)}: no token shards below {tokens_folder}; tokenize it first, or take it out "
             f"of the weights (there are: {', '.join(present) or 'none'})"
         )
-    sources = {name: find_sources(tokens_folder, name, None if shards is None else shards[name]) for name in shares}
+    refuse_twice(shares)
+    listed = {name: None if shards is None else shards[domain_of(name)] for name in shares}
+    sources = {name: find_sources(tokens_folder, name, listed[name]) for name in shares}
     for name, found in sources.items():
         if not found:
-            raise InputError(f"{join(tokens_folder, name)}: there are no training rows; its documents are too few")
+            raise no_rows(tokens_folder, name, listed[name])
     footer = require_agreement((source.path, footer) for found in sources.values() for source, footer in found)
     limits = dict(max_epochs) if isinstance(max_epochs, Mapping) else dict.fromkeys(shares, max_epochs)
-    unused = tuple(name for name in present if name not in shares)
+    used = set(map(domain_of, shares))
+    unused = tuple(name for name in present if name not in used)
     return make_plan(
         shares,
         {name: [source for source, _ in found] for name, found in sources.items()},

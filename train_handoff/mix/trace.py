@@ -143,8 +143,7 @@ class Trace:
 
     def drawn(self, source: Source, row: int) -> Iterator[Drawn]:
         """The training rows that a row of a token shard became, epoch by epoch."""
-        name = source.name.partition("/")[0]
-        code = [domain.name for domain in self.plan.domains].index(name)
+        code = next(code for code, domain in enumerate(self.plan.domains) if source in domain.sources)
         domain, drawn = self.plan.domains[code], self.plan.drawn[code]
         place = np.array([int(domain.starts[domain.sources.index(source)]) + row], np.int64)
         for epoch in range(-(-drawn // domain.rows)):

@@ -12,9 +12,9 @@ import sentencepiece
 from llama_data.pipeline.core.document import Document, new_document
 from llama_data.pipeline.core.errors import ModelError
 from llama_data.pipeline.core.files import list_inputs
-from llama_data.stages.commoncrawl.html import html_text
 from llama_data.stages.commoncrawl.reader import CommonCrawlReader, page_text
 from llama_data.stages.fasttext.model import FastTextModel, Prediction
+from llama_data.stages.shared.html import html_text
 from llama_data.stages.steps.kernels.lm_text import normalise_text
 from llama_data.stages.steps.language import Language
 from llama_data.stages.steps.model_files import PerplexityFiles

@@ -13,8 +13,8 @@ from warc_writer import FORMS, arc, arc_begin, html, http, page, record
 from llama_data.pipeline.core.document import Outcome, verdict
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.commoncrawl.html import MAX_LISTS, html_text
 from llama_data.stages.commoncrawl.reader import CommonCrawlReader
+from llama_data.stages.shared.html import MAX_LISTS, html_text
 
 HTML = b"<html><title>T</title><body><p>An old mill.</p></body></html>"
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_data.stages.commoncrawl import charset
-from llama_data.stages.commoncrawl.charset import declared, decode_html, encoding_of
+from llama_data.stages.shared import charset
+from llama_data.stages.shared.charset import declared, decode_html, encoding_of
 
 TEXTS = {
     "shift_jis": "これは古い水車についての頁です。水車は川のそばで一日中回っています。",

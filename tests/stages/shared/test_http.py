@@ -16,8 +16,8 @@ from warc_writer import http as response
 
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.commoncrawl import http
-from llama_data.stages.commoncrawl.http import decode_body, media_type, parse_response
+from llama_data.stages.shared import http
+from llama_data.stages.shared.http import decode_body, media_type, parse_response
 
 BODY = html(1, 60)
 

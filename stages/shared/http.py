@@ -26,7 +26,9 @@ FREE = 1 << 20
 MAX_CODINGS = 8
 
 _STATUS = re.compile(rb"HTTP/\d+(?:\.\d+)?[ \t]+(\d{3})\b[^\n]*(?:\n|\Z)", re.IGNORECASE)
-_WANTED = {name.encode(): name for name in ("content-type", "content-encoding", "transfer-encoding")}
+_WANTED = {
+    name.encode(): name for name in ("content-type", "content-encoding", "transfer-encoding", "content-language")
+}
 _LESS = ord("<")
 _TYPE = re.compile(r"\s*([^\s/;,\"]+/[^\s;,\"]+)")
 _CHARSET = re.compile(r"charset\s*=[\s\"']*([^\s;,\"']+)", re.IGNORECASE)
