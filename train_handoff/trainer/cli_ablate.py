@@ -30,11 +30,12 @@ def ablate(
     tokens: Annotated[int, typer.Option("--tokens", min=1, help="Tokens that each model is trained on.")],
     model: Annotated[str, typer.Option("--model", help=options.PRESETS)] = "tiny",
     seeds: Annotated[int, typer.Option("--seeds", min=2, help="Models of each arm.")] = 3,
-    evaluations: Annotated[int, typer.Option("--evaluations", min=1, help="Measurements of each model.")] = 20,
+    evaluations: Annotated[int, typer.Option("--evaluations", min=1, help="Measurements of each model.")] = 10,
     average: Annotated[int, typer.Option("--average", min=1, help="Of so many of the last the mean counts.")] = 3,
     held_out_bytes: Annotated[
-        str, typer.Option("--held-out-bytes", help="Of each set, at most, as in 100KB; all.")
-    ] = "100KB",
+        str | None,
+        typer.Option("--held-out-bytes", help="Of each set, at most, as in 100KB [default: a fifth of the cost]."),
+    ] = None,
     max_epochs: Annotated[
         float, typer.Option("--max-epochs", min=0.0, help="How often a model may read its mix.")
     ] = 1.0,
@@ -87,7 +88,7 @@ def ablate(
         budget=Budget(tokens, seeds, evaluations, average, max_epochs),
         cluster=launching.Cluster(nproc or options.devices(device)),
         tokenizer=None if tokenizer is None else str(tokenizer),
-        held_out_bytes=None if held_out_bytes == "all" else options.size_in_bytes(held_out_bytes, "--held-out-bytes"),
+        held_out_bytes=options.size_in_bytes(held_out_bytes, "--held-out-bytes") if held_out_bytes else 0,
         drop_checkpoints=drop_checkpoints,
     )
     if dry_run:

@@ -25,12 +25,14 @@ from llama_data.train_handoff.trainer.measure.prepared import write_windows
 from llama_data.train_handoff.trainer.pieces import Pieces
 
 AT_WORK = "an ablation is at work here"
+SHARE, LEAST, MOST = 0.2, 10_000, 1_000_000
 RESULT, PAGE = "ablate.json", "ablate.html"
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """What is compared, on what, and with which settings. ``held_out_bytes``: of a set, at most (None: all)."""
+    """What is compared, on what, and with which settings. ``held_out_bytes``: of a set, at most; 0: so many
+    that measuring costs about ``SHARE`` of learning."""
 
     mixes: tuple[str, ...]
     held_out: tuple[str, ...]
@@ -40,7 +42,7 @@ class Ablation:
     budget: Budget
     cluster: launching.Cluster
     tokenizer: str | None = None
-    held_out_bytes: int | None = None
+    held_out_bytes: int = 0
     drop_checkpoints: bool = False
 
     def plan(self) -> tuple[Plan, Pieces]:
@@ -49,9 +51,16 @@ class Ablation:
         footer = arms[0].mix.footer
         config = base_config(self.model, self.given, self.budget, footer.seq_len, footer.vocab_size)
         pieces = arming.find_pieces(arms, self.tokenizer)
-        texts = setting.read_sets(self.held_out, pieces, self.held_out_bytes)
-        own = setting.own_sets(arms, pieces, self.held_out_bytes)
+        limit = self.held_out_bytes or self._affordable(len(arms))
+        texts = setting.read_sets(self.held_out, pieces, limit)
+        own = setting.own_sets(arms, pieces, limit // 4)
         return make_plan(arms, config, self.budget, texts, own, self.output), pieces
+
+    def _affordable(self, arms: int) -> int:
+        """Bytes of a set, between ``LEAST`` and ``MOST``; a byte that is read costs a twelfth of a learnt token."""
+        sets = len(self.held_out) + arms / 4
+        bytes_ = SHARE * self.budget.tokens * 12 / self.budget.evaluations / sets
+        return round(min(max(bytes_, LEAST), MOST))
 
     def describe(self) -> None:
         """Say what would be done and what it would cost; start nothing."""
@@ -170,8 +179,7 @@ def cost(plan: Plan, runs: int, rate: float) -> str:
     read = runs * plan.evaluations * plan.held_out_tokens
     seconds = (learnt + read / 3) / rate
     shown = f"{seconds / 3600:.1f} hours" if seconds >= 5400 else f"{seconds / 60:.1f} minutes"
-    arms = len(plan.names)
     return (
-        f"{runs} of {arms} arms x {plan.budget.seeds} seeds to train: {learnt:,} tokens learnt and {read:,} measured; "
-        f"about {shown} at {rate:,.0f} tokens/s (a short measurement)"
+        f"{runs} of {len(plan.runs)} runs ({len(plan.names)} arms x {plan.budget.seeds} seeds) to train: {learnt:,} "
+        f"tokens learnt and {read:,} measured; about {shown} at {rate:,.0f} tokens/s (a short measurement)"
     )

@@ -38,7 +38,7 @@ class Budget:
 
     tokens: int
     seeds: int = 3
-    evaluations: int = 20
+    evaluations: int = 10
     average: int = 3
     max_epochs: float = 1.0
 

@@ -20,6 +20,7 @@ from llama_data.train_handoff.trainer.measure.held_out import Window, read_texts
 from llama_data.train_handoff.trainer.pieces import Pieces
 
 TEXT, OWN = "text/", "own/"  # what the names of the two kinds begin with, where windows are kept and measured
+BEGINNING = 2048  # bytes of a long document that are taken at least
 WHOLE = 0.5  # a document of which so much stands in training rows is one of theirs
 
 Ids = NDArray[np.int64]
@@ -65,11 +66,12 @@ class TextSet:
         return sum(document.text_bytes for document in self.documents)
 
 
-def read_sets(given: Sequence[str], pieces: Pieces, limit: int | None) -> list[TextSet]:
+def read_sets(given: Sequence[str], pieces: Pieces, limit: int) -> list[TextSet]:
     """The sets of ``NAME=FILE`` or ``FILE`` (named after the file); one name may have several files.
 
-    ``limit``: bytes of each set (None: all). Documents are then taken in an order that only their texts decide, and the
-    last is cut. Raises InputError and RequestError for files and names that do not do.
+    ``limit``: bytes of each set. Of a long document the beginning is then taken, so that there are many, and
+    documents in an order that only their texts decide. Raises InputError and RequestError for files and names that do
+    not do.
     """
     files: dict[str, list[str]] = {}
     for item in given:
@@ -85,23 +87,32 @@ def read_sets(given: Sequence[str], pieces: Pieces, limit: int | None) -> list[T
     return [_read_set(name, paths, pieces, limit) for name, paths in files.items()]
 
 
-def _read_set(name: str, paths: list[str], pieces: Pieces, limit: int | None) -> TextSet:
+def _read_set(name: str, paths: list[str], pieces: Pieces, limit: int) -> TextSet:
     texts = list(dict.fromkeys(text for path in paths for _, text in read_texts(path) if text.strip()))
     if not texts:
         raise InputError(f"{paths[0]}: there is no text in it")
-    chosen = sorted(texts, key=lambda text: sha256(text.encode("utf-8", "surrogatepass")).digest())
+    encoded = sorted((text.encode("utf-8", "replace") for text in texts), key=lambda text: sha256(text).digest())
     documents: list[Document] = []
-    room = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) if limit is None else limit
-    for text in chosen:
-        if room <= 0:
-            break
-        encoded = text.encode("utf-8", "replace")
-        cut = encoded[:room].decode("utf-8", "ignore")  # without the half of a character at the end
+    room = limit
+    most = max(BEGINNING, _level([len(text) for text in encoded], room))
+    for text in encoded:
+        cut = text[: min(room, most)].decode("utf-8", "ignore")  # without the half of a character at the end
         if cut:
             documents.append(Document(np.array(pieces.model.encode(cut), np.int64), len(cut.encode())))
-        room -= len(encoded)
+            room -= len(cut.encode())
     files = tuple((path, sha256_of(path)) for path in paths)
     return TextSet(name, files, len(texts), tuple(documents))
+
+
+def _level(sizes: Sequence[int], total: int) -> int:
+    """The most bytes that each document may have so that all of them together have ``total``."""
+    left = total
+    for number, size in enumerate(sorted(sizes)):
+        share = left // (len(sizes) - number)
+        if size > share:
+            return share
+        left -= size
+    return max(sizes)
 
 
 def without_overlap(found: TextSet, shares: dict[str, list[float | None]]) -> TextSet:
@@ -148,7 +159,7 @@ class OwnSet:
         return sum(len(window.ids) - 1 for window in self.windows)
 
 
-def own_sets(arms: Sequence[Arm], pieces: Pieces, limit: int | None) -> list[OwnSet]:
+def own_sets(arms: Sequence[Arm], pieces: Pieces, limit: int) -> list[OwnSet]:
     """The held-out rows of each arm by domain, about ``limit`` bytes of an arm, shared among its domains."""
     found: dict[tuple[str, str], OwnSet] = {}
     for arm in arms:
@@ -159,7 +170,7 @@ def own_sets(arms: Sequence[Arm], pieces: Pieces, limit: int | None) -> list[Own
                 found[key] = replace(found[key], arms=(*found[key].arms, arm.name))
                 continue
             windows: list[Window] = []
-            room = float("inf") if limit is None else limit / len(held)
+            room = limit / len(held)
             for number in range(shard.rows):
                 if room <= 0:
                     break
