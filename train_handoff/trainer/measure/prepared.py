@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class PreparedWindows:
 
     def __init__(self, path: str) -> None:
         try:
-            with np.load(path, allow_pickle=False) as found:
+            with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as found:
                 self._ids = found["ids"].astype(np.int64)
                 self._ends = found["ends"]
                 self._codes, self._bytes = found["codes"], found["bytes"]

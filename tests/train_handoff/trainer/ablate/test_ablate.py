@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer.cli import app
 from llama_data.train_handoff.trainer.watch.lines import METRICS
 
@@ -203,36 +204,23 @@ def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been(
     assert measured(again, "menus/seed-3") == measured(judged[0], "menus/seed-3")
 
 
-@pytest.fixture
-def refused(ablate: Ablate, tmp_path: Path) -> Iterator[Callable[..., str]]:
-    def run(*arguments: object) -> str:
-        known = ["--held-out", "--tokens", "--output"]
-        done = CliRunner().invoke(
-            app, ["ablate", *map(str, arguments), "--device", "cpu", "--output", str(tmp_path / "o")]
-        )
-        assert known
+def test_what_cannot_be_compared_is_refused(
+    clean: Path, shuffled: Path, neutral: Path, model: Path, write_mix: Any, texts: list[str], tmp_path: Path
+) -> None:
+    def refused(*mixes: object, tokens: int = 8192) -> str:
+        command = ["ablate", *mixes, "--held-out", neutral, "--model", model, "--tokens", tokens, "--device", "cpu"]
+        done = CliRunner().invoke(app, [*map(str, command), "--output", str(tmp_path / "out")])
         assert isinstance(done.exception, RequestError), done.exception
+        assert not (tmp_path / "out" / "runs").exists()
         return str(done.exception)
 
-    yield run
-    assert not (tmp_path / "o" / "runs").exists()
-
-
-def test_what_cannot_be_compared_is_refused(
-    refused: Callable[..., str], clean: Path, shuffled: Path, neutral: Path, model: Path, write_mix: Any, texts: list[str],
-    tmp_path: Path,
-) -> None:  # fmt: skip
-    known = ("--held-out", neutral, "--model", model, "--tokens", 8192)
     short = write_mix("short", texts[:200], seq_len=32)
-    assert "seq_len is 64 and 32" in refused(clean, short, *known)
-    assert "two mixes or more" in refused(clean, *known)
-    assert "are the same mix" in refused(clean, f"again={clean}", *known)
-    assert "two mixes would be called 'clean'" in refused(clean, f"clean={shuffled}", *known)
-    assert "epochs of its" in refused(clean, shuffled, *known[:-1], 4_000_000)
-    assert "fewer than one batch" in refused(clean, shuffled, *known[:-1], 1023)
-    assert "no such file" in refused(clean, tmp_path / "nothing", *known)
-    stolen = tmp_path / "stolen.jsonl"
-    stolen.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts[:40]))
-    assert "stands in the training rows of an arm" in refused(
-        clean, shuffled, "--held-out", stolen, "--model", model, "--tokens", 40_960, "--held-out-bytes", "1KB"
-    )
+    assert "seq_len is 64 and 32" in refused(clean, short)
+    assert "two mixes or more" in refused(clean)
+    assert "are the same mix" in refused(clean, f"again={clean}")
+    assert "two mixes would be called 'clean'" in refused(clean, f"clean={shuffled}")
+    assert "no such file" in refused(clean, tmp_path / "nothing")
+    assert "fewer than one batch" in refused(clean, shuffled, tokens=1023)
+    rows = Mixture(str(clean / "mix")).rows
+    least = min(rows, Mixture(str(shuffled / "mix")).rows) // 16 * 1024
+    assert "epochs of its" in refused(clean, shuffled, tokens=least + 1024)
