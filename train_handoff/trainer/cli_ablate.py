@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llama_data.pipeline.core.errors import RequestError
 from llama_data.train_handoff.trainer import options
+
+if TYPE_CHECKING:
+    from llama_data.train_handoff.trainer.measure.harness import Tasks
 
 app = typer.Typer()
 
@@ -53,6 +56,13 @@ def ablate(
     save_minutes: options.SaveMinutes = None,
     device: options.Device = None,
     cache_dir: options.CacheDir = None,
+    harness: Annotated[
+        str | None, typer.Option("--harness", help="Extra: tasks of lm-evaluation-harness, with commas between them.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Questions of a task, at most.")] = None,
+    tasks_path: Annotated[
+        Path | None, typer.Option("--tasks-path", help="Folder with .yaml files of tasks of your own.")
+    ] = None,
     drop_checkpoints: Annotated[
         bool, typer.Option("--drop-checkpoints", help="Remove each model when it is measured.")
     ] = False,
@@ -76,7 +86,7 @@ def ablate(
         raise RequestError(f"--average {average}: there are {evaluations} evaluations")
     if max_epochs <= 0:
         raise RequestError(f"--max-epochs {max_epochs:g}: expected more than 0")
-    given = {**options.compute_settings(context.params)}
+    given = options.compute_settings(context.params)
     named = {"lr": "optim.lr", "warmup": "optim.warmup_steps", "save_minutes": "save_minutes", "cache_dir": "cache_dir"}
     given |= {key: context.params[name] for name, key in named.items() if context.params[name] is not None}
     ablation = Ablation(
@@ -90,8 +100,22 @@ def ablate(
         tokenizer=None if tokenizer is None else str(tokenizer),
         held_out_bytes=options.size_in_bytes(held_out_bytes, "--held-out-bytes") if held_out_bytes else 0,
         drop_checkpoints=drop_checkpoints,
+        tasks=_tasks(harness, limit, tasks_path, device),
     )
     if dry_run:
         ablation.describe()
     else:
         ablation.run()
+
+
+def _tasks(names: str | None, limit: int | None, folder: Path | None, device: str | None) -> Tasks | None:
+    """Tasks of the harness, which are known; None when none were asked for. Raises RequestError."""
+    from llama_data.train_handoff.trainer.measure.harness import Tasks
+
+    if names is None:
+        if limit is not None or folder is not None:
+            raise RequestError("--limit and --tasks-path are for --harness")
+        return None
+    found = Tasks(tuple(name.strip() for name in names.split(",")), limit=limit, folder=folder, device=device or "auto")
+    found.require()
+    return found

@@ -44,6 +44,7 @@ from llama_data.train_handoff.trainer.record import (
     checkpoints,
     find_checkpoint,
     read_record,
+    saves,
     set_aside,
 )
 from llama_data.train_handoff.trainer.remote import staging
@@ -287,9 +288,7 @@ def run(command: list[str], cluster: Cluster, what: str) -> None:
     def forward(number: int, frame: FrameType | None) -> None:
         got.append(number)
         if len(got) == 1:
-            print(
-                f"llama-train: {signal.Signals(number).name}: saves after the step in hand", file=sys.stderr, flush=True
-            )
+            print(f"llama-train: {saves(number)}", file=sys.stderr, flush=True)
             process.send_signal(number)
         elif number == signal.SIGINT and got.count(signal.SIGINT) >= IMPATIENT:
             os.killpg(process.pid, signal.SIGKILL)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,9 @@ from llama_data.train_handoff.trainer.ablate import arms as arming
 from llama_data.train_handoff.trainer.ablate import runs as running
 from llama_data.train_handoff.trainer.ablate import sets as setting
 from llama_data.train_handoff.trainer.ablate.page import write_page
-from llama_data.train_handoff.trainer.ablate.plan import WINDOWS, Budget, Plan, base_config, declare, make_plan
+from llama_data.train_handoff.trainer.ablate.plan import WINDOWS, Budget, Plan, Run, base_config, declare, make_plan
 from llama_data.train_handoff.trainer.ablate.result import result, table
+from llama_data.train_handoff.trainer.measure.harness import Tasks
 from llama_data.train_handoff.trainer.measure.prepared import write_windows
 from llama_data.train_handoff.trainer.pieces import Pieces
 
@@ -44,6 +44,7 @@ class Ablation:
     tokenizer: str | None = None
     held_out_bytes: int = 0
     drop_checkpoints: bool = False
+    tasks: Tasks | None = None
 
     def plan(self) -> tuple[Plan, Pieces]:
         """Decide everything, and read what has to be read for it. Raises InputError and RequestError."""
@@ -54,7 +55,8 @@ class Ablation:
         limit = self.held_out_bytes or self._affordable(len(arms))
         texts = setting.read_sets(self.held_out, pieces, limit)
         own = setting.own_sets(arms, pieces, limit // 4)
-        return make_plan(arms, config, self.budget, texts, own, self.output), pieces
+        plan = make_plan(arms, config, self.budget, texts, own, self.output)
+        return replace(plan, tasks=() if self.tasks is None else self.tasks.names), pieces
 
     def _affordable(self, arms: int) -> int:
         """Bytes of a set, between ``LEAST`` and ``MOST``; a byte that is read costs a twelfth of a learnt token."""
@@ -85,7 +87,7 @@ class Ablation:
             left = [run for run in plan.runs if running.outcome(run, plan) is None]
             if left:
                 typer.echo(cost(plan, len(left), running.rate(plan, self.cluster)))
-            outcomes = running.train_all(plan, windows, self.cluster, Teller(plan, len(left), self.drop_checkpoints))
+            outcomes = running.train_all(plan, windows, self.cluster, lambda *told: _tell(plan, *told), self._examine)
             found = result(plan, outcomes)
             self._write(found)
         for line in table(found):
@@ -97,6 +99,12 @@ class Ablation:
                 f"{len(found['failed'])} of {len(plan.runs)} runs failed and are left out ({said}); the same command "
                 "tries them again"
             )
+
+    def _examine(self, run: Run) -> None:
+        if self.tasks is not None:
+            running.ask(run, self.tasks, self.tokenizer)
+        if self.drop_checkpoints:
+            running.drop_checkpoints(run)
 
     def _windows(self, plan: Plan, pieces: Pieces) -> Path:
         path = (self.output / WINDOWS).resolve()
@@ -113,28 +121,14 @@ class Ablation:
         write_page(found, str(self.output / PAGE))
 
 
-class Teller:
-    """One line for each run that ends, with what is left."""
-
-    def __init__(self, plan: Plan, left: int, drop_checkpoints: bool) -> None:
-        self.plan = plan
-        self.left = left
-        self.drop_checkpoints = drop_checkpoints
-        self.began = time.monotonic()
-        self.done = 0
-        self.resumed = len(plan.runs) - left
-
-    def __call__(self, known: running.Outcome, number: int) -> None:
-        run = known.run
-        head = f"{number}/{len(self.plan.runs)} {run.arm}, seed {run.seed}: "
-        if known.problem:
-            typer.echo(f"{head}failed: {known.problem}")
-            self.done += 1
-            return
-        bits = ", ".join(f"{one.name} {known.bits.get(one.key, float('nan')):.4f}" for one in self.plan.texts)
-        if self.drop_checkpoints:
-            running.drop_checkpoints(run)
-        typer.echo(f"{head}{bits} bits/byte; {known.tokens_per_second:,.0f} tokens/s, {known.hours * 3600:,.0f} s")
+def _tell(plan: Plan, known: running.Outcome, number: int) -> None:
+    """One line for each run that ends."""
+    head = f"{number}/{len(plan.runs)} {known.run.arm}, seed {known.run.seed}: "
+    if known.problem:
+        typer.echo(f"{head}failed: {known.problem}")
+        return
+    bits = ", ".join(f"{one.name} {known.bits.get(one.key, float('nan')):.4f}" for one in plan.texts)
+    typer.echo(f"{head}{bits} bits/byte; {known.tokens_per_second:,.0f} tokens/s, {known.hours * 3600:,.0f} s")
 
 
 def description(plan: Plan) -> Sequence[str]:

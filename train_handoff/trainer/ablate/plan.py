@@ -77,7 +77,10 @@ class ArmFacts:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that is decided. ``config``: what all runs share; ``every``: steps between evaluations."""
+    """Everything that is decided. ``config``: what all runs share; ``every``: steps between evaluations.
+
+    ``tasks``: of the harness, which are asked besides.
+    """
 
     config: TrainConfig
     budget: Budget
@@ -91,6 +94,7 @@ class Plan:
     arms: tuple[ArmFacts, ...]
     texts: tuple[TextSet, ...]
     own: tuple[OwnSet, ...]
+    tasks: tuple[str, ...] = ()
 
     @property
     def tokens(self) -> int:
@@ -143,6 +147,7 @@ class Plan:
                 }
                 for one in self.texts
             },
+            "tasks": list(self.tasks),
             "own_held_out": {one.key: len(one.windows) for one in self.own},
             "settings": {name: value for name, value in config.items() if name not in _ASIDE},
             "version": VERSION,

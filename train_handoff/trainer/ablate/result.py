@@ -12,6 +12,7 @@ from llama_data.train_handoff.trainer.ablate import verdicts
 from llama_data.train_handoff.trainer.ablate.arms import CONTROL
 from llama_data.train_handoff.trainer.ablate.plan import Plan
 from llama_data.train_handoff.trainer.ablate.runs import Outcome
+from llama_data.train_handoff.trainer.ablate.sets import OWN, TEXT
 
 ALL = "all sets"
 """The mean over the named sets, each weighing the same, where there are several."""
@@ -28,8 +29,10 @@ CANNOT = (
 
 def result(plan: Plan, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Everything that ablate.json and the page say."""
-    texts = _comparisons(plan, outcomes, [one.key for one in plan.texts], judged=True)
-    own = _comparisons(plan, outcomes, [one.key for one in plan.own], judged=False)
+    texts = _comparisons(plan, _bits(outcomes), [one.key for one in plan.texts], judged=True)
+    own = _comparisons(plan, _bits(outcomes), [one.key for one in plan.own], judged=False)
+    asked = {(known.run.arm, known.run.seed): known.tasks for known in outcomes}
+    measures = list(dict.fromkeys(name for figures in asked.values() for name in figures))
     return {
         **plan.record(),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -58,6 +61,7 @@ def result(plan: Plan, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         ],
         "verdicts": texts,
         "own_held_out_rows": own,
+        "harness": _comparisons(plan, asked, measures, judged=False),
         "runs": [_run(plan, known) for known in outcomes],
         "failed": [f"{known.run.arm}, seed {known.run.seed}: {known.problem}" for known in outcomes if known.problem],
         "device_hours": sum(known.hours for known in outcomes),
@@ -90,24 +94,34 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _values(plan: Plan, outcomes: Sequence[Outcome], arm: str, keys: Sequence[str]) -> list[float]:
+Figures = dict[tuple[str, int], dict[str, float]]
+"""Of each arm and seed."""
+
+
+def _bits(outcomes: Sequence[Outcome]) -> Figures:
+    return {(known.run.arm, known.run.seed): known.bits for known in outcomes}
+
+
+def _values(plan: Plan, figures: Figures, arm: str, keys: Sequence[str]) -> list[float]:
     """Of each seed the mean over some sets; NaN where a run has none."""
-    found = {known.run.seed: known.bits for known in outcomes if known.run.arm == arm}
-    return [fmean(found.get(seed, {}).get(key, math.nan) for key in keys) for seed in range(1, plan.budget.seeds + 1)]
+    return [
+        fmean(figures.get((arm, seed), {}).get(key, math.nan) for key in keys)
+        for seed in range(1, plan.budget.seeds + 1)
+    ]
 
 
-def _comparisons(plan: Plan, outcomes: Sequence[Outcome], keys: Sequence[str], *, judged: bool) -> list[dict[str, Any]]:
+def _comparisons(plan: Plan, figures: Figures, keys: Sequence[str], *, judged: bool) -> list[dict[str, Any]]:
     """Each set, and each arm on it beside the first. ``judged``: with p and verdict; else intervals alone."""
-    groups = [(key.partition("/")[2], [key]) for key in keys]
+    groups = [(key.removeprefix(TEXT).removeprefix(OWN), [key]) for key in keys]
     if judged and len(keys) > 1:
         groups.insert(0, (ALL, list(keys)))
     baseline = plan.arms[0].name
     names = [name for name in plan.names if name != baseline]
     pairs = {}
     for name, members in groups:
-        first = _values(plan, outcomes, baseline, members)
+        first = _values(plan, figures, baseline, members)
         for arm in names:
-            other = _values(plan, outcomes, arm, members)
+            other = _values(plan, figures, arm, members)
             pairs[name, arm] = verdicts.paired([b - a for a, b in zip(first, other, strict=True)])
     # The A/A arm is a control of the method and no question of its own: it is corrected among its own tests.
     adjusted: dict[tuple[str, str], float | None] = {}
@@ -121,10 +135,10 @@ def _comparisons(plan: Plan, outcomes: Sequence[Outcome], keys: Sequence[str], *
         found.append(
             {
                 "set": name,
-                "baseline": _spread(_values(plan, outcomes, baseline, members)),
+                "baseline": _spread(_values(plan, figures, baseline, members)),
                 **({"detectable": verdicts.detectable(noise.sd, len(noise.differences), tests)} if judged else {}),
                 "arms": [
-                    _arm(arm, pairs[name, arm], _values(plan, outcomes, arm, members), adjusted[name, arm], judged)
+                    _arm(arm, pairs[name, arm], _values(plan, figures, arm, members), adjusted[name, arm], judged)
                     for arm in names
                 ],
             }

@@ -14,14 +14,17 @@ from statistics import fmean
 from typing import Any
 
 from llama_data.pipeline.core.errors import RunError, StoppedError
+from llama_data.pipeline.core.files import atomic_write
 from llama_data.train_handoff.trainer import launch as launching
 from llama_data.train_handoff.trainer.ablate.plan import Plan, Run
 from llama_data.train_handoff.trainer.config import BenchConfig, TrainConfig
+from llama_data.train_handoff.trainer.measure.harness import Tasks
 from llama_data.train_handoff.trainer.record import CHECKPOINTS, SIGNALS
 from llama_data.train_handoff.trainer.watch.lines import METRICS, lines
 
 POINTS = 60  # of a curve of training losses
 BITS = "bits_per_byte/"
+SUMMARY, TASKS = "summary.json", "harness.json"
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Outcome:
     """What a run came to. ``bits``: bits per byte of each set, the mean of the last evaluations; NaN where not finite.
 
     ``curves``: (tokens, bits per byte) of each set; ``losses``: (tokens, nats) while training, thinned out. ``hours``:
-    of all devices. ``problem``: why it has no figures.
+    of all devices. ``tasks``: figures of the harness, by task and measure. ``problem``: why it has no figures.
     """
 
     run: Run
@@ -39,6 +42,7 @@ class Outcome:
     hours: float = 0.0
     tokens_per_second: float = 0.0
     left_out_steps: int = 0
+    tasks: dict[str, float] = field(default_factory=dict)
     problem: str = ""
 
 
@@ -60,7 +64,7 @@ def outcome(run: Run, plan: Plan) -> Outcome | None:
     if last != plan.steps - 1:
         return None
     average = plan.budget.average
-    summary = _summary(run.folder)
+    summary = _summary(run.folder / SUMMARY)
     return Outcome(
         run=run,
         bits={name: fmean(value for _, value in points[-average:]) for name, points in curves.items()},
@@ -69,15 +73,26 @@ def outcome(run: Run, plan: Plan) -> Outcome | None:
         hours=max(hours, float(summary.get("device_hours") or 0.0)),
         tokens_per_second=fmean([float(line["tokens_per_second"]) for line in steps[1:] or steps]),
         left_out_steps=sum("skipped" in line for line in steps),
+        tasks=_figures(_summary(run.folder / TASKS)),
     )
 
 
-def _summary(folder: Path) -> dict[str, Any]:
+def _summary(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+        found: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
     return found
+
+
+def _figures(answers: dict[str, Any]) -> dict[str, float]:
+    """Of what the harness answered, every measure that is a number, without their errors."""
+    return {
+        f"{task}: {name.replace(',none', '')}": float(value)
+        for task, measures in answers.get("results", {}).items()
+        for name, value in measures.items()
+        if "," in name and "_stderr," not in name and isinstance(value, int | float)
+    }
 
 
 def _number(value: Any) -> float:
@@ -105,7 +120,7 @@ def train(config: TrainConfig, cluster: launching.Cluster) -> None:
 
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     try:
-        loop.run(config, loop.Stop())
+        loop.run(config, loop.Stop(says=True))
     except RuntimeError as error:  # torch's, as when the device is out of memory
         raise RunError(f"{type(error).__name__}: {error}") from error
     finally:
@@ -113,6 +128,10 @@ def train(config: TrainConfig, cluster: launching.Cluster) -> None:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         gc.collect()
+        if config.compile:  # what is compiled for one model is kept, and torch compiles only so many
+            import torch
+
+            torch.compiler.reset()
 
 
 def rate(plan: Plan, cluster: launching.Cluster) -> float:
@@ -134,10 +153,25 @@ def rate(plan: Plan, cluster: launching.Cluster) -> float:
         gc.collect()
 
 
+def ask(run: Run, tasks: Tasks, tokenizer: str | None) -> None:
+    """Put the harness's tasks to a run's model, once. Raises RunError when the harness fails."""
+    path = run.folder / TASKS
+    if not path.exists():
+        answers = tasks.run(run.folder, None if tokenizer is None else Path(tokenizer))
+        with atomic_write(str(path)) as stream:
+            stream.write(json.dumps(answers, indent=1).encode())
+
+
 def train_all(
-    plan: Plan, windows: Path, cluster: launching.Cluster, tell: Callable[[Outcome, int], None]
+    plan: Plan,
+    windows: Path,
+    cluster: launching.Cluster,
+    tell: Callable[[Outcome, int], None],
+    examine: Callable[[Run], None],
 ) -> list[Outcome]:
     """Train every run that is not done; ``tell`` gets each outcome and how many are behind it.
+
+    ``examine`` is called with each that is done, for what is asked of its model besides.
 
     A run that fails is told and the others go on; it is tried again by the same command. Raises StoppedError after a
     signal.
@@ -145,17 +179,20 @@ def train_all(
     found = []
     for number, run in enumerate(plan.runs, 1):
         known = outcome(run, plan)
-        if known is None:
-            try:
+        try:
+            if known is None:
                 train(plan.config_of(run, windows), cluster)
-                known = outcome(run, plan) or Outcome(run, problem="it ended without its last evaluation")
-            except StoppedError as stopped:
-                raise StoppedError(
-                    f"{stopped} in {run.arm}, seed {run.seed} ({number} of {len(plan.runs)}); the same command goes on",
-                    stopped.number,
-                ) from None
-            except RunError as error:
-                known = Outcome(run, problem=str(error))
+                known = outcome(run, plan)
+            if known is not None:
+                examine(run)
+            known = outcome(run, plan) or Outcome(run, problem="it ended without its last evaluation")
+        except StoppedError as stopped:
+            raise StoppedError(
+                f"{stopped} in {run.arm}, seed {run.seed} ({number} of {len(plan.runs)}); the same command goes on",
+                stopped.number,
+            ) from None
+        except RunError as error:
+            known = Outcome(run, problem=str(error))
         found.append(known)
         tell(known, number)
     return found

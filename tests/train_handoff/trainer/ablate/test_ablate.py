@@ -15,6 +15,8 @@ from typer.testing import CliRunner, Result
 
 from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer.cli import app
+from llama_data.train_handoff.trainer.config import SampleConfig
+from llama_data.train_handoff.trainer.sampled import SampledMix
 from llama_data.train_handoff.trainer.watch.lines import METRICS
 
 torch = pytest.importorskip("torch")
@@ -133,6 +135,16 @@ def test_the_page_holds_everything_and_fetches_nothing(judged: tuple[Path, str])
     assert page.count('<svg class="chart"') == 3  # one set, its differences, and the training losses
     for outside in ("http://", "https://", "<script", "url(", "@import"):
         assert outside not in page
+
+
+def test_rows_names_the_documents_that_a_step_of_a_run_read(judged: tuple[Path, str]) -> None:
+    run = judged[0] / "runs" / "A-A" / "seed-2"
+    done = CliRunner().invoke(app, ["rows", str(run), "--step", "3", "--json"])
+    assert done.exception is None, done.exception
+    settings = json.loads((run / "train.json").read_text())
+    rows = SampledMix(settings["data"], SampleConfig(**settings["sample"]))
+    parts = [json.loads(line) for line in done.output.splitlines()]
+    assert [row for row in dict.fromkeys(part["row"] for part in parts)] == [rows.row(n) for n in range(48, 64)]
 
 
 def test_the_same_command_trains_nothing_again(again: Path, ablate: Ablate, monkeypatch: pytest.MonkeyPatch) -> None:
