@@ -34,7 +34,7 @@ Ablate = Callable[..., Result]
 def ablate(clean: Path, shuffled: Path, boilerplate: Path, neutral: Path, model: Path) -> Ablate:
     def run(output: Path, *more: object) -> Result:
         command = ["ablate", clean, shuffled, f"menus={boilerplate}", "--held-out", neutral, "--model", model]
-        budget = ["--tokens", 20_480, "--evaluations", 4, "--average", 2, "--device", "cpu", "--held-out-bytes", "4KB"]
+        budget = ["--tokens", 32_768, "--evaluations", 4, "--average", 2, "--device", "cpu", "--held-out-bytes", "8KB"]
         return CliRunner().invoke(app, [str(word) for word in (*command, *budget, "--output", output, *more)])
 
     return run
@@ -85,7 +85,7 @@ def test_bits_per_byte_are_the_mean_of_the_last_evaluations(judged: tuple[Path, 
     found = found_in(judged[0])
     for run in found["runs"]:
         lines = measured(judged[0], run["folder"].removeprefix("runs/"))
-        assert [line["step"] for line in lines] == [4, 9, 14, 19]
+        assert [line["step"] for line in lines] == [7, 15, 23, 31]
         last = [line["bits_per_byte/text/news"] for line in lines[-2:]]
         assert run["bits_per_byte"]["text/news"] == pytest.approx(sum(last) / 2)
 
@@ -111,7 +111,7 @@ def test_arms_differ_in_rows_and_seeds_in_values(judged: tuple[Path, str]) -> No
 
 def test_the_screen_says_the_budget_the_overlap_and_the_verdicts(judged: tuple[Path, str]) -> None:
     said = judged[1]
-    assert "12 of 12 runs (4 arms x 3 seeds) to train: 245,760 tokens learnt" in said
+    assert "12 of 12 runs (4 arms x 3 seeds) to train: 393,216 tokens learnt" in said
     assert "in training rows: clean" in said
     assert "extra, not neutral" in said
     lines = said.splitlines()
