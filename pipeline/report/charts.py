@@ -25,6 +25,8 @@ _INNER = WIDTH - LEFT - RIGHT
 _DEEP = HEIGHT - TOP - BOTTOM
 _ORDER = ((KEPT, "kept"), (LATER, "later"), (HERE, "here"), (OTHER, "other"))
 _BARS = 50
+ROW = 26  # of intervals
+Points = Sequence[tuple[float, float]]
 
 
 def bar(parts: Sequence[tuple[str, float]], whole_of: float) -> Markup:
@@ -82,14 +84,7 @@ def bins(figure: Figure, scale: Scale) -> list[tuple[str, list[int]]]:
 
 def curves(title: str, trained: Curve | None, held_out: Curve | None, low: float, high: float, end: float) -> Markup:
     """Loss over tokens: the mean while training as a line, held-out rows as dots. All charts have one scale."""
-    drawn = []
-    for at in _steps(low, high):
-        y = TOP + _DEEP * (high - at) / (high - low)
-        drawn += [_line("grid", LEFT, y, WIDTH - RIGHT, y), _text("y", LEFT - 6, y + 4, said(round(at, 3)))]
-    for at in (0.0, end / 2, end):
-        x = LEFT + _INNER * at / end
-        drawn.append(_text("x" if at < end else "x end", x, HEIGHT - BOTTOM + 15, tick(at)))
-    drawn.append(_text("x", LEFT + _INNER / 2, HEIGHT - 4, "tokens trained on"))
+    drawn = _frame(low, high, end)
 
     def point(x: float, y: float) -> tuple[float, float]:
         return LEFT + _INNER * x / end, TOP + _DEEP * (high - min(max(y, low), high)) / (high - low)
@@ -109,12 +104,65 @@ def curves(title: str, trained: Curve | None, held_out: Curve | None, low: float
     return _svg(drawn, f"Loss of {title} over tokens, at the end: {', '.join(finals)}. The table has the figures.")
 
 
+def lines(drawn: Sequence[tuple[str, Points]], span: tuple[float, float], end: float, alt: str) -> Markup:
+    """Lines over tokens, each with its class, on a scale that holds ``span``; points above the scale are left out."""
+    step = _step(max(span[1] - span[0], 1e-6))
+    low, high = math.floor(span[0] / step) * step, math.ceil(span[1] / step + 1e-9) * step
+    made = _frame(low, high, end)
+    for name, points in drawn:
+        path = " ".join(
+            f"{_n(LEFT + _INNER * x / end)},{_n(TOP + _DEEP * (high - y) / (high - low))}"
+            for x, y in points
+            if y <= high
+        )
+        made.append(Markup('<polyline class="{}" points="{}"/>').format(name, path))
+    return _svg(made, alt)
+
+
+def intervals(rows: Sequence[tuple[str, str, float, float | None, float | None]], alt: str) -> Markup:
+    """Differences, one a row with its class: a dot at the mean and a line over the interval, beside zero."""
+    ends = [end for _, _, *figures in rows for end in figures if end is not None] + [0.0]
+    step = _step(max(max(ends) - min(ends), 1e-6) * 1.02)
+    low, high = math.floor(min(ends) / step - 0.1) * step, math.ceil(max(ends) / step + 0.1) * step
+    tall = TOP + ROW * len(rows) + BOTTOM
+
+    def place(value: float) -> float:
+        return LEFT / 2 + (WIDTH - LEFT) * (value - low) / (high - low)
+
+    made = []
+    for at in _steps(low, high):
+        x = place(at)
+        made += [_line("grid", x, TOP - 6, x, tall - BOTTOM), _text("x", x, tall - BOTTOM + 15, said(round(at, 6)))]
+    made += [_line("zero", place(0), TOP - 6, place(0), tall - BOTTOM)]
+    made.append(_text("x", WIDTH / 2, tall - 4, "bits per byte less (left) or more (right) than the baseline"))
+    for number, (name, look, mean, least, most) in enumerate(rows):
+        y = TOP + ROW * (number + 0.65)
+        made.append(_text("row", LEFT / 2, y - 8, name))
+        if least is not None and most is not None:
+            made.append(_line(f"arm whisker {look}", place(least), y, place(most), y))
+        made.append(Markup('<circle class="dot {}" cx="{}" cy="{}" r="3.5"/>').format(look, _n(place(mean)), _n(y)))
+    return _svg(made, alt, tall)
+
+
 def limits(all_curves: Iterable[Curve]) -> tuple[float, float, float]:
     """The scale of several charts of loss: lowest, highest, and how many tokens."""
     points = [point for curve in all_curves for point in curve.points()]
     low, high = min(y for _, y in points), max(y for _, y in points)
     step = _step(max(high - low, 1e-6))
     return math.floor(low / step) * step, math.ceil(high / step + 1e-9) * step, max(x for x, _ in points) or 1.0
+
+
+def _frame(low: float, high: float, end: float) -> list[Markup]:
+    """The axes of a chart over tokens."""
+    drawn = []
+    for at in _steps(low, high):
+        y = TOP + _DEEP * (high - at) / (high - low)
+        drawn += [_line("grid", LEFT, y, WIDTH - RIGHT, y), _text("y", LEFT - 6, y + 4, said(round(at, 3)))]
+    for at in (0.0, end / 2, end):
+        x = LEFT + _INNER * at / end
+        drawn.append(_text("x" if at < end else "x end", x, HEIGHT - BOTTOM + 15, tick(at)))
+    drawn.append(_text("x", LEFT + _INNER / 2, HEIGHT - 4, "tokens trained on"))
+    return drawn
 
 
 def _shown_edges(figure: Figure, scale: Scale) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -186,9 +234,9 @@ def _steps(low: float, high: float) -> list[float]:
     return [low + step * index for index in range(round((high - low) / step) + 1)]
 
 
-def _svg(drawn: Iterable[Markup], alt: str) -> Markup:
+def _svg(drawn: Iterable[Markup], alt: str, height: float = HEIGHT) -> Markup:
     return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        WIDTH, HEIGHT, one_line(alt), Markup("").join(drawn)
+        WIDTH, _n(height), one_line(alt), Markup("").join(drawn)
     )
 
 

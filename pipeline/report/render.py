@@ -92,7 +92,7 @@ def environment() -> Environment:
         "result": _result,
         "short_id": lambda id, domain: str(id).removeprefix(f"{domain}/").removeprefix(f"{domain}/"),
     }
-    css = _read("page.css")
+    css = page_css()
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     made.globals |= {
         "bar": charts.bar,
@@ -146,6 +146,11 @@ def render(report: RunReport) -> str:
             dropped_texts=dropped,
         )
     )  # fmt: skip
+
+
+def page_css() -> str:
+    """The style that all pages share."""
+    return _read("page.css")
 
 
 def encode(page: str) -> bytes:

@@ -19,6 +19,29 @@ FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 SOURCES = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange", "custom")
 
 _GROUND = ("pipeline.core", "pipeline.kernels")
+_TRAINER = (
+    "train_handoff.trainer",
+    "train_handoff.shards.cache",
+    "train_handoff.shards.file",
+    "train_handoff.mix.order",
+    "train_handoff.mix.plan",
+    "train_handoff.mix.trace",
+    "pipeline.core.errors",
+    "pipeline.core.copies",
+    "pipeline.core.examples",
+    "pipeline.core.extras",
+    "pipeline.core.failures",
+    "pipeline.core.files",
+    "pipeline.core.jsonl",
+    "pipeline.core.lock",
+    "pipeline.core.screen",
+    "pipeline.core.settings",
+    "pipeline.core.store_lock",
+    "pipeline.core.stores",
+    "pipeline.core.version",
+    "tokenizer.processor",
+    "configs",
+)
 _STEPS = ("stages.steps", "stages.fasttext", "tokenizer", *_GROUND)
 
 # The longest name that fits a file is its rule.
@@ -33,29 +56,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "stages.shared": ("stages.shared", *_GROUND),
     **{f"stages.{name}": (f"stages.{name}", "stages.shared", *_STEPS) for name in SOURCES},
     "train_handoff": ("train_handoff", "tokenizer.bpe.encode", "tokenizer.processor", *_GROUND),
-    "train_handoff.trainer": (
-        "train_handoff.trainer",
-        "train_handoff.shards.cache",
-        "train_handoff.shards.file",
-        "train_handoff.mix.order",
-        "train_handoff.mix.plan",
-        "train_handoff.mix.trace",
-        "pipeline.core.errors",
-        "pipeline.core.copies",
-        "pipeline.core.examples",
-        "pipeline.core.extras",
-        "pipeline.core.failures",
-        "pipeline.core.files",
-        "pipeline.core.jsonl",
-        "pipeline.core.lock",
-        "pipeline.core.screen",
-        "pipeline.core.settings",
-        "pipeline.core.store_lock",
-        "pipeline.core.stores",
-        "pipeline.core.version",
-        "tokenizer.processor",
-        "configs",
-    ),
+    "train_handoff.trainer": _TRAINER,
+    # The page of an ablation has the looks of the report.
+    "train_handoff.trainer.ablate.page": (*_TRAINER, "pipeline.report.ablation", "pipeline.report.render"),
     "configs": (),
 }
 LARGE = {"torch": "train_handoff.trainer", "typer": "pipeline"}

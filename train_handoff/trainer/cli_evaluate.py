@@ -32,7 +32,7 @@ def evaluate(
     ] = None,
     text: Annotated[
         list[str] | None,
-        typer.Option("--text", help="UTF-8 text file, or .jsonl of documents, maybe compressed; repeat it for more."),
+        typer.Option("--text", help="UTF-8 text, or documents as .jsonl or .parquet; repeat it for more."),
     ] = None,
     tokenizer: options.Tokenizer = None,
     rows: Annotated[str | None, typer.Option("--rows", help="A:B, rows A to B-1 of the mix or the shards.")] = None,

@@ -100,6 +100,17 @@ class SpikeConfig(Strict):
     in_a_row: int | None = Field(default=10, gt=0)
 
 
+class SampleConfig(Strict):
+    """Some rows of a mix as a run of their own: ``rows`` from ``begin`` on, the first after the last, in another order.
+
+    The order is drawn from ``seed`` (``sampled.SampledMix``).
+    """
+
+    begin: int = Field(ge=0)
+    rows: int = Field(gt=0)
+    seed: int = Field(ge=0, lt=1 << 63)
+
+
 class TrainConfig(Strict):
     """A training run.
 
@@ -112,7 +123,8 @@ class TrainConfig(Strict):
     ``async_save``: whether a checkpoint is written while training goes on (auto: on CUDA). ``skip_rows``: ranges
     (begin, end) of the mix that are left out. ``change``: a run that is there already goes on with these settings.
     ``template``: how a prompt is written for the model (``template.Template``), which `chat` and `export` then know.
-    ``epochs``: of examples (None: one); of a mix they are in its plan.
+    ``epochs``: of examples (None: one); of a mix they are in its plan. ``sample``: the rows of the mix that the
+    run reads (None: all, in their order).
 
     ``recompute``: which activations the backward pass computes again: ``none``; ``selective``, all but the outputs of
     linear layers and of attention (LLaMA, section 2.4); ``full``, all but the inputs of the layers. ``loss_tokens``: of
@@ -151,6 +163,7 @@ class TrainConfig(Strict):
     change: bool = False
     template: str | None = None
     epochs: int | None = Field(default=None, gt=0)
+    sample: SampleConfig | None = None
 
     @field_validator("recompute", mode="before")
     @classmethod

@@ -7,6 +7,7 @@ EXAMPLES = {
     "llama-train launch --dry-run --model 7b --nproc 8",
     "bench": "llama-train bench --model 7b --nproc 8 --json speed.json",
     "evaluate": "llama-train evaluate RUN/train --data RUN/mix --tokenizer RUN/tokenizer",
+    "ablate": "llama-train ablate old=RUN/mix new=OTHER/mix --held-out wiki.jsonl --tokens 1000000 --output judged",
     "tune": "llama-train tune pairs.jsonl --from RUN/train --output tuned",
     "import": "llama-train import HF_FOLDER start",
     "export": "llama-train export RUN/train hf",

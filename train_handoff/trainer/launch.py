@@ -44,13 +44,14 @@ from llama_data.train_handoff.trainer.record import (
     checkpoints,
     find_checkpoint,
     read_record,
+    saves,
     set_aside,
 )
 from llama_data.train_handoff.trainer.remote import staging
 from llama_data.train_handoff.trainer.remote.copies import copies_folder, opened, place_of
 from llama_data.train_handoff.trainer.start import SIZES, find_start
 from llama_data.train_handoff.trainer.tuning.rows import ExampleRows, open_rows
-from llama_data.train_handoff.trainer.watch.checks import require_boards, rows_to_validate
+from llama_data.train_handoff.trainer.watch.checks import require_boards, windows_to_validate
 
 AGENT = "llama_data.train_handoff.trainer.agent"
 WORKER = "llama_data.train_handoff.trainer.loop"
@@ -192,12 +193,10 @@ def _model_line(config: TrainConfig, model: ModelConfig) -> str:
     )
 
 
-def launch(config: TrainConfig, cluster: Cluster) -> None:
-    """Train. Blocks until the processes end.
+def prepared(config: TrainConfig, cluster: Cluster) -> tuple[TrainConfig, Path]:
+    """The run with its paths resolved, and the file in its folder that says so to the processes.
 
-    Raises:
-        RequestError: torch is not installed, the configuration lacks data or output, or another run is at work there.
-        RunError: a process failed, or a signal has stopped the run.
+    Raises RequestError: torch is not installed, data or output is lacking, or another run is at work there.
     """
     if config.data is None or config.output is None:
         raise RequestError("a training run needs --data (RUN/mix) and --output (a folder for checkpoints and metrics)")
@@ -218,6 +217,18 @@ def launch(config: TrainConfig, cluster: Cluster) -> None:
     store = staging.store_of(folder)
     if store is not None and cluster.node_rank == 0:
         store.put(resolved.name, settings)
+    return config, resolved
+
+
+def launch(config: TrainConfig, cluster: Cluster) -> None:
+    """Train. Blocks until the processes end.
+
+    Raises:
+        RequestError: torch is not installed, the configuration lacks data or output, or another run is at work there.
+        RunError: a process failed, or a signal has stopped the run.
+    """
+    config, resolved = prepared(config, cluster)
+    folder = Path(config.output or "")
     try:
         run(start_command(cluster, resolved), cluster, "training")
     except StoppedError as stopped:
@@ -238,7 +249,7 @@ def newest_row(folder: Path) -> int | None:
 
 def require_watchable(config: TrainConfig, cluster: Cluster, rows: TrainingRows) -> None:
     """Raise RequestError when nothing was held out that is to be validated, or a package for curves is missing."""
-    rows_to_validate(config.watch, rows)
+    windows_to_validate(config.watch, rows)
     if cluster.node_rank == 0:  # curves are drawn by the first process
         require_boards(config.watch)
 
@@ -277,9 +288,7 @@ def run(command: list[str], cluster: Cluster, what: str) -> None:
     def forward(number: int, frame: FrameType | None) -> None:
         got.append(number)
         if len(got) == 1:
-            print(
-                f"llama-train: {signal.Signals(number).name}: saves after the step in hand", file=sys.stderr, flush=True
-            )
+            print(f"llama-train: {saves(number)}", file=sys.stderr, flush=True)
             process.send_signal(number)
         elif number == signal.SIGINT and got.count(signal.SIGINT) >= IMPATIENT:
             os.killpg(process.pid, signal.SIGKILL)

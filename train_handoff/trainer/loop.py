@@ -22,7 +22,7 @@ from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.learner import Learner, StepResult
 from llama_data.train_handoff.trainer.loader import Batch, batches
 from llama_data.train_handoff.trainer.optim import learning_rate
-from llama_data.train_handoff.trainer.record import AT_WORK, LAUNCHER, LOCK, SIGNALS, Record
+from llama_data.train_handoff.trainer.record import AT_WORK, LAUNCHER, LOCK, SIGNALS, Record, saves
 from llama_data.train_handoff.trainer.remote.mirror import Mirror
 from llama_data.train_handoff.trainer.remote.staging import store_of
 from llama_data.train_handoff.trainer.saver import Saver
@@ -32,16 +32,22 @@ from llama_data.train_handoff.trainer.watch.watch import Watch
 
 
 class Stop:
-    """The signal for which this process is to stop: one that it got, or SIGHUP when those that started it are gone."""
+    """The signal for which this process is to stop: one that it got, or SIGHUP when those that started it are gone.
 
-    def __init__(self) -> None:
+    ``says``: it tells of the first itself, where no launcher does.
+    """
+
+    def __init__(self, *, says: bool = False) -> None:
         self.got = 0
+        self.says = says
         self._parent = os.getppid()
         self._launcher = os.environ.get(LAUNCHER)
         for number in SIGNALS:
             signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.says and not self.got:
+            print(f"llama-train: {saves(number)}", file=sys.stderr, flush=True)
         self.got = number
 
     def number(self) -> int:

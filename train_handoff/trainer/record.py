@@ -29,6 +29,11 @@ LAUNCHER = "LLAMA_TRAIN_LAUNCHER"  # environment: process id of the `llama-train
 NAME = re.compile(r"rows-\d{12,}")
 
 
+def saves(number: int) -> str:
+    """What is said when a signal is to end a run."""
+    return f"{signal.Signals(number).name}: saves after the step in hand"
+
+
 class FileEntry(TypedDict):
     """Size and sha256 of a file of a checkpoint."""
 

@@ -15,8 +15,10 @@ from llama_data.pipeline.core.files import exists, join, read_bytes
 from llama_data.pipeline.core.screen import json_line, one_line, plain
 from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.mix.trace import Part, Trace, tokens_beside
+from llama_data.train_handoff.trainer.config import SampleConfig
 from llama_data.train_handoff.trainer.loader import Ranges, take_rows
 from llama_data.train_handoff.trainer.record import checkpoints, read_record
+from llama_data.train_handoff.trainer.sampled import SampledMix
 from llama_data.train_handoff.trainer.watch.lines import METRICS, REPLACED, lines
 
 
@@ -45,10 +47,11 @@ def ask(run: Path, *, step: int | None, rows: tuple[int, int] | None, data: str 
     """
     if step is None and data is None and not (run / "train.json").exists() and (run / "mix.json").exists():
         data = str(run)
-    mixture = Mixture(data if data is not None else _data_of(run))
+    mixture = _mixture_of(run, data)
     _require_same_mix(run, mixture)
+    whole = Mixture(mixture.folder) if isinstance(mixture, SampledMix) else mixture
     if rows is not None:
-        return Asked(mixture, (range(*rows),))
+        return Asked(whole, (range(*rows),))
     assert step is not None  # the command asks for one of the two
     found = _lines(run / METRICS, step)
     if not found:
@@ -56,16 +59,23 @@ def ask(run: Path, *, step: int | None, rows: tuple[int, int] | None, data: str 
         has = "it has no steps" if last is None else f"its steps are 0 to {last:,}"
         raise RequestError(f"{run / METRICS}: step {step:,}: {has}; name the rows themselves with --rows A:B")
     before = tuple(_rows_of(line, run, mixture) for line in _lines(run / REPLACED, step))
-    return Asked(mixture, _rows_of(found[-1], run, mixture), step, before)
+    return Asked(whole, _rows_of(found[-1], run, mixture), step, before)
 
 
-def _data_of(run: Path) -> str:
+def _mixture_of(run: Path, data: str | None) -> Mixture:
+    """The mix of a run, or the rows of it that were the run's sample."""
+    path = run / "train.json"
     try:
-        return str(json.loads((run / "train.json").read_text())["data"])
+        settings = json.loads(path.read_text())
+        found, sample = str(settings["data"]), settings.get("sample")
     except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(
-            f"{run / 'train.json'}: not there, or damaged; expected the folder of a training run; --data names its mix"
-        ) from None
+        if data is None:
+            raise InputError(
+                f"{path}: not there, or damaged; expected the folder of a training run; --data names its mix"
+            ) from None
+        found, sample = data, None
+    folder = found if data is None else data
+    return Mixture(folder) if sample is None else SampledMix(folder, SampleConfig.model_validate(sample))
 
 
 def _require_same_mix(run: Path, mixture: Mixture) -> None:
@@ -103,6 +113,8 @@ def _rows_of(line: dict[str, Any], run: Path, mixture: Mixture) -> tuple[range, 
             f"{run / METRICS}: step {line['step']} read {count:,} of the rows {row:,} to {end - 1:,}, and it is not "
             f"known which were skipped; --rows {row}:{end} shows all of them"
         )
+    if isinstance(mixture, SampledMix):
+        return tuple(range(place, place + 1) for piece in pieces for place in map(mixture.row, piece))
     return tuple(pieces)
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import InputError, RequestError
-from llama_data.pipeline.core.files import DAMAGE, exists, join, list_files, open_decompressed
+from llama_data.pipeline.core.files import DAMAGE, exists, join, list_files, open_binary, open_decompressed
 from llama_data.pipeline.core.jsonl import read_jsonl
 from llama_data.train_handoff.mix.order import Assignment, draw
 from llama_data.train_handoff.mix.plan import Mixture
@@ -239,11 +241,15 @@ class TextWindows:
 
 
 def read_texts(path: str) -> Iterator[tuple[str, str]]:
-    """Domain and text of each document: of a .jsonl file (compressed by suffix) its lines, else the whole file.
+    """Domain and text of each document: of a .jsonl file (compressed by suffix) its lines, of a .parquet file the
+    column `text`, else the whole file.
 
     The domain is the one in the document's metadata, else the file's name. Raises InputError.
     """
     name = path.rsplit("/", 1)[-1]
+    if name.endswith(".parquet"):
+        yield from ((name, text) for text in _column_of_texts(path))
+        return
     if ".jsonl" in name:
         for number, document in enumerate(read_jsonl(path), 1):
             text = document.get("text") if isinstance(document, dict) else None
@@ -259,3 +265,19 @@ def read_texts(path: str) -> Iterator[tuple[str, str]]:
         raise InputError(f"{path}: not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}") from None
     except DAMAGE as error:
         raise InputError(f"{path}: the file is damaged: {error}") from None
+
+
+def _column_of_texts(path: str) -> Iterator[str]:
+    try:
+        with open_binary(path) as stream:
+            file = pq.ParquetFile(stream)
+            if "text" not in file.schema_arrow.names:
+                raise InputError(f"{path}: no column `text`; it has: {', '.join(file.schema_arrow.names) or 'none'}")
+            # Without Arrow's threads: one that still holds a Python stream when the program ends aborts it.
+            for batch in file.iter_batches(1024, columns=["text"], use_threads=False):
+                for text in batch.column(0).to_pylist():
+                    if not isinstance(text, str):
+                        raise InputError(f"{path}: column `text`: expected strings, found {type(text).__name__}")
+                    yield text
+    except pa.ArrowException as error:
+        raise InputError(f"{path}: not a readable parquet file: {error}") from None

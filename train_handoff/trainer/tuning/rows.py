@@ -17,6 +17,7 @@ from llama_data.train_handoff.shards.file import Footer, Rows
 from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.loader import Marks, RunRows
 from llama_data.train_handoff.trainer.record import file_entry
+from llama_data.train_handoff.trainer.sampled import SampledMix
 from llama_data.train_handoff.trainer.tuning.packing import BEGINS, COUNTS, EXAMPLES, FORMAT
 
 NAMED = 8  # examples of a row that are named when it is asked where it comes from
@@ -131,4 +132,5 @@ def open_rows(config: TrainConfig) -> RunRows:
         return rows
     if config.epochs is not None:
         raise RequestError(f"{config.data}: epochs are for examples; of a mix they are in its plan (`llama-data mix`)")
-    return Mixture(config.data, open_cache(config.cache_dir, config.cache_bytes))
+    cache = open_cache(config.cache_dir, config.cache_bytes)
+    return Mixture(config.data, cache) if config.sample is None else SampledMix(config.data, config.sample, cache)

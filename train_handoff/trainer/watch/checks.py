@@ -6,7 +6,8 @@ from llama_data.pipeline.core.errors import RequestError
 from llama_data.pipeline.core.extras import require
 from llama_data.train_handoff.mix.plan import Mixture
 from llama_data.train_handoff.trainer.loader import TrainingRows
-from llama_data.train_handoff.trainer.measure.held_out import RowWindows, held_out_rows
+from llama_data.train_handoff.trainer.measure.held_out import Windows, held_out_rows
+from llama_data.train_handoff.trainer.measure.prepared import PreparedWindows
 from llama_data.train_handoff.trainer.pieces import pieces_beside
 from llama_data.train_handoff.trainer.watch.settings import WatchConfig
 
@@ -18,13 +19,15 @@ def require_boards(watch: WatchConfig) -> None:
             require(package, f"--{package}")
 
 
-def rows_to_validate(watch: WatchConfig, rows: TrainingRows) -> RowWindows | None:
-    """The held-out rows whose loss is to be measured, None when none is to be.
+def windows_to_validate(watch: WatchConfig, rows: TrainingRows) -> Windows | None:
+    """The held-out windows whose loss is to be measured, None when none is to be.
 
     Raises RequestError when it is and nothing was held out.
     """
     if watch.validate_every is None:
         return None
+    if watch.validate_on is not None:
+        return PreparedWindows(watch.validate_on)
     found = None
     if isinstance(rows, Mixture):
         pieces = pieces_beside(rows.folder, rows.footer.tokenizer_sha256)

@@ -13,7 +13,8 @@ class WatchConfig(Strict):
     """What a run tells about itself; nothing here changes what a step does.
 
     ``validate_every``: steps between held-out losses (None: none at all), with one after the last step;
-    ``validate_rows``: at most so many rows of each domain. ``tensorboard``, ``wandb`` (the project): curves over
+    ``validate_rows``: at most so many rows of each domain; ``validate_on``: a file of windows (``measure.prepared``) in
+    place of the mix's own held-out rows. ``tensorboard``, ``wandb`` (the project): curves over
     ``axis``. ``quiet``: no progress on the terminal. ``profile_steps``: steps A to B - 1 under torch's profiler, on the
     processes ``profile_ranks``.
 
@@ -27,6 +28,7 @@ class WatchConfig(Strict):
 
     validate_every: int | None = Field(default=None, gt=0)
     validate_rows: int | None = Field(default=256, gt=0)
+    validate_on: str | None = None
     tensorboard: bool = False
     wandb: str | None = Field(default=None, min_length=1)
     axis: Literal["step", "tokens"] = "step"

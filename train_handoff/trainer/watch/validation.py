@@ -1,4 +1,4 @@
-"""Held-out loss by domain while a model is trained, on the rows that ``llama-train evaluate`` reads."""
+"""Held-out loss by domain while a model is trained, on rows as `evaluate` reads them, or on prepared windows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from llama_data.train_handoff.trainer import distributed
 from llama_data.train_handoff.trainer.config import TrainConfig
 from llama_data.train_handoff.trainer.learner import Learner
 from llama_data.train_handoff.trainer.measure.evaluate import summary, window_losses
-from llama_data.train_handoff.trainer.measure.held_out import RowWindows
+from llama_data.train_handoff.trainer.measure.held_out import Windows
 
 
 class Validation:
@@ -21,7 +21,7 @@ class Validation:
     processes: the batches and the order in which losses are added are the same for any.
     """
 
-    def __init__(self, config: TrainConfig, windows: RowWindows, processes: distributed.Processes) -> None:
+    def __init__(self, config: TrainConfig, windows: Windows, processes: distributed.Processes) -> None:
         self.config = config
         self.windows = windows
         self.processes = processes

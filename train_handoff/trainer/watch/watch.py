@@ -20,7 +20,7 @@ from llama_data.train_handoff.trainer.loader import Batch, TrainingRows
 from llama_data.train_handoff.trainer.metrics import SUMMARY, Metrics, flops_per_token, peak_flops, peak_memory
 from llama_data.train_handoff.trainer.start import Start
 from llama_data.train_handoff.trainer.watch.boards import Guarded, TensorBoard, Wandb
-from llama_data.train_handoff.trainer.watch.checks import rows_to_validate
+from llama_data.train_handoff.trainer.watch.checks import windows_to_validate
 from llama_data.train_handoff.trainer.watch.energy import Energy, Spent, watts_of
 from llama_data.train_handoff.trainer.watch.observer import HeldOut, Observer, StepSeen
 from llama_data.train_handoff.trainer.watch.profiling import ProfilerWindow
@@ -56,7 +56,7 @@ class Watch:
             self.observers = [metrics, *self._others()]
         validated = self._any(self.held_out.get("row") == start.row)
         self.validated_row = start.row if validated else None
-        windows = rows_to_validate(self.settings, rows)
+        windows = windows_to_validate(self.settings, rows)
         self.validation = None if windows is None else Validation(config, windows, self.processes)
         self.profiler = self._profiler()
         self.waiting = Waiting(self.processes)
