@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 WAYS = ("disk", "files", "limit")
 _TOLD = {"disk": "make room", "files": "make room", "limit": "raise the limit"}
 _LARGE = 4 << 30
+_MANY = 1 << 20  # files, more than any command leaves
 _LEAST = 512  # bytes a file may have in any case
 
 
@@ -52,12 +53,15 @@ def can_mount() -> bool:
 
 @contextmanager
 def small_disk(folder: Path, size: int) -> Iterator[Callable[[int, int], None]]:
-    """A file system of so many bytes at the folder; gives what changes its bytes and its number of files (0: any)."""
+    """A file system of so many bytes at the folder; gives what changes its bytes and its number of files.
 
-    def change(size: int, files: int = 0) -> None:
+    The number is limited from the beginning: one that has none cannot be given one.
+    """
+
+    def change(size: int, files: int = _MANY) -> None:
         subprocess.run(["mount", "-o", f"remount,size={size},nr_inodes={files}", str(folder)], check=True)
 
-    given = ["mount", "-t", "tmpfs", "-o", f"size={size},nr_inodes=0", "tmpfs", str(folder)]
+    given = ["mount", "-t", "tmpfs", "-o", f"size={size},nr_inodes={_MANY}", "tmpfs", str(folder)]
     subprocess.run(given, check=True, capture_output=True)
     try:
         yield change
@@ -89,10 +93,10 @@ def fill_one(chain: Chain, leg: Leg, seed: int, way: str) -> Full:
             more_bytes = max(0, blocks - bytes_now)
             more_files = max(0, sum(1 for _ in undisturbed.rglob("*")) - files_now)
             if way == "disk":
-                change(max(4096, bytes_now + int(share * more_bytes)), 0)
+                change(max(4096, bytes_now + int(share * more_bytes)))
             else:
                 change(_LARGE, files_now + 1 + int(share * more_files))
-            return _fill(chain, leg, disk / "run", way, None, lambda: change(_LARGE, 0))
+            return _fill(chain, leg, disk / "run", way, None, lambda: change(_LARGE))
 
 
 def digest_names(run: Path) -> list[str]:
