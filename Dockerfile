@@ -3,7 +3,7 @@
 #   docker build -t llama-data .
 #   docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/work" llama-data llama-data quickstart demo --no-train
 #
-# PyTorch comes for CPUs, which keeps the image small; for cards: --build-arg TORCH_INDEX=https://pypi.org/simple
+# PyTorch's page names an index of builds for CPUs alone, a tenth of the size: --build-arg TORCH_INDEX=ADDRESS
 # Without training at all, or with more: --build-arg EXTRAS=s3 (or train,s3,gcs,ray, ...).
 FROM python:3.11-slim AS build
 WORKDIR /source
@@ -17,11 +17,11 @@ RUN python -m pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM python:3.11-slim
 ARG EXTRAS=train
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ARG TORCH_INDEX
 COPY constraints.txt /tmp/
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
-    case ",$EXTRAS," in *,train,*) python -m pip install --no-cache-dir --constraint /tmp/constraints.txt \
-        --index-url "$TORCH_INDEX" --extra-index-url https://pypi.org/simple torch ;; esac \
+    if [ -n "$TORCH_INDEX" ]; then python -m pip install --no-cache-dir --constraint /tmp/constraints.txt \
+        --index-url "$TORCH_INDEX" torch; fi \
     && python -m pip install --no-cache-dir --constraint /tmp/constraints.txt "$(ls /wheels/*.whl)[$EXTRAS]" \
     && rm /tmp/constraints.txt \
     && llama-data --version && llama-train --version \

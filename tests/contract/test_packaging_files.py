@@ -59,7 +59,7 @@ def test_the_image_has_a_python_that_is_supported_and_a_user_who_is_not_root() -
 
 
 def test_what_the_image_installs_exists() -> None:
-    arguments = dict(rest.split("=", 1) for name, rest in instructions() if name == "ARG")
+    arguments = dict(rest.split("=", 1) for name, rest in instructions() if name == "ARG" and "=" in rest)
     assert set(arguments["EXTRAS"].split(",")) <= set(PROJECT["optional-dependencies"])
     runs = " ".join(rest for name, rest in instructions() if name == "RUN")
     for program in PROJECT["scripts"]:

@@ -305,7 +305,7 @@ def test_every_step_of_the_catalogue_has_a_docstring_and_defaults_or_says_what_i
     for name, settings in STEPS.items():
         assert settings.__doc__, name
         needed = [field for field, info in settings.model_fields.items() if info.is_required()]
-        assert needed == (["path"] if name == "bad_words" else [])
+        assert needed == {"bad_words": ["path"], "quality": ["models"], "decontaminate": ["evaluations"]}.get(name, [])
 
 
 def test_a_chain_runs_the_passes_of_each_step_behind_the_rules_before_it(tmp_path: Path) -> None:
