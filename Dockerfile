@@ -20,8 +20,8 @@ ARG EXTRAS=train
 ARG TORCH_INDEX
 COPY constraints.txt /tmp/
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
-    if [ -n "$TORCH_INDEX" ]; then python -m pip install --no-cache-dir --constraint /tmp/constraints.txt \
-        --index-url "$TORCH_INDEX" torch; fi \
+    if [ -n "$TORCH_INDEX" ]; then PIP_INDEX_URL="$TORCH_INDEX" python -m pip install --no-cache-dir \
+        --constraint /tmp/constraints.txt torch; fi \
     && python -m pip install --no-cache-dir --constraint /tmp/constraints.txt "$(ls /wheels/*.whl)[$EXTRAS]" \
     && rm /tmp/constraints.txt \
     && llama-data --version && llama-train --version \
