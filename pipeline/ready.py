@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
 from llama_data.pipeline.core.errors import RequestError
 from llama_data.pipeline.core.extras import is_installed, require, require_store
 from llama_data.pipeline.core.job import Job
@@ -82,7 +84,10 @@ def find(recipe: Recipe, stages: Sequence[str], left_out: LeftOut | None = None)
             found.missing += [(stage, need) for need, _ in missing]
             for _, told in missing:
                 found.lack(stage, told)
-            settings = _with_stand_ins(settings, recipe.models_dir)
+            try:
+                settings = _with_stand_ins(settings, recipe.models_dir)
+            except ValidationError:  # a step that is nothing without its model: there are no jobs to show
+                continue
             found.recipe = found.recipe.with_settings(stage, settings)
         try:
             found.jobs[stage] = stage_jobs(found.recipe, stage, left_out)

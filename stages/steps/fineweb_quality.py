@@ -19,11 +19,11 @@ character, unless a step before has taken it away (in FineWeb C4's rules do).
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from datatrove.utils.text import TERMINAL_PUNCTUATION  # type: ignore[import-untyped]
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from llama_data.pipeline.core.block import Rule
 from llama_data.pipeline.core.checks import Check
@@ -46,7 +46,7 @@ class _Preset(NamedTuple):
     stops: tuple[str, ...]
     punctuation: Kind
     others: Kind
-    copies: float
+    char_dup_ratio: float
     list_ratio: float | None
 
 
@@ -75,27 +75,27 @@ class Settings(StepSettings):
     short_line: int | None = Field(default=30, ge=0)
     stop_characters: tuple[str, ...] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _limits_of_the_variant(cls, data: Any) -> Any:
+        # Here, so that settings that are written down say what they are.
+        if isinstance(data, dict) and data.get("variant") in PRESETS:
+            preset = PRESETS[data["variant"]]
+            data = {"char_dup_ratio": preset.char_dup_ratio, "list_ratio": preset.list_ratio, **data}
+        return data
+
     def limits(self) -> tuple[Limit, ...]:
         """The comparisons in their order."""
         preset = PRESETS[self.variant]
-        given = self.model_fields_set
-        copies = self.char_dup_ratio if "char_dup_ratio" in given else preset.copies
-        list_ratio = self.list_ratio if "list_ratio" in given else preset.list_ratio
-        return (
-            Limit(
-                Reason.line_punct_ratio, "line_punct_ratio", "line_punct_ratio", preset.punctuation,
-                self.line_punct_ratio, "needs lines that end with a stop character",
-            ),
-            Limit(
-                Reason.short_line_ratio, "short_line_ratio", "short_line_ratio", preset.others,
-                None if self.short_line is None else self.short_line_ratio, "limits the share of short lines",
-            ),
-            Limit(
-                Reason.char_dup_ratio, "char_dup_ratio", "char_dup_ratio", preset.others, copies,
-                "limits characters in lines that came before",
-            ),
-            Limit(Reason.list_ratio, "list_ratio", "list_ratio", "most", list_ratio, "limits newlines for each word"),
-        )  # fmt: skip
+        short = None if self.short_line is None else self.short_line_ratio
+        marks, others = preset.punctuation, preset.others
+        table: tuple[tuple[str, Kind, float | None, str], ...] = (
+            ("line_punct_ratio", marks, self.line_punct_ratio, "needs lines that end with a stop character"),
+            ("short_line_ratio", others, short, "limits the share of short lines"),
+            ("char_dup_ratio", others, self.char_dup_ratio, "limits characters in lines that came before"),
+            ("list_ratio", "most", self.list_ratio, "limits newlines for each word"),
+        )
+        return tuple(Limit(Reason[name], name, name, kind, at, says) for name, kind, at, says in table)
 
     def build(self, context: StepContext) -> Built:
         """One rule. Raises RequestError: spaCy is to split the words and is not installed."""

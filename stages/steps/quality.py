@@ -84,7 +84,7 @@ class Settings(StepSettings):
     def needs(self) -> list[Need]:
         """The classifiers."""
         return [
-            Need(f"models.{number}", each.model, (), each.found, starter=False)
+            Need(f"models.{number}.model", each.model, (), each.found, starter=False)
             for number, each in enumerate(self.models)
         ]
 

@@ -14,7 +14,7 @@ from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.plan import DomainPlan, describe, make_plan
 from llama_data.pipeline.ready import changed, find, with_starters
 from llama_data.pipeline.recipe import Recipe, load_recipe
-from llama_data.pipeline.registry import Rate
+from llama_data.pipeline.registry import STAGES, Rate
 
 PAGE = b"WARC/1.0\r\nWARC-Type: conversion\r\nContent-Length: 4\r\n\r\ntext\r\n\r\n"
 
@@ -32,6 +32,19 @@ def recipe_of(dumps: Path, **changes: Any) -> Recipe:
     given = {"input": str(dumps), "output": str(dumps.parent / "run"), "models_dir": str(dumps.parent / "models")}
     domains = {"domains.commoncrawl.inputs": ["commoncrawl/*.wet"], "executor.workers": 2}
     return load_recipe("llama", {**given, **domains, **changes})
+
+
+def test_a_step_that_is_nothing_without_its_model_is_missed_with_the_rest(dumps: Path) -> None:
+    models = [{"model": "good.bin", "label": "hq"}, {"model": "better.bin", "label": "hq"}]
+    steps = [{"language": {"model": "absent.bin"}}, {"quality": {"models": models, "keep": "10%"}}]
+    sources = {"mine": {"inputs": ["notes.pdf"], "format": "text", "steps": steps}}
+    recipe = recipe_of(dumps, sources=sources, domains=dict.fromkeys(STAGES))
+    plan = make_plan(recipe)
+    assert plan.domains == []
+    with pytest.raises(RequestError, match=r"^3 things are missing; nothing was started:") as error:
+        find(recipe, recipe.chosen()).require()
+    for name in ("absent.bin", "good.bin", "better.bin"):
+        assert f"{name}: no such model" in str(error.value)
 
 
 def test_all_that_is_missing_is_said_at_once_and_the_rest_is_planned(dumps: Path) -> None:

@@ -22,7 +22,7 @@ from llama_data.pipeline.core.errors import ModelError, RecordError, RequestErro
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.job import Job, RunContext
 from llama_data.pipeline.core.reasons import Reason
-from llama_data.stages.steps import c4_rules, exact_dup, length, line_dedup
+from llama_data.stages.steps import c4_rules, exact_dup, fineweb_quality, length, line_dedup
 from llama_data.stages.steps.catalogue import STEPS, OneStep, load_rule
 from llama_data.stages.steps.contract import Built, Pass, StepContext, build_all, chain
 from llama_data.stages.steps.foreign import Filter, Formatter
@@ -347,3 +347,41 @@ def test_a_formatter_of_datatrove_that_breaks_costs_its_record() -> None:
 
     docs = stream(*Job("d/x", [numbers(), Formatter(Bad())], 1).steps)
     assert {found.reason for doc in docs if (found := verdict(doc))} == {Reason.broken_step, Reason.damaged_record}
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        *(("fineweb_quality", {"variant": variant}) for variant in ("datatrove", "v1", "paper")),
+        ("fineweb_quality", {"variant": "paper", "char_dup_ratio": 0.01, "list_ratio": 0.3}),
+        ("fineweb_quality", {"variant": "datatrove", "list_ratio": None}),
+        *(("gopher_quality", {"variant": variant}) for variant in ("datatrove", "dclm", "dolma3", "paper")),
+        *(("gopher_repetition", {"variant": variant}) for variant in ("datatrove", "dclm", "dolma3", "paper")),
+        *(("near_dup", {"preset": preset}) for preset in ("llama_data", "datatrove", "fineweb")),
+        ("near_dup", {"preset": "datatrove", "bands": 26}),
+    ],
+)
+def test_a_step_does_what_its_settings_say_once_they_are_written_down(name: str, given: dict[str, Any]) -> None:
+    """As in RUN/recipe.yaml, where those are written too that were not given."""
+    settings = STEPS[name](**given)
+    written = STEPS[name].model_validate(settings.model_dump(mode="json"))
+    assert written == settings
+    assert written.checks(None) == settings.checks(None)
+
+
+@pytest.mark.parametrize(
+    ("given", "copies", "newlines"),
+    [
+        ({}, 0.01, 0.3),
+        ({"variant": "v1"}, 0.01, 0.3),
+        ({"variant": "paper"}, 0.1, None),
+        ({"variant": "paper", "char_dup_ratio": None, "list_ratio": 0.2}, None, 0.2),
+    ],
+)
+def test_fineweb_limits_that_are_left_out_are_the_variants(
+    given: dict[str, Any], copies: float | None, newlines: float | None
+) -> None:
+    settings = fineweb_quality.Settings(**given)
+    assert (settings.char_dup_ratio, settings.list_ratio) == (copies, newlines)
+    limits = {limit.setting: limit.at for limit in settings.limits()}
+    assert (limits["char_dup_ratio"], limits["list_ratio"]) == (copies, newlines)
