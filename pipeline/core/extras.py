@@ -18,6 +18,7 @@ EXTRAS = {
     "s3fs": "s3",
     "gcsfs": "gcs",
     "trafilatura": "trafilatura",
+    "spacy": "words",
 }
 # Wheels of these are not made for every machine; there they are compiled.
 COMPILED = {"kenlm": "ufal-kenlm", "fasttext": "fasttext-numpy2"}

@@ -95,7 +95,7 @@ def permutation_constants(count: int, seed: int) -> NDArray[np.uint32]:
 
 def common(a: Hashes, b: Hashes) -> int:
     """The number of members that two sorted sets share."""
-    return int(_common(a, b))
+    return int(count_common(a, b))
 
 
 def containment(a: Hashes, b: Hashes) -> float:
@@ -192,7 +192,7 @@ def _decode(data: Any, position: int) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _common(a: Any, b: Any) -> int:
+def count_common(a: Any, b: Any) -> int:
     i, j, found = 0, 0, 0
     while i < len(a) and j < len(b):
         if a[i] == b[j]:

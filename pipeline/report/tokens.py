@@ -19,7 +19,10 @@ GROUPS = 12
 
 
 class DomainTokens(NamedTuple):
-    """Token shards of a domain. ``held_out``: tokens kept for validation; ``dropped``: of partial last rows."""
+    """Token shards of a domain, or of one of its buckets (``is_bucket``), which the domain's own figures hold too.
+
+    ``held_out``: tokens kept for validation; ``dropped``: of partial last rows.
+    """
 
     domain: str
     shards: int
@@ -28,6 +31,7 @@ class DomainTokens(NamedTuple):
     tokens: int
     held_out: int
     dropped: int
+    is_bucket: bool = False
 
 
 class MixShare(NamedTuple):
@@ -90,7 +94,7 @@ def tokens_of(run: str) -> list[DomainTokens]:
         found.append(_domain_tokens(domain, train, others))
         for bucket in sorted({bucket_of(shard["name"]) for shard in train} - {""}):
             inside = [shard for shard in train if bucket_of(shard["name"]) == bucket]
-            found.append(_domain_tokens(f"{domain}/{bucket}", inside, []))
+            found.append(_domain_tokens(f"{domain}/{bucket}", inside, [])._replace(is_bucket=True))
     return found
 
 

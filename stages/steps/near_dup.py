@@ -12,9 +12,8 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from llama_data.pipeline.core.checks import Check
-from llama_data.pipeline.core.errors import RequestError
 from llama_data.pipeline.core.exchange import partitions
-from llama_data.pipeline.core.extras import is_installed
+from llama_data.pipeline.core.extras import require
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.steps.contract import Built, Pass, StepContext, StepSettings
 from llama_data.stages.steps.near.candidates import FindComponents, FindEdges, Keep, WriteSignatures
@@ -76,8 +75,8 @@ class Settings(StepSettings):
 
     def build(self, context: StepContext) -> Built:
         """Six jobs: signatures, edges, components, candidates, decisions, and the documents that stay."""
-        if self.words == "spacy" and not is_installed("spacy"):
-            raise RequestError("near_dup: words: spacy needs spaCy, which is not installed: `pip install spacy`")
+        if self.words == "spacy":
+            require("spacy", "near_dup with `words: spacy`")
         work, tasks, signer = context.work, context.tasks, self.signer()
         ratio = max(1, DOCUMENT_BYTES // (BAND.itemsize * self.bands))
         edge_parts = partitions(context.stored, ratio, context.task_bytes)

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from llama_data.pipeline.core.errors import RequestError
+from llama_data.pipeline.core.extras import install
 
 
 class SpacyWords:
@@ -23,9 +24,8 @@ class SpacyWords:
             spacy: Any = import_module("spacy")
         except ImportError:
             raise RequestError(
-                "words: spacy: spaCy is not installed, which splits words as datatrove does; "
-                'install it with `pip install "llama-data[words]"`, or write `words: whitespace` '
-                "(other words, so other decisions)"
+                "words: spacy: spaCy is not installed, which splits words as datatrove does; install it with "
+                f"`{install('spacy')}`, or write `words: whitespace` (other words, so other decisions)"
             ) from None
         english: Any = spacy.blank("en").tokenizer
         self.rules: dict[str, Any] = english.rules

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from llama_data.pipeline.kernels.minhash import _common
+from llama_data.pipeline.kernels.minhash import count_common
 
 NOBODY = -1
 
@@ -51,7 +51,7 @@ def similarity(sets: Any, a: Any, a_end: Any, b: Any, b_end: Any, contained: boo
     smaller, larger = min(a_end - a, b_end - b), max(a_end - a, b_end - b)
     if smaller == 0 or (not contained and smaller / larger < least):
         return 0.0
-    shared = _common(sets[a:a_end], sets[b:b_end])
+    shared = count_common(sets[a:a_end], sets[b:b_end])
     return shared / smaller if contained else shared / (smaller + larger - shared)
 
 

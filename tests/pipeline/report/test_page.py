@@ -107,6 +107,24 @@ def test_headings_tables_and_charts_say_what_they_are(hostile: tuple[str, str], 
     assert all(each.get("tabindex") == "0" and each.get("aria-label") for each in page.all("div") if each.get("role"))
 
 
+def test_a_bucket_is_shown_below_its_domain_and_counted_once(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    write_whole(run)
+    path = run / "tokens" / "commoncrawl" / "tokens.json"
+    record = json.loads(path.read_text())
+    shard = {key: value for key, value in record["shards"][0].items() if key != "name"}
+    named = [("best-00000.parquet", 700), ("rest-00000.parquet", 200), ("rest-00001.parquet", 100)]
+    record["shards"][:1] = [{**shard, "name": name, "tokens": tokens} for name, tokens in named]
+    path.write_text(json.dumps(record))
+    report = collect(str(run))
+    assert [(one.domain, one.tokens, one.held_out) for one in report.tokens] == [
+        ("commoncrawl", 1000, 513), ("commoncrawl/best", 700, 0), ("commoncrawl/rest", 300, 0),
+    ]  # fmt: skip
+    page = " ".join(" ".join(Page(render_run(report)).texts).split())
+    assert re.search(r"All \d+ 1.000 ", page.partition("Held out: tokens")[0].rpartition("Tokens of every domain")[2])
+    assert "A bucket (domain/bucket) is a part of its domain." in page
+
+
 def test_half_a_surrogate_pair_in_a_recipe_does_not_stop_the_page() -> None:
     assert encode("a \ud800 b") == b"a ? b"
 

@@ -15,6 +15,7 @@ import pytest
 from plain_near_dup import Text, near_duplicates
 from pydantic import ValidationError
 
+from llama_data.pipeline.core import extras
 from llama_data.pipeline.core.block import Reader
 from llama_data.pipeline.core.document import Document, new_document, reject
 from llama_data.pipeline.core.errors import RequestError
@@ -206,10 +207,10 @@ def test_what_cannot_be_done_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
         near_dup.Settings(words="spacy")
     with pytest.raises(ValidationError, match="preset"):
         near_dup.Settings.model_validate({"preset": "other"})
-    monkeypatch.setattr(near_dup, "is_installed", lambda module: False)
+    monkeypatch.setattr(extras, "is_installed", lambda module: False)
     run = RunContext(input="", output=str(tmp_path))
     context = StepContext(run=run, domain="d", sizes=(1,), task_bytes=1, work=run.work("d"))
-    with pytest.raises(RequestError, match="pip install spacy"):
+    with pytest.raises(RequestError, match=r'needs spacy, which is not installed: `pip install "llama-data\[words\]"`'):
         near_dup.Settings(preset="fineweb", words="spacy").build(context)
 
 
