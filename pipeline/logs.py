@@ -15,7 +15,8 @@ from llama_data.pipeline.status import status_of
 def logs_of(run: str, *, job: str | None, failed: bool, task: int | None, lines: int | None) -> Iterator[str]:
     """The logs of a job, of a group's jobs, or of all, each under a headline.
 
-    ``failed``: only of tasks that have failed. ``lines``: so many at the end of each log; None: all.
+    ``failed``: only of tasks that have failed; a line says so where there is none. ``lines``: so many at the end of
+    each log; None: all.
 
     Raises:
         RequestError: there is no such run or job, or none of its tasks has a log.
@@ -35,10 +36,10 @@ def logs_of(run: str, *, job: str | None, failed: bool, task: int | None, lines:
             shown += 1
             yield from _one(name, rank, paths.get(rank), failures.get(rank), lines)
     if not shown:
-        what = "no task has failed" if failed else "there is no log"
-        raise RequestError(
-            f"{run}: {what}{f' in {job}' if job else ''}{f', of task {task}' if task is not None else ''}"
-        )
+        where = f"{f' in {job}' if job else ''}{f', of task {task}' if task is not None else ''}"
+        if not failed:
+            raise RequestError(f"{run}: there is no log{where}")
+        yield f"{run}: no task has failed{where}"
 
 
 def _one(name: str, rank: int, path: str | None, failure: Failure | None, lines: int | None) -> Iterator[str]:

@@ -73,10 +73,12 @@ def mix(
             return
         shown.say(plan.table())
         if write(recipe, plan, before, name=name, overwrite=overwrite):
-            made, next_ = [_made(recipe, plan, folder)], then.after_mix(recipe, folder)
+            made = [_made(recipe, plan, folder)]
+            result = Result(made, shown.seconds, [recipe.path(folder)], then.after_mix(recipe, folder))
         else:
-            made, next_ = [], then.while_submitted(recipe)
-        shown.result(Result(made, shown.seconds, [recipe.path(folder)], next_))
+            waiting = then.while_submitted(recipe)
+            result = Result([], shown.seconds, [recipe.path(folder)], waiting, ended="submitted")
+        shown.result(result)
 
 
 def _made(recipe: Recipe, plan: MixPlan, folder: str) -> dict[str, str | int | float]:

@@ -133,5 +133,5 @@ def is_for_later(
     if after:
         shown = current()
         shown.say(told(" ".join(verb), after, recipe.path()))
-        shown.result(Result([], shown.seconds, [recipe.path()], then.while_submitted(recipe)))
+        shown.result(Result([], shown.seconds, [recipe.path()], then.while_submitted(recipe), ended="submitted"))
     return bool(after)

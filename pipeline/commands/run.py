@@ -165,7 +165,7 @@ def _run_held(recipe: Recipe, planned: dict[str, list[Job]], overwrite: bool) ->
     from llama_data.pipeline.groups import stage_group
     from llama_data.pipeline.live import then
     from llama_data.pipeline.live.display import current
-    from llama_data.pipeline.live.results import Result
+    from llama_data.pipeline.live.results import Ending, Result
 
     shown = current()
     groups = {stage: stage_group(recipe, stage) for stage in planned}
@@ -201,7 +201,8 @@ def _run_held(recipe: Recipe, planned: dict[str, list[Job]], overwrite: bool) ->
     if summaries or submitted:
         rows = [summary.row(recipe.context(), item) for item in summaries]
         then_ = [] if problems else next_
-        shown.result(Result(rows, shown.seconds, [recipe.path()], then_, failed=bool(problems)))
+        ended: Ending = "failed" if problems else "submitted" if submitted else "done"
+        shown.result(Result(rows, shown.seconds, [recipe.path()], then_, ended=ended))
     if problems:
         raise RunError("\n".join(problems))
     return summaries

@@ -93,7 +93,7 @@ def _tokenize_held(recipe: Recipe, domains: list[str], overwrite: bool) -> None:
     from llama_data.pipeline.groups import tokens_group
     from llama_data.pipeline.live import then
     from llama_data.pipeline.live.display import current
-    from llama_data.pipeline.live.results import Result
+    from llama_data.pipeline.live.results import Ending, Result
     from llama_data.train_handoff.pack import tokenize_jobs
 
     model, context, shown = tokenizer_model(recipe), recipe.context(), current()
@@ -122,7 +122,8 @@ def _tokenize_held(recipe: Recipe, domains: list[str], overwrite: bool) -> None:
                 rows.append(_made(domain, finished))
     submitted = recipe.executor.kind == "slurm" and any(ready.values())
     next_ = then.while_submitted(recipe) if submitted else then.after_tokens(recipe, affordable(recipe))
-    shown.result(Result(rows, shown.seconds, [recipe.path("tokens")], next_))
+    ended: Ending = "submitted" if submitted else "done"
+    shown.result(Result(rows, shown.seconds, [recipe.path("tokens")], next_, ended=ended))
 
 
 def _buckets(recipe: Recipe, domain: str) -> dict[str, object]:

@@ -84,7 +84,7 @@ def _train_held(recipe: Recipe, overwrite: bool) -> None:
     with following, made_from.noting_failure(group, recipe.path()):
         execution.execute(ready, recipe, shown.say, shown.again)
     if ready and recipe.executor.kind == "slurm":
-        shown.result(Result([], shown.seconds, [folder], then.while_submitted(recipe)))
+        shown.result(Result([], shown.seconds, [folder], then.while_submitted(recipe), ended="submitted"))
         return
     card = json.loads(read_bytes(recipe.path("tokenizer", "card.json")))
     shown.result(

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from llama_data.pipeline.core.screen import one_line
 from llama_data.pipeline.status import seconds_in_words
 from llama_data.pipeline.summary import format_table
 
 Made = Mapping[str, str | int | float]
+Ending = Literal["done", "failed", "submitted"]
+_ENDINGS: dict[Ending, str] = {
+    "done": "done in",
+    "failed": "failed after",
+    "submitted": "submitted, not done yet, after",
+}
 
 
 @dataclass(frozen=True)
@@ -18,7 +24,7 @@ class Result:
     """``made``: a row for each thing, the same keys in all, its name first. ``then``: commands, the likeliest first.
 
     ``where``: folders and files, in the order in which they are to be named. ``notes``: what is said before the table.
-    ``failed``: an error follows, and this is what was done all the same.
+    ``ended``: how; after ``failed`` an error follows, and this is what was done all the same.
     """
 
     made: Sequence[Made]
@@ -26,7 +32,7 @@ class Result:
     where: Sequence[str] = ()
     then: Sequence[str] = ()
     notes: Sequence[str] = ()
-    failed: bool = False
+    ended: Ending = "done"
 
     def lines(self, width: int | None) -> Iterator[str]:
         """For a person; ``width``: columns of the terminal, None where it does not matter."""
@@ -38,7 +44,7 @@ class Result:
             else:
                 yield from _stacked(self.made)
         named = f": {', '.join(map(one_line, self.where))}" if self.where else ""
-        yield f"{'failed after' if self.failed else 'done in'} {seconds_in_words(self.seconds)}{named}"
+        yield f"{_ENDINGS[self.ended]} {seconds_in_words(self.seconds)}{named}"
         if self.then:
             yield "next:"
             yield from (f"  {command}" for command in self.then)

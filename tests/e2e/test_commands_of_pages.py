@@ -54,7 +54,6 @@ NOT_RUN = {
 }
 REFUSED = {  # what they say is what the page wants
     "llama-data download github": "EXPORT DATA OPTIONS",
-    "llama-data logs RUN --failed": "no task has failed",
 }
 FILLED = [
     (r"\bRUN commoncrawl/\u2026", "RUN sample-00000"),

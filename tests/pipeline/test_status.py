@@ -114,6 +114,8 @@ def test_logs_of_failed_tasks_end_with_what_their_process_said(run: Path) -> Non
     for wrong in ({"job": "absent"}, {"job": None, "task": 99}):
         with pytest.raises(RequestError):
             list(logs_of(str(run), failed=False, lines=None, **{"task": None, **wrong}))  # type: ignore[arg-type]
+    none = logs_of(str(run), job="tokenize/d", failed=True, task=1, lines=None)
+    assert list(none) == [f"{run}: no task has failed in tokenize/d, of task 1"]
 
 
 @pytest.mark.parametrize(

@@ -282,5 +282,7 @@ def test_the_end_is_a_table_or_where_that_is_too_wide_blocks() -> None:
     assert lines[0].splitlines() == ["stage  records    MB  reason", "mine     1,234  0.50  x y"]
     assert lines[1:] == ["done in 3.0 s: a run", "next:", "  llama-data report 'a run'"]
     assert next(result.lines(28)) == lines[0]
-    assert [*replace(result, then=[], failed=True).lines(None)][1:] == ["failed after 3.0 s: a run"]
+    assert [*replace(result, then=[], ended="failed").lines(None)][1:] == ["failed after 3.0 s: a run"]
+    waiting = "submitted, not done yet, after 3.0 s: a run"
+    assert [*replace(result, then=[], ended="submitted").lines(None)][1:] == [waiting]
     assert list(result.lines(27))[:3] == ["mine", "  records  1,234", "  MB       0.50"]
