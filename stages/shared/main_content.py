@@ -29,13 +29,17 @@ LINKED = 0.5
 
 # Containers around a list from which on the extraction does not take every list for the site's menu.
 _AROUND, _AROUND_END = "<div>" * 3, "</div>" * 3
-_LIST = re.compile(r"<(?:!--.*?-->|script[\s>].*?</script|(/?)ul(?:\s[^>]*)?>)", re.IGNORECASE | re.DOTALL)
-_LINK = re.compile(r"<a[\s>].*?</a\s*>", re.IGNORECASE | re.DOTALL)
+# What is never closed goes to the end of the page, as in HTML; and no search begins where another has looked in vain,
+# or a page of nothing but beginnings would take hours.
+_LIST = re.compile(
+    r"<(?:!--.*?(?:-->|\Z)|script[\s>].*?(?:</script|\Z)|(/?)ul(?:\s[^<>]*)?>)", re.IGNORECASE | re.DOTALL
+)
+_LINK = re.compile(r"<a[\s>].*?(?:</a\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _LINK_TAG = re.compile(r"(</?)a(?=[\s>])", re.IGNORECASE)
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")
 # What menus are called in the attributes of their list. The extraction knows some of them, at some depths.
 _MENU = re.compile(
-    r"<ul\s[^>]*(?<![a-z])(?:nav|navbar|navigation|menu|menubar|breadcrumbs?|pagination|pager|share|social|tabs?|tablist"
+    r"<ul\s[^<>]*(?<![a-z])(?:nav|navbar|navigation|menu|menubar|breadcrumbs?|pagination|pager|share|social|tabs?|tablist"
     r"|toolbar|dropdown|footer|sidebar)(?![a-z])",
     re.IGNORECASE,
 )

@@ -88,6 +88,14 @@ def test_work_is_bounded_by_size_times_depth(monkeypatch: pytest.MonkeyPatch) ->
     assert main_text(side_by_side, HTMLTree.parse(side_by_side)).count("x") == 100
 
 
+@pytest.mark.parametrize("unit", ["<!--", "<script ", "<ul ", "<ul><a ", "<", "<ul><", "</ul>", "<a>"])
+def test_a_page_of_nothing_but_beginnings_takes_no_longer_than_others(unit: str) -> None:
+    """Where each looked for its end in vain, such a page of some megabytes would take hours."""
+    page = unit * (400_000 // len(unit))
+    assert len(keep_lists(page)) >= len(page)
+    assert len(keep_lists(f"<ul>{page}</ul>")) >= len(page)
+
+
 def test_the_title_is_not_said_twice() -> None:
     assert titled("The mill - Old places", "The mill\n\nIt turns.") == "The mill\n\nIt turns."
     assert titled("The mill", "It turns.") == "The mill\n\nIt turns."
