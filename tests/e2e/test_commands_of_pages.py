@@ -45,8 +45,10 @@ NOT_RUN = {
     r"llama-data quickstart": "takes a minute; tests/e2e/test_quickstart.py runs it",
     r"llama-data .*--calibrate": "measures for half a minute",
     r"llama-data .*--executor (slurm|ray)": "needs a cluster",
+    r"llama-data (run all|train-tokenizer|tokenize|mix) -c refined": "needs WARC files and the language model",
     r"llama-data verify RUN --adopt": "needs a run of an older version",
     r"llama-train launch (?!.*--dry-run)(?!.*--model tiny)": "needs cards, or another run",
+    r"llama-train ablate": "trains a dozen models; tests/train_handoff/trainer/ablate does",
     r"llama-train bench": "measures, on cards",
     r"llama-train .*--(harness|nproc 8 --nnodes)": "needs the extra eval and its tasks",
     r"llama-train .*s3://": "needs a store",
@@ -57,7 +59,6 @@ REFUSED = {  # what they say is what the page wants
 }
 FILLED = [
     (r"\bRUN commoncrawl/\u2026", "RUN sample-00000"),
-    (r"--input dumps/c4", "-c mine.yaml"),  # one of its sample lines is broken on purpose
     (r"(?<=recipes new )mine\.yaml", "own.yaml"),
     (r"mine=(/data/mine|data)", "mine=texts"),
     (r"(?<=-c )own\.yaml", "own.yaml --output OWN"),
@@ -65,13 +66,12 @@ FILLED = [
     (r"(?<=--input )crawl", "samples/cc"),
     (r"-c cited\.yaml", "--input samples/cc --output CITED"),
     (r"wet\.paths\.gz --share 0\.1%", "samples/cc --share 50%"),
-    (r"^(llama-data models train-language .*)", r"\1 --dim 4 --epoch 1"),
+    (r"^(llama-data models train-(?:language|quality) .*)", r"\1 --dim 4 --epoch 1"),
     (r"(?<=--model tiny )--output", "--batch-tokens 512 --steps 4 --output"),
     (r"-c llama --input dumps --output RUN|-c (r|recipe|mine)\.yaml( --output run\b)?", "-c mine.yaml"),
     (r"(?<=plan )llama --input dumps", "llama --input dumps --models-dir models"),
     (r"RUN https://\S+", "RUN https://"),
     (r"CC-MINI-DEV-00000\.warc\.wet\.gz", "samples/cc/sample-00000.warc.wet.gz"),
-    (r"(?<=run all -c mine\.yaml) --output RUN", ""),
     (r"^(llama-data run .*)--output RUN", r"\1--output MADE"),
     (r"\brun mine\b", "run news"),
     (r"\bDOMAIN\b", "commoncrawl"),
@@ -79,6 +79,7 @@ FILLED = [
     (r"--tokens (1\.0T|1\.4T|10B|1e9|100M)", "--tokens 8K"),
     (r"--step 8192", "--step 1"),
     (r"--rows 121000:121100", "--rows 1:3"),
+    (r"\bWANTED RANDOM\b", "WANTED.jsonl RANDOM.jsonl"),
     (r"(?<=inspect )FILE", "samples/cc/sample-00000.warc.wet.gz"),
     (r"^(llama-train (?:generate|evaluate) .*)", r"\1 --dtype float32"),
     (r"^(llama-train generate .*)", r"\1 --tokens 4"),
@@ -153,6 +154,9 @@ def make_inputs() -> None:
     for code, word in (("en", "the text of a line"), ("de", "der Text einer Zeile")):
         lines = (f"{word} {number} {word} {number * 7}\n" for number in range(200))
         Path("languages", f"{code}.txt").write_text("".join(lines))
+    for name, word in (("WANTED", "why"), ("RANDOM", "buy")):
+        texts = (json.dumps({"text": f"{word} {number} {word} this"}) for number in range(60))
+        Path(f"{name}.jsonl").write_text("\n".join(texts))
     Path("prompts.txt").write_text("The first\n")
     source = {"root": "data", "inputs": ["news/*.jsonl.gz"], "fields": {"text": "body", "id": "uuid", "url": "link"}}
     recipe = {
