@@ -108,7 +108,9 @@ def _executor(kind: Kind) -> Iterator[str]:
 
 def _weights(base: Recipe, domains: Sequence[str], sources: Mapping[str, str]) -> dict[str, float]:
     """Shares of the mix: those of the recipe that is extended, for each source their mean; they sum to one."""
-    known = {name: Decimal(str(base.mix.weights.get(name, 0))) for name in domains}
+    # The sources of the recipe that is extended stay, so their shares do, or those of their buckets.
+    stay = [name for name in base.mix.weights if name.partition("/")[0] in base.sources]
+    known = {name: Decimal(str(base.mix.weights.get(name, 0))) for name in [*domains, *stay]}
     each = sum(known.values(), Decimal(0)) / len(known) if sum(known.values()) else Decimal(1)
     wanted = {name: share for name, share in {**known, **dict.fromkeys(sources, each)}.items() if share}
     total = sum(wanted.values(), Decimal(0))

@@ -16,6 +16,7 @@ EXAMPLES = {
     "models train-perplexity": "llama-data models train-perplexity wiki/ --cutoffs-from pages/ --language en --out lm/",
     "models train-references": "llama-data models train-references --dump enwiki.xml.bz2 --positives cited/ "
     "--negatives random/ --out references.bin",
+    "models train-quality": "llama-data models train-quality wanted/ random/ --out quality.bin",
     "models train-templates": "llama-data models train-templates dewiki.xml.bz2 --out templates/",
     "models evaluate": "llama-data models evaluate lid.176.bin languages/",
     "recipes list": "llama-data recipes list",
