@@ -193,6 +193,7 @@ def _decode(data: Any, position: int) -> Any:
 
 @njit(cache=True, nogil=True)
 def count_common(a: Any, b: Any) -> int:
+    """``common`` for compiled callers."""
     i, j, found = 0, 0, 0
     while i < len(a) and j < len(b):
         if a[i] == b[j]:
