@@ -17,6 +17,8 @@ from llama_data.pipeline.core.errors import ModelError
 from llama_data.stages.fasttext.model import FastTextModel
 from llama_data.stages.shared.wet import WetRecord, read_wet
 
+GIVEN_UP = 1e-5
+"""Under this fastText says nothing of a label; which side of it a score falls on is a matter of rounding."""
 WORDS = ["</s>", "the", "of", "Straße", "ein", "über", "naïve", "日本", "a", "ab", "longwordlongword"]
 LABELS = ["__label__en", "__label__de", "__label__ja", "__label__fr", "__label__it"]
 
@@ -49,7 +51,8 @@ def assert_same(theirs: Any, ours: FastTextModel, texts: list[str], tolerance: f
         labels, scores = theirs.predict(text, k=-1)
         expected = dict(zip(labels, scores, strict=True))
         for label, found in all_scores.items():
-            assert found[number] == pytest.approx(float(expected.get(f"__label__{label}", 0)), abs=tolerance), text
+            known = float(expected.get(f"__label__{label}", 0))
+            assert max(found[number], GIVEN_UP) == pytest.approx(max(known, GIVEN_UP), abs=tolerance), text
 
 
 words = st.one_of(
