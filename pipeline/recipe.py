@@ -240,7 +240,7 @@ class Recipe(Strict):
         root = (settings.root if settings else None) or self.input
         if self.output is None:
             raise RecipeError("no output folder: give `output` in the recipe or --output on the command line")
-        if root is None and stage is not None:
+        if root is None and settings is not None and settings.reads_dumps:
             raise RecipeError("no input folder: give `input` in the recipe or --input on the command line")
         return RunContext(
             input=root or "",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llama_data.pipeline.core.screen import size_of
+
 if TYPE_CHECKING:
     from llama_data.pipeline.download.queue import Plan, Progress
     from llama_data.pipeline.download.source import Source
@@ -103,8 +105,8 @@ def download(
 def _describe(source: Source, plan: Plan, base: str) -> None:
     about = "" if plan.exact else "about "
     typer.echo(
-        f"{source.name}: {_files(len(plan.items))}, {about}{_amount(plan.bytes_all)}, from {base}; to come: "
-        f"{_files(len(plan.todo))}, {about}{_amount(plan.bytes_todo)}, into {plan.folder}",
+        f"{source.name}: {_files(len(plan.items))}, {about}{size_of(plan.bytes_all)}, from {base}; to come: "
+        f"{_files(len(plan.todo))}, {about}{size_of(plan.bytes_todo)}, into {plan.folder}",
         err=True,
     )
     typer.echo(f"  licence: {source.licence}; terms: {source.terms}; checksums: {source.checksums}", err=True)
@@ -112,11 +114,6 @@ def _describe(source: Source, plan: Plan, base: str) -> None:
 
 def _files(count: int) -> str:
     return f"{count:,} file{'' if count == 1 else 's'}"
-
-
-def _amount(size: int) -> str:
-    """Bytes as a person reads them."""
-    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
 
 
 def _cost(plan: Plan) -> None:
@@ -140,8 +137,8 @@ def _teller(name: str) -> Callable[[Progress], None]:
         left = (progress.bytes_all - progress.bytes) / rate / 60 if rate else 0.0
         failed = f", {progress.failed} failed" if progress.failed else ""
         typer.echo(
-            f"  {name}: {progress.files:,} of {_files(progress.files_all)}, {_amount(progress.bytes)} of "
-            f"{_amount(progress.bytes_all)}, {rate / 1e6:,.1f} MB/s, {max(left, 0):,.0f} min left{failed}",
+            f"  {name}: {progress.files:,} of {_files(progress.files_all)}, {size_of(progress.bytes)} of "
+            f"{size_of(progress.bytes_all)}, {rate / 1e6:,.1f} MB/s, {max(left, 0):,.0f} min left{failed}",
             err=True,
         )
 

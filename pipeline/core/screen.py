@@ -41,6 +41,15 @@ def json_line(content: Any) -> str:
     return re.sub(f"{_CONTROL.pattern}|{_SURROGATE.pattern}", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def size_of(count: float) -> str:
+    """Bytes in a unit that a person reads: 999 bytes, 1.5 kB, 24.0 TB."""
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if count < 1000 or unit == "TB":
+            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
+        count /= 1000
+    raise AssertionError("there is a last unit")
+
+
 class _Clean:
     """A text stream of which nothing but ``plain`` text comes out."""
 

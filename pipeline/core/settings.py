@@ -93,6 +93,11 @@ class DomainSettings(Strict):
     base: str | None = None
     max_task_bytes: int = Field(default=256 * 1024 * 1024, gt=0)
 
+    @property
+    def reads_dumps(self) -> bool:
+        """Whether the domain reads files below the recipe's ``input`` or its ``root``."""
+        return True
+
     def needs(self) -> list[Need]:
         """The models that the settings name; none, unless a domain says which."""
         return []

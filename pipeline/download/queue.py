@@ -15,6 +15,7 @@ from llama_data.pipeline.core import http
 from llama_data.pipeline.core.errors import LlamaDataError, RequestError, RunError, StoppedError
 from llama_data.pipeline.core.lock import Lock
 from llama_data.pipeline.core.paths import Choice, choose
+from llama_data.pipeline.core.screen import size_of
 from llama_data.pipeline.core.stopping import Stopped
 from llama_data.pipeline.download.fetch import Fetched, WrongError, check, fetch, part_of
 from llama_data.pipeline.download.record import RECORD, add, mend, read_record
@@ -112,7 +113,7 @@ def require_room(plan: Plan) -> None:
     if plan.bytes_todo + _SPARE > free:
         about = "" if plan.exact else "about "
         raise RequestError(
-            f"{plan.folder}: {about}{plan.bytes_todo / 1e9:,.1f} GB are to come and {free / 1e9:,.1f} GB are free; "
+            f"{plan.folder}: {about}{size_of(plan.bytes_todo)} are to come and {size_of(free)} are free; "
             "make room, give another --output, or a --share"
         )
 

@@ -51,15 +51,6 @@ def counted(values: Mapping[str, int]) -> str:
     return ", ".join(f"{one_line(name)} {count:,}" for name, count in sorted(values.items(), key=lambda item: -item[1]))
 
 
-def size_of(count: float) -> str:
-    """Bytes in a unit that a person reads."""
-    for unit in ("bytes", "kB", "MB", "GB", "TB"):
-        if count < 1000 or unit == "TB":
-            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
-        count /= 1000
-    raise AssertionError("there is a last unit")
-
-
 def above(path: str, *name: str) -> str | None:
     """A file of the run that holds a path below its folder; None: there is none in any folder above."""
     folder = path.replace("\\", "/").rstrip("/")

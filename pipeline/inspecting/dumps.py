@@ -12,8 +12,8 @@ from llama_data.pipeline.core.errors import RequestError
 from llama_data.pipeline.core.files import Split, file_size, is_local, local_path
 from llama_data.pipeline.core.head import Head
 from llama_data.pipeline.core.ledger import count_lines
-from llama_data.pipeline.core.screen import one_line
-from llama_data.pipeline.inspecting.asked import Asked, body, counted, size_of
+from llama_data.pipeline.core.screen import one_line, size_of
+from llama_data.pipeline.inspecting.asked import Asked, body, counted
 from llama_data.pipeline.registry import STAGES
 from llama_data.stages.custom import jobs as custom
 from llama_data.stages.custom.fields import Fields

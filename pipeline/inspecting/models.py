@@ -11,8 +11,8 @@ from typing import Any
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import exists, file_size, join, list_files, open_binary
 from llama_data.pipeline.core.jsonl import read_jsonl
-from llama_data.pipeline.core.screen import one_line
-from llama_data.pipeline.inspecting.asked import Asked, fields, size_of
+from llama_data.pipeline.core.screen import one_line, size_of
+from llama_data.pipeline.inspecting.asked import Asked, fields
 
 FASTTEXT = struct.pack("<i", 793712314)
 KENLM = b"mmap lm http://kheafield.com/code"

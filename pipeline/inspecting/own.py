@@ -15,8 +15,8 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from llama_data.pipeline.core.errors import InputError, RequestError
 from llama_data.pipeline.core.files import file_size, open_binary, read_bytes
 from llama_data.pipeline.core.jsonl import read_jsonl
-from llama_data.pipeline.core.screen import one_line, plain
-from llama_data.pipeline.inspecting.asked import Asked, above, body, counted, fields, size_of
+from llama_data.pipeline.core.screen import one_line, plain, size_of
+from llama_data.pipeline.inspecting.asked import Asked, above, body, counted, fields
 
 MOST_COUNTED = 1_000_000
 _MOST_JSON = 64 << 20

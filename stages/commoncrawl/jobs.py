@@ -87,6 +87,11 @@ class Settings(DomainSettings):
         """What of an HTML page is its text."""
         return Reading(self.content, self.extractor)
 
+    @property
+    def reads_dumps(self) -> bool:
+        """Not with ``from_ledger``: the annotated run's documents are read instead."""
+        return self.from_ledger is None
+
     def needs(self) -> list[Need]:
         """The models of language, perplexity and references."""
         if self.from_ledger is not None:

@@ -158,3 +158,11 @@ def test_a_recipe_without_weights_runs_until_the_mix(tmp_path: Path) -> None:
     assert recipe.chosen() == ["a", "b"]
     with pytest.raises(RequestError, match=r"no mix.weights.*like `mix: \{weights: \{a: 0.5, b: 0.5\}\}`"):
         recipe.weights()
+
+
+def test_only_what_reads_dumps_needs_an_input_folder() -> None:
+    recipe = load_recipe("llama", {"output": "out", "domains.commoncrawl.from_ledger": "scores"})
+    assert recipe.context("commoncrawl").output == "out"
+    for stage, changes in (("c4", {}), ("commoncrawl", {"domains.commoncrawl.from_ledger": None})):
+        with pytest.raises(RecipeError, match="no input folder"):
+            load_recipe("llama", {"output": "out", **changes}).context(stage)
