@@ -26,6 +26,7 @@ from llama_data.pipeline.download.source import Item, requester
 LIMITS = Limits(tries=60, seconds=1800.0, pause=1.0, longest=60.0)  # a server may be down for half an hour
 TRIES = 3  # of a whole file that changes meanwhile or does not fit its checksum
 _BLOCK = 1 << 22
+Came = Callable[[int, int | None], None]
 
 
 class Pieces(Protocol):
@@ -76,10 +77,14 @@ def fetch(
     folder: Path,
     *,
     pays: bool = False,
-    came: Callable[[int], None] = lambda size: None,
+    limits: Limits | None = None,
+    came: Came = lambda size, total: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Fetched | None:
-    """Bring a file into a folder; ``came`` is told of bytes as they come (fewer than none: some have to come again).
+    """Bring a file into a folder.
+
+    ``limits``: how long a web server is tried. ``came`` is told of bytes as they come (fewer than none: some have to
+    come again), and of how many the file has (None: nobody says).
 
     None: ``stopped`` said so; what has come stays. Raises:
         FileNotFoundError, PermissionError: the server says so.
@@ -94,7 +99,7 @@ def fetch(
         try:
             mark = _begin(item, part)
             before = part.stat().st_size
-            found = _transfer(item, part, mark, pays, came, stopped)
+            found = _transfer(item, part, mark, pays, limits or LIMITS, came, stopped)
             if found is None:
                 return None
             fetched = check(item, part, found)
@@ -103,7 +108,7 @@ def fetch(
             return fetched
         except (ChangedError, WrongError) as error:
             problem = error
-            came(before - part.stat().st_size)
+            came(before - part.stat().st_size, item.size)
             part.unlink()
             _state(part).unlink(missing_ok=True)
     raise RunError(f"{problem}; tried {TRIES} times, nothing of it was kept")
@@ -131,7 +136,7 @@ def check(item: Item, path: Path, mark: Mark) -> Fetched:
     sums = {kind: taken.hexdigest() for kind, taken in sorted(hashes.items())}
     for kind, published in item.sums:
         if sums[kind] != published.lower():
-            raise WrongError(f"{item.url}: its {kind} is {sums[kind]}, the source says {published}")
+            raise WrongError(f"{item.url}: its {kind} is {sums[kind]}, expected {published}")
     if item.sums:
         return Fetched(size, sums, ", ".join(kind for kind, _ in item.sums), mark)
     return Fetched(size, sums, _own_check(path, item), mark)
@@ -175,12 +180,12 @@ def _state(part: Path) -> Path:
 
 
 def _transfer(
-    item: Item, part: Path, mark: Mark, pays: bool, came: Callable[[int], None], stopped: Callable[[], bool]
+    item: Item, part: Path, mark: Mark, pays: bool, limits: Limits, came: Came, stopped: Callable[[], bool]
 ) -> Mark | None:
     """Append what is still to come; the version that came, or None when stopped."""
     at = part.stat().st_size
     web = item.url.startswith(("http://", "https://"))
-    pieces: Pieces = Reading(item.url, at, mark=mark, limits=LIMITS) if web else StorePieces(item.url, at, mark, pays)
+    pieces: Pieces = Reading(item.url, at, mark=mark, limits=limits) if web else StorePieces(item.url, at, mark, pays)
     known: Mark | None = None
     with part.open("ab", buffering=0) as stream:
         for piece in pieces:
@@ -188,7 +193,7 @@ def _transfer(
                 known = pieces.mark
                 _state(part).write_text(json.dumps({"url": item.url, **known._asdict()}))
             stream.write(piece)
-            came(len(piece))
+            came(len(piece), pieces.mark.size)
             if stopped():
                 return None
         os.fsync(stream.fileno())

@@ -145,7 +145,7 @@ class _Work:
         self.stop.wait(max(0.0, turn - time.monotonic()))
         return None if self.stop.is_set() else item
 
-    def came(self, size: int) -> None:
+    def came(self, size: int, total: int | None) -> None:
         with self.guard:
             self.bytes += size
 
@@ -246,7 +246,7 @@ def _fetch_one(work: _Work, item: Item) -> Fetched | None:
     if target.exists() and item.name not in work.plan.recorded:
         try:  # it came before its line was written
             fetched = check(item, target, http.Mark(item.size) if item.sums else look(item.url))
-            work.came(fetched.size)
+            work.came(fetched.size, fetched.size)
             return fetched
         except WrongError as error:
             raise RunError(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 
-from llama_data.pipeline.models.pull import state_of
 from llama_data.pipeline.recipe import Recipe
 from llama_data.stages.steps.model_cards import card_path, read_card
 from llama_data.stages.steps.model_files import CARD, DOWNLOADS, models_folder, starter_card, starters
@@ -50,3 +51,14 @@ def rows(models_dir: str | None = None) -> Iterator[str]:
 
 def _row(name: str, size: int | None, state: str, about: str) -> str:
     return f"  {name:<26} {f'{size:,}' if size else '-':>12}  {state:<26} {about}"
+
+
+def state_of(path: Path, sha256: str | None) -> str:
+    """In a word or two, whether a file is there and is what it should be."""
+    if not path.is_file():
+        return "absent"
+    if sha256 is None:
+        return "present, no checksum known"
+    with open(path, "rb") as stream:
+        sound = hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+    return "present, checksum right" if sound else "present, CHECKSUM WRONG"
