@@ -17,7 +17,7 @@ from llama_data.pipeline.models.listing import state_of
 from llama_data.pipeline.models.pull import known, pull
 from llama_data.stages.steps.model_files import DOWNLOADS, Download, model_path
 
-BODY = bytes(range(256)) * 2000
+BODY = bytes(range(256)) * 12_000
 SHA256 = hashlib.sha256(BODY).hexdigest()
 
 
