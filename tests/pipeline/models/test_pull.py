@@ -12,6 +12,7 @@ from web_server import Faults, Web
 
 from llama_data.pipeline.core.errors import ModelError, RequestError, RunError
 from llama_data.pipeline.core.stores import Limits
+from llama_data.pipeline.download.source import Item
 from llama_data.pipeline.models import pull as module
 from llama_data.pipeline.models.listing import state_of
 from llama_data.pipeline.models.pull import known, pull
@@ -47,11 +48,13 @@ def test_fetches_once_and_writes_the_card(web: Web, tmp_path: Path) -> None:
 
 
 def test_what_arrived_stays_when_the_server_goes_on_failing(web: Web, tmp_path: Path) -> None:
-    web.faults = Faults(truncate=1.0, most=5)
+    wanted = Item("lid.176.bin", f"{web.url}lid.176.bin", None, (("sha256", SHA256),))
+    module.fetch(wanted, tmp_path, stopped=lambda: True)
+    had = (tmp_path / ".part/lid.176.bin.part").stat().st_size
+    web.faults = Faults(busy=1.0, most=5)
     with pytest.raises(RunError, match=r"the same command goes on.*; or put the file at .*lid\.176\.bin yourself"):
         pull(download(web), str(tmp_path))
     assert not (tmp_path / "lid.176.bin").exists()
-    had = (tmp_path / ".part/lid.176.bin.part").stat().st_size
     told: list[tuple[int, int | None]] = []
     pulled = pull(download(web), str(tmp_path), told=lambda done, total: told.append((done, total)))
     assert pulled.path.read_bytes() == BODY
