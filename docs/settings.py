@@ -83,7 +83,8 @@ def section(title: str, model: type[BaseModel], hidden: set[str], values: BaseMo
             default = getattr(values, name)
         shown = "required" if default is PydanticUndefined else _show(default)
         rows.append(f"| `{name}` | {kind(model.model_fields[name].annotation)} | {shown} |")
-    return "\n".join([f"## {title}", "", about(model), "", "| key | type | default |", "|---|---|---|", *rows, ""])
+    table = ["| key | type | default |", "|---|---|---|", *rows] if rows else ["It has no settings."]
+    return "\n".join([f"## {title}", "", about(model), "", *table, ""])
 
 
 def _show(value: Any) -> str:
