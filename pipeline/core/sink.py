@@ -74,7 +74,7 @@ class Sink(Step):
                 for domain in self.domains
             }
             for doc in data:
-                self._mend(doc)
+                mend(doc, self.domains[0], self.name)
                 named = doc.metadata.get("domain")
                 if named not in outputs:
                     detail = f"expected a domain among {', '.join(self.domains)}, found {named!r} of a step before"
@@ -94,20 +94,22 @@ class Sink(Step):
         self.count(outcomes)
         yield from ()
 
-    def _mend(self, doc: Document) -> None:
-        """Fail a document of which a step has left no text, id or metadata, and give it what a row needs."""
-        if not isinstance(doc.metadata, dict):
-            self._spoilt(doc, "metadata", doc.metadata, {"domain": self.domains[0]})
-        if not isinstance(doc.id, str):
-            self._spoilt(doc, "id", doc.id, "")
-        # A rejected page that nobody has decoded yet need not be decoded for this.
-        if (is_open(doc) or not isinstance(doc, Utf8Document)) and not isinstance(doc.text, str):
-            self._spoilt(doc, "text", doc.text, "")
 
-    def _spoilt(self, doc: Document, name: str, found: object, empty: str | dict[str, str]) -> None:
+def mend(doc: Document, domain: str, step: str) -> None:
+    """Fail a document of which a step before ``step`` has left no text, id or metadata; give it what a row needs."""
+
+    def spoilt(name: str, found: object, empty: str | dict[str, str]) -> None:
         detail = f"expected {name} to be a {type(empty).__name__}, found {found!r:.100} of a step before"
-        fail(doc, Reason.not_writable, self.name, detail)
+        fail(doc, Reason.not_writable, step, detail)
         setattr(doc, name, empty)
+
+    if not isinstance(doc.metadata, dict):
+        spoilt("metadata", doc.metadata, {"domain": domain})
+    if not isinstance(doc.id, str):
+        spoilt("id", doc.id, "")
+    # A rejected page that nobody has decoded yet need not be decoded for this.
+    if (is_open(doc) or not isinstance(doc, Utf8Document)) and not isinstance(doc.text, str):
+        spoilt("text", doc.text, "")
 
 
 class _Output:

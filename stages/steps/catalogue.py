@@ -26,6 +26,7 @@ from llama_data.stages.steps import (
     line_dedup,
     near_dup,
     perplexity,
+    persist,
     pii,
     quality,
     urls,
@@ -49,6 +50,7 @@ STEPS: dict[str, type[StepSettings]] = {
     "fineweb_quality": fineweb_quality.Settings,
     "urls": urls.Settings,
     "pii": pii.Settings,
+    "persist": persist.Settings,
 }
 _OUTSIDE = "outside"
 

@@ -82,13 +82,15 @@ class Pass:
 class Built:
     """What a step comes to: its passes, its rules, the ledger's ``columns`` (name to Arrow type) that these fill.
 
-    ``sets``: metadata that a document has after the step.
+    ``sets``: metadata that a document has after the step. ``instead``: what gives the documents as they are behind the
+    step once its passes have run, in the tasks of the reader: it stands for the reader and all rules until here.
     """
 
     rules: Sequence[PipelineStep] = ()
     passes: Sequence[Pass] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
     sets: frozenset[str] = frozenset()
+    instead: Sequence[PipelineStep] = ()
 
 
 class StepSettings(Strict):
@@ -146,7 +148,7 @@ def chain(
         for made in step.passes:
             first = rules if made.reads and made.tasks is None else []
             jobs.append(Job(f"{context.domain}/{made.name}", [*first, *made.steps], made.tasks or context.tasks))
-        rules += step.rules
+        rules = [*(step.instead or rules), *step.rules]
         all_columns |= step.columns
     work = join(context.work, "unique") if natural_keys else None
     sink = Sink(run=context.run, domain=context.domain, columns=all_columns, domains=domains, keys=work)
