@@ -9,12 +9,13 @@ from pathlib import Path
 
 import chain as chains
 import formats
+import mutations
 import orjson
 import pytest
 from chain import LEGS, OWN, Chain, Command, digests, sentence
 from formats import FORMATS, Format, Read
 from limited import call
-from mutations import KINDS, damaged
+from mutations import KINDS, Damage, damaged
 from soak import faults_of
 from soak_full import half_files
 from soak_kills import kills_of
@@ -57,6 +58,19 @@ def test_a_reader_that_breaks_a_promise_is_seen(
     faults = faults_of("jsonl", 0, 40)["faults"]
     assert {fault[2] for fault in faults} == {seen}
     assert all(0 <= fault[0] < 40 for fault in faults)
+
+
+@pytest.mark.parametrize("name", ["text", "books-txt"])
+@pytest.mark.parametrize("behind", [False, True])
+def test_what_is_put_before_or_behind_a_text_that_is_a_file_is_of_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, behind: bool
+) -> None:
+    def put(data: bytes, seed: int) -> Damage:
+        at = len(data) if behind else 0
+        return Damage("splice", data[:at] + b" More. " + data[at:], [(at, at)])
+
+    monkeypatch.setattr(mutations, "damaged", put)
+    assert faults_of(name, 0, 1)["faults"] == []
 
 
 @pytest.mark.parametrize("name", ["jsonl", "wikipedia", "arxiv"])
