@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from llama_data.pipeline.core.errors import RunError
+
 pytestmark = [
     pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed (extra `ray`)"),
     pytest.mark.timeout(1200),
@@ -92,6 +94,38 @@ def files(root: Path) -> dict[str, bytes]:
         for path in found
         if path.is_file() and not path.name.startswith("manifest.")
     }
+
+
+def test_a_task_that_no_node_can_hold_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray says nothing of it, and waits for ever."""
+    from llama_data.pipeline.executors import ray as executor
+
+    seconds, nodes = [1000.0], [{"Alive": True, "Resources": {"CPU": 2.0, "memory": float((4 << 30) - 1)}}]
+    monkeypatch.setattr(executor.time, "monotonic", lambda: seconds[0])
+    monkeypatch.setattr(executor.ray, "nodes", lambda: nodes)
+
+    def look(later: float) -> None:
+        seconds[0] += later
+        room.check()
+
+    room = executor.Room(2, 4 << 30)
+    look(0)
+    look(executor.NODE_WAIT - 1)
+    nodes.append({"Alive": True, "Resources": {"CPU": 2.0, "memory": float(4 << 30)}})
+    look(executor.LOOK)  # a node that has just what is asked for has come
+    nodes[1]["Alive"] = False
+    look(executor.LOOK)
+    look(executor.NODE_WAIT - 1)
+    with pytest.raises(RunError, match=r"asks for 2 CPU and 4\.00 GiB .* the nodes have: 2 CPU and 4\.00 GiB; ask for"):
+        look(executor.LOOK)
+    nodes.clear()
+    with pytest.raises(RunError, match="the nodes have: there is none; ask for less"):
+        look(executor.LOOK)
+    room = executor.Room(3, 1 << 30)  # of processors too
+    nodes.append({"Alive": True, "Resources": {"CPU": 2.0, "memory": float(4 << 30)}})
+    look(0)
+    with pytest.raises(RunError):
+        look(executor.NODE_WAIT)
 
 
 def test_every_verb_makes_the_same_while_a_node_is_killed(cluster: Cluster, tmp_path: Path) -> None:
