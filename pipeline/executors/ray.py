@@ -18,7 +18,7 @@ import ray  # type: ignore[import-not-found, import-untyped, unused-ignore]
 from datatrove.executor import RayPipelineExecutor  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.errors import RunError
-from llama_data.pipeline.executors.records import Done, Failure, failure_of, now
+from llama_data.pipeline.executors.records import Done, Failure, failure_of, now, seconds_at_work
 from llama_data.pipeline.executors.tallied import Tallied
 from llama_data.pipeline.executors.tally import Tally
 from llama_data.pipeline.executors.worker import Result, concerns_all, load, portable
@@ -59,19 +59,28 @@ class RayExecutor(Tallied, RayPipelineExecutor):  # type: ignore[misc]
                 ready, _ = ray.wait(list(running), timeout=TICK)
                 for item in ready:
                     self._settle(tally, running.pop(item)[0], item)
-                for item, (rank, since) in list(running.items()):
-                    if tally.limits.seconds is not None and time.monotonic() - since > tally.limits.seconds:
-                        ray.cancel(item, force=True)
-                        del running[item]
-                        failure = _failure("time", "it took longer than executor.max_task_seconds")
-                        self.note(rank, failure)
-                        tally.set_aside(rank, failure)
+                self._end_overtime(tally, running)
                 watch()
                 room.check()
         finally:
             for item in running:
                 with contextlib.suppress(Exception):
                     ray.cancel(item, force=True)
+
+    def _end_overtime(self, tally: Tally, running: dict[Any, tuple[int, float]]) -> None:
+        """End the tasks that take too long. Ray begins one when a node has room, maybe long after it was given."""
+        most = tally.limits.seconds
+        for item, (rank, since) in list(running.items()):
+            if most is None or time.monotonic() - since <= most:
+                continue
+            if (age := seconds_at_work(self.logs(), rank)) <= most:
+                running[item] = (rank, time.monotonic() - max(age, most - LOOK))
+                continue
+            ray.cancel(item, force=True)
+            del running[item]
+            failure = _failure("time", "it took longer than executor.max_task_seconds")
+            self.note(rank, failure)
+            tally.set_aside(rank, failure)
 
     def _settle(self, tally: Tally, rank: int, item: Any) -> None:
         """Hear what became of a task."""

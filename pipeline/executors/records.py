@@ -101,6 +101,16 @@ def forget_running(logs: str, rank: int) -> None:
     remove_file(join(logs, "running", f"{rank:05d}.json"))
 
 
+def seconds_at_work(logs: str, rank: int) -> float:
+    """Seconds since a task's process noted that it begins, by the clocks of both hosts; 0.0: it has not."""
+    note = read_json(join(logs, "running", f"{rank:05d}.json"))
+    try:
+        since = datetime.fromisoformat((note or {})["since"])
+        return max(0.0, (datetime.now(UTC) - since).total_seconds())
+    except (KeyError, TypeError, ValueError):
+        return 0.0
+
+
 def read_failures(logs: str) -> dict[int, Failure]:
     """How the last tries of the tasks ended that did not complete, by task."""
     found = {}
