@@ -25,7 +25,7 @@ import orjson
 
 from llama_data.pipeline.core.block import describe
 from llama_data.pipeline.core.errors import InputError, LlamaDataError
-from llama_data.pipeline.core.failures import is_no_room
+from llama_data.pipeline.core.failures import is_no_room, naming
 from llama_data.pipeline.core.files import (
     atomic_write,
     is_local,
@@ -192,7 +192,8 @@ class TaskRecords:
         self._began = (time.monotonic(), time.process_time())
         with _running(join(logs, "running", f"{rank:05d}.json")):
             try:
-                stats = super()._run_for_rank(rank, *args, **kwargs)  # type: ignore[misc]
+                with naming(logs):
+                    stats = super()._run_for_rank(rank, *args, **kwargs)  # type: ignore[misc]
             except Exception as error:
                 write_failure(logs, rank, failure_of(error))
                 raise

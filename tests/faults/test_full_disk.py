@@ -17,7 +17,7 @@ from chain import LEGS, OWN, Chain
 from limited import call
 from soak_full import can_mount, fill_one, small_disk
 
-from llama_data.pipeline.core.files import atomic_write
+from llama_data.pipeline.core.files import atomic_write, remove_file
 from llama_data.pipeline.core.lock import Lock
 from llama_data.pipeline.executors.holding import hold
 from llama_data.pipeline.recipe import Recipe, load_recipe
@@ -61,6 +61,40 @@ def test_a_lock_that_there_is_no_room_for_leaves_nothing_and_is_no_wrong_request
     assert list((full_disk / "locks").iterdir()) == []
     with pytest.raises(OSError, match="No space left"), hold(recipe(full_disk), ["books"]):
         pass
+
+
+def do_a_task(folder: str) -> dict[str, int]:
+    """Do a job of one task where files may have few bytes, then some more, and so on; of how many errors it is said
+    what was not written."""
+    from llama_data.pipeline.executors.local import LocalExecutor
+    from llama_data.pipeline.executors.tally import Limits
+
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    found = {"named": 0, "not": 0, "whole": 0}
+    for most in range(20, 3000, 60):
+        logs = f"{folder}/{most}"
+        job = LocalExecutor(pipeline=[[]], tasks=1, logging_dir=logs, limits=Limits())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+        try:
+            job._run_for_rank(0)
+            job.attempt = lambda tally, watch: tally.completed(0, None)
+            job.skip_completed = False
+            remove_file(f"{logs}/completions/00000")
+            job.run()
+            found["whole"] += 1
+        except OSError as error:
+            found["named" if str(error.filename).startswith(logs) else "not"] += 1
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    return found
+
+
+def test_what_a_job_notes_of_itself_is_named_where_there_is_no_room_for_it(tmp_path: Path) -> None:
+    done = call("test_full_disk", "do_a_task", [str(tmp_path)])
+    assert done.status == 0, done.said
+    assert done.answer["not"] == 0
+    assert done.answer["named"] > 3
+    assert done.answer["whole"] > 3
 
 
 def train_a_model(folder: str, most: int, calibrated: bool) -> str:
