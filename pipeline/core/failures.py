@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _WHAT_TO_DO = {
     errno.ENOSPC: "the disk is full: make room and give the same command again",
@@ -69,6 +71,17 @@ _KINDS: dict[str, tuple[str, str]] = {
 def is_no_room(error: BaseException) -> bool:
     """Whether nothing more can be written: a full disk, a quota, a limit of a file's size."""
     return isinstance(error, OSError) and error.errno in _NO_ROOM
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Where there is no room for a file that others write, and their error does not name it, name this."""
+    try:
+        yield
+    except OSError as error:
+        if is_no_room(error) and error.filename is None:
+            error.filename = path
+        raise
 
 
 def sentence_of_error(error: BaseException) -> str:

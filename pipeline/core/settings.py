@@ -115,7 +115,8 @@ def parse_yaml(text: str, where: str) -> tuple[dict[str, Any], Places]:
     """Return the mapping in ``text`` and the place (``file:line``) at which each key path stands.
 
     Raises:
-        RecipeError: not YAML, not a mapping, a key given twice, or aliases that unfold to more than a recipe can hold.
+        RecipeError: not YAML, not a mapping, a key given twice, or nesting or aliases that unfold to more than a recipe
+            can hold.
     """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -127,6 +128,10 @@ def parse_yaml(text: str, where: str) -> tuple[dict[str, Any], Places]:
         line = f":{mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or "it cannot be parsed"
         raise RecipeError(f"{where}{line}: not valid YAML: {problem}") from None
+    except RecursionError:
+        raise RecipeError(
+            f"{where}: its values are nested too deeply; expected settings as the documents show"
+        ) from None
     if data is None:
         return {}, {}
     if not isinstance(data, dict) or node is None:

@@ -18,13 +18,15 @@ import ray  # type: ignore[import-not-found, import-untyped, unused-ignore]
 from datatrove.executor import RayPipelineExecutor  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.errors import RunError
-from llama_data.pipeline.executors.records import Done, Failure, failure_of, now
+from llama_data.pipeline.executors.records import Done, Failure, failure_of, now, seconds_at_work
 from llama_data.pipeline.executors.tallied import Tallied
 from llama_data.pipeline.executors.tally import Tally
 from llama_data.pipeline.executors.worker import Result, concerns_all, load, portable
 
 HANDED_ON = ("PYTHONPATH", "LLAMA_DATA_", "AWS_", "GOOGLE_", "AZURE_", "HF_")  # how names of variables begin
 TICK = 0.5  # seconds between looks at limits of time and at the lock
+LOOK = 10.0  # seconds between looks at the cluster's nodes
+NODE_WAIT = 300.0  # seconds in which a node that has room for a task may come, as in a cluster that grows when asked
 
 
 class RayExecutor(Tallied, RayPipelineExecutor):  # type: ignore[misc]
@@ -45,6 +47,7 @@ class RayExecutor(Tallied, RayPipelineExecutor):  # type: ignore[misc]
             "max_retries": 0,  # the tally decides, and notes it
         }
         attempt = ray.remote(**options)(_attempt)
+        room = Room(self.cpus_per_task, options["memory"])
         mine, environment = ray.put(dill.dumps(self)), _environment()
         running: dict[Any, tuple[int, float]] = {}
         try:
@@ -56,18 +59,28 @@ class RayExecutor(Tallied, RayPipelineExecutor):  # type: ignore[misc]
                 ready, _ = ray.wait(list(running), timeout=TICK)
                 for item in ready:
                     self._settle(tally, running.pop(item)[0], item)
-                for item, (rank, since) in list(running.items()):
-                    if tally.limits.seconds is not None and time.monotonic() - since > tally.limits.seconds:
-                        ray.cancel(item, force=True)
-                        del running[item]
-                        failure = _failure("time", "it took longer than executor.max_task_seconds")
-                        self.note(rank, failure)
-                        tally.set_aside(rank, failure)
+                self._end_overtime(tally, running)
                 watch()
+                room.check()
         finally:
             for item in running:
                 with contextlib.suppress(Exception):
                     ray.cancel(item, force=True)
+
+    def _end_overtime(self, tally: Tally, running: dict[Any, tuple[int, float]]) -> None:
+        """End the tasks that take too long. Ray begins one when a node has room, maybe long after it was given."""
+        most = tally.limits.seconds
+        for item, (rank, since) in list(running.items()):
+            if most is None or time.monotonic() - since <= most:
+                continue
+            if (age := seconds_at_work(self.logs(), rank)) <= most:
+                running[item] = (rank, time.monotonic() - max(age, most - LOOK))
+                continue
+            ray.cancel(item, force=True)
+            del running[item]
+            failure = _failure("time", "it took longer than executor.max_task_seconds")
+            self.note(rank, failure)
+            tally.set_aside(rank, failure)
 
     def _settle(self, tally: Tally, rank: int, item: Any) -> None:
         """Hear what became of a task."""
@@ -88,6 +101,38 @@ class RayExecutor(Tallied, RayPipelineExecutor):  # type: ignore[misc]
             tally.set_aside(rank, result.failure)
         else:
             tally.ends_all = result.ends_all
+
+
+class Room:
+    """Whether the cluster has a node that could do a task. Ray itself would wait for one, in silence and for ever."""
+
+    def __init__(self, cpus: float, memory: int) -> None:
+        self._asked = {"CPU": cpus, "memory": memory}
+        self._without: float | None = None  # since when there has been none
+        self._looked = -LOOK
+
+    def check(self) -> None:
+        """Raise RunError when there has been none for ``NODE_WAIT`` seconds."""
+        moment = time.monotonic()
+        if moment - self._looked < LOOK:
+            return
+        self._looked = moment
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        if any(all(node.get(name, 0) >= least for name, least in self._asked.items()) for node in nodes):
+            self._without = None
+            return
+        self._without = moment if self._without is None else self._without
+        if moment - self._without >= NODE_WAIT:
+            has = "; ".join(sorted({_resources(node) for node in nodes})[:5]) or "there is none"
+            raise RunError(
+                f"executor ray: for {NODE_WAIT:.0f} s no node has had room for a task, which asks for "
+                f"{_resources(self._asked)} (executor.ray: cpus_per_task, mem_per_cpu_gb); the nodes have: {has}; "
+                f"ask for less or add a node, then give the same command again"
+            )
+
+
+def _resources(found: dict[str, Any]) -> str:
+    return f"{found.get('CPU', 0):g} CPU and {found.get('memory', 0) / (1 << 30):.2f} GiB"
 
 
 def _connect() -> None:

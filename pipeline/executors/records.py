@@ -25,7 +25,7 @@ import orjson
 
 from llama_data.pipeline.core.block import describe
 from llama_data.pipeline.core.errors import InputError, LlamaDataError
-from llama_data.pipeline.core.failures import is_no_room
+from llama_data.pipeline.core.failures import is_no_room, naming
 from llama_data.pipeline.core.files import (
     atomic_write,
     is_local,
@@ -99,6 +99,16 @@ def write_failure(logs: str, rank: int, failure: Failure) -> None:
 def forget_running(logs: str, rank: int) -> None:
     """Take away the note that a task is being worked on; its process is gone."""
     remove_file(join(logs, "running", f"{rank:05d}.json"))
+
+
+def seconds_at_work(logs: str, rank: int) -> float:
+    """Seconds since a task's process noted that it begins, by the clocks of both hosts; 0.0: it has not."""
+    note = read_json(join(logs, "running", f"{rank:05d}.json"))
+    try:
+        since = datetime.fromisoformat((note or {})["since"])
+        return max(0.0, (datetime.now(UTC) - since).total_seconds())
+    except (KeyError, TypeError, ValueError):
+        return 0.0
 
 
 def read_failures(logs: str) -> dict[int, Failure]:
@@ -182,7 +192,8 @@ class TaskRecords:
         self._began = (time.monotonic(), time.process_time())
         with _running(join(logs, "running", f"{rank:05d}.json")):
             try:
-                stats = super()._run_for_rank(rank, *args, **kwargs)  # type: ignore[misc]
+                with naming(logs):
+                    stats = super()._run_for_rank(rank, *args, **kwargs)  # type: ignore[misc]
             except Exception as error:
                 write_failure(logs, rank, failure_of(error))
                 raise

@@ -9,6 +9,7 @@ from typing import Any
 
 from datatrove.utils.stats import PipelineStats  # type: ignore[import-untyped]
 
+from llama_data.pipeline.core.failures import naming
 from llama_data.pipeline.core.files import join, list_files, read_bytes, remove_tree
 from llama_data.pipeline.executors.records import TaskRecords
 from llama_data.pipeline.executors.tally import Limits, Tally
@@ -27,7 +28,8 @@ class Tallied(TaskRecords):
         remove_tree(join(self.logs(), "running"))
         tally = Tally(self.get_incomplete_ranks(), self.limits)
         if tally.pending:
-            self.save_executor_as_json()  # type: ignore[attr-defined]
+            with naming(join(self.logs(), "executor.json")):
+                self.save_executor_as_json()  # type: ignore[attr-defined]
             try:
                 self.attempt(tally, watch)
             finally:
@@ -46,5 +48,5 @@ def _merge_stats(executor: Any) -> None:
     total = PipelineStats()
     for path in list_files(join(executor.logs(), "stats"), ".json"):
         total += PipelineStats.from_json(json.loads(read_bytes(path)))
-    with executor.logging_dir.open("stats.json", "wt") as stream:
+    with naming(join(executor.logs(), "stats.json")), executor.logging_dir.open("stats.json", "wt") as stream:
         total.save_to_disk(stream)

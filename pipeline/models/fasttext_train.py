@@ -28,6 +28,7 @@ _MARKS = re.compile(rf"(?<![^{_SPACES}])(?:</s>(?![^{_SPACES}])|{LABEL}[^{_SPACE
 _M_PERTURB = -6
 CALIBRATION_ROUNDS = 8
 CALIBRATED = 0.01  # log-odds: a quarter of a percent of probability
+_MORE = 1 << 20  # bytes, more than a disk has that has just been full
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ def train_fasttext(
         InputError: fastText cannot train on the examples.
         RequestError: fastText is not installed, or a quantised model is to be written under another suffix than
             .ftz, or the reverse.
-        RunError: there was no room for the whole model.
+        OSError, RunError: there was no room for the whole model.
     """
     require_fasttext()
     if output.endswith(".ftz") != (settings.features is not None):
@@ -83,7 +84,7 @@ def train_fasttext(
         temporary = str(Path(scratch) / "model")
         shift = 0.0
         try:
-            _train_repeatably(text, settings).save_model(temporary)
+            _write(_train_repeatably(text, settings), temporary, output)
             for _ in range(CALIBRATION_ROUNDS):
                 if calibration is None:
                     break
@@ -92,10 +93,9 @@ def train_fasttext(
                     break
                 # What quantising keeps depends on the weights, so the move is found in a few rounds.
                 shift += missed
-                _train_repeatably(text, settings, shift, calibration.label).save_model(temporary)
+                _write(_train_repeatably(text, settings, shift, calibration.label), temporary, output)
         except (RuntimeError, ValueError) as error:
             raise InputError(f"fastText cannot train on these examples: {error}; try a smaller --lr") from None
-        _require_whole(temporary, output)
         os.replace(temporary, target)
     return shift
 
@@ -118,15 +118,22 @@ def _move(model: Any, shift: float, label: str) -> None:
     model.set_matrices(vectors + shift * direction / (direction @ direction), outputs)
 
 
-def _require_whole(path: str, output: str | Path) -> None:
-    """Raise RunError when not all of a model was written: fastText does not say so when the disk is full."""
+def _write(model: Any, path: str, output: str) -> None:
+    """Write a model. Raises OSError or RunError when not all of it was written: fastText says neither that nor why."""
+    model.save_model(path)
     try:
         FastTextModel.load(path)
+        return
     except ModelError:
-        raise RunError(
-            f"{output}: the model could not be written whole, as on a full disk: make room and give the "
-            "same command again"
-        ) from None
+        pass
+    try:
+        with open(path, "ab") as stream:  # the system says it: the disk is full, or the file as large as it may be
+            stream.write(bytes(_MORE))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(output)) from None
+    raise RunError(
+        f"{output}: the model could not be written whole, as on a full disk: make room and give the same command again"
+    )
 
 
 def _checked_label(label: str) -> str:

@@ -76,6 +76,8 @@ def _config(path: str, above: tuple[str, ...]) -> dict[str, Any]:
         config = yaml.load(read_bytes(path), _Loader)
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise InputError(f"{path}: its values are nested too deeply to be a task") from None
     if not isinstance(config, dict):
         raise InputError(f"{path}: expected a task of lm-evaluation-harness, a mapping of settings")
     base = config.pop("include", None)

@@ -216,6 +216,7 @@ class Chain:
                 "extends": "quickstart",
                 "name": "soak",
                 "failure_limit": 0.5,
+                "executor": {"ray": {"mem_per_cpu_gb": 1}},
                 "sources": {OWN: own},
                 "domains": {name: {"max_task_bytes": _TASK_BYTES} for name in DOMAINS},
                 "tokenizer": {"vocab_size": 400},

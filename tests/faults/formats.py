@@ -225,7 +225,9 @@ def _all() -> Iterator[tuple[str, Format]]:
         reader = _source("parquet" if kind == "parquet" else "arrow")
         yield f"table-{kind}", Format(name, data, _found(data, True), reader, resumes=False)
     text = TEXTS[0].encode()
-    yield "text", Format("a.txt", text, _found(text)[:1], _source())
+    # What is put before or behind all that a file has is of its text.
+    whole = [Record(-1, len(text) + 1, mark(0))]
+    yield "text", Format("a.txt", text, whole, _source())
     for name, make in (("wet", _wet_record), ("warc", _web_record)):
         yield name, Format(f"a.{name}", *_joined([make(number) for number in numbers]), _web)
         for kind in ("gz", "zst"):
@@ -259,7 +261,7 @@ def _all() -> Iterator[tuple[str, Format]]:
     names = [f"b{number:02d}.txt" for number in numbers]
     data = _zip(names)
     yield "books-zip", Format("a.zip", data, _found(data, True), _books, resumes=False)
-    yield "books-txt", Format("a.txt", text, _found(text)[:1], _books)
+    yield "books-txt", Format("a.txt", text, whole, _books)
     yield "books-gz-stored", Format("a.txt.gz", _PACK["gz"](text), _found(_PACK["gz"](text), True)[:1], _books)
     papers = [
         gzip.compress(rb"\documentclass{article}\begin{document}" + text.encode() + rb"\end{document}", mtime=0)

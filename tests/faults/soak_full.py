@@ -121,11 +121,9 @@ def _fill(
     faults = [f"a process was left: {process}" for process in command.left_alone()]
     said = command.said()
     if code:
-        told = sentence(said) if leg.same else said
         if code != 1:
             faults.append(f"ended with {code}: {said[-800:]}")
-        if told is None or _TOLD[way] not in told or "Traceback" in said:
-            faults.append(f"not one sentence that says what to do: {said[-1200:]}")
+        faults += told_badly(said, sentence(said) if leg.same else said, way, run)
         faults += half_files(chain, leg, run)
     make_room()
     again = chain.start(leg, run)
@@ -134,6 +132,13 @@ def _fill(
     else:
         faults += chain.faults(leg, run)
     return Full(code != 0, (sentence(said) or said[-300:]) if code else "", faults)
+
+
+def told_badly(said: str, told: str | None, way: str, run: Path) -> list[str]:
+    """What is wrong with what a command says that had no room; ``told``: the one sentence in it."""
+    if told is None or _TOLD[way] not in told or "Traceback" in said:
+        return [f"not one sentence that says what to do: {said[-1200:]}"]
+    return [] if str(run) in told else [f"it does not say for which file: {told[-1200:]}"]
 
 
 def half_files(chain: Chain, leg: Leg, run: Path) -> list[str]:

@@ -17,7 +17,7 @@ from chain import LEGS, OWN, Chain
 from limited import call
 from soak_full import can_mount, fill_one, small_disk
 
-from llama_data.pipeline.core.files import atomic_write
+from llama_data.pipeline.core.files import atomic_write, remove_file
 from llama_data.pipeline.core.lock import Lock
 from llama_data.pipeline.executors.holding import hold
 from llama_data.pipeline.recipe import Recipe, load_recipe
@@ -63,36 +63,70 @@ def test_a_lock_that_there_is_no_room_for_leaves_nothing_and_is_no_wrong_request
         pass
 
 
-def train_a_model(folder: str, most: int) -> str:
+def do_a_task(folder: str) -> dict[str, int]:
+    """Do a job of one task where files may have few bytes, then some more, and so on; of how many errors it is said
+    what was not written."""
+    from llama_data.pipeline.executors.local import LocalExecutor
+    from llama_data.pipeline.executors.tally import Limits
+
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    found = {"named": 0, "not": 0, "whole": 0}
+    for most in range(20, 3000, 60):
+        logs = f"{folder}/{most}"
+        job = LocalExecutor(pipeline=[[]], tasks=1, logging_dir=logs, limits=Limits())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+        try:
+            job._run_for_rank(0)
+            job.attempt = lambda tally, watch: tally.completed(0, None)
+            job.skip_completed = False
+            remove_file(f"{logs}/completions/00000")
+            job.run()
+            found["whole"] += 1
+        except OSError as error:
+            found["named" if str(error.filename).startswith(logs) else "not"] += 1
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    return found
+
+
+def test_what_a_job_notes_of_itself_is_named_where_there_is_no_room_for_it(tmp_path: Path) -> None:
+    done = call("test_full_disk", "do_a_task", [str(tmp_path)])
+    assert done.status == 0, done.said
+    assert done.answer["not"] == 0
+    assert done.answer["named"] > 3
+    assert done.answer["whole"] > 3
+
+
+def train_a_model(folder: str, most: int, calibrated: bool) -> str:
     """Train a model where no file may have more bytes; what is said."""
-    from llama_data.pipeline.core.errors import LlamaDataError
-    from llama_data.pipeline.models.fasttext_train import FastTextSettings, train_fasttext
+    from llama_data.pipeline.core.failures import sentence_of_error
+    from llama_data.pipeline.models.fasttext_train import Calibration, FastTextSettings, train_fasttext
 
     examples = [("en", f"the ferry left at {n}") for n in range(200)] + [
         ("de", f"die Fähre um {n}") for n in range(200)
     ]
+    settings = FastTextSettings(dim=8, epoch=1, bucket=2000, minn=2, maxn=3)
+    calibration = Calibration(label="en", texts=[text for _, text in examples], share=0.25) if calibrated else None
     if most:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     try:
-        train_fasttext(
-            examples, f"{folder}/language.bin", FastTextSettings(dim=8, epoch=1, bucket=2000, minn=2, maxn=3)
-        )
-    except LlamaDataError as error:
-        return f"{type(error).__name__}: {error}"
+        train_fasttext(examples, f"{folder}/language.bin", settings, calibration)
+    except OSError as error:
+        return sentence_of_error(error)
     return ""
 
 
 @pytest.mark.skipif(find_spec("fasttext") is None, reason="fastText is not installed, which trains models")
-def test_a_model_that_is_cut_short_by_a_full_disk_is_not_taken_for_whole(tmp_path: Path) -> None:
-    whole = call("test_full_disk", "train_a_model", [str(tmp_path), 0])
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_a_model_that_is_cut_short_by_a_full_disk_is_not_taken_for_whole(tmp_path: Path, calibrated: bool) -> None:
+    whole = call("test_full_disk", "train_a_model", [str(tmp_path), 0, calibrated])
     assert (whole.status, whole.answer) == (0, "")
     size = (tmp_path / "language.bin").stat().st_size
     (tmp_path / "language.bin").unlink()
     for most in (size - 1, 20_000):  # the examples have some 10,000 bytes
-        done = call("test_full_disk", "train_a_model", [str(tmp_path), most])
+        done = call("test_full_disk", "train_a_model", [str(tmp_path), most, calibrated])
         assert done.status == 0, done.said
-        assert done.answer.startswith("RunError: ")
-        assert "language.bin: the model could not be written whole, as on a full disk: make room" in done.answer
+        assert "language.bin: the file is larger than may be written here: raise the limit" in done.answer
         assert list(tmp_path.iterdir()) == []
 
 

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import chain as chains
 import formats
+import mutations
 import orjson
 import pytest
 from chain import LEGS, OWN, Chain, Command, digests, sentence
 from formats import FORMATS, Format, Read
 from limited import call
-from mutations import KINDS, damaged
+from mutations import KINDS, Damage, damaged
 from soak import faults_of
-from soak_full import half_files
+from soak_full import half_files, told_badly
 from soak_kills import kills_of
 
 SOUND = formats.read
@@ -57,6 +58,19 @@ def test_a_reader_that_breaks_a_promise_is_seen(
     faults = faults_of("jsonl", 0, 40)["faults"]
     assert {fault[2] for fault in faults} == {seen}
     assert all(0 <= fault[0] < 40 for fault in faults)
+
+
+@pytest.mark.parametrize("name", ["text", "books-txt"])
+@pytest.mark.parametrize("behind", [False, True])
+def test_what_is_put_before_or_behind_a_text_that_is_a_file_is_of_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, behind: bool
+) -> None:
+    def put(data: bytes, seed: int) -> Damage:
+        at = len(data) if behind else 0
+        return Damage("splice", data[:at] + b" More. " + data[at:], [(at, at)])
+
+    monkeypatch.setattr(mutations, "damaged", put)
+    assert faults_of(name, 0, 1)["faults"] == []
 
 
 @pytest.mark.parametrize("name", ["jsonl", "wikipedia", "arxiv"])
@@ -145,6 +159,16 @@ def test_a_file_that_is_half_under_its_final_name_is_seen(left: tuple[Chain, Pat
     (run / "documents/mine/00000.jsonl.zst").write_text("")
     assert half_files(chain, LEGS[f"run-{OWN}"], run) == ["documents/mine/00000.jsonl.zst: half"]
     assert set(digests(run)) == {"documents/mine/00000.jsonl.zst", "documents/mine/manifest.json"}
+
+
+def test_what_is_said_of_too_little_room_names_the_file_and_what_to_do(tmp_path: Path) -> None:
+    said = f"llama-data: {tmp_path}/recipe.yaml: the disk is full: make room and give the same command again"
+    for way, faulty in (("disk", False), ("files", False), ("limit", True)):
+        assert bool(told_badly(said, sentence(said), way, tmp_path)) == faulty
+    nameless = "llama-data: the disk is full: make room and give the same command again"
+    assert "for which file" in told_badly(nameless, sentence(nameless), "disk", tmp_path)[0]
+    assert told_badly(f"Traceback\n{said}", said, "disk", tmp_path)
+    assert told_badly(f"{said}\n{said}", sentence(f"{said}\n{said}"), "disk", tmp_path)
 
 
 def test_one_sentence_is_one() -> None:

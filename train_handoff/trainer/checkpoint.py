@@ -226,14 +226,17 @@ def load_weights(path: Path, model: nn.Module) -> None:
 
 
 def _read(state: dict[str, Any], path: Path, *, alone: bool) -> None:
+    reader, damaged = SafeReader(str(path)), "it is damaged; take the one before it"
+    try:
+        reader.read_metadata()  # torch would show the traceback, and look for the metadata of another kind
+    except Exception as error:  # bytes that are no pickle may be an error of any kind
+        raise InputError(f"{path}/.metadata: cannot be read: {str(error) or type(error).__name__}; {damaged}") from None
     with _quiet():
         try:
-            state_dict_loader.load(state, storage_reader=SafeReader(str(path)), planner=SafePlanner(), no_dist=alone)
+            state_dict_loader.load(state, storage_reader=reader, planner=SafePlanner(), no_dist=alone)
         except CheckpointException as error:
             problem = next(iter(error.failures.values()))[0]
-            raise InputError(
-                f"{path}: the checkpoint's tensors cannot be read: {problem}; it is damaged; take the one before it"
-            ) from None
+            raise InputError(f"{path}: the checkpoint's tensors cannot be read: {problem}; {damaged}") from None
 
 
 @contextmanager

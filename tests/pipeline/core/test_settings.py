@@ -46,6 +46,7 @@ def test_a_good_file_loads() -> None:
         ("name: a\nname: b\n", r"file\.yaml:2: the key 'name' is given twice"),
         ("name: [\n", r"file\.yaml:2: not valid YAML"),
         ("- a\n", r"file\.yaml:1: expected a mapping of settings, found list"),
+        (f"name: {'[' * 5000}{']' * 5000}\n", r"file\.yaml: its values are nested too deeply"),
     ],
 )
 def test_each_mistake_is_named_with_its_line(text: str, message: str) -> None:

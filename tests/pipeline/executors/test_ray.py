@@ -11,10 +11,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from llama_data.pipeline.core.errors import RunError
+from llama_data.pipeline.executors.records import write_json
+from llama_data.pipeline.executors.tally import Limits, Tally
 
 pytestmark = [
     pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed (extra `ray`)"),
@@ -92,6 +97,61 @@ def files(root: Path) -> dict[str, bytes]:
         for path in found
         if path.is_file() and not path.name.startswith("manifest.")
     }
+
+
+def test_a_task_that_no_node_can_hold_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray says nothing of it, and waits for ever."""
+    from llama_data.pipeline.executors import ray as executor
+
+    seconds, nodes = [1000.0], [{"Alive": True, "Resources": {"CPU": 2.0, "memory": float((4 << 30) - 1)}}]
+    monkeypatch.setattr(executor.time, "monotonic", lambda: seconds[0])
+    monkeypatch.setattr(executor.ray, "nodes", lambda: nodes)
+
+    def look(later: float) -> None:
+        seconds[0] += later
+        room.check()
+
+    room = executor.Room(2, 4 << 30)
+    look(0)
+    look(executor.NODE_WAIT - 1)
+    nodes.append({"Alive": True, "Resources": {"CPU": 2.0, "memory": float(4 << 30)}})
+    look(executor.LOOK)  # a node that has just what is asked for has come
+    nodes[1]["Alive"] = False
+    look(executor.LOOK)
+    look(executor.NODE_WAIT - 1)
+    with pytest.raises(RunError, match=r"asks for 2 CPU and 4\.00 GiB .* the nodes have: 2 CPU and 4\.00 GiB; ask for"):
+        look(executor.LOOK)
+    nodes.clear()
+    with pytest.raises(RunError, match="the nodes have: there is none; ask for less"):
+        look(executor.LOOK)
+    room = executor.Room(3, 1 << 30)  # of processors too
+    nodes.append({"Alive": True, "Resources": {"CPU": 2.0, "memory": float(4 << 30)}})
+    look(0)
+    with pytest.raises(RunError):
+        look(executor.NODE_WAIT)
+
+
+def test_the_time_of_a_task_is_counted_from_when_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have waited for a node for longer than a task may take."""
+    from llama_data.pipeline.executors import ray as executor
+
+    cancelled: list[str] = []
+    monkeypatch.setattr(executor.ray, "cancel", lambda item, force: cancelled.append(item))
+    job = executor.RayExecutor(pipeline=[], tasks=4, logging_dir=str(tmp_path), limits=Limits(seconds=60.0))
+    tally = Tally(range(4), job.limits)
+    for rank, seconds in ((1, 40), (2, 80)):
+        since = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="seconds")
+        write_json(f"{tmp_path}/running/{rank:05d}.json", {"since": since})
+    given = time.monotonic() - 100
+    running = {"waits": (0, given), "works": (1, given), "too long": (2, given), "new": (3, time.monotonic())}
+    new = running["new"]
+    job._end_overtime(tally, running)
+    assert cancelled == ["too long"]
+    assert set(running) == {"waits", "works", "new"}
+    assert running["new"] is new
+    assert "longer than executor.max_task_seconds" in tally.failed[2].sentence()
+    assert list(tally.failed) == [2]
+    assert not (tmp_path / "running" / "00002.json").exists()
 
 
 def test_every_verb_makes_the_same_while_a_node_is_killed(cluster: Cluster, tmp_path: Path) -> None:

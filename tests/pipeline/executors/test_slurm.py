@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,21 @@ class Run:
         }
 
 
+@contextmanager
+def nothing_begins(slurm: dict[str, str]) -> Iterator[None]:
+    """Jobs that are submitted meanwhile wait until the end of it, however busy the machine is."""
+
+    def begin(state: str) -> None:
+        words = ["scontrol", "update", "PartitionName=main", f"State={state}"]
+        subprocess.run(words, env=slurm, check=True, capture_output=True)
+
+    begin("DOWN")
+    try:
+        yield
+    finally:
+        begin("UP")
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -118,14 +134,15 @@ def test_jobs_of_several_arrays_wait_for_all_parts_and_are_submitted_once(
     slurm: dict[str, str], tmp_path: Path
 ) -> None:
     run = Run(tmp_path, slurm, "Slow")
-    done = run.start()
-    assert done.returncode == 0, done.stderr
-    assert "tasks submitted" in done.stderr
-    again = run.start()
-    assert again.returncode == 2
-    assert "mine: its jobs are in Slurm's queue already" in again.stderr
-    shown = run.command("status", f"{tmp_path}/run", "--json")
-    assert json.loads(shown.stdout)[0]["state"] in ("queued", "running")
+    with nothing_begins(slurm):
+        done = run.start()
+        assert done.returncode == 0, done.stderr
+        assert "tasks submitted" in done.stderr
+        again = run.start()
+        assert again.returncode == 2
+        assert "mine: its jobs are in Slurm's queue already" in again.stderr
+        shown = run.command("status", f"{tmp_path}/run", "--json")
+        assert json.loads(shown.stdout)[0]["state"] == "queued"
     assert (tmp_path / "run" / "logs" / "mine" / "slurm.json").exists()
     ended = run.ended()
     assert ended["ok"], ended
@@ -154,14 +171,15 @@ def test_verbs_that_are_given_at_once_are_planned_one_after_the_other(
     none_may_fail = ("--max-task-failures", "0") if broken else ()
     verbs = ("train-tokenizer", "tokenize", "mix")
     place = ("-c", f"{tmp_path}/recipe.yaml", "--output", f"{tmp_path}/run")
-    assert run.start("run", *none_may_fail).returncode == 0
-    for verb, before in zip(verbs, ("mine", "mine, tokenizer", "tokenize/mine"), strict=True):
-        done = run.command(verb, *place)
-        assert done.returncode == 0, done.stderr
-        assert f"{verb}: waits in Slurm's queue for the jobs of {before}, and is planned" in done.stderr
-    again = run.command("mix", *place)
-    assert again.returncode == 2
-    assert "mix: its jobs are in Slurm's queue already" in again.stderr
+    with nothing_begins(slurm):
+        assert run.start("run", *none_may_fail).returncode == 0
+        for verb, before in zip(verbs, ("mine", "mine, tokenizer", "tokenize/mine"), strict=True):
+            done = run.command(verb, *place)
+            assert done.returncode == 0, done.stderr
+            assert f"{verb}: waits in Slurm's queue for the jobs of {before}, and is planned" in done.stderr
+        again = run.command("mix", *place)
+        assert again.returncode == 2
+        assert "mix: its jobs are in Slurm's queue already" in again.stderr
 
     def states() -> dict[str, str]:
         shown = run.command("status", f"{tmp_path}/run", "--json")

@@ -123,6 +123,13 @@ def test_tasks_that_cannot_be_read_say_why(tmp_path: Path, task: dict[str, Any],
         items(tmp_path / "a.yaml")
 
 
+@pytest.mark.parametrize(("content", "said"), [("a: [", "not valid YAML"), ("[" * 5000, "nested too deeply")])
+def test_tasks_that_are_no_yaml_are_refused(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "a.yaml").write_text(content)
+    with pytest.raises(InputError, match=said):
+        items(tmp_path / "a.yaml")
+
+
 def test_what_a_task_would_run_is_not_run(tmp_path: Path) -> None:
     jsonl(tmp_path / "a.jsonl", ROWS)
     data = "dataset_path: json\ndataset_kwargs: {data_files: a.jsonl}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pickle
 import shutil
@@ -240,13 +241,18 @@ def test_one_that_an_earlier_version_named_is_not_trained_over(tmp_path: Path, o
     assert checkpoint.find_sound(tmp_path, one_process) == path
 
 
+def shown(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What others have logged that a terminal shows, as torch does tracebacks."""
+    return [entry.getMessage() for entry in caplog.records if entry.levelno >= logging.WARNING]
+
+
 class _Attack:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return os.system, ("touch attacked",)
 
 
 def test_a_checkpoint_that_names_a_program_is_not_run(
-    tmp_path: Path, one_process: Processes, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, one_process: Processes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.chdir(tmp_path)
     path = save(tmp_path, record(1))
@@ -256,6 +262,23 @@ def test_a_checkpoint_that_names_a_program_is_not_run(
     with pytest.raises(InputError, match=r"posix\.system, which no checkpoint holds"):
         checkpoint.load_weights(path, torch.nn.Linear(2, 1))
     assert not (tmp_path / "attacked").exists()
+    assert shown(caplog) == []
+
+
+@pytest.mark.parametrize("metadata", [b"", b"\x80\x05", b"not a pickle", None])
+def test_damaged_metadata_is_one_sentence(
+    tmp_path: Path, one_process: Processes, caplog: pytest.LogCaptureFixture, metadata: bytes | None
+) -> None:
+    path = save(tmp_path, record(1))
+    content = json.loads((path / RECORD).read_text())
+    (path / RECORD).write_text(json.dumps({**content, "files": {}}))
+    if metadata is None:
+        (path / ".metadata").unlink()
+    else:
+        (path / ".metadata").write_bytes(metadata)
+    with pytest.raises(InputError, match=r"\.metadata: cannot be read: .+; it is damaged; take the one before it"):
+        checkpoint.load_weights(path, torch.nn.Linear(2, 1))
+    assert shown(caplog) == []
 
 
 def test_a_checkpoint_that_points_outside_its_folder_is_refused(tmp_path: Path, one_process: Processes) -> None:
