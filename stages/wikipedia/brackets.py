@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_BRACKETS = re.compile(r"\{\{|\}\}|\[\[|\]\]")
+# Most links hold no other brackets: they are found whole.
+_BRACKETS = re.compile(r"\{\{|\}\}|\]\]|\[\[(?:[^\[\]{}]*+\]\])?+")
 
 
 def match_brackets(text: str) -> dict[int, int]:
@@ -19,6 +20,8 @@ def match_brackets(text: str) -> dict[int, int]:
             open_templates += 1
         elif mark == "[[":
             stack.append((mark, found.start()))
+        elif mark[0] == "[":
+            ends[found.start()] = found.end()
         elif mark == "]]":
             if stack and stack[-1][0] == "[[":
                 ends[stack.pop()[1]] = found.end()

@@ -37,7 +37,10 @@ MARKUP_ALONE = frozenset({"ref", "references", "includeonly", "section", "pre"})
 """Those whose tags are never shown. A tag of the others that has no partner is text, as in MediaWiki."""
 
 _NAMES = "|".join(sorted(map(re.escape, EXTENSIONS | {"table"}), key=len, reverse=True))
-_START = re.compile(rf"<!--|<({_NAMES})(?=[\s/>])", re.IGNORECASE)
+# Most notes hold no other tag: they are found whole.
+_START = re.compile(
+    rf"<(?:(?P<note>ref(?:\s[^<>]*+)?+(?:(?<=/)>|>[^<]*+</ref\s*+>))|!--|(?P<name>{_NAMES})(?=[\s/>]))", re.IGNORECASE
+)
 _ENDS = {name: re.compile(rf"</{re.escape(name)}\s*+>", re.IGNORECASE) for name in EXTENSIONS}
 _OPEN_REF = re.compile(r"<ref(?:\s(?:[^<>/]|/(?!>))*)?>", re.IGNORECASE)
 _TABLE_TAG = re.compile(r"<(/?)table(?=[\s/>])[^<>]*+>", re.IGNORECASE)
@@ -102,7 +105,11 @@ class _Scanner:
         while found := _START.search(text, position):
             at = found.start()
             self._out.append(text[position:at])
-            position = self._comment(at, position) if found.group(1) is None else self._element(found)
+            if found["note"]:
+                self._out.append(GAP)
+                position = found.end()
+            else:
+                position = self._comment(at, position) if found["name"] is None else self._element(found)
         self._out.append(text[position:])
         return "".join(self._out)
 
@@ -128,7 +135,7 @@ class _Scanner:
         return line_end + 1
 
     def _element(self, found: re.Match[str]) -> int:
-        text, out, name = self._text, self._out, found.group(1).lower()
+        text, out, name = self._text, self._out, found["name"].lower()
         tag_end = self._find_tag_end(found.end())
         if tag_end < 0:
             out.append(found.group())

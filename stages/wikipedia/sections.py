@@ -59,6 +59,8 @@ def assemble(text: str, language: str) -> str:
 
 def _without_pointers(block: str, language: str) -> str:
     """A block without the lines that only point to other articles."""
+    if ":" not in block:
+        return block
     return "\n".join(line for line in block.split("\n") if not is_pointer(line, language))
 
 

@@ -10,6 +10,7 @@ from llama_data.stages.wikipedia.brackets import match_brackets
 from llama_data.stages.wikipedia.opaque import GAP
 
 _EDGE = re.compile(r"^[ \t:*#;]*\{\||^[ \t]*\|\}(?!\})", re.MULTILINE)
+_EDGE_LINE = re.compile(r"\n(?:[ \t:*#;]*\{\||[ \t]*\|\}(?!\}))")
 _AFTER_UNCLOSED = re.compile(r"^=.*=[ \t]*$|\n[ \t]*\n(?=[^\s|!])", re.MULTILINE)
 _LOOSE = re.compile(
     r"^(?:[ \t:*#;]*\{\||[ \t]*\|-)[^\n]*+\n\s*+((?:(?![ \t]*(?:[|!]|\{\||\{\{|<))[^\n]++(?:\n|\Z))++)", re.MULTILINE
@@ -22,27 +23,29 @@ _ROW = re.compile(r"[ \t]*\n(?=[ \t]*[|!])")
 _HEADING = re.compile(r"^=.*=[ \t]*$", re.MULTILINE)
 
 
-def match_tables(text: str) -> dict[int, int]:
-    """Offsets at which a table's opening line begins, with the offset after the table.
+def match_tables(text: str) -> dict[int, tuple[int, int]]:
+    """Offsets of the ``{|`` of tables, with those at which the table's opening line begins and after the table.
 
     An unclosed table ends at the next heading, or before the next line that follows an empty one and is no row of it.
     """
     if "{|" not in text:
         return {}
-    ends: dict[int, int] = {}
-    stack: list[int] = []
-    for found in _EDGE.finditer(text):
+    tables: dict[int, tuple[int, int]] = {}
+    stack: list[tuple[int, int]] = []
+    for found in _EDGE_LINE.finditer("\n" + text):  # so that every line has an end before it: found faster than its ^
+        begin, end = found.start(), found.end() - 1
         if found.group().endswith("{|"):
-            stack.append(found.start())
+            stack.append((end - 2, begin))
         elif stack:
-            ends[stack.pop()] = found.end()
+            mark, begin = stack.pop()
+            tables[mark] = begin, end
     following = len(text)
     limits = [found.start() for found in _AFTER_UNCLOSED.finditer(text)] if stack else []
-    for at in reversed(stack):
-        while limits and limits[-1] > at:
+    for mark, begin in reversed(stack):
+        while limits and limits[-1] > begin:
             following = limits.pop()
-        ends[at] = following
-    return ends
+        tables[mark] = begin, following
+    return tables
 
 
 def fostered(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
