@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from llama_data.stages.wikipedia.links import without_external
 from llama_data.stages.wikipedia.opaque import GAP
@@ -86,6 +87,7 @@ def _closed_up(line: str) -> str:
     return "".join(out)
 
 
+@lru_cache(maxsize=1 << 12)
 def _close_up(run: str, following: str) -> str:
     """What stands in the place of gaps and the commas, semicolons and spaces around them: one of each at most.
 

@@ -23,7 +23,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = bytes({*range(0x20), 0x7F} - set(b"\t\n\r"))
 _KEPT = _words("nowiki pre math chem ce syntaxhighlight source poem")
 _DROPPED = _words(
     "ref references gallery timeline score imagemap graph mapframe maplink templatestyles templatedata hiero inputbox"
@@ -82,9 +82,18 @@ def set_aside(text: str) -> tuple[str, Stash]:
     tag that is never closed is text, and so is what follows; an unclosed note costs its line. A comment that is
     never closed goes to the end of the page, as for the readers of the wiki.
     """
-    text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     stash = Stash()
+    text = _without_control(text)
     return _Scanner(text, stash).run() if "<" in text else text, stash
+
+
+def _without_control(text: str) -> str:
+    """Text without control characters, its lines ending in line feeds."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    data = text.encode("utf-8", "surrogatepass")
+    plain = data.translate(None, _CONTROL)
+    return text if len(plain) == len(data) else plain.decode("utf-8", "surrogatepass")
 
 
 class _Scanner:

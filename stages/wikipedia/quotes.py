@@ -6,8 +6,7 @@ import re
 
 from llama_data.stages.wikipedia.opaque import NOTHING
 
-_RUN = re.compile(r"'{2,}")
-_PARTED = re.compile(r"('{2,})")
+_RUN = re.compile(r"(''+)")
 
 
 def without_quotes(text: str) -> str:
@@ -24,7 +23,7 @@ def _unquote(line: str) -> str:
     one run of three is an apostrophe and italics: the first after a one-letter word, else the first
     after a longer word, else the first after a space (MediaWiki's rule).
     """
-    parted = _PARTED.split(line)
+    parted = _RUN.split(line)
     bold, italic = parted.count("'''"), parted.count("''")
     if len(parted) == 2 * (bold + italic) + 1 and not (bold % 2 and italic % 2):  # as in most lines: none is shown
         return "".join([NOTHING if line.startswith("''") else "", *parted[::2]])

@@ -131,7 +131,12 @@ class _Page:
             return GAP
         while found := _MARKS.search(text, following, end):
             at, following = found.span()
-            mark = found.group()
+            if found.lastindex and self.ends.get(at) == following:
+                shown = found[2] or found[1].rstrip()
+                out += (text[position:at], guarded(shown, text[at - 1 : at]))
+                position = following
+                continue
+            mark = text[at : at + 2]
             if mark == "{|":
                 line, after = self.tables.get(at, (-1, 0))
                 if line < position:  # no table begins with it
@@ -144,13 +149,9 @@ class _Page:
                 following = position
                 continue
             out.append(text[position:at])
-            if len(mark) > 2 and self.ends.get(at) == following:
-                shown = found[2] or found[1].rstrip()
-                out.append(guarded(shown, text[at - 1 : at]))
-                position = following
-            elif mark == "{{":
+            if mark == "{{":
                 position = self._template(at, end, depth, out)
-            elif mark[0] == "[":
+            elif mark == "[[":
                 position = self._link(at, end, depth, out)
             else:
                 position = following
@@ -159,6 +160,8 @@ class _Page:
                 elif position in self.literal or self._closes_one(at):
                     out.append(mark)
             following = position
+        if not out:
+            return text[start:end]
         out.append(text[position:end])
         return "".join(out)
 
