@@ -125,7 +125,8 @@ class _Page:
 
     def expand(self, start: int, end: int, depth: int) -> str:
         """The text between two offsets with links, templates and tables replaced."""
-        text, out, position, following = self.text, [], start, start
+        text, position, following = self.text, start, start
+        out: list[str] = []
         if depth > MAX_DEPTH:
             self.too_deep += 1
             return GAP
