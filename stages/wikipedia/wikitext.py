@@ -140,14 +140,10 @@ class _Page:
             mark = text[at : at + 2]
             if mark == "{|":
                 line, after = self.tables.get(at, (-1, 0))
-                if line < position:  # no table begins with it
-                    continue
-                out.append(text[position:line])
-                position = min(after, end)
-                for first, last in fostered(text, line, position):
-                    out.append(self.expand(first, last, depth + 1) + "\n")
-                out.append(GAP + "\n" if position < end else GAP)
-                following = position
+                if line >= position:  # else no table begins with it
+                    out.append(text[position:line])
+                    position = following = min(after, end)
+                    self._table(line, position, end, depth, out)
                 continue
             out.append(text[position:at])
             if mark == "{{":
@@ -165,6 +161,11 @@ class _Page:
             return text[start:end]
         out.append(text[position:end])
         return "".join(out)
+
+    def _table(self, start: int, stop: int, end: int, depth: int, out: list[str]) -> None:
+        for first, last in fostered(self.text, start, stop):
+            out.append(self.expand(first, last, depth + 1) + "\n")
+        out.append(GAP + "\n" if stop < end else GAP)
 
     def _closes_one(self, at: int) -> bool:
         """True when ``]]`` closes a single bracket: ``[http://a.example Title [PDF]]``."""
