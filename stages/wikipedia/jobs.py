@@ -8,7 +8,7 @@ from pydantic import Field
 
 from llama_data.pipeline.core.block import Reader
 from llama_data.pipeline.core.checks import Check
-from llama_data.pipeline.core.errors import ModelError
+from llama_data.pipeline.core.errors import InputError, ModelError
 from llama_data.pipeline.core.files import Split, exists, share_tasks
 from llama_data.pipeline.core.head import Head
 from llama_data.pipeline.core.job import Job, RunContext
@@ -16,7 +16,7 @@ from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.settings import DomainSettings, limit_of
 from llama_data.stages.steps.contract import Built, StepContext, chain
 from llama_data.stages.steps.repeated import FIRST_RECORD
-from llama_data.stages.wikipedia.dump.pieces import cut, inspect, label_dumps
+from llama_data.stages.wikipedia.dump.pieces import cut, inspect, is_index, label_dumps
 from llama_data.stages.wikipedia.languages import LANGUAGES
 from llama_data.stages.wikipedia.reader import WikipediaReader
 from llama_data.stages.wikipedia.rules import CleanWikitext, SelectArticles, TitlePlace
@@ -116,7 +116,9 @@ def jobs(settings: Settings, run: RunContext) -> list[Job]:
         InputError: there is no dump, or one whose language cannot be told.
         ModelError: the folder of ``template_definitions`` has no file for any language of the dumps.
     """
-    files = run.find(settings.inputs)
+    files = [split for split in run.find(settings.inputs) if not is_index(split.name)]
+    if not files:
+        raise InputError(f"{run.input}: only indexes of Wikipedia dumps are there (-index.txt.bz2); add the dumps")
     dumps = label_dumps(files, {split.name: inspect(split) for split in files})
     pieces = [piece for split in files for piece in cut(split, settings.max_task_bytes, dumps[split.name].encoding)]
     tasks = share_tasks(pieces, settings.max_task_bytes)

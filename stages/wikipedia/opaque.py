@@ -23,7 +23,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = bytes({*range(0x20), 0x7F} - set(b"\t\n\r"))
 _KEPT = _words("nowiki pre math chem ce syntaxhighlight source poem")
 _DROPPED = _words(
     "ref references gallery timeline score imagemap graph mapframe maplink templatestyles templatedata hiero inputbox"
@@ -37,7 +37,10 @@ MARKUP_ALONE = frozenset({"ref", "references", "includeonly", "section", "pre"})
 """Those whose tags are never shown. A tag of the others that has no partner is text, as in MediaWiki."""
 
 _NAMES = "|".join(sorted(map(re.escape, EXTENSIONS | {"table"}), key=len, reverse=True))
-_START = re.compile(rf"<!--|<({_NAMES})(?=[\s/>])", re.IGNORECASE)
+# Most notes hold no other tag: they are found whole.
+_START = re.compile(
+    rf"<(?:(?P<note>ref(?:\s[^<>]*+)?+(?:(?<=/)>|>[^<]*+</ref\s*+>))|!--|(?P<name>{_NAMES})(?=[\s/>]))", re.IGNORECASE
+)
 _ENDS = {name: re.compile(rf"</{re.escape(name)}\s*+>", re.IGNORECASE) for name in EXTENSIONS}
 _OPEN_REF = re.compile(r"<ref(?:\s(?:[^<>/]|/(?!>))*)?>", re.IGNORECASE)
 _TABLE_TAG = re.compile(r"<(/?)table(?=[\s/>])[^<>]*+>", re.IGNORECASE)
@@ -79,9 +82,18 @@ def set_aside(text: str) -> tuple[str, Stash]:
     tag that is never closed is text, and so is what follows; an unclosed note costs its line. A comment that is
     never closed goes to the end of the page, as for the readers of the wiki.
     """
-    text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     stash = Stash()
+    text = _without_control(text)
     return _Scanner(text, stash).run() if "<" in text else text, stash
+
+
+def _without_control(text: str) -> str:
+    """Text without control characters, its lines ending in line feeds."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    data = text.encode("utf-8", "surrogatepass")
+    plain = data.translate(None, _CONTROL)
+    return text if len(plain) == len(data) else plain.decode("utf-8", "surrogatepass")
 
 
 class _Scanner:
@@ -102,7 +114,11 @@ class _Scanner:
         while found := _START.search(text, position):
             at = found.start()
             self._out.append(text[position:at])
-            position = self._comment(at, position) if found.group(1) is None else self._element(found)
+            if found["note"]:
+                self._out.append(GAP)
+                position = found.end()
+            else:
+                position = self._comment(at, position) if found["name"] is None else self._element(found)
         self._out.append(text[position:])
         return "".join(self._out)
 
@@ -128,7 +144,7 @@ class _Scanner:
         return line_end + 1
 
     def _element(self, found: re.Match[str]) -> int:
-        text, out, name = self._text, self._out, found.group(1).lower()
+        text, out, name = self._text, self._out, found["name"].lower()
         tag_end = self._find_tag_end(found.end())
         if tag_end < 0:
             out.append(found.group())

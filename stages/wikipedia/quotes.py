@@ -6,7 +6,7 @@ import re
 
 from llama_data.stages.wikipedia.opaque import NOTHING
 
-_RUN = re.compile(r"'{2,}")
+_RUN = re.compile(r"(''+)")
 
 
 def without_quotes(text: str) -> str:
@@ -23,6 +23,10 @@ def _unquote(line: str) -> str:
     one run of three is an apostrophe and italics: the first after a one-letter word, else the first
     after a longer word, else the first after a space (MediaWiki's rule).
     """
+    parted = _RUN.split(line)
+    bold, italic = parted.count("'''"), parted.count("''")
+    if len(parted) == 2 * (bold + italic) + 1 and not (bold % 2 and italic % 2):  # as in most lines: none is shown
+        return "".join([NOTHING if line.startswith("''") else "", *parted[::2]])
     runs = list(_RUN.finditer(line))
     lengths = [min(len(found.group()), 5) for found in runs]
     shown = [len(found.group()) - 5 if len(found.group()) > 5 else 0 for found in runs]

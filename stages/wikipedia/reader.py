@@ -45,8 +45,9 @@ def frame_pages(blocks: Iterator[Block | Damage]) -> Iterator[RawPage]:
     for block in blocks:
         if isinstance(block, Damage):
             reason = Reason.truncated_file if block.truncated else Reason.damaged_archive
-            if not block.own:
+            if not block.own or framer.began_before(block.offset):
                 yield from framer.end(reason, "the page goes on in a compressed stream that is damaged")
+            if not block.own:
                 return
             yield RawPage(str(block.offset), b"", reason, block.detail)
             framer = _Framer()
@@ -94,6 +95,10 @@ class _Framer:
         if not self._inside and not block.own:
             begun = b"<" in self._buffer[: self._own]  # perhaps a tag of ours, cut in two by the end of the range
             self.finished = not begun or len(self._buffer) - self._own >= _KEEP
+
+    def began_before(self, stream: int) -> bool:
+        """True when a page is open that began in an earlier compressed stream than the one at this offset."""
+        return self._inside and not self._place.startswith(f"{stream}+")
 
     def end(self, reason: Reason, detail: str) -> Iterator[RawPage]:
         """Yield the page that is cut off here, if there is one."""

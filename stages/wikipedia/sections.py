@@ -12,7 +12,7 @@ from llama_data.stages.wikipedia.languages import is_end_matter, is_pointer
 from llama_data.stages.wikipedia.opaque import BREAK, GAP, NOTHING
 
 _HEADING = re.compile(r"(={1,6})(.+?)(={1,6})[ \t\x03]*$")
-_LIST = re.compile(r"[*#:;]+")
+_LIST_MARKS = "*#:;"
 _NO_TEXT = re.compile(r"[\s\x03\x05.,;:·•*#|/–—-]*")
 _HEADLESS = re.compile(r"\s*\x03[\s\x03]*[.,;:)]")  # an item whose beginning was a citation
 _RULE = re.compile(r"-{4,}")
@@ -59,6 +59,8 @@ def assemble(text: str, language: str) -> str:
 
 def _without_pointers(block: str, language: str) -> str:
     """A block without the lines that only point to other articles."""
+    if ":" not in block:
+        return block
     return "\n".join(line for line in block.split("\n") if not is_pointer(line, language))
 
 
@@ -99,24 +101,27 @@ class _Blocks:
 
     def add(self, line: str) -> None:
         """Add one line of the page."""
-        if not line.strip():
+        stripped = line.strip()
+        if not stripped:
             self.finish()
             return
         if GAP in line and _NO_TEXT.fullmatch(line.replace(BREAK, " ")):
             return
-        marker = _LIST.match(line)
-        if marker:
-            self._item(marker.group(), line[marker.end() :])
+        first = line[0]
+        if first in _LIST_MARKS:
+            text = line.lstrip(_LIST_MARKS)
+            self._item(line[: len(line) - len(text)], text)
             return
-        rule = _RULE.match(line)
+        rule = _RULE.match(line) if first == "-" else None
         if rule:
             self.finish()
             line = line[rule.end() :]
-        else:
+            stripped = line.strip()
+        elif self._items:
             self._end_list()
         indented = line.startswith(" ")
         apart = BREAK if (indented or self._indented) and self._paragraph else ""
-        self._paragraph.append(apart + line.strip())
+        self._paragraph.append(apart + stripped)
         self._indented = indented
 
     def _item(self, marker: str, text: str) -> None:

@@ -36,13 +36,16 @@ MAX_DEPTH = 40
 
 _NEAR = 1000
 
-_MARKS = re.compile(r"\{\{|\[\[|\]\]|\}\}|^[ \t:*#;]*\{\|", re.MULTILINE)
-_SPLIT = re.compile(r"\{\{|\[\[|\||=|^[ \t:*#;]*\{\|", re.MULTILINE)
+# What most links are: nothing in the target or the label needs a second look. All marks begin with a character of
+# their own, so that the text between them is passed over quickly.
+_MARKS = re.compile(
+    r"\[\[(?:([^\[\]{}|<>\n%:'/\s\x01-\x05][^\[\]{}|<>\n%:'\x01-\x05]*+)(?:\|([^\[\]{}<>'\x01-\x05]++))?\]\])?+"
+    r"|\{\{|\]\]|\}\}|\{\|"
+)
+_SPLIT = re.compile(r"\{[{|]|\[\[|\||=")
 _PARAMETER = re.compile(r"\{\{\{[^{}|]*(?:\|([^{}]*))?\}\}\}")
 _UNCLOSED = re.compile(r"\{\{[^{}\n]*+\}?(?:\n[ \t]*+\|[^\n]*+)*+")  # with the arguments on the lines below
 _LOOSE_ARGUMENTS = re.compile(r"(?:\w?cite \w+ ?)?\|[ ]*[a-z][a-z-]{1,20}[ ]*=")
-# What most links are: nothing in the target or the label needs a second look.
-_PLAIN_LINK = re.compile(r"([^\[\]{}|<>\n%:'/\s\x01-\x05][^\[\]{}|<>\n%:'\x01-\x05]*+)(?:\|([^\[\]{}<>'\x01-\x05]++))?")
 _BEFORE_BAR = re.compile(r"[^\[\]{}|<>\n]*+(?=\|)")
 _ITEM_START = re.compile(r"(?:\A|\n)[*#:; ]{1,8}\Z")
 _ITEM_END = re.compile(r"[ .,;]{0,4}(?:\n|\Z|\{\{)")
@@ -122,34 +125,47 @@ class _Page:
 
     def expand(self, start: int, end: int, depth: int) -> str:
         """The text between two offsets with links, templates and tables replaced."""
-        text, out, position = self.text, [], start
+        text, position, following = self.text, start, start
+        out: list[str] = []
         if depth > MAX_DEPTH:
             self.too_deep += 1
             return GAP
-        while True:
-            found = _MARKS.search(text, position, end)
-            if not found:
-                break
-            at = found.start()
+        while found := _MARKS.search(text, following, end):
+            at, following = found.span()
+            if found.lastindex and self.ends.get(at) == following:
+                shown = found[2] or found[1].rstrip()
+                out += (text[position:at], guarded(shown, text[at - 1 : at]))
+                position = following
+                continue
+            mark = text[at : at + 2]
+            if mark == "{|":
+                line, after = self.tables.get(at, (-1, 0))
+                if line >= position:  # else no table begins with it
+                    out.append(text[position:line])
+                    position = following = min(after, end)
+                    self._table(line, position, end, depth, out)
+                continue
             out.append(text[position:at])
-            mark = found.group()
             if mark == "{{":
                 position = self._template(at, end, depth, out)
             elif mark == "[[":
                 position = self._link(at, end, depth, out)
-            elif mark in ("]]", "}}"):
-                position = found.end()
+            else:
+                position = following
                 if mark == "}}":
                     out.append(_cut_arguments(out.pop()) + GAP)
                 elif position in self.literal or self._closes_one(at):
                     out.append(mark)
-            else:
-                position = min(self.tables.get(at, found.end()), end)
-                for first, last in fostered(text, at, position):
-                    out.append(self.expand(first, last, depth + 1) + "\n")
-                out.append(GAP + "\n" if position < end else GAP)
+            following = position
+        if not out:
+            return text[start:end]
         out.append(text[position:end])
         return "".join(out)
+
+    def _table(self, start: int, stop: int, end: int, depth: int, out: list[str]) -> None:
+        for first, last in fostered(self.text, start, stop):
+            out.append(self.expand(first, last, depth + 1) + "\n")
+        out.append(GAP + "\n" if stop < end else GAP)
 
     def _closes_one(self, at: int) -> bool:
         """True when ``]]`` closes a single bracket: ``[http://a.example Title [PDF]]``."""
@@ -191,21 +207,22 @@ class _Page:
         """Split at the top-level bars: (start, end, offset of the first top-level ``=`` or -1)."""
         pieces: list[tuple[int, int, int]] = []
         begin, equals, position = start, -1, start
-        while True:
-            found = _SPLIT.search(self.text, position, end)
-            if not found:
-                break
-            mark, at = found.group(), found.start()
-            position = found.end()
+        while found := _SPLIT.search(self.text, position, end):
+            mark, since = found.group(), position
+            at, position = found.span()
+            if mark == "{|":
+                line, after = self.tables.get(at, (-1, 0))
+                if line >= since:
+                    position = min(after, end)
+                    continue
+                mark, at = "|", at + 1  # no table begins with it
             if mark == "|":
                 pieces.append((begin, at, equals))
                 begin, equals = position, -1
             elif mark == "=":
                 equals = at if equals < 0 else equals
-            elif mark in ("{{", "[["):
-                position = min(self.ends.get(at, position), end)
             else:
-                position = min(self.tables.get(at, position), end)
+                position = min(self.ends.get(at, position), end)
         pieces.append((begin, end, equals))
         return pieces
 
@@ -220,11 +237,6 @@ class _Page:
             found = _BEFORE_BAR.match(self.text, at + 2, end)
             out.append(NOTHING + (percent_decoded(found.group()) if found else ""))
             return found.end() if found else at + 2
-        plain = _PLAIN_LINK.fullmatch(self.text, at + 2, stop - 2)
-        if plain:
-            target, label = plain.groups()
-            out.append(guarded(target.strip() if label is None else label, self.text[at - 1 : at]))
-            return stop
         pieces = self._pieces(at + 2, stop - 2)
         start, target_end, _ = pieces[0]
         target = self.text[start:target_end].strip()

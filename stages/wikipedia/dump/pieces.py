@@ -21,6 +21,7 @@ _NAMED = re.compile(r"(?:^|[^a-z_])([a-z][a-z_]*?)wiki(?=[-.])")
 _DBNAME = re.compile(rb"<dbname>\s*([a-z_]+?)wiki\s*</dbname>")
 _NAMESPACE = re.compile(rb'<namespace key="(-?\d{1,6})"[^>]*>([^<]*)</namespace>')
 _LABEL = re.compile(r"-pages-(?:articles|meta).*|\.xml.*|\.(?:bz2|gz|xz)$")
+_INDEX = re.compile(r"-index\d*\.txt(?:-p\d+p\d+)?(?:\.(?:bz2|gz|xz))?$")
 _PAGE_RANGE = re.compile(r"-p(\d+)p(\d+)")
 
 
@@ -40,6 +41,11 @@ class Dump:
     def page_id(self, page: str) -> str:
         """The part of a document's id that follows the domain."""
         return "/".join(part for part in (self.language, self.label, page) if part)
+
+
+def is_index(name: str) -> bool:
+    """True for the name of a file that says where the pages of a multistream dump are (``...-index.txt.bz2``)."""
+    return bool(_INDEX.search(name))
 
 
 def inspect(split: Split) -> Dump:
@@ -117,8 +123,9 @@ def _disjoint_parts(names: Sequence[str]) -> bool:
 def cut(split: Split, max_bytes: int, encoding: str = UTF8) -> list[Split]:
     """Cut a file into pieces of about ``max_bytes``: plain XML anywhere, bzip2 where a stream begins, gzip and xz not.
 
-    A bzip2 file in which no stream begins within 64 MiB of a wanted cut is single-stream and stays whole, and so does
-    a file in another encoding than UTF-8, for its characters cannot be told from any byte on.
+    The streams of a bzip2 file are looked for in the file itself, behind each wanted cut: the index of a multistream
+    dump, which says the same, is not needed. A file in which none begins within 64 MiB is single-stream and stays
+    whole, and so does a file in another encoding than UTF-8, for its characters cannot be told from any byte on.
     """
     if split.size <= max_bytes or split.path.lower().endswith((".gz", ".xz")) or encoding != UTF8:
         return [split]

@@ -9,9 +9,10 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple, Protocol
 
-from llama_data.pipeline.core.files import open_binary
+from llama_data.pipeline.core.files import DamagedStream, open_binary
 
 CHUNK = 1 << 18
+LOOK = 1 << 12  # bytes by which a stream is known: its header, and the tables of its first block
 MAX_OUTPUT = 1 << 20
 
 BZ2_MAGIC = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
@@ -154,7 +155,6 @@ def _decompress(
     file: BinaryIO, start: int, end: int | None, magic: re.Pattern[bytes], make: type[Decompressor]
 ) -> Iterator[Block | Damage]:
     origin: int | None = start
-    reported = False
     while origin is not None:
         own = end is None or origin < end
         produced = 0
@@ -167,25 +167,18 @@ def _decompress(
                     yield Block(piece, origin, produced, own)
                     produced += len(piece)
         except EOFError:
-            if produced or not reported:
-                yield Damage(
-                    origin, True, "the compressed stream that begins here is cut off by the end of the file", own
-                )
+            yield Damage(origin, True, "the compressed stream that begins here is cut off by the end of the file", own)
             return
-        except OSError as error:
-            if produced or not reported:
-                yield Damage(origin, False, f"the compressed stream that begins here is damaged: {error}", own)
-            reported = True
-            following = find_stream(file, origin + 1, None, magic)
-        else:
-            reported = False
+        except DamagedStream as error:
+            yield Damage(origin, False, f"the compressed stream that begins here is damaged: {error}", own)
+            following = find_stream(file, origin + 1, None, magic, make)
         origin = following
 
 
 def _one_stream(file: BinaryIO, origin: int, make: type[Decompressor]) -> Iterator[bytes | int]:
     """Yield the bytes of the stream at ``origin``, then the offset of the next one unless the file ends.
 
-    Raises EOFError when the file ends inside the stream, OSError when the stream is damaged.
+    Raises EOFError when the file ends inside the stream, DamagedStream when the stream is damaged.
     """
     file.seek(origin)
     decompressor = make()
@@ -194,7 +187,10 @@ def _one_stream(file: BinaryIO, origin: int, make: type[Decompressor]) -> Iterat
         data = file.read(CHUNK) if decompressor.needs_input else b""
         ended = decompressor.needs_input and not data
         read += len(data)
-        piece = decompressor.decompress(data, MAX_OUTPUT)
+        try:
+            piece = decompressor.decompress(data, MAX_OUTPUT)
+        except OSError as error:
+            raise DamagedStream(str(error)) from None
         if not piece and ended and not decompressor.eof:
             raise EOFError
         if piece:
@@ -209,8 +205,35 @@ def _one_stream(file: BinaryIO, origin: int, make: type[Decompressor]) -> Iterat
         yield following + len(rest) - len(rest.lstrip(b"\0"))
 
 
-def find_stream(file: BinaryIO, start: int, end: int | None, magic: re.Pattern[bytes] = BZ2_MAGIC) -> int | None:
-    """Offset of the first compressed stream that begins in ``[start, end)``, None when there is none."""
+def find_stream(
+    file: BinaryIO,
+    start: int,
+    end: int | None,
+    magic: re.Pattern[bytes] = BZ2_MAGIC,
+    make: type[Decompressor] = bz2.BZ2Decompressor,
+) -> int | None:
+    """Offset of the first compressed stream that begins in ``[start, end)``, None when there is none.
+
+    Bytes that only look like the beginning of one are stepped over: what a decompressor refuses at once is none. So a
+    range begins where reading goes on behind damage, too, and what is read does not depend on where a file is cut.
+    """
+    while (found := _find_magic(file, start, end, magic)) is not None and not _begins(file, found, make):
+        start = found + 1
+    return found
+
+
+def _begins(file: BinaryIO, at: int, make: type[Decompressor]) -> bool:
+    """True when a decompressor takes the first bytes."""
+    file.seek(at)
+    data = file.read(LOOK)
+    try:
+        make().decompress(data, MAX_OUTPUT)
+    except OSError:
+        return False
+    return True
+
+
+def _find_magic(file: BinaryIO, start: int, end: int | None, magic: re.Pattern[bytes]) -> int | None:
     file.seek(start)
     base, window = start, b""
     while end is None or base < end + _MAGIC_LENGTH:

@@ -80,7 +80,7 @@ class Call:
         self._load = load
         self._parts: Sequence[Part] | None = None
         self._arguments: dict[str, tuple[Part, bool]] | None = None
-        self._values: dict[str, str] = {}
+        self._values: dict[str, str | None] = {}
 
     @property
     def parts(self) -> Sequence[Part]:
@@ -102,11 +102,12 @@ class Call:
     def raw(self, name: str) -> str | None:
         """An argument as MediaWiki hands it on: a named one stripped, a positional one as it is; None: not given."""
         if name not in self._values:
-            found = self._loaded().get(name)
-            if found is None or name == "0":
-                return None
-            part, named = found
-            self._values[name] = part.value().strip() if named else part.value()
+            found = self._loaded().get(name) if name != "0" else None
+            if found is None:
+                self._values[name] = None
+            else:
+                part, named = found
+                self._values[name] = part.value().strip() if named else part.value()
         return self._values[name]
 
     def get(self, *names: str | int) -> str:

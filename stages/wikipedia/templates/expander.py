@@ -78,14 +78,14 @@ class Renderer:
         ``alone``: it is all that a list item holds; then there is no sentence to mend, and nothing is guessed.
         """
         call.in_line = in_line
-        label = label_of(call.name)
+        name = call.name
         missed, opened = len(self._missed), self.opened
         self.opened = ()  # what stands in an argument is outside the definition that asks for it
         value = self._render(call, in_line=in_line)
         self.opened = opened
         inner, self._missed[missed:] = self._missed[missed:], []
         if value is None:
-            value = self._unknown(call, label, guess=not alone) if in_line else ""
+            value = self._unknown(call, label_of(name), guess=not alone) if in_line else ""
         elif in_line and value:
             self._count(inner)
         return value

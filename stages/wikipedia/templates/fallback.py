@@ -7,6 +7,7 @@ Templates inside a sentence mostly set their argument in some type or add a hint
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from llama_data.stages.wikipedia.opaque import BREAK, GAP
 from llama_data.stages.wikipedia.templates.call import Call, normal_name
@@ -52,6 +53,7 @@ _LETTER = re.compile(r"[^\W\d_]")
 _MARKUP = re.compile(r"'{2,}|<[^<>]*>|[\x03\x04]")
 
 
+@lru_cache(maxsize=1 << 14)
 def is_box(name: str) -> bool:
     """True when the words of a template's normal name are those of boxes, notes, pictures and maintenance."""
     return bool(_BOX.search(name))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from llama_data.stages.wikipedia.languages import LANGUAGES
 from llama_data.stages.wikipedia.templates.aliases import aliases_of
 from llama_data.stages.wikipedia.templates.call import Call, Handler, normal_name, title_of
+from llama_data.stages.wikipedia.templates.handlers import constant
 from llama_data.stages.wikipedia.templates.local_registry import LOCAL
 from llama_data.stages.wikipedia.templates.numbers import fraction_name
 from llama_data.stages.wikipedia.templates.registry import COMMON
@@ -30,12 +33,16 @@ def from_table(call: Call) -> str | None:
 
     Names are found whatever their case, but those of a pattern (``{{XIXe siècle}}``, ``{{USA}}``) in their own.
     """
-    name = normal_name(call.name)
-    handler = by_pattern(title_of(call.name), call.language) or _LOCAL.get(call.language, {}).get(name)
-    if handler is None:
-        handler = COMMON.get(name)
+    handler = _handler(call.name, call.language)
+    return None if handler is None else handler(call)
+
+
+@lru_cache(maxsize=1 << 14)
+def _handler(template: str, language: str) -> Handler | None:
+    name = normal_name(template)
+    handler = by_pattern(title_of(template), language) or _LOCAL.get(language, {}).get(name) or COMMON.get(name)
     if handler is None and "-" in name:
         handler = next((COMMON[stem] for stem in _STEMS if name.startswith(stem)), None)
-    if handler is None:
-        return fraction_name(name) or None
-    return handler(call)
+    if handler is None and (fraction := fraction_name(name)):
+        handler = constant(fraction)
+    return handler

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from llama_data.pipeline.core.document import make_document, notes_of, verdict
+from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.wikipedia import jobs
 from llama_data.stages.wikipedia.jobs import DOMAIN, Settings
@@ -160,6 +161,19 @@ def test_rows_out_equal_records_in_for_any_number_of_tasks(
         "timestamp": "2022-07-01T00:00:00Z",
         "page_id": 5,
     }
+
+
+@pytest.mark.parametrize("name", ["multistream-index.txt.bz2", "multistream-index7.txt-p1p41242.bz2"])
+def test_the_index_of_a_dump_is_no_dump(dumps: Path, tmp_path: Path, run_domain: Any, name: str) -> None:
+    index = dumps / f"dewiki-1-pages-articles-{name}"
+    index.write_bytes(bz2.compress(b"11:1:P 1\n11:2:P 2\n"))
+    documents, ledger, _ = run_domain(jobs, dumps, tmp_path / "out")
+    assert len(ledger) == 32 + 2
+    assert documents[0]["id"] == "wikipedia/de/1"  # no label: there is one dump of this wiki
+    for path in (dumps / "dewiki-1-pages-articles-multistream.xml.bz2", dumps / "jawiki-1-pages-articles.xml"):
+        path.unlink()
+    with pytest.raises(InputError, match="only indexes"):
+        run_domain(jobs, dumps, tmp_path / "again")
 
 
 def test_links_to_files_go_by_the_names_that_the_dump_says(dumps: Path, tmp_path: Path, run_domain: Any) -> None:

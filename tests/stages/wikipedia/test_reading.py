@@ -7,6 +7,7 @@ import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
+import fsspec  # type: ignore[import-untyped]
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -153,6 +154,66 @@ def test_a_page_that_goes_on_in_a_damaged_stream_is_lost_alone(tmp_path: Path, p
     place = f"dewiki.xml.bz2#0+{len(HEAD) + len(pages[0])}"
     assert failures(docs) == [(Reason.damaged_archive, place), (Reason.damaged_archive, f"dewiki.xml.bz2#{start}")]
     assert len({doc.id for doc in docs}) == len(docs)
+
+
+LIKE_A_STREAM = b"BZh91AY&SY" + bytes(range(64))
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    sizes=st.lists(st.integers(40, 900), min_size=1, max_size=12),
+    damage=st.lists(st.tuples(st.integers(0, 10), st.integers(4, 400)), max_size=3),
+    between=st.lists(st.tuples(st.integers(0, 10), st.sampled_from([b"junk", LIKE_A_STREAM, b"\0" * 9])), max_size=2),
+    lost=st.integers(0, 60),
+    max_bytes=st.integers(1, 900),
+)
+def test_what_is_read_does_not_depend_on_where_a_dump_is_cut(
+    tmp_path: Path,
+    sizes: list[int],
+    damage: list[tuple[int, int]],
+    between: list[tuple[int, bytes]],
+    lost: int,
+    max_bytes: int,
+) -> None:
+    """Streams that end anywhere, some damaged, with junk and false beginnings between them, the last one cut off."""
+    left = HEAD + b"".join(page(number, f"Wort {number * 7919} " * (number % 5)) for number in range(1, 12))
+    streams = []
+    while left:
+        size = sizes[len(streams) % len(sizes)]
+        streams.append(bytearray(bz2.compress(left[:size])))
+        left = left[size:]
+    for place, at in damage:
+        broken = streams[place % len(streams)]
+        broken[at % len(broken)] ^= 0x55
+    for place, junk in between:
+        streams[place % len(streams)] += junk
+    path = tmp_path / "dewiki-multistream.xml.bz2"
+    data = b"".join(map(bytes, streams))
+    path.write_bytes(data[: len(data) - lost])
+    found = [[(doc.id, doc.text, verdict(doc)) for doc in read(path, max_bytes=size)] for size in (1 << 30, max_bytes)]
+    assert found[0] == found[1]
+
+
+def test_a_cut_never_falls_on_bytes_that_only_look_like_a_stream(tmp_path: Path, pages: list[bytes]) -> None:
+    path = tmp_path / "dewiki.xml.bz2"
+    first, second = bz2.compress(HEAD + b"".join(pages[:5])), bz2.compress(b"".join(pages[5:]))
+    path.write_bytes(first + LIKE_A_STREAM + second)
+    splits = cut(Split(str(path), path.name, path.stat().st_size), 1)
+    assert [split.start for split in splits] == [0, len(first) + len(LIKE_A_STREAM)]
+
+
+def test_a_store_s_dump_is_cut_and_read_as_a_local_one(tmp_path: Path, pages: list[bytes]) -> None:
+    data = multistream(pages, 3)
+    path = tmp_path / "dewiki.xml.bz2"
+    path.write_bytes(data)
+    url = "memory://dumps/dewiki.xml.bz2"
+    with fsspec.open(url, "wb") as file:
+        file.write(data)
+    pieces = [cut(Split(place, path.name, len(data)), 300) for place in (str(path), url)]
+    assert [split.identity() for split in pieces[0]] == [split.identity() for split in pieces[1]]
+    reader = WikipediaReader(splits=pieces[1], domain="wikipedia", dumps={path.name: Dump("de")})
+    assert numbers([doc for split in pieces[1] for doc in reader.read(split)]) == list(range(1, 21))
+    assert len(pieces[1]) > 3
 
 
 def test_a_file_without_a_page_is_one_failed_row(tmp_path: Path) -> None:
