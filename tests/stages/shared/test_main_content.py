@@ -13,6 +13,7 @@ from llama_data.pipeline.core.document import Outcome, verdict
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.custom import pages
 from llama_data.stages.custom.jobs import Settings, reader
 from llama_data.stages.custom.pages import titled
 from llama_data.stages.shared import main_content
@@ -101,6 +102,19 @@ def test_the_title_is_not_said_twice() -> None:
     assert titled("The mill", "It turns.") == "The mill\n\nIt turns."
     assert titled("", "It turns.") == "It turns."
     assert titled("The mill", "") == ""
+    assert titled("The  Mill", "\nthe mill\nIt turns.") == "\nthe mill\nIt turns."
+
+
+def test_a_heading_that_the_title_repeats_is_looked_for_below_what_leads_to_it() -> None:
+    way = "  • Old places\n\n"
+    assert titled("The mill", f"{way}The mill\n\nIt turns.") == f"{way}The mill\n\nIt turns."
+    for title in ("The mill | Fords", "The mill | Ford", "Fords | The mill"):  # 16 and 15 characters, the heading 8
+        assert titled(title, f"{way}The mill\n\nIt turns.") == f"{way}The mill\n\nIt turns."
+    longer = "The mill | Ripley"
+    assert titled(longer, f"{way}The mill\n\nIt turns.") == f"{longer}\n\n{way}The mill\n\nIt turns."
+    before = "line\n" * (pages.HEADING_LINES - 1)
+    assert titled("The mill", f"{before}The mill") == f"{before}The mill"
+    assert titled("The mill", f"line\n{before}The mill") == f"The mill\n\nline\n{before}The mill"
 
 
 def test_an_extractor_that_would_not_be_asked_or_is_missing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
