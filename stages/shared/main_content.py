@@ -143,7 +143,7 @@ def keep_alone(html: str) -> str:
 
 def _beside(found: re.Match[str]) -> str:
     sign = unescape(found[1])
-    if len(sign) != 1 or not "\u0800" <= sign <= "\uffff" or sign in _ORNAMENTS or "\u25a0" <= sign <= "\u25ff":
+    if len(sign) != 1 or not "\u0800" <= sign < "\ufff0" or sign in _ORNAMENTS or "\u25a0" <= sign <= "\u25ff":
         return found[0]
     return found[0] if unicodedata.category(sign) in ("Co", "Cf", "Cn", "Cs", "Zs") else found[0] + _BESIDE
 

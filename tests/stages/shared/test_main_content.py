@@ -183,7 +183,7 @@ def test_a_character_alone_between_tags_stays(sign: str) -> None:
     assert made == f"{sign}\na{sign}"
 
 
-@pytest.mark.parametrize("sign", ["\ue000", "\uf8ff", "\u200b", "\u2022", "\u25bc", "\u21a9", "&bull;"])
+@pytest.mark.parametrize("sign", ["\ue000", "\uf8ff", "\u200b", "\u2022", "\u25bc", "\u21a9", "\ufffc", "&bull;"])
 def test_pictures_and_ornaments_alone_between_tags_go(sign: str) -> None:
     assert main(f"<p>a <i>{sign}</i>b</p>") == "a b"
 
