@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from llama_data.pipeline.core.errors import RecordError
@@ -19,6 +20,9 @@ FIELDS = Fields(
     keep=("date", "digest", "http_status", "content_type", "content_language", "html_language", "identified_language"),
 )
 """What of a page goes into its document, unless the recipe names other fields."""
+
+HEADING_LINES = 10
+"""Among how many lines of a text its heading is looked for."""
 
 
 class PageError(RecordError):
@@ -62,11 +66,16 @@ def _html_row(page: HtmlPage, reading: Reading) -> dict[str, Any]:
 
 
 def titled(title: str, text: str) -> str:
-    """The text below its title. One that begins with a heading which the title repeats stays as it is.
+    """The text below its title. One that has the heading which the title repeats stays as it is.
 
-    Titles of pages are mostly the article's own heading and the name of the site.
+    Titles of pages are mostly the article's own heading and the name of the site. The heading is the first line that is
+    part of the title, or, behind a category, a date or the way to the page, a line that is most of it.
     """
-    first = " ".join(text.lstrip().partition("\n")[0].split())
-    if not title or not text.strip() or (first and first.casefold() in title.casefold()):
+    said = " ".join(title.split()).casefold()
+    if not said or not text.strip():
         return text
+    lines = (" ".join(line.split()).casefold() for line in text.split("\n") if line.strip())
+    for number, line in enumerate(islice(lines, HEADING_LINES)):
+        if line in said and (number == 0 or 2 * len(line) >= len(said)):
+            return text
     return f"{title}\n\n{text}"

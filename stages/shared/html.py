@@ -15,8 +15,9 @@ from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.extras import install, is_installed
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.shared.charset import decode_html
+from llama_data.stages.shared.formulas import with_formulas
 from llama_data.stages.shared.http import MAX_BODY, Response, decode_body, media_type, parse_response
-from llama_data.stages.shared.main_content import Extractor, keep_lists, main_text, trafilatura_text
+from llama_data.stages.shared.main_content import Extractor, keep_alone, keep_lists, main_text, trafilatura_text
 from llama_data.stages.shared.records import Damage, Record, place_key
 
 PAGE_STATUS = frozenset({200, 201, 202, 203})
@@ -104,7 +105,7 @@ def _read(body: bytes, charset: str | None, reading: Reading) -> tuple[bytes, st
     if len(marks) > MAX_LISTS and _deepest(html) > MAX_LISTS:
         html = _ITEM.sub(r"\1div", html)
     if reading == MAIN:
-        html = keep_lists(html)
+        html = keep_lists(keep_alone(with_formulas(html)))
     tree = HTMLTree.parse(html)
     title = " ".join((tree.title or "").split())
     root = None if tree.document is None else tree.document.query_selector("html")

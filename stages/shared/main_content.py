@@ -7,6 +7,8 @@ the page is, and a page beyond the bound is an error.
 from __future__ import annotations
 
 import re
+import unicodedata
+from html import unescape
 from typing import Any, Literal
 
 from resiliparse.extract.html2text import extract_plain_text
@@ -27,6 +29,15 @@ MAX_TRAFILATURA = 2 << 20
 LINKED = 0.5
 """A list of which so large a share of the characters is links is a menu. Hardly a list is between 0.2 and 0.5."""
 
+SCARCE = 1000
+"""A main content of fewer characters is looked at again: it may be that a name has taken all of a page."""
+
+MIN_PARAGRAPH = 80
+"""Characters from which on a paragraph is counted as text: shorter ones are labels and notices."""
+
+MAX_WRAPPERS = 24
+"""How many elements, each in the one before, are asked whether they hold most of a page's paragraphs."""
+
 # Containers around a list from which on the extraction does not take every list for the site's menu.
 _AROUND, _AROUND_END = "<div>" * 3, "</div>" * 3
 # What is never closed goes to the end of the page, as in HTML; and no search begins where another has looked in vain,
@@ -45,6 +56,14 @@ _MENU = re.compile(
 )
 _CONTAINER = re.compile(r"<(?:div|article)(?=[\s/>])", re.IGNORECASE)
 _CONTAINERS = frozenset({"div", "article"})
+# Alone between two tags a character of three bytes in UTF-8 is dropped, as pictures of icon fonts are, which have three
+# bytes too: a quotation mark after a link, a Chinese word, a minus, a tick in a table. Another one beside it keeps it.
+_ALONE = re.compile(r">\s*([\u0800-\uffff]|&#?\w{2,10};)(?=\s*<(?!/title))", re.IGNORECASE)
+_BESIDE = "\ufdd0"
+_ORNAMENTS = frozenset("\u2022\u2023\u2039\u203a\u2191\u21a9\u2715\u2716\u276e\u276f")  # of menus, buttons, footnotes
+# Names of elements that may hold most paragraphs of a page and still are none of its text.
+_NO_TEXT = re.compile(r"foot|cookie|consent|gdpr|privacy|comment|modal|popup|overlay|newsletter|nav", re.IGNORECASE)
+_ARTICLE = "article, main, [itemprop=articleBody]"
 # Numbers of code lines and links of headings to themselves, as documentation tools name them.
 _SKIPPED = ["td.linenos", "span.lineno", "span.linenos", "td.gutter", "a.headerlink", "a.anchorjs-link"]
 
@@ -60,10 +79,50 @@ def main_text(html: str, tree: HTMLTree) -> str:
     opened = len(_CONTAINER.findall(html))
     if opened * len(html) > MAX_WORK and (depth := _depth(tree.body)) * len(html) > MAX_WORK:
         raise RecordError(Reason.too_complex, f"{len(html):,} characters in containers nested {depth:,} deep")
-    text = extract_plain_text(
+    text = _extract(tree)
+    if len(text) < SCARCE:
+        text = _unwrapped(tree, max(SCARCE, 4 * len(text))) or text
+    return "\n".join(map(str.rstrip, text.replace(_BESIDE, "").split("\n")))
+
+
+def _extract(tree: HTMLTree) -> str:
+    text: str = extract_plain_text(
         tree, preserve_formatting=True, main_content=True, alt_texts=False, skip_elements=_SKIPPED
     )
-    return "\n".join(map(str.rstrip, text.split("\n")))
+    return text
+
+
+def _unwrapped(tree: HTMLTree, more: int) -> str:
+    """The main content of a page whose outer elements are named like what frames one; nothing when it has no text.
+
+    The extraction goes by names, and templates call everything `no-share`, `site-header` or `sidebar-right`. What holds
+    more than half of the paragraphs frames nothing: such elements lose their attributes, and the outermost that gives
+    ``more`` characters is the page.
+    """
+    node = tree.body
+    wrappers: list[Any] = []
+    while node is not None and _prose(node) > more and len(wrappers) < MAX_WRAPPERS:
+        for name in list(node.attrs):
+            node.remove_attribute(name)
+        wrappers.append(node)
+        inner = [(_prose(one), one) for one in node.children if not _is_frame(one)]
+        whole = sum(prose for prose, _ in inner)
+        node = next((one for prose, one in inner if 2 * prose > whole), None)
+    texts = (_extract(HTMLTree.parse(f"<body>{one.inner_html}")) for one in wrappers)
+    return next((text for text in texts if len(text) > more), "")
+
+
+def _is_frame(node: Any) -> bool:
+    """True for an element that is named so, unless an article stands in it."""
+    if node.tag in ("nav", "footer"):
+        return True
+    return bool(_NO_TEXT.search(f"{node.class_name} {node.id}")) and node.query_selector(_ARTICLE) is None
+
+
+def _prose(node: Any) -> int:
+    """Characters in the paragraphs of an element."""
+    lengths = [len(" ".join(one.text.split())) for one in node.query_selector_all("p")]
+    return sum(length for length in lengths if length >= MIN_PARAGRAPH)
 
 
 def _depth(body: Any) -> int:
@@ -75,6 +134,18 @@ def _depth(body: Any) -> int:
         deepest = max(deepest, depth)
         waiting += [(child, depth + (child.tag in _CONTAINERS)) for child in node.child_nodes]
     return deepest
+
+
+def keep_alone(html: str) -> str:
+    """The page with its characters that stand alone between tags so written that they stay."""
+    return _ALONE.sub(_beside, html)
+
+
+def _beside(found: re.Match[str]) -> str:
+    sign = unescape(found[1])
+    if len(sign) != 1 or not "\u0800" <= sign < "\ufff0" or sign in _ORNAMENTS or "\u25a0" <= sign <= "\u25ff":
+        return found[0]
+    return found[0] if unicodedata.category(sign) in ("Co", "Cf", "Cn", "Cs", "Zs") else found[0] + _BESIDE
 
 
 def keep_lists(html: str) -> str:

@@ -13,6 +13,7 @@ from llama_data.pipeline.core.document import Outcome, verdict
 from llama_data.pipeline.core.errors import RecordError
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.stages.custom import pages
 from llama_data.stages.custom.jobs import Settings, reader
 from llama_data.stages.custom.pages import titled
 from llama_data.stages.shared import main_content
@@ -101,6 +102,19 @@ def test_the_title_is_not_said_twice() -> None:
     assert titled("The mill", "It turns.") == "The mill\n\nIt turns."
     assert titled("", "It turns.") == "It turns."
     assert titled("The mill", "") == ""
+    assert titled("The  Mill", "\nthe mill\nIt turns.") == "\nthe mill\nIt turns."
+
+
+def test_a_heading_that_the_title_repeats_is_looked_for_below_what_leads_to_it() -> None:
+    way = "  • Old places\n\n"
+    assert titled("The mill", f"{way}The mill\n\nIt turns.") == f"{way}The mill\n\nIt turns."
+    for title in ("The mill | Fords", "The mill | Ford", "Fords | The mill"):  # 16 and 15 characters, the heading 8
+        assert titled(title, f"{way}The mill\n\nIt turns.") == f"{way}The mill\n\nIt turns."
+    longer = "The mill | Ripley"
+    assert titled(longer, f"{way}The mill\n\nIt turns.") == f"{longer}\n\n{way}The mill\n\nIt turns."
+    before = "line\n" * (pages.HEADING_LINES - 1)
+    assert titled("The mill", f"{before}The mill") == f"{before}The mill"
+    assert titled("The mill", f"line\n{before}The mill") == f"The mill\n\nline\n{before}The mill"
 
 
 def test_an_extractor_that_would_not_be_asked_or_is_missing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,3 +171,43 @@ def test_pages_are_chosen_by_what_was_said_of_them(tmp_path: Path) -> None:
     )
     found = rows(tmp_path, data, "a.warc", format="warc", where={"content_language": ("en",)})
     assert [str(one.reason) if (one := verdict(doc)) else "kept" for doc in found] == ["row_not_chosen", "kept"]
+
+
+@pytest.mark.parametrize("sign", ["”", "文", "\u2212", "✓", "…", "ࠀ", "\ud7fb", "\uffe5"])
+def test_a_character_alone_between_tags_stays(sign: str) -> None:
+    """resiliparse takes each of three bytes for the picture of an icon font."""
+    assert main(f"<p>a “<a href=x>mill</a>{sign} <b> {sign} </b><i>&#{ord(sign)};</i>b</p>") == (
+        f"a “mill{sign} {sign} {sign}b"
+    )
+    made = html_text(f"<html><head><title>{sign}</title></head><body><p>a{sign}".encode(), None, MAIN).decode()
+    assert made == f"{sign}\na{sign}"
+
+
+@pytest.mark.parametrize("sign", ["\ue000", "\uf8ff", "\u200b", "\u2022", "\u25bc", "\u21a9", "\ufffc", "&bull;"])
+def test_pictures_and_ornaments_alone_between_tags_go(sign: str) -> None:
+    assert main(f"<p>a <i>{sign}</i>b</p>") == "a b"
+
+
+PROSE = "It turns all day, and old people say that it has always done so, in wet years and in dry ones. "
+
+
+@pytest.mark.parametrize("name", ["class='entry share'", "id=header", "class=sidebar", "class='main-menu wrap'"])
+def test_an_element_that_holds_the_text_frames_nothing_whatever_it_is_called(name: str) -> None:
+    text = f"<p>{PROSE * 8}</p>" * 3
+    nav = "<div id=footer><p>Imprint</p></div>"
+    assert main(f"<div><div><div><div {name}><h1>The mill</h1>{text}</div>{nav}</div></div></div>") == (
+        "The mill\n\n" + "\n\n".join([(PROSE * 8).strip()] * 3)
+    )
+
+
+@pytest.mark.parametrize("name", ["class=cookie-notice", "id=footer"])
+def test_long_notices_are_no_text(name: str) -> None:
+    assert main(f"<div><p>The mill.</p><div {name}>{f'<p>{PROSE * 8}</p>' * 3}</div></div>") == "The mill."
+
+
+def test_little_text_in_a_frame_is_left_where_it_is() -> None:
+    def framed(characters: int) -> str:
+        return main(f"<div><div><div><div id=header><p>{'x' * characters}</p></div></div></div></div>")
+
+    assert framed(main_content.SCARCE) == ""
+    assert framed(main_content.SCARCE + 1) == "x" * (main_content.SCARCE + 1)
