@@ -54,8 +54,9 @@ from llama_data.stages.steps.kernels.repetition import (
     count_n_grams,
     find_segments,
 )
+from llama_data.stages.steps.kernels.word_scan import hash_words
 from llama_data.stages.steps.limits import Limit, checks_of, columns_of
-from llama_data.stages.steps.words import Kind, padded, shared_words
+from llama_data.stages.steps.words import BOUNDED, Kind, padded, shared_words
 
 _KINDS: dict[Variant, Kind] = {"datatrove": "spacy", "dclm": "uniseg", "dolma3": "unicode", "paper": "whitespace"}
 _TOP, _REPEATED = (2, 3, 4), (5, 6, 7, 8, 9, 10)
@@ -172,7 +173,6 @@ class _Room(NamedTuple):
     ends: NDArray[np.int64]
     offsets: NDArray[np.int64]
     bounds: NDArray[np.int64]
-    hashes: NDArray[np.uint64]
     places: NDArray[np.int32]
     firsts: NDArray[np.int32]
     times: NDArray[np.int32]
@@ -183,8 +183,8 @@ class _Room(NamedTuple):
         """New memory."""
         starts, ends, offsets, bounds = (np.empty(size + 2, np.int64) for _ in range(4))
         places, firsts, times = (np.empty(size + 2, np.int32) for _ in range(3))
-        hashes, joined = np.empty(size + 2, np.uint64), np.empty(size + PADDING, np.uint8)
-        return cls(size, starts, ends, offsets, bounds, hashes, places, firsts, times, joined)
+        joined = np.empty(size + PADDING, np.uint8)
+        return cls(size, starts, ends, offsets, bounds, places, firsts, times, joined)
 
 
 class Repetition:
@@ -246,11 +246,11 @@ class Repetition:
         count, words, text = shared_words(self.kind).of(data)
         out = np.zeros((LARGEST - SMALLEST + 1, COLUMNS), np.int64)
         slots, base = self._slots.take(count, len(out))
-        work = room.offsets, room.hashes, room.places, room.firsts, room.times
+        work = room.offsets, room.places, room.firsts, room.times
         largest = LARGEST_TOP if self.greedy else LARGEST
-        count_n_grams(
-            text, count, words.starts, words.ends, words.lengths, largest, not self.greedy, slots, base, *work, out
-        )  # fmt: skip
+        if self.kind not in BOUNDED:
+            hash_words(text, count, words.starts, words.ends, words.hashes)
+        count_n_grams(count, words.hashes, words.lengths, largest, not self.greedy, slots, base, *work, out)
         whole = int(room.offsets[count])
         if self.greedy:
             slots, base = self._slots.take(count, len(_REPEATED) + 1)

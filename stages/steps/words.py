@@ -66,6 +66,8 @@ _ASK = 512
 _KEEP_BYTES = 16 << 20
 _SIGNS = frozenset(PUNCTUATION)
 _IN_THEIR_CASE = ("spacy", "signs")
+BOUNDED = ("uniseg", "unicode")
+"""The kinds of which hashes and lengths are found at once, and neither places nor marks."""
 _IN_BYTES = ("unicode", "bytes")
 _COUNTING = {"whitespace": ALL_COUNT, "signs": SIGNS_DO_NOT, "fasttext": BEHIND_ASCII, "bytes": ALL_COUNT}
 # Characters whose lower case depends on their neighbours, or is two characters: the Greek sigmas, and a dot above.
@@ -73,7 +75,10 @@ _OF_CONTEXT = frozenset("\u03c3\u03c2\u0307")
 
 
 class Found(NamedTuple):
-    """The words of a text: ``total`` of them, at places of ``text``. All is overwritten by the next text's."""
+    """The words of a text: ``total`` of them, at places of ``text``. All is overwritten by the next text's.
+
+    Their hashes are those of BOUNDED kinds alone.
+    """
 
     total: int
     words: WordArrays
@@ -127,15 +132,13 @@ class Words:
         if self.kind in _COUNTING:
             space = WHITE if self.kind == "bytes" else SPACE
             counting = _COUNTING[self.kind]
-            total = find_spaced(src, len(data), space, counting, in_bytes, kinds, lowered, self._stops, *words)
+            total = find_spaced(src, len(data), space, counting, in_bytes, kinds, lowered, self._stops, *words[:4])
             if self._in_context:
                 self._mark_stops(data, int(total))
         else:
             wanted = ALPHANUMERIC if self.kind == "uniseg" else WORDLIKE
             first = self.kind == "uniseg"
-            total = find_bounded(
-                src, len(data), first, in_bytes, kinds, wanted, words.starts, words.ends, words.lengths
-            )
+            total = find_bounded(src, len(data), first, in_bytes, kinds, wanted, words.hashes, words.lengths)
         return Found(int(total), words, src)
 
     def _mark_stops(self, data: bytes, total: int) -> None:

@@ -190,18 +190,16 @@ def _note_covered(row, size, found, places, offsets):  # type: ignore[no-untyped
 
 @njit(cache=True, nogil=True)
 def count_n_grams(  # type: ignore[no-untyped-def]
-    src, n, starts, ends, lengths, sizes, longest, slots, base, offsets, hashes, places, firsts, times, out
+    n, hashes, lengths, sizes, longest, slots, base, offsets, places, firsts, times, out
 ):
     """Into ``out`` what repeats of the n-grams of each size from SMALLEST to ``sizes``, compared word by word.
 
     ``slots``, ``base``: tables for ``n`` entries, one for each size. ``offsets``: characters before each word, filled
-    here; ``hashes``, ``places``, ``firsts``, ``times``: room for ``n`` numbers. A size of which nothing repeats has 0.
+    here; ``places``, ``firsts``, ``times``: room for ``n`` numbers. A size of which nothing repeats has 0.
     """
-    text = address(src)
     out[:] = 0
     characters = np.int64(0)
     for number in range(n):
-        hashes[number] = hash_at(text + starts[number], ends[number] - starts[number])
         offsets[number] = characters
         characters += lengths[number]
     offsets[n] = characters

@@ -17,6 +17,7 @@ from llama_data.pipeline.kernels.hashing import GOLDEN, mix64
 from llama_data.pipeline.kernels.memory import address, borrowed, load_byte_at, load_word_at
 from llama_data.pipeline.kernels.swar import HIGH, ONES, ascii_above, bit_count, first_below, first_place, keep_bytes
 from llama_data.pipeline.kernels.utf8 import decode_trusted_at
+from llama_data.pipeline.kernels.word_table import hash_at
 from llama_data.stages.steps.kernels.word_properties import (
     ALPHABETIC,
     ALPHANUMERIC,
@@ -49,7 +50,7 @@ ALPHA, COUNTS, STOP_SHIFT = 1, 2, 2
 MOST_STOP_WORDS = 63
 ALL_COUNT, SIGNS_DO_NOT, BEHIND_ASCII = range(3)
 """Which words count: all; those not of marks alone; those that begin alphanumeric behind one of ASCII's spaces."""
-_STOP_SLOTS = 256
+_LONG = 63
 _HASHED = np.uint64(1 << 63)
 # What a byte has to say about where a word ends: nothing, it is one of ASCII's six spaces, it is not ASCII, another
 # of Python's spaces.
@@ -58,59 +59,61 @@ _ASCII_SPACE[[9, 10, 11, 12, 13, 32]] = True
 
 
 class Stops(NamedTuple):
-    """Stop words: keys and numbers by slots, and a bit for the length of each in characters."""
+    """Stop words: keys and numbers by slots, and a bit for the length of each in characters.
+
+    The slot of a key is its product with ``factor``, shifted.
+    """
 
     keys: NDArray[np.uint64]
     numbers: NDArray[np.uint8]
     sizes: np.uint64
     lower: bool
+    factor: np.uint64
+    shift: np.uint64
 
 
 class WordArrays(NamedTuple):
-    """The words of a text: where they begin and end in its bytes, lengths (in the splitter's unit) and marks."""
+    """The words of a text: where they begin and end in its bytes, lengths (in the splitter's unit) and marks.
+
+    ``hashes``: of their bytes.
+    """
 
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
     lengths: NDArray[np.int32]
     marks: NDArray[np.uint8]
+    hashes: NDArray[np.uint64]
 
 
 def make_arrays(size: int) -> WordArrays:
     """Room for so many words."""
-    return WordArrays(
-        np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int32), np.empty(size, np.uint8)
-    )
+    starts, ends, lengths = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int32)
+    return WordArrays(starts, ends, lengths, np.empty(size, np.uint8), np.empty(size, np.uint64))
+
+
+@njit(cache=True, nogil=True)
+def hash_words(src, count, starts, ends, hashes):  # type: ignore[no-untyped-def]
+    """The hash of the bytes of each word."""
+    text = address(src)
+    for number in range(count):
+        hashes[number] = hash_at(text + starts[number], ends[number] - starts[number])
 
 
 def make_stops(words: Mapping[str, int], *, lower: bool) -> Stops:
     """The table of stop words by number; ``lower``: texts are compared in lower case."""
-    keys, numbers, sizes = np.zeros(_STOP_SLOTS, np.uint64), np.zeros(_STOP_SLOTS, np.uint8), 0
-    for word, number in words.items():
-        if not word:
-            continue
-        points = np.frombuffer(word.encode("utf-32-le", "surrogatepass"), np.uint32)
-        key = np.uint64(_key_of_points(points))
-        slot = int(_stop_slot(key))
-        while keys[slot]:
-            slot = (slot + 1) % _STOP_SLOTS
-        keys[slot], numbers[slot] = key, number
-        sizes |= 1 << min(len(word), 63)
-    return Stops(keys, numbers, np.uint64(sizes), lower)
-
-
-@njit(cache=True, nogil=True)
-def _stop_slot(key):  # type: ignore[no-untyped-def]
-    return np.int64((key * GOLDEN) >> np.uint64(56))
-
-
-@njit(cache=True, nogil=True)
-def _stop_number(stops, key):  # type: ignore[no-untyped-def]
-    slot = _stop_slot(key)
-    while stops.keys[slot] != np.uint64(0):
-        if stops.keys[slot] == key:
-            return np.int64(stops.numbers[slot])
-        slot = (slot + 1) & (_STOP_SLOTS - 1)
-    return np.int64(0)
+    points = [np.frombuffer(word.encode("utf-32-le", "surrogatepass"), np.uint32) for word in words if word]
+    held = np.array([_key_of_points(one) for one in points], np.uint64)
+    sizes, slots, factor = 0, max(64, 1 << (len(held) ** 2).bit_length()), GOLDEN
+    shift = np.uint64(65 - slots.bit_length())
+    # A slot for each, so that a word is compared with one.
+    while len(np.unique(held * factor >> shift)) < len(held):
+        factor = np.uint64(mix64(factor)) | np.uint64(1)
+    places = held * factor >> shift
+    keys, numbers = np.zeros(slots, np.uint64), np.zeros(slots, np.uint8)
+    for place, key, word in zip(places, held, filter(None, words), strict=True):
+        keys[place], numbers[place] = key, words[word]
+        sizes |= 1 << min(len(word), _LONG)
+    return Stops(keys, numbers, np.uint64(sizes), lower, factor, shift)
 
 
 @njit(cache=True, nogil=True)
@@ -146,17 +149,17 @@ def _key_of_long(place, end, lower, lowered):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True, inline="always")
 def stop_word(stops, lowered, place, size, characters):  # type: ignore[no-untyped-def]
     """The number of the stop word that the ``size`` bytes at an address are, 0 for none."""
-    number = np.int64(0)
-    if (stops.sizes >> np.uint64(min(characters, 63))) & np.uint64(1):
-        if size == characters and size <= 8:
-            key = keep_bytes(load_word_at(place), size)
-            if stops.lower:
-                key |= (ascii_above(key, 64) & ~ascii_above(key, 90)) >> np.uint64(2)
-        else:
-            key = _key_of_long(place, place + size, stops.lower, lowered)
-        if key != np.uint64(0):
-            number = _stop_number(stops, key)
-    return number
+    key = np.uint64(0)
+    if size == characters and size <= 8:
+        # Most words come here, and every other one is as long as a stop word: it is quicker to look than to ask.
+        key = keep_bytes(load_word_at(place), size)
+        if stops.lower:
+            key |= (ascii_above(key, 64) & ~ascii_above(key, 90)) >> np.uint64(2)
+    elif (stops.sizes >> np.uint64(min(characters, _LONG))) & np.uint64(1):
+        key = _key_of_long(place, place + size, stops.lower, lowered)
+    slot = np.int64((key * stops.factor) >> stops.shift)
+    # An empty slot has key 0 and number 0.
+    return np.int64(stops.numbers[slot]) * (stops.keys[slot] == key)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -323,7 +326,8 @@ def _rules() -> NDArray[np.uint8]:
 
 _RULES = _rules()
 _APOSTROPHES = (0x27, 0x2019)
-_JOINS = ord("_")
+_STANDS_ALONE = np.zeros(256, np.bool_)
+_STANDS_ALONE[[ord(mark) for mark in "!\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~"]] = True
 
 
 @njit(cache=True, nogil=True)
@@ -361,7 +365,7 @@ def _joins(rule, before, after):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def find_bounded(src, end, first_only, in_bytes, kinds, wanted, starts, ends, lengths):  # type: ignore[no-untyped-def]
+def find_bounded(src, end, first_only, in_bytes, kinds, wanted, hashes, lengths):  # type: ignore[no-untyped-def]
     """Find the words between word boundaries (``\\b`` of ``regex`` with its flag W), in each stretch between ASCII's
     spaces by itself.
 
@@ -412,7 +416,7 @@ def find_bounded(src, end, first_only, in_bytes, kinds, wanted, starts, ends, le
                     joined = _joins(rule, before, _class_at(kinds, at + size, stop))
             if not joined:
                 if at > start and (first if first_only else seen) & wanted:
-                    starts[count], ends[count] = start - text, at - text
+                    hashes[count] = hash_at(start, at - start)
                     lengths[count] = at - start if in_bytes else at - start - others
                     count += 1
                 if over:
@@ -427,10 +431,12 @@ def find_bounded(src, end, first_only, in_bytes, kinds, wanted, starts, ends, le
                 bare, odd, apostrophe = False, False, False
                 # A mark before a space stands alone.
                 mark = load_byte_at(at)
-                if 32 < mark < 127 and mark != _JOINS and at + 1 < stop and _ASCII_SPACE[load_byte_at(at + 1)]:
-                    starts[count], ends[count] = start - text, at - text
-                    lengths[count] = at - start if in_bytes else at - start - others
-                    count += (first & wanted) != 0 or not first_only
+                spaced = _ASCII_SPACE[mark]
+                if spaced or (_STANDS_ALONE[mark] and at + 1 < stop and _ASCII_SPACE[load_byte_at(at + 1)]):
+                    if not first_only or first & wanted:
+                        hashes[count] = hash_at(start, at - start)
+                        lengths[count] = at - start if in_bytes else at - start - others
+                        count += 1
                     at += 1
                     break
                 continue
