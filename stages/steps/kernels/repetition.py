@@ -32,6 +32,7 @@ LARGEST_TOP: in copies of any)."""
 _LF = 10
 _SIZES = LARGEST - SMALLEST + 1
 _FACTOR = np.uint64(0xC2B2AE3D27D4EB4F)
+_KEEP_SLOTS = 1 << 22
 # Words that are written together share so many bytes before they may be equal.
 _SAMPLE = 16
 
@@ -56,9 +57,6 @@ class Slots:
         base = self._base
         self._base += tables * (count + 1)
         return self._slots[:size], base
-
-
-_KEEP_SLOTS = 1 << 22
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -120,10 +120,11 @@ def _core_end(kinds, exceptions, place, stop):  # type: ignore[no-untyped-def]
     if load_byte_at(end) >= 128 and not 48 <= first <= 57:
         while end < stop:
             point, size = decode_trusted_at(end)
-            if point >= LIMIT or not kinds[point] & (ALPHABETIC | MARK):
+            # The first is a letter.
+            if point >= LIMIT or not kinds[point] & (ALPHABETIC | MARK if end > place else ALPHABETIC):
                 break
             wide |= size > 1
-            end += size
+            end = min(end + size, stop)
     if end == place or end < stop - 1:
         return np.int64(0)
     if end < stop:

@@ -118,8 +118,11 @@ def make_stops(words: Mapping[str, int], *, lower: bool) -> Stops:
 
 @njit(cache=True, nogil=True)
 def _key_of_points(points):  # type: ignore[no-untyped-def]
-    """The key of a word: up to eight ASCII characters as they are, others by a hash, which has its high bit set."""
-    literal, hashed, plain = np.uint64(0), np.uint64(0), points.size <= 8
+    """The key of a word: fewer than eight ASCII characters as they are, with their number, others by a hash.
+
+    A hash has its high bit set, which no other key has.
+    """
+    literal, hashed, plain = np.uint64(points.size) << np.uint64(56), np.uint64(0), points.size < 8
     for number in range(points.size):
         point = points[number]
         plain = plain and point < 128
@@ -143,18 +146,19 @@ def _key_of_long(place, end, lower, lowered):  # type: ignore[no-untyped-def]
         hashed = mix64(hashed ^ np.uint64(point)) * GOLDEN
         place += size
         number += 1
-    return literal if plain and number <= 8 else hashed | _HASHED
+    return literal | np.uint64(number) << np.uint64(56) if plain and number < 8 else hashed | _HASHED
 
 
 @njit(cache=True, nogil=True, inline="always")
 def stop_word(stops, lowered, place, size, characters):  # type: ignore[no-untyped-def]
     """The number of the stop word that the ``size`` bytes at an address are, 0 for none."""
     key = np.uint64(0)
-    if size == characters and size <= 8:
+    if size == characters and size < 8:
         # Most words come here, and every other one is as long as a stop word: it is quicker to look than to ask.
         key = keep_bytes(load_word_at(place), size)
         if stops.lower:
             key |= (ascii_above(key, 64) & ~ascii_above(key, 90)) >> np.uint64(2)
+        key |= np.uint64(size) << np.uint64(56)
     elif (stops.sizes >> np.uint64(min(characters, _LONG))) & np.uint64(1):
         key = _key_of_long(place, place + size, stops.lower, lowered)
     slot = np.int64((key * stops.factor) >> stops.shift)
@@ -441,7 +445,7 @@ def find_bounded(src, end, first_only, in_bytes, kinds, wanted, hashes, lengths)
                     break
                 continue
             others += size - 1
-            at += size
+            at = min(at + size, stop)
             if not extends:
                 odd = right == REGIONAL and not (odd and raw == REGIONAL)
                 apostrophe = point == _APOSTROPHES[0] or point == _APOSTROPHES[1]
