@@ -23,6 +23,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from datatrove.utils.text import TERMINAL_PUNCTUATION  # type: ignore[import-untyped]
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from llama_data.pipeline.core.block import Rule
@@ -30,13 +31,13 @@ from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.document import Document, note
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import utf8_of
-from llama_data.pipeline.kernels.memory import PADDING
+from llama_data.pipeline.kernels.utf8 import Bytes
 from llama_data.stages.steps.contract import Built, StepContext, StepSettings
 from llama_data.stages.steps.gopher_quality import SplitBy
 from llama_data.stages.steps.kernels.line_marks import LINE_COUNTS, fineweb_lines
-from llama_data.stages.steps.kernels.repetition import LATER, count_copies
+from llama_data.stages.steps.kernels.repetition import LATER, Slots, count_copies
 from llama_data.stages.steps.limits import Kind, Limit, checks_of, columns_of
-from llama_data.stages.steps.words import shared_words
+from llama_data.stages.steps.words import padded, shared_words
 
 Variant = Literal["datatrove", "v1", "paper"]
 _PLAIN_STOPS = (".", "'", '"', "!", "?")
@@ -138,11 +139,12 @@ class FineWebQuality(Rule):
         self.short_line = short_line
         self.count_blank = count_blank
         self.words = words
+        self._slots = Slots()
 
     def judge(self, doc: Document) -> Reason | None:
         """Return the reason of the first limit that the text is beyond."""
         data = utf8_of(doc)
-        src = np.frombuffer(data + bytes(PADDING), np.uint8)
+        src = padded(data)
         starts, ends = np.empty(len(data) + 2, np.int64), np.empty(len(data) + 2, np.int64)
         counts = np.empty(LINE_COUNTS, np.int64)
         stops = np.array(sorted(map(ord, self.stops)), np.int64)
@@ -158,7 +160,7 @@ class FineWebQuality(Rule):
             elif limit.figure == "short_line_ratio":
                 value = short / lines
             elif limit.figure == "char_dup_ratio":
-                value = _copied(src, shown, starts, ends) / (chars - newlines)
+                value = _copied(src, shown, starts, ends, self._slots) / (chars - newlines)
             else:
                 total = shared_words("signs" if self.words == "whitespace" else "spacy").of(data).total
                 value = newlines / total
@@ -170,9 +172,8 @@ class FineWebQuality(Rule):
         return reason
 
 
-def _copied(src: np.ndarray, count: int, starts: np.ndarray, ends: np.ndarray) -> int:
+def _copied(src: Bytes, count: int, starts: NDArray[np.int64], ends: NDArray[np.int64], slots: Slots) -> int:
     """Characters of lines that came before."""
-    slots = 1 << (2 * count).bit_length()
-    firsts, seen, found = np.empty(slots, np.int32), np.empty(slots, np.int32), np.empty(3, np.int64)
-    count_copies(src, count, starts, ends, LATER, False, np.empty(slots, np.uint64), firsts, seen, found)
+    seen, found = np.empty(count, np.int32), np.empty(3, np.int64)
+    count_copies(src, count, starts, ends, LATER, False, *slots.take(count, 1), seen, found)
     return int(found[1])

@@ -31,7 +31,6 @@ from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.document import Document, note
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import utf8_of
-from llama_data.pipeline.kernels.memory import PADDING
 from llama_data.stages.steps.contract import Built, StepContext, StepSettings
 from llama_data.stages.steps.kernels.line_marks import (
     BULLETS,
@@ -50,10 +49,10 @@ from llama_data.stages.steps.kernels.line_marks import (
     line_marks,
     word_sums,
 )
-from llama_data.stages.steps.kernels.word_chunks import ALPHA, STOP_SHIFT
-from llama_data.stages.steps.kernels.word_chunks import COUNTS as COUNTS_MARK
+from llama_data.stages.steps.kernels.word_scan import ALPHA, STOP_SHIFT
+from llama_data.stages.steps.kernels.word_scan import COUNTS as COUNTS_MARK
 from llama_data.stages.steps.limits import Limit, checks_of, columns_of
-from llama_data.stages.steps.words import STOP_WORDS, Kind, Words, shared_words
+from llama_data.stages.steps.words import STOP_WORDS, Kind, Words, padded, shared_words
 
 Variant = Literal["datatrove", "dclm", "dolma3", "paper"]
 SplitBy = Literal["spacy", "whitespace"]
@@ -187,10 +186,10 @@ class GopherQuality(Rule):
 
     def figures(self, data: bytes) -> dict[str, float]:
         """The figures of a text in UTF-8, under the names of the ledger's columns."""
-        src = np.frombuffer(data + bytes(PADDING), np.uint8)
+        src = padded(data)
         lines, sums = np.empty(COUNTS, np.int64), np.empty(6, np.int64)
         line_marks(src, len(data), _LINES[self.variant], lines)
-        total, words = self._words().of(data)
+        total, words, _ = self._words().of(data)
         word_sums(total, words.lengths, words.marks, COUNTS_MARK, ALPHA, STOP_SHIFT, sums)
         counted, counted_length, length, alphabetic, stops, distinct = sums.tolist()
         hashes, ellipses = int(lines[HASHES]), int(lines[DOTS] + lines[ELLIPSES])

@@ -25,7 +25,8 @@ common and long dolma3 takes any, we the first. Sources as in ``gopher_quality``
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,21 +43,24 @@ from llama_data.stages.steps.contract import Built, StepContext, StepSettings
 from llama_data.stages.steps.gopher_quality import SplitBy, Variant, check_words
 from llama_data.stages.steps.kernels.repetition import (
     ALL,
+    COLUMNS,
+    LARGEST,
+    LARGEST_TOP,
     LATER,
+    SMALLEST,
+    Slots,
     count_copies,
-    covered_by,
-    covered_by_marked,
+    count_joined,
+    count_n_grams,
     find_segments,
-    join_words,
-    mark_repeated,
-    most_common,
-    repeated_characters,
 )
+from llama_data.stages.steps.kernels.word_scan import hash_words
 from llama_data.stages.steps.limits import Limit, checks_of, columns_of
-from llama_data.stages.steps.words import Kind, shared_words
+from llama_data.stages.steps.words import BOUNDED, Kind, padded, shared_words
 
 _KINDS: dict[Variant, Kind] = {"datatrove": "spacy", "dclm": "uniseg", "dolma3": "unicode", "paper": "whitespace"}
 _TOP, _REPEATED = (2, 3, 4), (5, 6, 7, 8, 9, 10)
+_N_GRAMS = [*(f"top_{n}_gram" for n in _TOP), *(f"duplicated_{n}_n_grams" for n in _REPEATED)]
 _ENDLESS = 1 << 62
 _KEEP_BYTES = 16 << 20
 
@@ -94,7 +98,7 @@ class Settings(StepSettings):
         segments = ["dup_line_frac", "dup_para_frac", "dup_line_char_frac", "dup_para_char_frac"]
         if self.variant == "datatrove":
             segments = ["dup_para_frac", "dup_para_char_frac", "dup_line_frac", "dup_line_char_frac"]
-        names = [*segments, *(f"top_{n}_gram" for n in _TOP), *(f"duplicated_{n}_n_grams" for n in _REPEATED)]
+        names = [*segments, *_N_GRAMS]
         return tuple(
             Limit(Reason[name], name, name, "most", getattr(self, name), "limits what repeats: " + _about(name))
             for name in names
@@ -139,6 +143,7 @@ class GopherRepetition(Rule):
         self.limits = tuple(limit for limit in limits if limit.at is not None)
         self.variant = variant
         self.words = words
+        self._names = [limit.figure for limit in self.limits]
         self._counter: Repetition | None = None
 
     def judge(self, doc: Document) -> Reason | None:
@@ -150,7 +155,7 @@ class GopherRepetition(Rule):
             return Reason.empty
         found: dict[str, float] = {}
         reason = None
-        figures = self._counter.figures(data, [limit.figure for limit in self.limits])
+        figures = self._counter.figures(data, self._names)
         for limit, value in zip(self.limits, figures, strict=True):
             found[limit.figure] = value
             if limit.refuses(value):
@@ -160,8 +165,26 @@ class GopherRepetition(Rule):
         return reason
 
 
-def _padded(data: bytes) -> Bytes:
-    return np.frombuffer(data + bytes(PADDING), np.uint8)
+class _Room(NamedTuple):
+    """Memory of ``Repetition``, for texts of at most ``size`` bytes."""
+
+    size: int
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+    places: NDArray[np.int32]
+    firsts: NDArray[np.int32]
+    times: NDArray[np.int32]
+    joined: Bytes
+
+    @classmethod
+    def of(cls, size: int) -> Self:
+        """New memory."""
+        starts, ends, offsets, bounds = (np.empty(size + 2, np.int64) for _ in range(4))
+        places, firsts, times = (np.empty(size + 2, np.int32) for _ in range(3))
+        joined = np.empty(size + PADDING, np.uint8)
+        return cls(size, starts, ends, offsets, bounds, places, firsts, times, joined)
 
 
 class Repetition:
@@ -172,46 +195,29 @@ class Repetition:
         self.greedy = variant == "datatrove"
         self.in_bytes = variant == "dolma3"
         self.kind: Kind = "signs" if words == "whitespace" else _KINDS[variant]
-        self._make_room(1 << 16)
-
-    def _make_room(self, size: int) -> None:
-        self._room = size
-        slots = 1 << (2 * size + 16).bit_length()
-        self._starts, self._ends = np.empty(size + 2, np.int64), np.empty(size + 2, np.int64)
-        self._keys: NDArray[np.uint64] = np.empty(slots, np.uint64)
-        self._firsts, self._seen = np.empty(slots, np.int32), np.empty(slots, np.int32)
-        self._sums, self._backs = np.empty(size + 2, np.uint64), np.empty(size + 2, np.uint64)
-        self._offsets, self._marked = np.empty(size + 2, np.int64), np.empty(size + 2, np.bool_)
+        self._slots = Slots()
+        self._room = _Room.of(1 << 16)
 
     def is_empty(self, data: bytes) -> bool:
         """True for a text that has nothing to count: no bytes; for dclm and paper, nothing but spaces."""
         if self.variant in ("dclm", "paper"):
-            return bool(strip_left(_padded(data), 0, len(data)) == len(data))
+            return bool(strip_left(padded(data), 0, len(data)) == len(data))
         return not data and self.variant == "datatrove"
 
-    def figures(self, data: bytes, names: list[str]) -> Iterator[float]:
+    def figures(self, data: bytes, names: Sequence[str]) -> Iterator[float]:
         """The figures of a text under these names, one after the other; each is counted when it is asked for."""
-        if len(data) > self._room or (self._room > _KEEP_BYTES >= len(data)):
-            self._make_room(max(len(data), 1 << 16))
-        src = _padded(data)
-        segments: dict[str, tuple[float, float]] = {}
-        joined: tuple[int, int] | None = None
-        marked_for = 0
+        if len(data) > self._room.size or (self._room.size > _KEEP_BYTES >= len(data)):
+            self._room = _Room.of(max(len(data), 1 << 16))
+        src = padded(data)
+        found: dict[str, float] = {}
         for name in names:
-            if name.startswith("dup_"):
-                kind = name[4:8]
-                if kind not in segments:
-                    segments[kind] = self._segments(src, len(data), kind)
-                yield segments[kind][name.endswith("char_frac")]
-                continue
-            if joined is None:
-                joined = self._join(data, src)
-            size = _number(name)
-            if name.startswith("top_"):
-                yield self._top(joined, size)
-            else:
-                yield self._repeated(joined, size, marked_for)
-                marked_for = size
+            if name not in found:
+                if name.startswith("dup_"):
+                    kind = name[4:8]
+                    found[f"dup_{kind}_frac"], found[f"dup_{kind}_char_frac"] = self._segments(src, len(data), kind)
+                else:
+                    found.update(self._n_grams(data, src))
+            yield found[name]
 
     def _segments(self, src: Bytes, end: int, kind: str) -> tuple[float, float]:
         """The shares of duplicates and of their characters among lines or paragraphs (``para``)."""
@@ -222,62 +228,49 @@ class Repetition:
             start = strip_left(src, 0, end)
             end = strip_right(src, start, end)
         trimmed = self.variant in ("dclm", "paper")
-        count = find_segments(src, start, end, newlines, most, trimmed, self.greedy, self._starts, self._ends)
+        room = self._room
+        count = find_segments(src, start, end, newlines, most, trimmed, self.greedy, room.starts, room.ends)
         if not self.greedy and count < 2:
             # Of one segment nothing repeats; datamap-rs calls a text of none all repeated.
             return (0.0, 0.0) if count else (1.0, 1.0)
-        slots = 1 << (2 * count).bit_length()
         found = np.empty(3, np.int64)
+        slots, base = self._slots.take(count, 1)
         copies = LATER if self.greedy else ALL
-        count_copies(
-            src, count, self._starts, self._ends, copies, self.in_bytes, self._keys[:slots], self._firsts, self._seen,
-            found,
-        )  # fmt: skip
+        count_copies(src, count, room.starts, room.ends, copies, self.in_bytes, slots, base, room.times, found)
         duplicates, chars, total = found.tolist()
-        return duplicates / count, chars / (self._characters(src) if self.greedy else total)
+        return duplicates / count, chars / (int(characters(src, 0, src.size - PADDING)) if self.greedy else total)
 
-    def _characters(self, src: Bytes) -> int:
-        return int(characters(src, 0, src.size - PADDING))
-
-    def _join(self, data: bytes, src: Bytes) -> tuple[int, int]:
-        """Prepare the words for n-grams; how many they are, and what figures are divided by."""
-        count, words = shared_words(self.kind).of(data)
-        join_words(count, words.hashes, words.lengths, self.greedy, self._sums, self._backs, self._offsets)
-        return count, self._characters(src) if self.greedy else int(self._offsets[count])
-
-    def _table(self, count: int) -> tuple[NDArray[np.uint64], np.uint64]:
-        """Room for as many keys, and by how much a key is shifted to its slot."""
-        bits = max((2 * count).bit_length(), 4)
-        return self._keys[: 1 << bits], np.uint64(64 - bits)
-
-    def _top(self, joined: tuple[int, int], size: int) -> float:
-        """The share of the commonest n-gram."""
-        count, whole = joined
-        if count < size:
-            return 0.0
-        keys, shift = self._table(count)
-        sums, backs, ends = self._sums, self._backs, self._offsets
-        times, where = most_common(
-            count, size, sums, backs, ends, keys, shift, self._seen, self._firsts, not self.greedy
-        )  # fmt: skip
-        times, length = int(times), int(ends[where + size] - ends[where])
+    def _n_grams(self, data: bytes, src: Bytes) -> dict[str, float]:
+        """All figures of n-grams."""
+        room = self._room
+        count, words, text = shared_words(self.kind).of(data)
+        out = np.zeros((LARGEST - SMALLEST + 1, COLUMNS), np.int64)
+        slots, base = self._slots.take(count, len(out))
+        work = room.offsets, room.places, room.firsts, room.times
+        largest = LARGEST_TOP if self.greedy else LARGEST
+        if self.kind not in BOUNDED:
+            hash_words(text, count, words.starts, words.ends, words.hashes)
+        count_n_grams(count, words.hashes, words.lengths, largest, not self.greedy, slots, base, *work, out)
+        whole = int(room.offsets[count])
         if self.greedy:
-            return times * (length + size - 1) / whole
-        if times == 1:
-            return 0.0
-        if self.in_bytes:
-            return int(covered_by(count, size, where, sums, backs, ends)) / whole
-        return times * length / whole
+            slots, base = self._slots.take(count, len(_REPEATED) + 1)
+            joined = room.offsets, room.joined, room.bounds, room.places, room.firsts, room.times
+            count_joined(text, count, words.starts, words.ends, slots, base, *joined, out)
+            whole = int(characters(src, 0, len(data)))
+        shares = (
+            self._share(size, count, whole, row) if count >= size else 0.0
+            for size, row in enumerate(out.tolist(), SMALLEST)
+        )
+        return dict(zip(_N_GRAMS, shares, strict=True))
 
-    def _repeated(self, joined: tuple[int, int], size: int, marked_for: int) -> float:
-        """The share of the n-grams that come again. ``marked_for``: for which n the marks were made before."""
-        count, whole = joined
-        if count < size:
-            return 0.0
-        keys, shift = self._table(count)
-        sums, backs, ends = self._sums, self._backs, self._offsets
-        if self.greedy:
-            return int(repeated_characters(count, size, sums, backs, ends, keys, shift)) / whole
-        known = marked_for == size - 1
-        mark_repeated(count, size, sums, backs, keys, shift, self._firsts, self._marked, known)
-        return int(covered_by_marked(count, size, ends, self._marked)) / whole
+    def _share(self, size: int, count: int, whole: int, row: list[int]) -> float:
+        """The figure of the n-grams of one size."""
+        times, length, covered = row
+        if size > LARGEST_TOP or self.in_bytes:
+            return covered / whole
+        if not self.greedy:
+            return times * length / whole
+        # datatrove's commonest may be there once, and has its spaces.
+        if not times:
+            times, length = 1, int(self._room.offsets[size])
+        return times * (length + size - 1) / whole

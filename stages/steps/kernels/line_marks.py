@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from llama_data.pipeline.kernels.memory import address
+from llama_data.pipeline.kernels.memory import address, load_word_at
+from llama_data.pipeline.kernels.swar import HIGH, first_below, first_equal, first_place
 from llama_data.pipeline.kernels.utf8 import (
     BREAK,
     CLASSES,
@@ -20,14 +21,31 @@ from llama_data.pipeline.kernels.utf8 import (
 PYTHON_LINES, TRIMMED_LINES, RAW_LINES = 0, 1, 2
 """Which lines are looked at: those of ``str.splitlines``, without the spaces around them; those between newlines that
 are not blank, likewise; those between newlines as they are (of which those of no bytes have no end)."""
-HASHES, ELLIPSES, DOTS, SPACED_DOTS, LINES, BULLETS, LINES_WITH_END, ELLIPSIS_ENDS, CHARACTERS = range(9)
-"""Places of the counts of ``line_marks``."""
-COUNTS = 9
+HASHES, ELLIPSES, DOTS, SPACED_DOTS, LINES, BULLETS, LINES_WITH_END, ELLIPSIS_ENDS, COUNTS = range(9)
+"""Places of the counts of ``line_marks``, and how many they are."""
 _HASH, _DOT, _SPACE, _LF, _CR, _DASH, _STAR = (ord(char) for char in "#. \n\r-*")
-_LOOK, _NEWLINE = 1, 2
-_STOPS = np.zeros(256, np.uint8)
-_STOPS[[_HASH, _DOT, 0xE2]] = _LOOK
-_STOPS[[10, 11, 12, 13, 28, 29, 30, 0xC2]] = _NEWLINE
+_LEAD_2, _LEAD_3 = 0xC2, 0xE2
+_LAST_BREAK = 30
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _next_stop(place, python):  # type: ignore[no-untyped-def]
+    """The next of the bytes that ``line_marks`` looks at, eight at a time: as many bytes may be passed by.
+
+    ``python``: also what may begin a line break of ``str.splitlines``.
+    """
+    found = np.uint64(0)
+    while True:
+        word = load_word_at(place)
+        found = first_equal(word, _HASH) | first_equal(word, _DOT) | first_equal(word & ~HIGH, _LEAD_3 & 0x7F) & word
+        if python:
+            found |= first_below(word, _LAST_BREAK + 1) | first_equal(word & ~HIGH, _LEAD_2 & 0x7F) & word
+        else:
+            found |= first_below(word, _LF + 1)
+        if found:
+            break
+        place += 8
+    return place + first_place(found)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -94,14 +112,15 @@ def line_marks(src, end, lines, out):  # type: ignore[no-untyped-def]
     ELLIPSES are U+2026, DOTS are three dots, SPACED_DOTS three dots with spaces between them.
     """
     out[:] = 0
-    at, start, spaced_from, others = 0, 0, 0, 0
-    while at < end:
+    text = address(src)
+    python = lines == PYTHON_LINES
+    at, start, spaced_from = 0, 0, 0
+    while True:
+        # Padding stops it too.
+        at = _next_stop(text + at, python) - text
+        if at >= end:
+            break
         char = src[at]
-        others += (char & 0xC0) == 0x80
-        kind = _STOPS[char]
-        if kind == 0:
-            at += 1
-            continue
         size, is_break = 1, False
         if char == _HASH:
             out[HASHES] += 1
@@ -124,14 +143,12 @@ def line_marks(src, end, lines, out):  # type: ignore[no-untyped-def]
             elif lines == PYTHON_LINES:
                 found = wide(src, at, end)
                 is_break, size = wide_kind(found) == BREAK, wide_size(found)
-                others += size - 1
         elif lines != PYTHON_LINES:
             is_break = char == _LF
         elif CLASSES[char] == WIDE:
             found = wide(src, at, end)
             is_break, size = wide_kind(found) == BREAK, wide_size(found)
-            others += size - 1
-        else:
+        elif CLASSES[char] == BREAK:
             is_break = True
             size = 2 if char == _CR and at + 1 < end and src[at + 1] == _LF else 1
         if is_break:
@@ -141,7 +158,6 @@ def line_marks(src, end, lines, out):  # type: ignore[no-untyped-def]
     # ``splitlines`` has no line behind the last break; a split at newlines has.
     if start < end or lines != PYTHON_LINES:
         _line(src, start, end, lines, out)
-    out[CHARACTERS] = end - others
 
 
 LINE_COUNTS = 5
