@@ -65,6 +65,7 @@ def compared(plan: Plan, figures: Figures, keys: Sequence[str], *, judged: bool)
 def arm_record(
     arm: str, pair: verdicts.Paired, values: Sequence[float], adjusted: float | None, *, judged: bool
 ) -> dict[str, Any]:
+    """An arm beside the first: ``values`` by seed, ``pair``: the differences; ``judged``: with p and verdict."""
     found = {
         "arm": arm, **spread(values), "difference": pair.mean, "difference_sd": pair.sd, "low": pair.low,
         "high": pair.high, "differences": list(pair.differences), "pairs": len(pair.differences),
@@ -75,6 +76,7 @@ def arm_record(
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:
+    """Mean and standard deviation of the values that are finite."""
     known = [value for value in values if math.isfinite(value)]
     return {"mean": fmean(known) if known else None, "sd": stdev(known) if len(known) > 1 else None}
 
