@@ -106,19 +106,24 @@ def _executor(kind: Kind) -> Iterator[str]:
         yield from _part("ray", RaySettings(), ("mem_per_cpu_gb",))
 
 
-def _weights(base: Recipe, domains: Sequence[str], sources: Mapping[str, str]) -> dict[str, float]:
-    """Shares of the mix: those of the recipe that is extended, for each source their mean; they sum to one."""
+def _weights(base: Recipe, domains: Sequence[str], sources: Mapping[str, str]) -> dict[str, float | str]:
+    """Shares of the mix: those of the recipe that is extended, for each source their mean; they sum to one.
+
+    What that recipe weighs in epochs stays as it is.
+    """
     # The sources of the recipe that is extended stay, so their shares do, or those of their buckets.
     stay = [name for name in base.mix.weights if name.partition("/")[0] in base.sources]
-    known = {name: Decimal(str(base.mix.weights.get(name, 0))) for name in [*domains, *stay]}
-    each = sum(known.values(), Decimal(0)) / len(known) if sum(known.values()) else Decimal(1)
+    of_base = {name: base.mix.weights.get(name, 0.0) for name in [*domains, *stay]}
+    epochs = {name: weight for name, weight in of_base.items() if isinstance(weight, str)}
+    known = {name: Decimal(str(weight)) for name, weight in of_base.items() if name not in epochs}
+    each = sum(known.values(), Decimal(0)) / len(known) if sum(known.values(), Decimal(0)) else Decimal(1)
     wanted = {name: share for name, share in {**known, **dict.fromkeys(sources, each)}.items() if share}
     total = sum(wanted.values(), Decimal(0))
     shares = {name: round(share / total, 4) for name, share in wanted.items()}
     if shares:
         first = next(iter(shares))
         shares[first] += 1 - sum(shares.values())
-    return {name: float(share) for name, share in shares.items()}
+    return {**{name: float(share) for name, share in shares.items()}, **epochs}
 
 
 def _section(model: type[BaseModel], values: Mapping[str, Any], hidden: Sequence[str] = ()) -> Iterator[str]:

@@ -19,6 +19,7 @@ from llama_data.pipeline.registry import DEFAULTS, Rate, rate_of
 from llama_data.pipeline.summary import format_table
 from llama_data.stages.commoncrawl.jobs import Settings as CommonCrawl
 from llama_data.stages.steps import near_dup
+from llama_data.train_handoff.mix.weights import told
 
 GB = 1e9
 DUMP_CHARS = 24e12
@@ -252,7 +253,7 @@ def _notes(recipe: Recipe) -> list[str]:
     for name in recipe.chosen():
         steps = [step.chosen()[1] for step in getattr(recipe.settings(name), "steps", ())]
         notes += [f"{name}: {step.whole_dump()}" for step in steps if isinstance(step, near_dup.Settings)]
-    weights = ", ".join(f"{name} {share:.1%}" for name, share in recipe.mix.weights.items())
+    weights = ", ".join(f"{name} {told(weight)}" for name, weight in recipe.mix.weights.items())
     notes.append(f"mix weights (shares of sampled tokens): {weights or 'none'}")
     named = dict.fromkeys(name.partition("/")[0] for name in recipe.mix.weights)
     absent = [name for name in named if name not in recipe.documents()]

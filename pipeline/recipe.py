@@ -21,6 +21,7 @@ from llama_data.pipeline.registry import STAGES
 from llama_data.stages.custom.jobs import Settings as SourceSettings
 from llama_data.tokenizer.train import TokenizerSettings
 from llama_data.train_handoff.buckets import domain_of
+from llama_data.train_handoff.mix.weights import MOST_EPOCHS, Limit, Weight, is_used
 from llama_data.train_handoff.pack import PackSettings
 
 RECIPE_FILE = "recipe.yaml"
@@ -151,16 +152,18 @@ class TokenizerChoice(TokenizerSettings):
 
 class MixSettings(Strict):
     """The mixture: ``weights`` are shares of sampled tokens by domain (LLaMA Table 1); a tokenizer and a mix need them.
-    ``DOMAIN/BUCKET`` names one of the buckets that ``tokens.buckets`` makes of a domain.
+    ``DOMAIN/BUCKET`` names one of the buckets that ``tokens.buckets`` makes of a domain. ``2 epochs`` instead of a
+    share: so often each row of it; shares then divide what is left of ``tokens``.
 
-    ``normalise``: weights that do not sum to 1 are divided by their sum. ``tokens``: how many are drawn, like ``1.4T``,
-    ``1e9`` or ``100_000`` (null: as many as ``max_epochs`` allows). ``max_epochs``: how often a domain may be repeated.
+    ``normalise``: shares that do not sum to 1 are divided by their sum. ``tokens``: how many are drawn, like ``1.4T``,
+    ``1e9`` or ``100_000`` (null: as many as ``max_epochs`` allows). ``max_epochs``: how often a domain may be repeated;
+    or a mapping of domains and buckets to that, ``all`` for the others (4 unless given).
     """
 
-    weights: dict[str, float] = Field(default_factory=dict)
+    weights: dict[str, Weight] = Field(default_factory=dict)
     normalise: bool = False
     tokens: Count | None = None
-    max_epochs: float | None = Field(default=4.0, gt=0)
+    max_epochs: Limit | dict[str, Limit | None] | None = MOST_EPOCHS
     rows_per_shard: int = Field(default=65_536, gt=0)
 
 
@@ -252,7 +255,7 @@ class Recipe(Strict):
             choice=Choice(settings.share, self.seed, settings.base) if settings else ALL,
         )
 
-    def weights(self) -> dict[str, float]:
+    def weights(self) -> dict[str, float | str]:
         """The weights of the mix. Raises RequestError: the recipe gives none."""
         if not self.mix.weights:
             example = ", ".join(f"{name}: {1 / len(self.documents()):.2g}" for name in self.documents())
@@ -260,17 +263,17 @@ class Recipe(Strict):
                 f"recipe {self.name!r}: no mix.weights, the shares of the domains in sampled tokens; give them, like "
                 f"`mix: {{weights: {{{example}}}}}`"
             )
-        total = sum(self.mix.weights.values())
+        total = sum(weight for weight in self.mix.weights.values() if isinstance(weight, float))
         if self.mix.normalise and total > 0:
-            return {name: weight / total for name, weight in self.mix.weights.items()}
-        return self.mix.weights
+            return {
+                name: weight / total if isinstance(weight, float) else weight
+                for name, weight in self.mix.weights.items()
+            }
+        return dict(self.mix.weights)
 
-    def domain_weights(self) -> dict[str, float]:
-        """The weights of whole domains: of buckets (``DOMAIN/BUCKET``) the sum."""
-        found: dict[str, float] = {}
-        for name, weight in self.weights().items():
-            found[domain_of(name)] = found[domain_of(name)] + weight if domain_of(name) in found else weight
-        return found
+    def weighted(self) -> list[str]:
+        """The domains with a weight above zero, whole or in buckets. Raises RequestError as ``weights``."""
+        return list(dict.fromkeys(domain_of(name) for name, weight in self.weights().items() if is_used(weight)))
 
     def path(self, *parts: str) -> str:
         """A path below the run's output folder."""

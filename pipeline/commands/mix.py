@@ -28,7 +28,7 @@ def mix(
         ),
     ] = None,
     weights: Annotated[
-        str | None, typer.Option("--weights", help="A .yaml file of shares of sampled tokens by domain.")
+        str | None, typer.Option("--weights", help="A .yaml file of shares of sampled tokens, or of epochs, by domain.")
     ] = None,
     normalise: Annotated[
         bool, typer.Option("--normalise", help="Divide the weights by their sum where that is not 1.")
@@ -62,7 +62,7 @@ def mix(
         if not plan_only and options.is_for_later(
             recipe,
             ["mix", *(["--name", name] if name else []), *(["--overwrite"] if overwrite else [])],
-            reads=lambda: [f"tokenize/{domain}" for domain, share in recipe.domain_weights().items() if share > 0],
+            reads=lambda: [f"tokenize/{domain}" for domain in recipe.weighted()],
             makes=[mix_group(recipe, name).name],
         ):
             return
@@ -113,7 +113,7 @@ def shards_of(recipe: Recipe) -> dict[str, Manifest]:
     from llama_data.pipeline.before import tokens_of
     from llama_data.pipeline.chain import names_in
 
-    wanted = [domain for domain, weight in recipe.domain_weights().items() if weight > 0]
+    wanted = recipe.weighted()
     present = names_in(recipe.path(), "tokens")
     return {domain: tokens_of(recipe, domain) for domain in present if domain in wanted or _is_finished(recipe, domain)}
 
@@ -205,6 +205,8 @@ def _write_held(
         "unused": list(plan.unused),
         "max_epochs": recipe.mix.max_epochs,
     }
+    asked = {domain.name: domain.asked for domain in plan.domains if domain.asked is not None}
+    settings |= {"asked_epochs": asked} if asked else {}
     ready = made_from.prepare(
         group,
         made,

@@ -33,7 +33,7 @@ def train(recipe: Recipe, *, overwrite: bool = False) -> None:
     if options.is_for_later(
         recipe,
         ["train-tokenizer", *(["--overwrite"] if overwrite else [])],
-        reads=lambda: [recipe.stage_of(domain) for domain, share in recipe.domain_weights().items() if share > 0],
+        reads=lambda: [recipe.stage_of(domain) for domain in recipe.weighted()],
         makes=["tokenizer"],
     ):
         return
@@ -52,13 +52,15 @@ def _train_held(recipe: Recipe, overwrite: bool) -> None:
     from llama_data.pipeline.live import then
     from llama_data.pipeline.live.display import current
     from llama_data.pipeline.live.results import Result
+    from llama_data.pipeline.summary import counted
     from llama_data.tokenizer.train import train_jobs
+    from llama_data.train_handoff.mix.weights import text_weights
 
     if recipe.tokenizer.model is not None:
         raise RequestError(f"the recipe names an existing tokenizer ({recipe.tokenizer.model}): nothing to train")
     shown = current()
     context, folder, group = recipe.context(), recipe.path("tokenizer"), tokenizer_group(recipe)
-    wanted = [domain for domain, share in recipe.domain_weights().items() if share > 0]
+    wanted = recipe.weighted()
     missing = [domain for domain in wanted if not has_begun(recipe, domain)]
     if missing:
         raise RequestError(
@@ -67,7 +69,8 @@ def _train_held(recipe: Recipe, overwrite: bool) -> None:
         )
     found = {domain: documents_of(recipe, domain) for domain in wanted}
     documents = {domain: made.below(f"documents/{domain}", ".jsonl.zst") for domain, made in found.items()}
-    made = train_jobs(context, weights=recipe.domain_weights(), settings=recipe.tokenizer, documents=documents)
+    weights = text_weights(recipe.weights(), lambda domain: counted(context, domain).chars_out)
+    made = train_jobs(context, weights=weights, settings=recipe.tokenizer, documents=documents)
     settings = {**recipe.tokenizer.model_dump(mode="json"), "weights": recipe.mix.weights, "seed": recipe.seed}
     before = {f"documents/{domain}": made.sha256 for domain, made in found.items()}
     ready = made_from.prepare(

@@ -13,6 +13,7 @@ EXTRAS = {
     "tensorboard": "tensorboard",
     "wandb": "wandb",
     "lm_eval": "eval",
+    "accelerate": "eval",
     "transformers": "eval",
     "ray": "ray",
     "s3fs": "s3",

@@ -58,7 +58,7 @@ def while_submitted(recipe: Recipe) -> list[str]:
 
 
 def _wanted(recipe: Recipe) -> list[str]:
-    return list(dict.fromkeys(name.partition("/")[0] for name, share in recipe.mix.weights.items() if share > 0))
+    return recipe.weighted() if recipe.mix.weights else []
 
 
 def _is_finished(recipe: Recipe, folder: str) -> bool:

@@ -56,9 +56,9 @@ def p_value(value: float | None) -> str:
     return words.DASH if value is None else "< 0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
-def word(verdict: str) -> str:
+def word(verdict: str | None) -> str:
     """The class of a verdict."""
-    return {BETTER: "gain", WORSE: "loss"}.get(verdict, "undecided")
+    return {BETTER: "gain", WORSE: "loss"}.get(verdict or "", "undecided")
 
 
 def _looks(found: Mapping[str, Any]) -> dict[str, str]:

@@ -35,7 +35,10 @@ class DomainTokens(NamedTuple):
 
 
 class MixShare(NamedTuple):
-    """A domain of a mix, beside LLaMA's Table 1 (None: a domain that is not there)."""
+    """A domain of a mix, beside LLaMA's Table 1 (None: a domain that is not there).
+
+    ``asked``: the epochs that it was weighted with; None: a share.
+    """
 
     domain: str
     share: float
@@ -44,6 +47,7 @@ class MixShare(NamedTuple):
     epochs: float
     paper_share: float | None
     paper_epochs: float | None
+    asked: float | None
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,11 @@ class MixReport:
     seed: int
     fingerprint: str
     domains: list[MixShare]
+
+    @property
+    def in_epochs(self) -> bool:
+        """Whether a domain was weighted in epochs."""
+        return any(share.asked is not None for share in self.domains)
 
 
 class Compression(NamedTuple):
@@ -122,8 +131,18 @@ def mix_of(folder: str, record: dict[str, Any]) -> MixReport:
     for name in ordered(list(rows)):
         row, paper = rows[name], TABLE_1.get(name)
         share = record["rows"] and row["drawn"] / record["rows"]
-        paper_figures = (paper.share, paper.epochs) if paper else (None, None)
-        shares.append(MixShare(name, share, row["drawn"], row["rows"], row["epochs"], *paper_figures))
+        shares.append(
+            MixShare(
+                name,
+                share,
+                row["drawn"],
+                row["rows"],
+                row["epochs"],
+                paper.share if paper else None,
+                paper.epochs if paper else None,
+                row.get("asked_epochs"),
+            )
+        )
     figures = {key: record[key] for key in ("rows", "tokens", "seq_len", "seed", "fingerprint")}
     return MixReport(name=folder.partition("/")[2], domains=shares, **figures)
 

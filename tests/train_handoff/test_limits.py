@@ -16,7 +16,8 @@ from llama_data.pipeline.core.files import Split, group_splits
 from llama_data.train_handoff import read
 from llama_data.train_handoff.mix import order
 from llama_data.train_handoff.mix.order import Assignment, draw, integer_weights, permute
-from llama_data.train_handoff.mix.plan import Source, make_plan, normalised
+from llama_data.train_handoff.mix.plan import Source, make_plan
+from llama_data.train_handoff.mix.weights import normalised
 from llama_data.train_handoff.read import read_texts
 from llama_data.train_handoff.shards.file import Footer, Shard, token_dtype
 from llama_data.train_handoff.shards.verify import verify

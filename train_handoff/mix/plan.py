@@ -1,7 +1,7 @@
 """The mix: how many rows each domain gives, in which order, and the reader of the rows it wrote.
 
-Weights are shares of sampled tokens, as in Table 1 of the LLaMA paper (arXiv:2302.13971). Nothing here depends on
-how many rows are written: a longer mix begins with the shorter one.
+Weights are shares of sampled tokens, as in Table 1 of the LLaMA paper (arXiv:2302.13971), or epochs (``weights.py``).
+Of shares alone nothing depends on how many rows are written: a longer mix begins with the shorter one.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,16 @@ from llama_data.pipeline.core.files import exists, is_local, join, list_files, r
 from llama_data.train_handoff.buckets import bucket_of, domain_of, no_rows, refuse_twice
 from llama_data.train_handoff.mix.order import Assignment, draw, integer_weights
 from llama_data.train_handoff.mix.unfinished import refuse_unfinished
+from llama_data.train_handoff.mix.weights import (
+    MOST_EPOCHS,
+    Limits,
+    Weights,
+    limits_of,
+    most_of_mix,
+    most_rows,
+    rows_of,
+    wanted,
+)
 from llama_data.train_handoff.shards.cache import ShardCache
 from llama_data.train_handoff.shards.file import VALIDATION, Footer, Rows, Shard, read_footer, require_agreement
 
@@ -32,8 +42,6 @@ MIX_FORMAT = 1
 ROWS_PER_SHARD = 65536
 OPEN_SHARDS = 4
 OPEN_COPIES = 2  # of shards in a store: what was pushed out of the cache is freed when it is closed
-
-Weights = Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -48,13 +56,17 @@ class Source:
 
 @dataclass(frozen=True)
 class DomainShare:
-    """A domain in a mix. ``weight`` is a whole number; its share is weight / sum of weights."""
+    """A domain in a mix. ``weight`` is a whole number; its share is weight / sum of weights.
+
+    ``asked``: the epochs that it is weighted with; None: a share.
+    """
 
     name: str
     weight: int
     share: float
     sources: tuple[Source, ...]
     max_epochs: float | None
+    asked: float | None = None
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
@@ -68,8 +80,8 @@ class DomainShare:
 
     @property
     def most_rows(self) -> int | None:
-        """Rows that ``max_epochs``, as it is written in decimals, allows to draw; None: any number."""
-        return None if self.max_epochs is None else int(self.rows * Fraction(str(self.max_epochs)))
+        """Rows that ``max_epochs`` allows to draw; None: any number."""
+        return most_rows(self.rows, self.max_epochs)
 
 
 @dataclass(frozen=True)
@@ -127,13 +139,15 @@ class MixPlan:
 
     def table(self) -> str:
         """The plan beside LLaMA's Table 1, for a terminal."""
-        lines = [f"{'domain':<16}{'share':>8}{'paper':>8}{'rows':>14}{'tokens':>20}{'epochs':>9}{'paper':>7}"]
+        asked = any(domain.asked is not None for domain in self.domains)
+        heads = f"{'domain':<16}{'share':>8}{'paper':>8}{'rows':>14}{'tokens':>20}{'epochs':>9}{'paper':>7}"
+        lines = [f"{heads}  weight" if asked else heads]
         for domain, drawn in zip(self.domains, self.drawn, strict=True):
             paper = TABLE_1.get(domain.name)
             lines.append(
                 f"{domain.name:<16}{domain.share:>8.2%}{'-' if paper is None else f'{paper.share:.1%}':>8}{drawn:>14,}"
                 f"{drawn * self.footer.seq_len:>20,}{drawn / domain.rows:>9.2f}"
-                f"{'-' if paper is None else f'{paper.epochs:.2f}':>7}"
+                f"{'-' if paper is None else f'{paper.epochs:.2f}':>7}{_weight(domain) if asked else ''}"
             )
         lines.append(f"{'total':<16}{'':>16}{self.rows:>14,}{self.tokens:>20,}")
         if self.unused:
@@ -160,6 +174,7 @@ class MixPlan:
                     "epochs": drawn / domain.rows,
                     "max_epochs": domain.max_epochs,
                     "paper_epochs": paper.epochs if (paper := TABLE_1.get(domain.name)) else None,
+                    **({} if domain.asked is None else {"asked_epochs": domain.asked}),
                     "sources": [
                         {"name": source.name, "rows": source.rows, "content_sha256": source.content_sha256}
                         for source in domain.sources
@@ -171,31 +186,8 @@ class MixPlan:
         }
 
 
-def normalised(weights: Weights, *, normalise: bool = False) -> dict[str, Fraction]:
-    """Weights above zero as exact fractions that sum to one.
-
-    Raises:
-        RecipeError: a weight is negative or not a number, all are zero, or they do not sum to one and
-            ``normalise`` was not asked for; the message shows what they would be normalised to.
-    """
-    try:
-        exact = {name: Fraction(Decimal(str(weight))) for name, weight in weights.items()}
-    except (ArithmeticError, ValueError):
-        raise RecipeError(f"weights: every weight must be a number, found {dict(weights)}") from None
-    wrong = [name for name, weight in exact.items() if weight < 0]
-    if wrong:
-        raise RecipeError(f"weights: {wrong[0]} is {weights[wrong[0]]}; a weight is a share between 0 and 1")
-    total = sum(exact.values(), Fraction(0))
-    if total == 0:
-        raise RecipeError("weights: all are zero or there is none; give at least one domain a share")
-    result = {name: weight / total for name, weight in exact.items() if weight}
-    if abs(total - 1) > Fraction(1, 10**6) and not normalise:
-        shares = ", ".join(f"{name}: {float(share):.6g}" for name, share in result.items())
-        raise RecipeError(
-            f"weights: they sum to {float(total):.6g}, not to 1; divided by their sum they are {{{shares}}}: "
-            "write those, or give `--normalise` (in the recipe: `normalise: true` under `mix`)"
-        )
-    return result
+def _weight(domain: DomainShare) -> str:
+    return "  share" if domain.asked is None else f"  {domain.asked:g} epoch{'s' * (domain.asked != 1)}"
 
 
 def find_sources(tokens: str, domain: str, shards: Sequence[str] | None = None) -> list[tuple[Source, Footer]]:
@@ -222,7 +214,7 @@ def plan_mix(
     present: Sequence[str],
     tokens: int | None = None,
     seed: int = 0,
-    max_epochs: Mapping[str, float | None] | float | None = 4.0,
+    max_epochs: Limits = MOST_EPOCHS,
     rows_per_shard: int = ROWS_PER_SHARD,
     normalise: bool = False,
     shards: Mapping[str, Sequence[str]] | None = None,
@@ -230,39 +222,48 @@ def plan_mix(
     """Plan a mix of ``tokens`` trained tokens (None: as many as ``max_epochs`` allows) from RUN/tokens.
 
     ``present``: the domains that have token shards. ``shards``: the paths of each one's; None: those that lie there.
-    ``max_epochs``: the limit of each domain, or of all.
+    ``weights``: shares, or ``N epochs``. ``max_epochs``: the limit of all, or of each (``limits_of``).
 
     Raises:
-        RecipeError: weights are wrong (see ``normalised``), name a domain that is not there, or ask for more than
-            ``max_epochs`` of a domain; or fewer tokens than one row.
+        RecipeError: weights are wrong (see ``wanted`` and ``rows_of``), name a domain that is not there, or ask for
+            more than ``max_epochs`` of a domain; or fewer tokens than one row.
         InputError: a domain has no rows, or shards do not agree in tokenizer, seq_len or policy.
     """
-    shares = normalised(weights, normalise=normalise)
-    absent = [name for name in shares if domain_of(name) not in present]
+    asked = wanted(weights, normalise=normalise)
+    names = [name for name in weights if name in asked.names]
+    absent = [name for name in names if domain_of(name) not in present]
     if absent:
         raise RecipeError(
             f"weights: {', '.join(absent)}: no token shards below {tokens_folder}; tokenize it first, or take it out "
             f"of the weights (there are: {', '.join(present) or 'none'})"
         )
-    refuse_twice(shares)
-    listed = {name: None if shards is None else shards[domain_of(name)] for name in shares}
-    sources = {name: find_sources(tokens_folder, name, listed[name]) for name in shares}
+    refuse_twice(names)
+    limits = limits_of(max_epochs, names, present)
+    listed = {name: None if shards is None else shards[domain_of(name)] for name in names}
+    sources = {name: find_sources(tokens_folder, name, listed[name]) for name in names}
     for name, found in sources.items():
         if not found:
             raise no_rows(tokens_folder, name, listed[name])
     footer = require_agreement((source.path, footer) for found in sources.values() for source, footer in found)
-    limits = dict(max_epochs) if isinstance(max_epochs, Mapping) else dict.fromkeys(shares, max_epochs)
-    used = set(map(domain_of, shares))
-    unused = tuple(name for name in present if name not in used)
+    used = set(map(domain_of, names))
+    rows = None if tokens is None else tokens // footer.seq_len
+    shares = asked.shares
+    if asked.epochs:
+        there = {name: sum(source.rows for source, _ in found) for name, found in sources.items()}
+        most = {name: most_rows(there[name], limits[name]) for name in names}
+        drawn = rows_of(asked, there, rows=rows, most=most, seq_len=footer.seq_len)
+        rows = sum(drawn.values())
+        shares = {name: Fraction(count, rows) for name, count in drawn.items()}
     return make_plan(
         shares,
         {name: [source for source, _ in found] for name, found in sources.items()},
         footer=footer,
-        rows=None if tokens is None else tokens // footer.seq_len,
+        rows=rows,
         seed=seed,
         limits=limits,
         rows_per_shard=rows_per_shard,
-        unused=unused,
+        unused=tuple(name for name in present if name not in used),
+        epochs={name: float(times) for name, times in asked.epochs.items()},
     )
 
 
@@ -276,33 +277,25 @@ def make_plan(
     limits: Mapping[str, float | None],
     rows_per_shard: int = ROWS_PER_SHARD,
     unused: tuple[str, ...] = (),
+    epochs: Mapping[str, float] = MappingProxyType({}),
 ) -> MixPlan:
-    """The plan for known shards; ``plan_mix`` without reading any file. Raises RecipeError as it does."""
+    """The plan for known shards and shares; ``plan_mix`` without reading any file. Raises RecipeError as it does.
+
+    ``epochs``: which shares were asked for as epochs.
+    """
     names = sorted(shares)
     whole = integer_weights([shares[name] for name in names])
     domains = tuple(
-        DomainShare(name, weight, float(shares[name]), tuple(sources[name]), limits.get(name))
+        DomainShare(name, weight, float(shares[name]), tuple(sources[name]), limits.get(name), epochs.get(name))
         for name, weight in zip(names, whole, strict=True)
     )
     if rows is None:
-        rows = _most_rows(domains, whole)
+        rows = most_of_mix([domain.most_rows for domain in domains], whole)
     if rows < 1:
         raise RecipeError(f"mix: fewer tokens than one row of {footer.seq_len}; ask for more")
     plan = MixPlan(domains, rows, seed, rows_per_shard, footer, Assignment.plan(whole, rows, rows_per_shard), unused)
     _check_epochs(plan)
     return plan
-
-
-def _most_rows(domains: Sequence[DomainShare], whole: Sequence[int]) -> int:
-    """Rows that can be drawn, to within one a domain, before a domain reaches its ``max_epochs``."""
-    bounds = [
-        int((domain.most_rows - 1) * Fraction(sum(whole), weight))
-        for domain, weight in zip(domains, whole, strict=True)
-        if domain.most_rows is not None
-    ]
-    if not bounds:
-        raise RecipeError("mix: without a number of tokens at least one domain needs max_epochs; give --tokens")
-    return min(bounds)
 
 
 def _check_epochs(plan: MixPlan) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from hashlib import sha256
 from typing import Any
 
@@ -68,6 +70,11 @@ def verify_folder(folder: str, *, tokenizer_sha256: str | None = None, vocab_siz
     problems += [Problem(present[name], "surplus: it is not listed") for name in sorted(set(present) - known)]
     for name in sorted(known & set(present)):
         problems += _verify_shard(present[name], tokenizer_sha256, vocab_size, expected.get(name))
+    if "domains" in record and not problems:
+        try:
+            problems = _verify_drawn(listed, record, [present[name] for name in sorted(expected)])
+        except (LlamaDataError, *DAMAGE) as error:
+            return [Problem(listed, f"not readable: {type(error).__name__}: {error}")]
     problems += [
         Problem(path, "surplus: it is the index of no shard that is listed")
         for below in (FOLDER, f"{FOLDER}/{VALIDATION}")
@@ -75,6 +82,26 @@ def verify_folder(folder: str, *, tokenizer_sha256: str | None = None, vocab_siz
         if f"{below}/{path.rpartition('/')[2]}" not in indexed
     ]
     return problems
+
+
+def _verify_drawn(listed: str, record: dict[str, Any], shards: Sequence[str]) -> list[Problem]:
+    """Hold what mix.json says of each domain, rows drawn and epochs, against the rows themselves."""
+    counts: Counter[str] = Counter()
+    for path in shards:
+        for found in Shard(path).column("domain").value_counts().to_pylist():
+            counts[found["values"]] += found["counts"]
+    problems = []
+    for domain in record["domains"]:
+        name, drawn, rows = domain["name"], domain["drawn"], sum(source["rows"] for source in domain["sources"])
+        asked = domain.get("asked_epochs")
+        if counts.pop(name, 0) != drawn:
+            problems.append(f"{name}: its rows in the shards are not the {drawn:,} that are listed")
+        if rows != domain["rows"] or drawn / max(rows, 1) != domain["epochs"]:
+            problems.append(f"{name}: {domain['epochs']} epochs are not {drawn:,} rows of {rows:,}")
+        if asked is not None and drawn != int(rows * Fraction(str(asked))):
+            problems.append(f"{name}: {drawn:,} rows of {rows:,} are not the {asked:g} epochs of its weight")
+    problems += [f"{name}: {count:,} rows of a domain that is not listed" for name, count in counts.items()]
+    return [Problem(listed, what) for what in problems]
 
 
 def _verify_shard(

@@ -14,7 +14,15 @@ from llama_data.pipeline.core.errors import RequestError, run_command_line
 from llama_data.pipeline.core.examples import show_examples
 from llama_data.pipeline.core.files import is_local, local_path
 from llama_data.pipeline.core.version import VERSION
-from llama_data.train_handoff.trainer import cli_ablate, cli_evaluate, cli_models, cli_rows, cli_tune, options
+from llama_data.train_handoff.trainer import (
+    cli_ablate,
+    cli_evaluate,
+    cli_models,
+    cli_rows,
+    cli_tasks,
+    cli_tune,
+    options,
+)
 from llama_data.train_handoff.trainer.examples import EXAMPLES
 from llama_data.train_handoff.trainer.watch import options as watching
 
@@ -29,6 +37,7 @@ app = typer.Typer(
 
 app.add_typer(cli_evaluate.app)
 app.add_typer(cli_ablate.app)
+app.add_typer(cli_tasks.app)
 app.add_typer(cli_tune.app)
 app.add_typer(cli_models.app)
 app.add_typer(cli_rows.app)

@@ -20,9 +20,9 @@ from llama_data.train_handoff.mix.plan import (
     Mixture,
     Source,
     make_plan,
-    normalised,
     plan_mix,
 )
+from llama_data.train_handoff.mix.weights import normalised
 from llama_data.train_handoff.shards.file import Footer, Shard, ShardWriter, read_footer
 
 WEIGHTS = {"web": 0.6, "books": 0.3, "code": 0.1}

@@ -99,6 +99,11 @@ class Ablation:
                 f"{len(found['failed'])} of {len(plan.runs)} runs failed and are left out ({said}); the same command "
                 "tries them again"
             )
+        if found["unasked"]:
+            said = "; ".join(found["unasked"])
+            raise RunError(
+                f"the harness failed on {len(found['unasked'])} models ({said}); the same command asks again"
+            )
 
     def _examine(self, run: Run) -> None:
         if self.tasks is not None:
@@ -127,6 +132,8 @@ def _tell(plan: Plan, known: running.Outcome, number: int) -> None:
     if known.problem:
         typer.echo(f"{head}failed: {known.problem}")
         return
+    if known.unasked:
+        typer.echo(f"{head}not asked by the harness: {known.unasked}")
     bits = ", ".join(f"{one.name} {known.bits.get(one.key, float('nan')):.4f}" for one in plan.texts)
     typer.echo(f"{head}{bits} bits/byte; {known.tokens_per_second:,.0f} tokens/s, {known.hours * 3600:,.0f} s")
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from statistics import fmean, stdev
 from typing import Any
 
 from llama_data.train_handoff.trainer.ablate import verdicts
 from llama_data.train_handoff.trainer.ablate.arms import CONTROL
+from llama_data.train_handoff.trainer.ablate.comparisons import Figures, compared
 from llama_data.train_handoff.trainer.ablate.plan import Plan
+from llama_data.train_handoff.trainer.ablate.questions import tasks_compared, tasks_table
 from llama_data.train_handoff.trainer.ablate.runs import Outcome
-from llama_data.train_handoff.trainer.ablate.sets import OWN, TEXT
-
-ALL = "all sets"
-"""The mean over the named sets, each weighing the same, where there are several."""
 
 CANNOT = (
     "Which data a large model would prefer: at 150M parameters about four of five such decisions between two data sets "
@@ -29,10 +26,8 @@ CANNOT = (
 
 def result(plan: Plan, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Everything that ablate.json and the page say."""
-    texts = _comparisons(plan, _bits(outcomes), [one.key for one in plan.texts], judged=True)
-    own = _comparisons(plan, _bits(outcomes), [one.key for one in plan.own], judged=False)
-    asked = {(known.run.arm, known.run.seed): known.tasks for known in outcomes}
-    measures = list(dict.fromkeys(name for figures in asked.values() for name in figures))
+    texts = compared(plan, _bits(outcomes), [one.key for one in plan.texts], judged=True)
+    own = compared(plan, _bits(outcomes), [one.key for one in plan.own], judged=False)
     return {
         **plan.record(),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -61,9 +56,10 @@ def result(plan: Plan, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         ],
         "verdicts": texts,
         "own_held_out_rows": own,
-        "harness": _comparisons(plan, asked, measures, judged=False),
+        "harness": tasks_compared(plan, outcomes),
         "runs": [_run(plan, known) for known in outcomes],
         "failed": [f"{known.run.arm}, seed {known.run.seed}: {known.problem}" for known in outcomes if known.problem],
+        "unasked": [f"{known.run.arm}, seed {known.run.seed}: {known.unasked}" for known in outcomes if known.unasked],
         "device_hours": sum(known.hours for known in outcomes),
         "cannot_show": list(CANNOT),
     }  # fmt: skip
@@ -94,73 +90,8 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-Figures = dict[tuple[str, int], dict[str, float]]
-"""Of each arm and seed."""
-
-
 def _bits(outcomes: Sequence[Outcome]) -> Figures:
     return {(known.run.arm, known.run.seed): known.bits for known in outcomes}
-
-
-def _values(plan: Plan, figures: Figures, arm: str, keys: Sequence[str]) -> list[float]:
-    """Of each seed the mean over some sets; NaN where a run has none."""
-    return [
-        fmean(figures.get((arm, seed), {}).get(key, math.nan) for key in keys)
-        for seed in range(1, plan.budget.seeds + 1)
-    ]
-
-
-def _comparisons(plan: Plan, figures: Figures, keys: Sequence[str], *, judged: bool) -> list[dict[str, Any]]:
-    """Each set, and each arm on it beside the first. ``judged``: with p and verdict; else intervals alone."""
-    groups = [(key.removeprefix(TEXT).removeprefix(OWN), [key]) for key in keys]
-    if judged and len(keys) > 1:
-        groups.insert(0, (ALL, list(keys)))
-    baseline = plan.arms[0].name
-    names = [name for name in plan.names if name != baseline]
-    pairs = {}
-    for name, members in groups:
-        first = _values(plan, figures, baseline, members)
-        for arm in names:
-            other = _values(plan, figures, arm, members)
-            pairs[name, arm] = verdicts.paired([b - a for a, b in zip(first, other, strict=True)])
-    # The A/A arm is a control of the method and no question of its own: it is corrected among its own tests.
-    adjusted: dict[tuple[str, str], float | None] = {}
-    for family in ([arm for arm in names if arm != CONTROL], [CONTROL]):
-        tested = [key for key in pairs if key[1] in family]
-        adjusted |= dict(zip(tested, verdicts.holm([pairs[key].p for key in tested]), strict=True))
-    tests = sum(1 for key, pair in pairs.items() if key[1] != CONTROL and pair.p is not None)
-    found = []
-    for name, members in groups:
-        noise = pairs[name, CONTROL]
-        found.append(
-            {
-                "set": name,
-                "baseline": _spread(_values(plan, figures, baseline, members)),
-                **({"detectable": verdicts.detectable(noise.sd, len(noise.differences), tests)} if judged else {}),
-                "arms": [
-                    _arm(arm, pairs[name, arm], _values(plan, figures, arm, members), adjusted[name, arm], judged)
-                    for arm in names
-                ],
-            }
-        )
-    return found
-
-
-def _arm(
-    arm: str, pair: verdicts.Paired, values: Sequence[float], adjusted: float | None, judged: bool
-) -> dict[str, Any]:
-    found = {
-        "arm": arm, **_spread(values), "difference": pair.mean, "difference_sd": pair.sd, "low": pair.low,
-        "high": pair.high, "differences": list(pair.differences), "pairs": len(pair.differences),
-    }  # fmt: skip
-    if judged:
-        found |= {"p": pair.p, "p_holm": adjusted, "verdict": verdicts.verdict(pair.mean, adjusted)}
-    return found
-
-
-def _spread(values: Sequence[float]) -> dict[str, Any]:
-    known = [value for value in values if math.isfinite(value)]
-    return {"mean": fmean(known) if known else None, "sd": stdev(known) if len(known) > 1 else None}
 
 
 def table(found: dict[str, Any]) -> Iterator[str]:
@@ -182,9 +113,11 @@ def table(found: dict[str, Any]) -> Iterator[str]:
             )
         if one["detectable"] is not None:
             yield f"{'':<16}by the A/A arm, differences under {one['detectable']:.4f} are mostly missed at this budget"
-    for one in found["verdicts"]:
+    if found["harness"]:
+        yield from tasks_table(found)
+    for one in (*found["verdicts"], *found["harness"]):
         control = next(arm for arm in one["arms"] if arm["arm"] == found["control"])
-        if control["verdict"] != verdicts.UNDECIDED:
+        if control["verdict"] not in (None, verdicts.UNDECIDED):
             yield (
                 f"{one['set']}: the A/A arm, which is {found['baseline']} on other rows, is {control['verdict']!r}: "
                 "the other verdicts on this set are no more worth than that; take more seeds"

@@ -8,7 +8,7 @@ import math
 import shutil
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -32,7 +32,8 @@ class Outcome:
     """What a run came to. ``bits``: bits per byte of each set, the mean of the last evaluations; NaN where not finite.
 
     ``curves``: (tokens, bits per byte) of each set; ``losses``: (tokens, nats) while training, thinned out. ``hours``:
-    of all devices. ``tasks``: figures of the harness, by task and measure. ``problem``: why it has no figures.
+    of all devices. ``tasks``: figures of the harness, by task and measure; ``questions``: of each question, by task.
+    ``problem``: why it has no figures; ``unasked``: why the harness has none of it.
     """
 
     run: Run
@@ -43,7 +44,9 @@ class Outcome:
     tokens_per_second: float = 0.0
     left_out_steps: int = 0
     tasks: dict[str, float] = field(default_factory=dict)
+    questions: dict[str, dict[str, Any]] = field(default_factory=dict)
     problem: str = ""
+    unasked: str = ""
 
 
 def outcome(run: Run, plan: Plan) -> Outcome | None:
@@ -64,7 +67,7 @@ def outcome(run: Run, plan: Plan) -> Outcome | None:
     if last != plan.steps - 1:
         return None
     average = plan.budget.average
-    summary = _summary(run.folder / SUMMARY)
+    summary, answers = _summary(run.folder / SUMMARY), _summary(run.folder / TASKS)
     return Outcome(
         run=run,
         bits={name: fmean(value for _, value in points[-average:]) for name, points in curves.items()},
@@ -73,7 +76,8 @@ def outcome(run: Run, plan: Plan) -> Outcome | None:
         hours=max(hours, float(summary.get("device_hours") or 0.0)),
         tokens_per_second=fmean([float(line["tokens_per_second"]) for line in steps[1:] or steps]),
         left_out_steps=sum("skipped" in line for line in steps),
-        tasks=_figures(_summary(run.folder / TASKS)),
+        tasks=_figures(answers),
+        questions=answers.get("questions", {}),
     )
 
 
@@ -157,7 +161,7 @@ def ask(run: Run, tasks: Tasks, tokenizer: str | None) -> None:
     """Put the harness's tasks to a run's model, once. Raises RunError when the harness fails."""
     path = run.folder / TASKS
     if not path.exists():
-        answers = tasks.run(run.folder, None if tokenizer is None else Path(tokenizer))
+        answers = tasks.run(run.folder, None if tokenizer is None else Path(tokenizer), questions=True)
         with atomic_write(str(path)) as stream:
             stream.write(json.dumps(answers, indent=1).encode())
 
@@ -171,7 +175,8 @@ def train_all(
 ) -> list[Outcome]:
     """Train every run that is not done; ``tell`` gets each outcome and how many are behind it.
 
-    ``examine`` is called with each that is done, for what is asked of its model besides.
+    ``examine`` is called with each that is done, for what is asked of its model besides; where it fails, what was
+    measured counts all the same.
 
     A run that fails is told and the others go on; it is tried again by the same command. Raises StoppedError after a
     signal.
@@ -183,9 +188,10 @@ def train_all(
             if known is None:
                 train(plan.config_of(run, windows), cluster)
                 known = outcome(run, plan)
-            if known is not None:
-                examine(run)
-            known = outcome(run, plan) or Outcome(run, problem="it ended without its last evaluation")
+            if known is None:
+                known = Outcome(run, problem="it ended without its last evaluation")
+            else:
+                known = _examined(known, plan, examine)
         except StoppedError as stopped:
             raise StoppedError(
                 f"{stopped} in {run.arm}, seed {run.seed} ({number} of {len(plan.runs)}); the same command goes on",
@@ -196,6 +202,15 @@ def train_all(
         found.append(known)
         tell(known, number)
     return found
+
+
+def _examined(known: Outcome, plan: Plan, examine: Callable[[Run], None]) -> Outcome:
+    """What is known of a run when more was asked of its model; what was measured holds where that fails."""
+    try:
+        examine(known.run)
+    except RunError as error:
+        return replace(known, unasked=str(error))
+    return outcome(known.run, plan) or known
 
 
 def drop_checkpoints(run: Run) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,8 @@ from llama_data.pipeline.core.errors import InputError, RequestError, RunError
 from llama_data.pipeline.core.extras import require
 from llama_data.train_handoff.trainer.handover import around_documents, open_tokenizer
 from llama_data.train_handoff.trainer.record import RECORD, find_checkpoint, read_record
+
+ANSWER_BITS = "bits per byte of the answer,none"
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Tasks:
 
     def require(self) -> None:
         """Raise RequestError when the harness is not installed, or does not know a task."""
-        for package in ("lm_eval", "transformers"):
+        for package in ("lm_eval", "transformers", "accelerate"):
             require(package, "--harness")
         if self.folder is not None and not self.folder.is_dir():
             raise RequestError(f"--tasks-path {self.folder}: no such folder")
@@ -47,8 +50,8 @@ class Tasks:
                 "lists them"
             )
 
-    def run(self, model: Path, tokenizer: Path | None) -> dict[str, Any]:
-        """Results by task; ``model`` is a checkpoint, a run or an export.
+    def run(self, model: Path, tokenizer: Path | None, *, questions: bool = False) -> dict[str, Any]:
+        """Results by task; ``model`` is a checkpoint, a run or an export. ``questions``: of each question as well.
 
         Raises InputError and RequestError as ``export`` does, RunError when the harness fails.
         """
@@ -68,14 +71,66 @@ class Tasks:
                     device=device,
                     limit=self.limit,
                     task_manager=_manager(self.names, self.folder),
-                    log_samples=False,
+                    log_samples=questions,
                 )
             except Exception as error:
                 raise RunError(f"lm-evaluation-harness: {type(error).__name__}: {error}") from error
         names = ("results", "groups", "n-shot", "n-samples", "versions", "higher_is_better", "lm_eval_version")
         kept = {name: found[name] for name in names if name in found}
+        if questions:
+            kept["questions"] = {
+                task: {**of_questions(rows), "higher_is_better": found["higher_is_better"].get(task, {})}
+                for task, rows in found["samples"].items()
+            }
         clean: dict[str, Any] = json.loads(json.dumps({"model": str(model), "bos": bos, **kept}, default=str))
         return clean
+
+
+def of_questions(samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Of the harness's samples of a task: each question's hash, its chance and its scores, by measure and filter.
+
+    Chance is that of a guess among the choices, null where there are none to guess from. Of one right choice the bits a
+    byte of its text (UTF-8, without the space before it) are a score as well: models that are small answer like chance
+    long after these have begun to differ.
+    """
+    names = list(dict.fromkeys(sample["filter"] for sample in samples))
+    first = [sample for sample in samples if sample["filter"] == names[0]]
+    scores = {}
+    for name in names:
+        rows = [sample for sample in samples if sample["filter"] == name]
+        for measure in rows[0]["metrics"]:
+            values = [sample[measure] for sample in rows if isinstance(sample.get(measure), int | float)]
+            if len(values) == len(rows):
+                scores[f"{measure},{name}"] = [float(value) for value in values]
+    bits = [_bits_of_answer(sample) for sample in first]
+    if all(value is not None for value in bits):
+        scores[ANSWER_BITS] = [float(value) for value in bits if value is not None]
+    return {
+        "ids": [f"{sample['doc_hash']}-{sample['doc_id']}" for sample in first],
+        "chance": [_chance(sample) for sample in first],
+        "scores": scores,
+    }
+
+
+def _choices(sample: Mapping[str, Any]) -> int:
+    """How many choices a question has; 0: it is none of one right choice among several."""
+    asked, right = sample["arguments"], sample["target"]
+    count = len(asked) // (2 if "acc_mutual_info" in sample["metrics"] else 1)
+    accuracy = any(measure.startswith("acc") for measure in sample["metrics"])
+    return count if accuracy and count > 1 and isinstance(right, int) and 0 <= right < count else 0
+
+
+def _chance(sample: Mapping[str, Any]) -> float | None:
+    count = _choices(sample)
+    return 1 / count if count else None
+
+
+def _bits_of_answer(sample: Mapping[str, Any]) -> float | None:
+    if not _choices(sample):
+        return None
+    right = sample["target"]
+    size = len(str(sample["arguments"][right][1]).removeprefix(" ").encode())
+    return -float(sample["filtered_resps"][right][0]) / math.log(2) / size if size else None
 
 
 @cache
