@@ -19,7 +19,8 @@ from llama_data.stages.steps.contract import Built, Pass, StepContext, StepSetti
 from llama_data.stages.steps.near.candidates import FindComponents, FindEdges, Keep, WriteSignatures
 from llama_data.stages.steps.near.decide import DecideCandidates, DropNearDuplicates, GatherCandidates, Measure
 from llama_data.stages.steps.near.files import BAND
-from llama_data.stages.steps.near.signers import PRESETS, Preset, Signer, System, Words
+from llama_data.stages.steps.near.signers import PRESETS, Preset, Signer, System
+from llama_data.stages.steps.simple_words import Words
 
 # A document has about so many stored bytes, and its set, where it is a candidate, as many.
 DOCUMENT_BYTES = 1024

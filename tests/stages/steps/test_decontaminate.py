@@ -194,18 +194,23 @@ def test_a_hash_that_is_equal_by_chance_is_no_hit(
     tmp_path: Path, run_jobs: Callable[..., None], evaluation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sound = Ran(tmp_path / "sound", run_jobs, evaluation)
-    keys, find = overlap_index.run_keys, overlap_index.find_runs
+    every, find = overlap_index.all_runs, overlap_index.find_runs
     coarse = np.uint64(7)
 
-    def all_runs(texts: list[bytes], n: int, wanted: Any) -> Any:
-        """Every run of the texts with the three low bits of its hash, as if there were only eight hashes."""
-        every = find.__globals__["_found"](texts, n, wanted, True)
-        numbers = np.searchsorted(wanted.keys, every.numbers.view(np.uint64) & coarse)
-        assert (wanted.keys[numbers] == every.numbers.view(np.uint64) & coarse).all()
-        return every._replace(numbers=numbers)
+    def few_keys(texts: list[bytes], n: int) -> Any:
+        found = every(texts, n)
+        return found._replace(numbers=(found.numbers.view(np.uint64) & coarse).view(np.int64))
 
-    monkeypatch.setattr(overlap_index, "run_keys", lambda texts, n: keys(texts, n) & coarse)
-    monkeypatch.setattr(overlap_index, "find_runs", all_runs)
+    def all_hits(texts: list[bytes], n: int, wanted: Any, *, made: bool) -> Any:
+        """Every run of the texts with the three low bits of its hash, as if there were only eight hashes."""
+        hits = find.__globals__["_found"](texts, n, wanted, True, made)
+        keys = hits.numbers.view(np.uint64) & coarse
+        numbers = np.searchsorted(wanted.keys, keys)
+        assert (wanted.keys[numbers] == keys).all()
+        return hits._replace(numbers=numbers)
+
+    monkeypatch.setattr(overlap_index, "all_runs", few_keys)
+    monkeypatch.setattr(overlap_index, "find_runs", all_hits)
     weak = Ran(tmp_path / "weak", run_jobs, evaluation)
     assert weak.ledger == sound.ledger
     assert weak.items == sound.items
