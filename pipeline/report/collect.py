@@ -20,6 +20,7 @@ from llama_data.pipeline.core.sink import SUFFIX
 from llama_data.pipeline.ledger_reading import ledger_domains
 from llama_data.pipeline.recipe import RECIPE_FILE
 from llama_data.pipeline.report.domain import DomainLedger, count_domain
+from llama_data.pipeline.report.evaluations import EvaluationTask, evaluation_tasks
 from llama_data.pipeline.report.recipes import Change, changes_of, recipe_text
 from llama_data.pipeline.report.samples import Sample, draw_kept, draw_rejected
 from llama_data.pipeline.report.speed import ResultSpeed, input_bytes, speed_of
@@ -55,6 +56,7 @@ class DomainReport:
     compression: list[Compression] = field(default_factory=list)
     kept: list[Sample] = field(default_factory=list)
     rejected: dict[str, list[Sample]] = field(default_factory=dict)
+    evaluations: list[EvaluationTask] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -131,6 +133,7 @@ def _domain(run: str, domain: str, recipe: dict[str, Any], made: Manifest | None
     report = DomainReport(ledger, funnel(ledger, order_of(run, jobs)), made is not None)
     report.bytes_in = input_bytes(made) if made is not None else 0
     report.bytes_out = _documents_bytes(run, domain, made)
+    report.evaluations = evaluation_tasks(run, domain, ledger.evaluations)
     if texts:
         report.compression = compression_of(ledger, tokens) if tokens else []
         report.kept, report.rejected = draw_kept(run, domain), draw_rejected(run, domain)
