@@ -68,7 +68,11 @@ class Signer:
 
     def band_hashes(self, shingles: Hashes, salt: int = 0) -> Hashes:
         """A hash for every band of a set's signature."""
-        return band_hashes(self.signature(shingles), self.rows, salt)
+        return self.hashes_of(self.signature(shingles), salt)
+
+    def hashes_of(self, values: NDArray[Any], salt: int = 0) -> Hashes:
+        """A hash for every band of a signature."""
+        return band_hashes(values, self.rows, salt)
 
 
 def datatrove_hashes(words: list[str], width: int, system: System) -> Hashes:
