@@ -16,6 +16,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from inspect import isgeneratorfunction
 
 from datatrove.pipeline.base import PipelineStep  # type: ignore[import-untyped]
 from datatrove.utils.logging import logger  # type: ignore[import-untyped]
@@ -58,7 +59,8 @@ class Step(PipelineStep):  # type: ignore[misc]
         self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1
     ) -> Iterator[Document]:
         """Run a task; in a ``Job`` the step's own seconds become datatrove's ``time_stats``."""
-        if not self.accountable:  # in a pipeline of somebody else, what stands before it is not told apart
+        # In a pipeline of somebody else what stands before it cannot be told apart; what is no generator hands through.
+        if not self.accountable or not isgeneratorfunction(type(self).run):
             return self._run(rank, world_size, data)
         return timed(partial(self._run, rank, world_size), data, self.stats.time_stats.update, last=self.last)
 

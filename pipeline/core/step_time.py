@@ -42,14 +42,14 @@ def timed(run: Run[Item], data: Iterable[Item] | None, tell: Callable[[float], N
         _read[0] = perf_counter()
     if data is not None:
         data = chain(_nothing(spent), _asked_for(data, spent) if last else data)
-    read = _read
+    read, clock, seconds = _read, perf_counter, 0.0
     for item in run(data):
-        now = perf_counter()
-        spent.seconds += now - read[0]
+        now = clock()
+        seconds += now - read[0]
         read[0] = now
         yield item
     spent.charge()
-    tell(spent.seconds)
+    tell(spent.seconds + seconds)
 
 
 def _nothing(spent: Spent) -> Iterator[Item]:

@@ -18,10 +18,10 @@ from llama_data.pipeline.core.written import leave_note
 from llama_data.stages.steps.near.files import EDGE, SIGNED, Files, none_of, number_type
 from llama_data.stages.steps.near.kernels import point_to_roots, unite
 from llama_data.stages.steps.near.signers import Signer
+from llama_data.stages.steps.preference import date_number, field_bytes
 from llama_data.stages.steps.signature_files import Made, SignatureWriter
 
 Keep = Literal["longest", "newest", "first"]
-_DIGITS = 14  # of a date and time down to the second
 
 
 class Left(NamedTuple):
@@ -95,14 +95,7 @@ class WriteSignatures(Step):
     def _salt(self, doc: Document) -> int:
         if self.within is None:
             return 0
-        value = str(doc.metadata.get(self.within, "")).encode("utf-8", "surrogatepass")
-        return int.from_bytes(hashlib.blake2b(value, digest_size=8).digest(), "big")
-
-
-def date_number(value: object) -> int:
-    """A date as a number that grows with time: the first fourteen digits of ``2024-05-01T12:00:00Z``; 0 without one."""
-    digits = "".join(char for char in str(value or "") if char in "0123456789")[:_DIGITS]
-    return int(digits.ljust(_DIGITS, "0")) if digits else 0
+        return int.from_bytes(hashlib.blake2b(field_bytes(doc, self.within), digest_size=8).digest(), "big")
 
 
 class FindEdges(Step):

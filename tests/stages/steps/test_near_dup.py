@@ -31,8 +31,8 @@ from llama_data.pipeline.kernels.minhash import low_bits, shingle_hashes
 from llama_data.stages.steps import near_dup
 from llama_data.stages.steps.contract import StepContext, chain
 from llama_data.stages.steps.near import candidates, decide, files
-from llama_data.stages.steps.near.candidates import date_number
 from llama_data.stages.steps.near.signers import PRESETS, Signer
+from llama_data.stages.steps.preference import date_number
 from llama_data.stages.steps.signature_files import read_signatures
 
 ALL_PAIRS = {"bands": 64, "rows": 1}
