@@ -35,7 +35,8 @@ from llama_data.pipeline.kernels.minhash import (
 from llama_data.stages.books import jobs
 from llama_data.stages.books.overlap import SKETCH, Candidates
 from llama_data.stages.books.rules import StripGutenberg
-from llama_data.stages.books.signatures import Made, bands, to_minhash
+from llama_data.stages.books.signatures import bands
+from llama_data.stages.steps.signature_files import Made, to_minhash
 
 THRESHOLD = 0.9
 RATIOS = (1.0, 1.7, 5.0, 20.0)

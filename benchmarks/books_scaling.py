@@ -32,7 +32,8 @@ from llama_data.stages.books.overlap import (
     read_index,
     read_sketches,
 )
-from llama_data.stages.books.signatures import Made, SignatureWriter, find_alike
+from llama_data.stages.books.signatures import find_alike
+from llama_data.stages.steps.signature_files import Made, SignatureWriter
 
 PER_TASK = 1000
 COMMON = 0.02

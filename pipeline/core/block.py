@@ -15,6 +15,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from inspect import isgeneratorfunction
 
 from datatrove.pipeline.base import PipelineStep  # type: ignore[import-untyped]
 from datatrove.utils.logging import logger  # type: ignore[import-untyped]
@@ -25,6 +27,7 @@ from llama_data.pipeline.core.errors import LlamaDataError, RecordError
 from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.ledger import count_lines
 from llama_data.pipeline.core.reasons import Reason
+from llama_data.pipeline.core.step_time import timed
 from llama_data.pipeline.core.utf8_document import utf8_of
 from llama_data.pipeline.core.whereabouts import at, counts
 
@@ -39,7 +42,7 @@ class Step(PipelineStep):  # type: ignore[misc]
     ``splits``: the input that the step reads by itself. ``files``: what its decisions depend on besides, models and
     lists; a result is made anew when their content changes. ``leaves``: how the notes of its tasks about the files
     they have written begin (``core.written``); None: it writes nothing that stays. ``accountable``: whether documents
-    that are not kept travel on, marked; a ``Job`` sets it for all its steps.
+    that are not kept travel on, marked; a ``Job`` sets it for all its steps. ``last``: whether it ends a ``Job``.
     """
 
     type = "llama-data"
@@ -47,9 +50,23 @@ class Step(PipelineStep):  # type: ignore[misc]
     files: tuple[str, ...] = ()
     leaves: str | None = None
     accountable = False
+    last = False
 
     def __init__(self) -> None:
         super().__init__()
+
+    def __call__(
+        self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1
+    ) -> Iterator[Document]:
+        """Run a task; in a ``Job`` the step's own seconds become datatrove's ``time_stats``."""
+        # In a pipeline of somebody else what stands before it cannot be told apart; what is no generator hands through.
+        if not self.accountable or not isgeneratorfunction(type(self).run):
+            return self._run(rank, world_size, data)
+        return timed(partial(self._run, rank, world_size), data, self.stats.time_stats.update, last=self.last)
+
+    def _run(self, rank: int, world_size: int, data: Iterable[Document] | None) -> Iterator[Document]:
+        found: Iterator[Document] = self.run(data, rank, world_size)
+        return found
 
     def __repr__(self) -> str:
         return str(self.name)

@@ -77,6 +77,7 @@ class Job:
         for step in self.steps:
             if isinstance(step, Step):
                 step.accountable = True
+                step.last = step is self.steps[-1]
 
     def modules(self) -> set[str]:
         """The modules that its steps are in."""

@@ -51,7 +51,7 @@ def documents(path: str, asked: Asked) -> Iterator[str]:
 
 def parquet_kind(path: str) -> str | None:
     """Which of the project's tables a parquet file is; None: none of them. Raises InputError: it cannot be read."""
-    from llama_data.stages.books import signatures
+    from llama_data.stages.steps import signature_files
     from llama_data.train_handoff.shards import documents as index
     from llama_data.train_handoff.shards.file import FOOTER_KEY
 
@@ -65,7 +65,7 @@ def parquet_kind(path: str) -> str | None:
         return "token shard"
     if index.KEY.encode() in keys:
         return "index of documents"
-    if signatures.FOOTER in keys:
+    if signature_files.FOOTER in keys:
         return "signatures"
     return "ledger" if {"id", "outcome", "step", "chars_in"} <= names else None
 

@@ -20,9 +20,11 @@ from llama_data.pipeline.core.sink import SUFFIX
 from llama_data.pipeline.ledger_reading import ledger_domains
 from llama_data.pipeline.recipe import RECIPE_FILE
 from llama_data.pipeline.report.domain import DomainLedger, count_domain
+from llama_data.pipeline.report.evaluations import EvaluationTask, evaluation_tasks
 from llama_data.pipeline.report.recipes import Change, changes_of, recipe_text
 from llama_data.pipeline.report.samples import Sample, draw_kept, draw_rejected
 from llama_data.pipeline.report.speed import ResultSpeed, input_bytes, speed_of
+from llama_data.pipeline.report.step_times import StepCost, costs
 from llama_data.pipeline.report.steps import FunnelStep, funnel, order_of
 from llama_data.pipeline.report.thresholds import Choice
 from llama_data.pipeline.report.tokens import (
@@ -55,6 +57,8 @@ class DomainReport:
     compression: list[Compression] = field(default_factory=list)
     kept: list[Sample] = field(default_factory=list)
     rejected: dict[str, list[Sample]] = field(default_factory=dict)
+    evaluations: list[EvaluationTask] = field(default_factory=list)
+    costs: list[StepCost] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -128,9 +132,12 @@ def _domain(run: str, domain: str, recipe: dict[str, Any], made: Manifest | None
     choice = Choice(settings if isinstance(settings, dict) else {}, recipe.get("models_dir"))
     group_by = "code_language" if domain == "github" else "language"
     ledger = count_domain(run, domain, choice, tokens, group_by)
-    report = DomainReport(ledger, funnel(ledger, order_of(run, jobs)), made is not None)
+    order = order_of(run, jobs)
+    report = DomainReport(ledger, funnel(ledger, order), made is not None)
+    report.costs = costs(run, jobs, ledger, order)
     report.bytes_in = input_bytes(made) if made is not None else 0
     report.bytes_out = _documents_bytes(run, domain, made)
+    report.evaluations = evaluation_tasks(run, domain, ledger.evaluations)
     if texts:
         report.compression = compression_of(ledger, tokens) if tokens else []
         report.kept, report.rejected = draw_kept(run, domain), draw_rejected(run, domain)

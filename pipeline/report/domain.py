@@ -14,6 +14,8 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from llama_data.pipeline.core.reasons import sentence_of
 from llama_data.pipeline.ledger_reading import ledger_files, read_groups
+from llama_data.pipeline.report import evaluations
+from llama_data.pipeline.report.evaluations import TaskDocuments
 from llama_data.pipeline.report.tally import Draw, Named, Scale, Tally
 from llama_data.pipeline.report.thresholds import FIGURES, HERE, KEPT, LATER, OTHER, Choice, Figure
 
@@ -23,7 +25,7 @@ _NAMES = ("templates_unknown_names", "templates_lost_names")
 _TALLIED = ("language", "license", "code_language", "site", "macro_problem")
 _COLUMNS = (
     *("id", "outcome", "step", "reason", "detail", *_LENGTHS, *_TALLIED, *_NAMES, *_DEDUP, "removed_lines"),
-    *("removed_sample", "duplicate_of", "overlap", *(figure.column for figure in FIGURES)),
+    *("removed_sample", "duplicate_of", "overlap", *(figure.column for figure in FIGURES), *evaluations.COLUMNS),
 )
 EXAMPLES = 3  # records named for each reason
 PAIRS = 40
@@ -97,6 +99,7 @@ class DomainLedger:
     examples: dict[str, Draw[Example]] = field(default_factory=dict)
     pairs: list[Pair] = field(default_factory=list)
     paired: int = 0
+    evaluations: dict[str, TaskDocuments] = field(default_factory=dict)
     sampled: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def total(self, outcome: str | None = None) -> Cell:
@@ -147,6 +150,7 @@ def count_domain(
                 _count_lines(found, table)
                 _find_examples(found, table)
                 _find_pairs(found, table)
+                evaluations.count_evaluations(found.evaluations, table)
                 if wanted is not None:
                     _find_sampled(found, table, wanted, group_by)
     return found

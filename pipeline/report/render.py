@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from llama_data.pipeline.core.reasons import sentence_of
 from llama_data.pipeline.core.screen import plain
-from llama_data.pipeline.report import charts, words
+from llama_data.pipeline.report import charts, evaluations, words
 from llama_data.pipeline.report.collect import DomainReport, RunReport
 from llama_data.pipeline.report.compare import Comparison
 from llama_data.pipeline.report.domain import Cell, templates_of
@@ -100,6 +100,7 @@ def environment() -> Environment:
         "dash": words.DASH,
         "css": Css(Markup(css), f"sha256-{digest}"),
         "reasons_shown": REASONS,
+        "tasks_shown": evaluations.SHOWN,
     }
     return made
 

@@ -18,8 +18,9 @@ from llama_data.pipeline.kernels.minhash import PERMUTATIONS
 from llama_data.stages.books.overlap import Measure
 from llama_data.stages.books.reader import BookReader
 from llama_data.stages.books.rules import ComparePairs, Decide, DropDuplicates, StripGutenberg, WriteSets
-from llama_data.stages.books.signatures import Made, bands
+from llama_data.stages.books.signatures import bands
 from llama_data.stages.steps.contract import Built, Pass, StepContext, chain
+from llama_data.stages.steps.signature_files import Made
 
 DOMAIN = "books"
 

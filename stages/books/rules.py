@@ -23,7 +23,7 @@ from llama_data.stages.books.overlap import (
     write_dropped,
     write_pairs,
 )
-from llama_data.stages.books.signatures import Made, SignatureWriter
+from llama_data.stages.steps.signature_files import Made, SignatureWriter
 
 
 class StripGutenberg(Rule):

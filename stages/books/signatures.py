@@ -1,152 +1,21 @@
-"""MinHash signatures of books: kept with the run, read as datasketch's objects, and banded to find alike books.
+"""Which books may be alike: their MinHash signatures cut into bands, in datasketch's index.
 
-``RUN/signatures/books/*.parquet`` has a row for every book that has a word, the duplicates too. docs/formats.md says
-what is in the files, docs/recipes.md how they are asked.
+``RUN/signatures/books/*.parquet`` has a row for every book that has a word, the duplicates too
+(``steps/signature_files``). docs/formats.md says what is in the files, and how they are asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, log
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any
 
-import numpy as np
-import orjson
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
+from llama_data.pipeline.core.files import list_files
+from llama_data.pipeline.kernels.minhash import Signature
+from llama_data.stages.steps.signature_files import SUFFIX, Made, read_file, to_minhash
 
-from llama_data.pipeline.core.cache import map_file
-from llama_data.pipeline.core.errors import InputError
-from llama_data.pipeline.core.files import atomic_write, join, list_files
-from llama_data.pipeline.core.hashed import HashedStream, WrittenFile
-from llama_data.pipeline.core.job import RunContext
-from llama_data.pipeline.kernels.minhash import (
-    SCHEME,
-    SEED,
-    Hashes,
-    Signature,
-    low_bits,
-    permutation_constants,
-    shingle_hashes,
-    signature,
-)
-
-if TYPE_CHECKING:
-    from datasketch import MinHash  # type: ignore[import-untyped]
-
-FORMAT = 1
 MISSED = 1e-6
 """The chance with which the bands may miss two books that are alike by just the threshold; it falls fast above."""
-
-FOOTER = b"llama_data.signatures"
-_SUFFIX = ".parquet"
-
-
-class Made(NamedTuple):
-    """How signatures were made; only those made in the same way can be compared."""
-
-    permutations: int
-    shingle_words: int
-    seed: int = SEED
-
-
-class Signed(NamedTuple):
-    """A book's signature. ``size``: its distinct shingles."""
-
-    id: str
-    size: int
-    values: Signature
-
-
-class SignatureWriter:
-    """Writes the signatures of one task, atomically. A context manager.
-
-    ``written``: what was written, once it is there.
-    """
-
-    written: WrittenFile
-
-    def __init__(self, folder: str, rank: int, made: Made) -> None:
-        self._path = join(folder, f"{rank:05d}{_SUFFIX}")
-        self._made = made
-        self._rows: list[tuple[str, int, bytes]] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def add(self, id: str, shingles: Hashes) -> None:
-        """Sign a book, given its set of shingles."""
-        values = signature(shingles, self._made.permutations, self._made.seed)
-        self._rows.append((id, len(shingles), values.astype("<u4").tobytes()))
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is not None:
-            return
-        about = {"format": FORMAT, "hash": "low 32 bits", "scheme": SCHEME, **self._made._asdict()}
-        types = (pa.string(), pa.int64(), pa.binary(4 * self._made.permutations))
-        names = ("id", "shingles", "signature")
-        schema = pa.schema(list(zip(names, types, strict=True)), metadata={FOOTER: orjson.dumps(about)})
-        columns = zip(*self._rows, strict=True) if self._rows else ((), (), ())
-        arrays = [pa.array(values, type=kind) for values, kind in zip(columns, types, strict=True)]
-        # signatures are as good as random: they are stored as they are
-        packed = {"id": "zstd", "shingles": "zstd", "signature": "none"}
-        with atomic_write(self._path) as file:
-            stream = HashedStream(file)
-            pq.write_table(
-                pa.Table.from_arrays(arrays, schema=schema), stream, compression=packed, use_dictionary=False
-            )
-        self.written = stream.result(self._path, len(self._rows))
-
-
-def read_signatures(run: str) -> Iterator[tuple[str, MinHash]]:
-    """The id and ``datasketch.MinHash`` of every book that a run has read, in the order of reading.
-
-    Those and what ``sign`` makes of a text can be compared, merged and put into datasketch's indexes. ``run`` is the
-    run's folder or URL. Raises InputError: the run has no signatures, or files that are none.
-    """
-    folder = RunContext(input=run, output=run).signatures("books")
-    paths = list_files(folder, _SUFFIX)
-    if not paths:
-        raise InputError(f"{folder}: no signatures; `run books` leaves them there unless `permutations` is null")
-    for path in paths:
-        made, signed = read_file(path)
-        for book in signed:
-            yield book.id, to_minhash(book.values, made)
-
-
-def sign(text: str, made: Made) -> MinHash:
-    """A text's own ``datasketch.MinHash``, to be compared with those of books that were made in the same way."""
-    return to_minhash(signature(shingle_hashes(text, made.shingle_words), made.permutations, made.seed), made)
-
-
-def to_minhash(values: Signature, made: Made) -> MinHash:
-    """A signature as datasketch's object; what is given to its ``update`` has to be a shingle's hash."""
-    from datasketch import MinHash  # takes half a second, so only those wait for it who ask
-
-    constants = permutation_constants(made.permutations, made.seed)
-    return MinHash(seed=made.seed, hashfunc=low_bits, hashvalues=values, permutations=constants, scheme=SCHEME)
-
-
-def read_file(path: str) -> tuple[Made, list[Signed]]:
-    """The signatures of one task, and how they were made. Raises InputError: it is no such file."""
-    try:
-        file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(map_file(path))))
-        about = orjson.loads((file.schema_arrow.metadata or {})[FOOTER])
-    except (pa.ArrowInvalid, KeyError):
-        raise InputError(f"{path}: not a file of signatures; expected parquet with {FOOTER.decode()!r}") from None
-    if (about["format"], about["scheme"]) != (FORMAT, SCHEME):
-        raise InputError(
-            f"{path}: signatures of format {about['format']}, {about['scheme']}; this version reads "
-            f"format {FORMAT}, {SCHEME}"
-        )
-    made = Made(about["permutations"], about["shingle_words"], about["seed"])
-    table = file.read(use_threads=False)
-    ids, sizes, packed = (table[name].to_pylist() for name in ("id", "shingles", "signature"))
-    values = np.frombuffer(b"".join(packed), "<u4").astype(np.uint32, copy=False).reshape(-1, made.permutations)
-    return made, [Signed(*book) for book in zip(ids, sizes, values, strict=True)]
 
 
 def bands(threshold: float, permutations: int) -> tuple[int, int]:
@@ -176,9 +45,9 @@ def find_alike(
     The index holds the task's own books only and is asked by all, file by file: no task has all signatures in memory.
     Books without a number are left out.
     """
-    from datasketch import MinHashLSH
+    from datasketch import MinHashLSH  # type: ignore[import-untyped]
 
-    paths = list_files(folder, _SUFFIX)
+    paths = list_files(folder, SUFFIX)
     own = [path for path in paths if belongs(path, rank, tasks)]
     index: Any = None
     for made, number, values in _numbered(own, numbers):

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import BeforeValidator, Field
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field, model_validator
 
 from llama_data.pipeline.core.block import BATCH_BYTES, Step
 from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.document import Document, is_open, note, reject
-from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.exchange import DecidedRule, read_names, write_names
+from llama_data.pipeline.core.extras import require
 from llama_data.pipeline.core.files import atomic_write, join, read_bytes
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.reasons import Reason
@@ -26,13 +27,16 @@ from llama_data.pipeline.core.settings import limit_of, parse_share
 from llama_data.pipeline.core.utf8_document import set_utf8, utf8_of
 from llama_data.stages.steps.contract import Built, Pass, StepContext, StepSettings
 from llama_data.stages.steps.evaluations import Evaluation
-from llama_data.stages.steps.overlap_index import OverlapIndex
+from llama_data.stages.steps.overlap_index import OverlapIndex, write_index
 from llama_data.stages.steps.overlap_report import Tally
 from llama_data.stages.steps.reports import leave_report, report_name, report_notes
+from llama_data.stages.steps.simple_words import Words
 
 HIT = np.dtype([("place", "<u4"), ("run", "<u4"), ("begin", "<u4"), ("end", "<u4")])
 COLUMNS = {"eval_task": "string", "eval_item": "string", "eval_share": "float64", "eval_items": "int64"}
 Action = Literal["reject", "mask", "mark"]
+System = Literal["llama_data", "datatrove"]
+WORDS: dict[System, int] = {"llama_data": 13, "datatrove": 12}  # GPT-3's, and NGramsDecontConfig's
 
 
 class Settings(StepSettings):
@@ -44,13 +48,16 @@ class Settings(StepSettings):
     characters on both sides; a line end stands for them; of what is left, pieces of fewer than ``min_piece`` characters
     go too, and a document with more than ``max_cuts`` cuts goes whole; null: any number) or ``mark`` (metadata only).
     Runs in more than ``max_items`` items, or in more than ``max_documents`` documents of this source, are taken for
-    boilerplate and left out (null: none). Reads the input once more. A report names every item that was found, and
-    every one that is too short to test.
+    boilerplate and left out (null: none). ``preset: datatrove`` compares runs of 12 words of what datatrove's
+    normalisation leaves, split at spaces or, with ``split: spacy``, as datatrove does; it does not mask. Reads the
+    input once more. A report names every item that was found, and every one that is too short to test.
     """
 
     edits: ClassVar[bool] = True
     evaluations: tuple[Evaluation, ...] = Field(min_length=1)
-    words: int = Field(default=13, ge=1, le=100)
+    preset: System = "llama_data"
+    words: int = Field(default=WORDS["llama_data"], ge=1, le=100)
+    split: Words = "whitespace"
     action: Action = "reject"
     min_share: Annotated[float, BeforeValidator(parse_share), Field(ge=0, le=1)] | None = None
     margin: int = Field(default=0, ge=0)
@@ -59,8 +66,32 @@ class Settings(StepSettings):
     max_items: int | None = Field(default=None, ge=0)
     max_documents: int | None = Field(default=None, ge=0)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _words_of_the_preset(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("preset") in WORDS:
+            data = {"words": WORDS[data["preset"]], **data}
+        return data
+
+    @model_validator(mode="after")
+    def _fits_the_preset(self) -> Self:
+        if self.preset == "llama_data" and self.split == "spacy":
+            raise ValueError("split: spacy goes with the preset datatrove; llama_data has its own words")
+        if self.preset == "datatrove" and self.action == "mask":
+            raise ValueError(
+                "action: mask does not go with the preset datatrove, whose words have no place in the text; expected "
+                "reject or mark"
+            )
+        return self
+
+    def way(self) -> str:
+        """How texts become words: one of ``overlap_index.WAYS``."""
+        return "datatrove_spacy" if self.split == "spacy" else self.preset
+
     def build(self, context: StepContext) -> Built:
         """Three jobs and a rule. Raises InputError: an evaluation's files are not there."""
+        if self.split == "spacy":
+            require("spacy", "decontaminate with `split: spacy`")
         files = tuple(dict.fromkeys(file for each in self.evaluations for file in each.files()))
         work, name = context.work, report_name(context.work)
         overlap = WriteOverlap(
@@ -113,13 +144,8 @@ class WriteIndex(Step):
 
     def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write the index. Yields nothing. Raises InputError: no item has a run of so many words."""
-        n = self.settings.words
-        index = OverlapIndex.of(n, (item for each in self.settings.evaluations for item in each.items()))
-        if not index.runs:
-            raise InputError(
-                f"none of {len(index.items)} evaluation items has {n} words in a row; check `fields`, or lower `words`"
-            )
-        index.write(_index_folder(self.work))
+        items = (item for each in self.settings.evaluations for item in each.items())
+        write_index(_index_folder(self.work), self.settings.words, self.settings.way(), items)
         yield from ()
 
 
@@ -134,36 +160,45 @@ class WriteMatches(Step):
 
     def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write the task's files. Yields nothing."""
-        index = OverlapIndex.read(_index_folder(self.work))
-        rows: list[tuple[int, int, int, int]] = []
+        index = OverlapIndex(_index_folder(self.work))
+        found = [np.empty(0, HIT)]
         ids: list[str] = []
-        batch: list[tuple[int, bytes]] = []
+        places: list[int] = []
+        batch: list[bytes] = []
         size = 0
 
         def find() -> None:
-            for (place, _), hits in zip(batch, index.find([text for _, text in batch]), strict=True):
-                rows.extend((place, *hit) for hit in hits)
+            hits = index.find(batch)
+            rows = np.empty(len(hits), HIT)
+            rows["place"] = np.array(places, np.uint32)[hits["text"]]
+            for name in ("run", "begin", "end"):
+                rows[name] = hits[name]
+            found.append(rows)
 
         for place, doc in enumerate(data):
             ids.append(doc.id)
             if is_open(doc):
-                batch.append((place, utf8_of(doc)))
-                size += len(batch[-1][1])
+                places.append(place)
+                batch.append(utf8_of(doc))
+                size += len(batch[-1])
             if size >= BATCH_BYTES:
                 find()
-                batch, size = [], 0
+                places, batch, size = [], [], 0
         find()
-        found = np.array(rows, HIT)
+        hits = np.concatenate(found)
         with atomic_write(_matches(self.work, rank)) as stream:
-            stream.write(found.tobytes())
+            stream.write(hits.tobytes())
         # Names only of those that a report can name.
-        places = np.unique(found["place"]).tolist()
-        write_names(_names(self.work, rank), [ids[place] for place in places])
+        write_names(_names(self.work, rank), [ids[place] for place in np.unique(hits["place"]).tolist()])
         yield from ()
 
 
-def _read_matches(work: str, task: int) -> np.ndarray[Any, np.dtype[np.void]]:
+def _read_matches(work: str, task: int) -> NDArray[np.void]:
     return np.frombuffer(read_bytes(_matches(work, task)), HIT)
+
+
+def _left_out(work: str) -> str:
+    return join(work, "left-out.bin")
 
 
 class WriteOverlap(Step):
@@ -182,38 +217,45 @@ class WriteOverlap(Step):
         self.leaves = report_notes(report)
 
     def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
-        """Write the runs that count, and the report. Yields nothing."""
-        index = OverlapIndex.read(_index_folder(self.work))
-        documents = np.zeros(index.runs, np.int64)
-        for task in range(self.tasks):
-            hits = _read_matches(self.work, task)
-            once = np.unique(hits["place"].astype(np.uint64) << np.uint64(32) | hits["run"])
-            documents += np.bincount((once & np.uint64(0xFFFFFFFF)).astype(np.int64), minlength=index.runs)
-        of_items = index.items_with() > limit_of(self.settings.max_items)
-        of_documents = documents > limit_of(self.settings.max_documents)
-        counted = ~(of_items | of_documents)
-        with atomic_write(join(self.work, "counted.bin")) as stream:
-            stream.write(counted.astype(np.uint8).tobytes())
-        tally = Tally(index, counted)
+        """Write the runs that are left out, and the report. Yields nothing."""
+        index = OverlapIndex(_index_folder(self.work))
+        none = np.empty(0, np.int64)
+        of_items = none if self.settings.max_items is None else index.runs_of_many(self.settings.max_items)
+        most = self.settings.max_documents
+        of_documents = none if most is None else np.flatnonzero(self._documents(index.entries) > most)
+        left_out = np.union1d(of_items, of_documents).astype("<i8")
+        with atomic_write(_left_out(self.work)) as stream:
+            stream.write(left_out.tobytes())
+        tally = Tally(index, left_out)
         for task in range(self.tasks):
             hits = _read_matches(self.work, task)
             places, starts = np.unique(hits["place"], return_index=True)
             names = read_names(_names(self.work, task), range(len(places)))
             for number, runs in enumerate(np.split(hits["run"], starts[1:])[: len(places)]):
-                tally.add(names[number], set(runs.tolist()))
+                tally.add(names[number], runs.astype(np.int64))
         about = {
             "step": Decontaminate.name,
             "source": self.domain,
             "settings": self.settings.model_dump(mode="json"),
             "runs": {
-                "all": index.runs,
-                "in_too_many_items": int(of_items.sum()),
-                "in_too_many_documents": int((of_documents & ~of_items).sum()),
+                "all": index.count_runs(),
+                "in_too_many_items": len(of_items),
+                "in_too_many_documents": len(np.setdiff1d(of_documents, of_items)),
             },
         }
         files = {"json": tally.summary(about), "items.jsonl": tally.rows()}
         leave_report(self.context, self.domain, self.report, files)
         yield from ()
+
+    def _documents(self, runs: int) -> NDArray[np.uint32]:
+        """For each run how many documents have it."""
+        documents = np.zeros(runs, np.uint32)
+        for task in range(self.tasks):
+            hits = _read_matches(self.work, task)
+            once = np.unique(hits["place"].astype(np.uint64) << np.uint64(32) | hits["run"])
+            found, counts = np.unique(once & np.uint64(0xFFFFFFFF), return_counts=True)
+            documents[found.astype(np.int64)] += counts.astype(np.uint32)
+        return documents
 
 
 class Decontaminate(DecidedRule):
@@ -230,11 +272,12 @@ class Decontaminate(DecidedRule):
     def load(self, rank: int, world_size: int) -> None:
         """Read what was found in the documents of this task."""
         hits = _read_matches(self.work, rank)
-        counted = np.frombuffer(read_bytes(join(self.work, "counted.bin")), np.uint8).astype(bool)
+        left_out = np.frombuffer(read_bytes(_left_out(self.work)), "<i8")
+        hits = hits[~np.isin(hits["run"], left_out)]
         self._hits: dict[int, list[tuple[int, int, int]]] = {}
-        for place, run, begin, end in hits[counted[hits["run"]]].tolist():
+        for place, run, begin, end in hits.tolist():
             self._hits.setdefault(place, []).append((run, begin, end))
-        self._tally = Tally(OverlapIndex.read(_index_folder(self.work)), counted) if self._hits else None
+        self._tally = Tally(OverlapIndex(_index_folder(self.work)), left_out) if self._hits else None
         self._detail = ""
 
     def judge(self, doc: Document) -> Reason | None:
@@ -242,11 +285,11 @@ class Decontaminate(DecidedRule):
         hits = self._hits.get(self.place, [])
         if self._tally is None or not hits:
             return None
-        found = self._tally.shares({run for run, _, _ in hits}, self.settings.min_share)
+        found = self._tally.shares(np.array([run for run, _, _ in hits], np.int64), self.settings.min_share)
         if not found:
             return None
         item, share = next(iter(found.items()))
-        named = self._tally.index.items[item]
+        named = self._tally.index.item(item)
         noted = {"eval_task": named.task, "eval_item": named.name, "eval_share": share, "eval_items": len(found)}
         note(doc, **noted)
         self._detail = f"has {share:.4g} of the runs of {self.settings.words} words of {named.task} {named.name}" + (
@@ -256,7 +299,7 @@ class Decontaminate(DecidedRule):
             doc.metadata.update(noted)
         if self.settings.action != "mask":
             return Reason.contaminated if self.settings.action == "reject" else None
-        own = {run for run, _, _ in hits if not found.keys().isdisjoint(self._tally.index.items_of(run))}
+        own = {run for run, _, _ in hits if not found.keys().isdisjoint(self._tally.index.items_of(run).tolist())}
         return self._mask(doc, [(begin, end) for run, begin, end in hits if run in own])
 
     def _mask(self, doc: Document, spans: Sequence[tuple[int, int]]) -> Reason | None:

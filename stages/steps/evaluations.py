@@ -11,11 +11,12 @@ import glob
 import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import orjson
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
+from pydantic import model_validator
 
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import open_decompressed, read_bytes
@@ -28,22 +29,35 @@ _NOT_TEXT = frozenset({"id", "idx", "gold", "label", "task_id", "native_id"})
 
 
 class Item(NamedTuple):
-    """One question of an evaluation: its task, its name in it, and its texts."""
+    """One question of an evaluation: its task, its name in it, and its texts.
+
+    ``across``: pairs of texts that follow each other, of which only what has words of both is looked for.
+    """
 
     task: str
     name: str
     texts: tuple[str, ...]
+    across: tuple[tuple[str, str], ...] = ()
 
 
 class Evaluation(Strict):
     """Evaluation texts: a file, a folder or a glob. ``fields``: of each row those that hold its texts (a dot goes into
     a nested one; of lists and objects all strings count); null: what a harness task's own templates say, or all of the
-    document of a request. ``name``: of the task (null: the file's, the folder's or the task's own).
+    document of a request. ``answers``: of each row those that hold right answers, as datatrove's decontamination has
+    them: then an answer is looked for, and what begins in a text of ``fields`` and ends in an answer, but no text of
+    ``fields`` by itself. ``name``: of the task (null: the file's, the folder's or the task's own).
     """
 
     path: str
     fields: tuple[str, ...] | None = None
+    answers: tuple[str, ...] | None = None
     name: str | None = None
+
+    @model_validator(mode="after")
+    def _answers_to_fields(self) -> Self:
+        if self.answers is not None and self.fields is None:
+            raise ValueError("answers: expected `fields` beside them: the questions; [] where there are none")
+        return self
 
     def files(self) -> list[str]:
         """All files that the texts come from, sorted. Raises InputError: there is none, or a task names none."""
@@ -80,7 +94,11 @@ class Evaluation(Strict):
         task = self.name or (row.get("task_name") if isinstance(request, dict) else None) or source.name
         name = row.get("native_id", row.get("doc_id")) if isinstance(request, dict) else None
         own = row.get("id") if isinstance(row.get("id"), str | int) else None
-        return Item(str(task), str(next(each for each in (name, own, number) if each is not None)), tuple(texts))
+        named = str(next(each for each in (name, own, number) if each is not None))
+        if self.answers is None:
+            return Item(str(task), named, tuple(texts))
+        answers = [text for field in self.answers for text in _strings(_value(row, field, where))]
+        return Item(str(task), named, tuple(answers), tuple((text, answer) for text in texts for answer in answers))
 
 
 class _Source(NamedTuple):
@@ -170,13 +188,18 @@ def _csv_rows(path: str) -> Iterator[dict[str, Any]]:
 
 
 def _parquet_rows(path: str) -> Iterator[dict[str, Any]]:
-    yield from pq.read_table(pa.BufferReader(read_bytes(path)), use_threads=False).to_pylist()
+    yield from _rows(pq.read_table(pa.BufferReader(read_bytes(path)), use_threads=False))
 
 
 def _arrow_rows(path: str) -> Iterator[dict[str, Any]]:
     data = read_bytes(path)
     opened = pa.ipc.open_file if data.startswith(b"ARROW1") else pa.ipc.open_stream
-    yield from opened(pa.BufferReader(data)).read_all().to_pylist()
+    yield from _rows(opened(pa.BufferReader(data)).read_all())
+
+
+def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    for batch in table.to_batches(1024):
+        yield from batch.to_pylist()
 
 
 _READERS = {

@@ -16,10 +16,12 @@ from llama_data.pipeline.core.exchange import partitions
 from llama_data.pipeline.core.extras import require
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.stages.steps.contract import Built, Pass, StepContext, StepSettings
-from llama_data.stages.steps.near.candidates import FindComponents, FindEdges, Keep, WriteSignatures
+from llama_data.stages.steps.near.candidates import FindComponents, FindEdges, Keep, Left, WriteSignatures
 from llama_data.stages.steps.near.decide import DecideCandidates, DropNearDuplicates, GatherCandidates, Measure
 from llama_data.stages.steps.near.files import BAND
-from llama_data.stages.steps.near.signers import PRESETS, Preset, Signer, System, Words
+from llama_data.stages.steps.near.signers import PRESETS, Preset, Signer, System
+from llama_data.stages.steps.reports import report_name
+from llama_data.stages.steps.simple_words import Words
 
 # A document has about so many stored bytes, and its set, where it is a candidate, as many.
 DOCUMENT_BYTES = 1024
@@ -40,7 +42,9 @@ class Settings(StepSettings):
     compared; null: all of the source. ``preset`` gives the other numbers where they are not written, and says how
     words are made and hashed: ``llama_data`` (datasketch's values; bands as Dolma 3), ``datatrove``, ``fineweb``
     (datatrove's with SHA-1; both take no text of fewer words than a shingle). These two split at spaces what
-    datatrove's normalisation leaves, or, with ``words: spacy``, as datatrove does. The step reads the input once more.
+    datatrove's normalisation leaves, or, with ``words: spacy``, as datatrove does. ``signatures``: leaves those of
+    ``llama_data`` in ``RUN/signatures/SOURCE``, to be asked with datasketch afterwards: 4 bytes a value and document
+    (1,144). The step reads the input once more.
     """
 
     preset: System = "llama_data"
@@ -54,6 +58,7 @@ class Settings(StepSettings):
     within: str | None = None
     seed: int = Field(default=1, ge=0, lt=1 << 32)
     words: Words = "whitespace"
+    signatures: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -67,6 +72,8 @@ class Settings(StepSettings):
     def _words_of_datatrove(self) -> Settings:
         if self.words == "spacy" and self.preset == "llama_data":
             raise ValueError("words: spacy goes with the presets datatrove and fineweb; llama_data has its own words")
+        if self.signatures and self.preset != "llama_data":
+            raise ValueError("signatures: only those of the preset llama_data are datasketch's")
         return self
 
     def signer(self) -> Signer:
@@ -81,7 +88,11 @@ class Settings(StepSettings):
         ratio = max(1, DOCUMENT_BYTES // (BAND.itemsize * self.bands))
         edge_parts = partitions(context.stored, ratio, context.task_bytes)
         parts = partitions(context.stored, SET_RATIO, context.task_bytes)
-        write = WriteSignatures(work=work, signer=signer, keep=self.keep, date=self.date, within=self.within)
+        left = None
+        if self.signatures:
+            run = context.run
+            left = Left(run.output, context.domain, run.signatures(context.domain), report_name(work))
+        write = WriteSignatures(work=work, signer=signer, keep=self.keep, date=self.date, within=self.within, left=left)
         decide = DecideCandidates(
             work=work, tasks=tasks, parts=parts, signer=signer, measure=self.measure, threshold=self.min_similarity
         )

@@ -26,27 +26,31 @@ class _Found:
 
 
 class Tally:
-    """Shares of items by their runs that count; the others are left out of both sides."""
+    """Shares of items by their runs that count; those of ``left_out``, which is sorted, do not."""
 
-    def __init__(self, index: OverlapIndex, counted: NDArray[np.bool_]) -> None:
+    def __init__(self, index: OverlapIndex, left_out: NDArray[np.int64]) -> None:
         self.index = index
-        self.counted = counted
+        self.left_out = left_out
         # How many runs of an item count.
-        owners = np.repeat(counted, np.diff(index.arrays["owned"]))
-        self.runs = np.bincount(index.arrays["owners"][owners], minlength=len(index.items))
+        self.runs = index.runs_that_count(left_out)
         self._found: dict[int, _Found] = {}
         self._documents: Counter[str] = Counter()
 
-    def shares(self, runs: set[int], least: float | None = None) -> dict[int, float]:
+    def shares(self, runs: NDArray[np.int64], least: float | None = None) -> dict[int, float]:
         """For a document with these runs the share that it has of each item's, the highest first, then in the order of
         the items; only those of at least ``least``.
         """
-        counts = Counter(item for run in runs if self.counted[run] for item in self.index.items_of(run))
+        counts = Counter(item for run in self._counted(runs) for item in self.index.items_of(run).tolist())
         found = {item: count / int(self.runs[item]) for item, count in counts.items()}
         chosen = [(item, share) for item, share in found.items() if least is None or share >= least]
         return dict(sorted(chosen, key=lambda pair: (-pair[1], pair[0])))
 
-    def add(self, document: str, runs: set[int]) -> None:
+    def _counted(self, runs: NDArray[np.int64]) -> list[int]:
+        """The different runs that count."""
+        found: list[int] = np.setdiff1d(runs, self.left_out).tolist()
+        return found
+
+    def add(self, document: str, runs: NDArray[np.int64]) -> None:
         """Take note of a document that has some runs."""
         shares = self.shares(runs)
         for item, share in shares.items():
@@ -54,17 +58,16 @@ class Tally:
             found.documents += 1
             if share > found.share:
                 found.share, found.best = share, document
-        for run in runs:
-            if self.counted[run]:
-                for item in self.index.items_of(run):
-                    self._found[item].runs.add(run)
-        self._documents.update({self.index.items[item].task for item in shares})
+        for run in self._counted(runs):
+            for item in self.index.items_of(run).tolist():
+                self._found[item].runs.add(run)
+        self._documents.update({self.index.item(item).task for item in shares})
 
     def summary(self, about: dict[str, Any]) -> bytes:
         """The report by task, as JSON. ``whole``: items of which one document has all runs; ``half``: half of them."""
         tasks: dict[str, Counter[str]] = {}
-        for number, item in enumerate(self.index.items):
-            found = self._found.get(number)
+        for number in range(len(self.index.items)):
+            item, found = self.index.item(number), self._found.get(number)
             counts = tasks.setdefault(item.task, Counter())
             counts["items"] += 1
             counts["not_tested"] += not self.runs[number]
@@ -81,8 +84,8 @@ class Tally:
     def rows(self) -> bytes:
         """A line for every item that was found and every one that could not be tested, as JSON."""
         lines = []
-        for number, item in enumerate(self.index.items):
-            found = self._found.get(number)
+        for number in np.union1d(np.flatnonzero(self.runs == 0), [*self._found]).astype(np.int64).tolist():
+            item, found = self.index.item(number), self._found.get(number)
             base = {"task": item.task, "item": item.name, "runs": int(self.runs[number])}
             if not self.runs[number]:
                 lines.append({**base, "not_tested": self._why_not(item)})

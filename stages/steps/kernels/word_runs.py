@@ -10,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -25,6 +25,7 @@ from llama_data.pipeline.kernels.utf8 import decode_trusted_at
 LIMIT = 0x20000
 _GONE, _SPACE = np.uint32(0xFFFFFFFF), np.uint32(0xFFFFFFFE)
 _NONE = np.int64(-1)
+_ENDS = (ord(" "), ord("\n"))
 _AHEAD = 16
 """Runs between asking for the bit of a key and looking at it: a power of two."""
 
@@ -53,24 +54,34 @@ def _table() -> NDArray[np.uint32]:
     return table
 
 
+@cache
+def _as_they_are() -> NDArray[np.uint32]:
+    """The table for words that are made already, with one space between them."""
+    table = np.arange(LIMIT, dtype=np.uint32)
+    table[ord(" ")] = _SPACE
+    return table
+
+
 class Keys(NamedTuple):
-    """A set of 64-bit keys: a bit for the high bits of each, and a table of their numbers (-1: none)."""
+    """A set of 64-bit keys in arrays that may be mapped: the ``keys`` in their order, which may stand there repeatedly,
+    a bit for each among ``bits``, and ``starts``: for each value of their highest bits the number of the first key.
+    """
 
     keys: NDArray[np.uint64]
     bits: NDArray[np.uint64]
-    slots: NDArray[np.int32]
+    starts: NDArray[np.uint32]
 
 
 def make_keys(keys: NDArray[np.uint64]) -> Keys:
-    """The set of some keys, which must differ."""
-    size = 64
-    while size < 2 * len(keys):
-        size *= 2
-    # Sixteen bits a key at least: of runs that are no hit, at most a sixteenth go on to the table.
-    bits = np.zeros(max(size // 8, 64), np.uint64)
-    slots = np.full(size, -1, np.int32)
-    _enter(keys, bits, slots)
-    return Keys(keys, bits, slots)
+    """The set of some sorted keys, fewer than 2**32: 3 to 6 bytes a key beside the key itself."""
+    # Sixteen bits a key at least: of runs that are no hit, at most a sixteenth go on to the keys.
+    bits = np.zeros(max(64, 1 << (len(keys) // 4).bit_length()), np.uint64)
+    _enter(keys, bits)
+    # From two to four keys have the same highest bits.
+    count = max(1, (len(keys) // 4).bit_length())
+    firsts = np.arange(1 << count, dtype=np.uint64) << np.uint64(64 - count)
+    starts = np.append(np.searchsorted(keys, firsts), len(keys)).astype(np.uint32)
+    return Keys(keys, bits, starts)
 
 
 @njit(cache=True, nogil=True)
@@ -80,51 +91,53 @@ def _bit_place(key, bits):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _enter(keys, bits, slots):  # type: ignore[no-untyped-def]
-    mask = slots.size - 1
-    for number in range(keys.size):
-        place = _bit_place(keys[number], bits)
+def _enter(keys, bits):  # type: ignore[no-untyped-def]
+    for key in keys:
+        place = _bit_place(key, bits)
         bits[place >> 6] |= np.uint64(1) << np.uint64(place & 63)
-        at = np.int64(keys[number] & np.uint64(mask))
-        while slots[at] >= 0:
-            at = (at + 1) & mask
-        slots[at] = number
 
 
 @njit(cache=True, nogil=True)
-def _number_of(key, keys, bits, slots, every):  # type: ignore[no-untyped-def]
-    """The number of a key, or -1; ``every``: the key itself."""
+def _number_of(key, keys, bits, starts, shift, every):  # type: ignore[no-untyped-def]
+    """The number of the first key that is equal, or -1; ``every``: the key itself."""
     if every:
         return np.int64(key)
     place = _bit_place(key, bits)
-    found = _NONE
-    if (bits[place >> 6] >> np.uint64(place & 63)) & np.uint64(1):
-        mask = slots.size - 1
-        at = np.int64(key & np.uint64(mask))
-        while slots[at] >= 0:
-            if keys[slots[at]] == key:
-                found = np.int64(slots[at])
-                break
-            at = (at + 1) & mask
-    return found
+    if not (bits[place >> 6] >> np.uint64(place & 63)) & np.uint64(1):
+        return _NONE
+    group = np.int64(key >> shift)
+    low, high = np.int64(starts[group]), np.int64(starts[group + 1])
+    end = high
+    # Halved, as many items may share a run.
+    while low < high:
+        middle = (low + high) >> 1
+        if keys[middle] < key:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < end and keys[low] == key else _NONE
 
 
 @njit(cache=True, nogil=True)
-def _runs(data, starts, ends, table, n, power, keys, bits, slots, every, texts, numbers, begins, stops):  # type: ignore[no-untyped-def]
+def _runs(data, begin_of, end_of, table, n, power, keys, bits, starts, every, texts, numbers, begins, stops):  # type: ignore[no-untyped-def]
     """Find the runs of ``n`` words of texts that are among the keys; returns how many. ``every``: take all runs.
 
     ``power``: the factor of the word that leaves a run. Written for each: its text, the number of its key (of ``every``
     the key itself), where its first word begins and its last ends.
     """
     base = address(data)
+    # There are a power of two of groups, and one more start.
+    shift, groups = np.uint64(64), starts.size - 1
+    while groups > 1:
+        shift, groups = shift - np.uint64(1), groups >> 1
     ring = np.zeros(n, np.uint64)
     firsts = np.zeros(n, np.int64)
     # Runs whose bits are on their way from memory.
     asked = np.zeros(_AHEAD, np.uint64)
     asked_begins, asked_ends = np.zeros(_AHEAD, np.int64), np.zeros(_AHEAD, np.int64)
     found = 0
-    for text in range(starts.size):
-        at, end = starts[text], ends[text]
+    for text in range(begin_of.size):
+        at, end = begin_of[text], end_of[text]
         words, place, run, made = 0, 0, np.uint64(0), 0
         while at < end:
             # One word: letters are mixed into ``h`` one by one.
@@ -162,17 +175,17 @@ def _runs(data, starts, ends, table, n, power, keys, bits, slots, every, texts, 
                 prefetch(bits, _bit_place(key, bits) >> 6)
                 at_ring = made & (_AHEAD - 1)
                 if made >= _AHEAD:
-                    number = _number_of(asked[at_ring], keys, bits, slots, every)
+                    number = _number_of(asked[at_ring], keys, bits, starts, shift, every)
                     if every or number >= 0:
                         texts[found], numbers[found] = text, number
                         begins[found], stops[found] = asked_begins[at_ring], asked_ends[at_ring]
                         found += 1
                 asked[at_ring] = key
-                asked_begins[at_ring], asked_ends[at_ring] = firsts[place] - starts[text], last - starts[text]
+                asked_begins[at_ring], asked_ends[at_ring] = firsts[place] - begin_of[text], last - begin_of[text]
                 made += 1
         for waiting in range(max(0, made - _AHEAD), made):
             at_ring = waiting & (_AHEAD - 1)
-            number = _number_of(asked[at_ring], keys, bits, slots, every)
+            number = _number_of(asked[at_ring], keys, bits, starts, shift, every)
             if every or number >= 0:
                 texts[found], numbers[found] = text, number
                 begins[found], stops[found] = asked_begins[at_ring], asked_ends[at_ring]
@@ -189,17 +202,20 @@ class Runs(NamedTuple):
     ends: NDArray[np.int64]
 
 
-def find_runs(texts: Sequence[bytes], n: int, keys: Keys) -> Runs:
-    """The runs of ``n`` words of texts in UTF-8 whose hashes are among the keys, in their order."""
-    return _found(texts, n, keys, False)
+def find_runs(texts: Sequence[bytes], n: int, keys: Keys, *, made: bool = False) -> Runs:
+    """The runs of ``n`` words of texts in UTF-8 whose hashes are among the keys, in their order.
+
+    ``numbers`` are those of the first of equal keys. ``made``: the texts are words already, with single spaces.
+    """
+    return _found(texts, n, keys, False, made)
 
 
-def run_keys(texts: Sequence[bytes], n: int) -> NDArray[np.uint64]:
-    """The hash of every run of ``n`` words of texts, in their order."""
-    return _found(texts, n, make_keys(np.empty(0, np.uint64)), True).numbers.view(np.uint64)
+def all_runs(texts: Sequence[bytes], n: int) -> Runs:
+    """Every run of ``n`` words of texts that are words already, with single spaces; ``numbers`` has their hashes."""
+    return _found(texts, n, make_keys(np.empty(0, np.uint64)), True, True)
 
 
-def _found(texts: Sequence[bytes], n: int, keys: Keys, every: bool) -> Runs:
+def _found(texts: Sequence[bytes], n: int, keys: Keys, every: bool, made: bool) -> Runs:
     sizes = np.array([len(text) for text in texts], np.int64)
     ends = np.cumsum(sizes)
     data = np.frombuffer(b"".join(texts) + bytes(PADDING), np.uint8)
@@ -207,5 +223,44 @@ def _found(texts: Sequence[bytes], n: int, keys: Keys, every: bool) -> Runs:
     most = int(sizes.sum()) // 2 + len(texts) + 1
     out = [np.empty(most, np.int64) for _ in range(4)]
     power = np.uint64(pow(int(GOLDEN), n - 1, 1 << 64))
-    count = _runs(data, ends - sizes, ends, _table(), n, power, keys.keys, keys.bits, keys.slots, every, *out)
+    table = _as_they_are() if made else _table()
+    sorted_keys, bits, starts = (_read_only(array) for array in keys)
+    count = _runs(data, ends - sizes, ends, table, n, power, sorted_keys, bits, starts, every, *out)
     return Runs(*(column[:count].copy() for column in out))
+
+
+def _read_only(table: NDArray[Any]) -> NDArray[Any]:
+    """The same array as a mapped one is: for another kind of array the kernel would be compiled once more."""
+    seen = table.view()
+    seen.flags.writeable = False
+    return seen
+
+
+@njit(cache=True, nogil=True)
+def mark_repeats(texts, places, keys, n, again):  # type: ignore[no-untyped-def]
+    """Mark the runs that have the key and the words of the run before; returns how many have its key, but other words.
+
+    Runs begin at ``places`` of ``texts``, whose words end with a space or a line end, and stand in the order of keys.
+    """
+    others = 0
+    again[:1] = False
+    for number in range(1, keys.size):
+        again[number] = False
+        if keys[number] == keys[number - 1]:
+            again[number] = _same_words(texts, np.int64(places[number - 1]), np.int64(places[number]), n)
+            others += not again[number]
+    return others
+
+
+@njit(cache=True, nogil=True)
+def _same_words(texts, one, two, n):  # type: ignore[no-untyped-def]
+    words = 0
+    while words < n:
+        a, b = texts[one], texts[two]
+        # Both end a word, or neither does.
+        ends = a in _ENDS and b in _ENDS
+        if a != b and not ends:
+            return False
+        words += ends
+        one, two = one + 1, two + 1
+    return True

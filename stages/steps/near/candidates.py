@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from contextlib import ExitStack
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -13,36 +14,57 @@ from llama_data.pipeline.core.document import Document, is_open
 from llama_data.pipeline.core.exchange import first_of_each
 from llama_data.pipeline.core.files import atomic_write
 from llama_data.pipeline.core.utf8_document import utf8_of
+from llama_data.pipeline.core.written import leave_note
 from llama_data.stages.steps.near.files import EDGE, SIGNED, Files, none_of, number_type
 from llama_data.stages.steps.near.kernels import point_to_roots, unite
 from llama_data.stages.steps.near.signers import Signer
+from llama_data.stages.steps.preference import date_number, field_bytes
+from llama_data.stages.steps.signature_files import Made, SignatureWriter
 
 Keep = Literal["longest", "newest", "first"]
-_DIGITS = 14  # of a date and time down to the second
+
+
+class Left(NamedTuple):
+    """Signatures that stay with a run: of which source, in which folder, and how the names of their files begin."""
+
+    run: str
+    source: str
+    folder: str
+    name: str
 
 
 class WriteSignatures(Step):
     """End of the first job: the set and the band hashes of every open document that has shingles.
 
     ``keep`` with ``date``, a metadata field: which document of several is preferred. ``within``: a metadata field
-    whose value documents must share to be compared; None: all are.
+    whose value documents must share to be compared; None: all are. ``left``: where signatures are left for datasketch,
+    and under which name; None: nowhere.
     """
 
     name = "write_signatures"
 
-    def __init__(self, *, work: str, signer: Signer, keep: Keep, date: str, within: str | None) -> None:
+    def __init__(
+        self, *, work: str, signer: Signer, keep: Keep, date: str, within: str | None, left: Left | None = None
+    ) -> None:
         super().__init__()
         self.work = work
         self.signer = signer
         self.keep = keep
         self.date = date
         self.within = within
+        self.left = left
+        self.leaves = None if left is None else f"signatures-{left.name}-"
 
     def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write this task's files. Yields nothing."""
         files = Files(self.work)
         rows, ids, bands = [], [], []
-        with atomic_write(files.sets(rank)) as sets:
+        with ExitStack() as stack:
+            sets = stack.enter_context(atomic_write(files.sets(rank)))
+            left = None
+            if self.left is not None:
+                made = Made(self.signer.permutations, self.signer.shingle_words, self.signer.seed)
+                left = stack.enter_context(SignatureWriter(self.left.folder, rank, made, f"{self.left.name}-"))
             for place, doc in enumerate(data):
                 if not is_open(doc):
                     continue
@@ -52,9 +74,14 @@ class WriteSignatures(Step):
                 sets.write(np.ascontiguousarray(shingles, "<u8").tobytes())
                 rows.append((place, len(shingles), *self._preference(doc)))
                 ids.append(doc.id)
-                bands.append(self.signer.band_hashes(shingles, self._salt(doc)))
+                values = self.signer.signature(shingles)
+                bands.append(self.signer.hashes_of(values, self._salt(doc)))
+                if left is not None:
+                    left.add_signed(doc.id, len(shingles), values)
         hashes = np.concatenate([np.empty(0, np.uint64), *bands]).reshape(-1, self.signer.bands)
         files.write_signed(rank, np.array(rows, SIGNED), ids, hashes)
+        if self.left is not None and left is not None:
+            leave_note(self.left.run, self.left.source, f"{self.leaves}{rank:05d}", [left.written])
         yield from ()
 
     def _preference(self, doc: Document) -> tuple[int, int, int]:
@@ -68,14 +95,7 @@ class WriteSignatures(Step):
     def _salt(self, doc: Document) -> int:
         if self.within is None:
             return 0
-        value = str(doc.metadata.get(self.within, "")).encode("utf-8", "surrogatepass")
-        return int.from_bytes(hashlib.blake2b(value, digest_size=8).digest(), "big")
-
-
-def date_number(value: object) -> int:
-    """A date as a number that grows with time: the first fourteen digits of ``2024-05-01T12:00:00Z``; 0 without one."""
-    digits = "".join(char for char in str(value or "") if char in "0123456789")[:_DIGITS]
-    return int(digits.ljust(_DIGITS, "0")) if digits else 0
+        return int.from_bytes(hashlib.blake2b(field_bytes(doc, self.within), digest_size=8).digest(), "big")
 
 
 class FindEdges(Step):

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from llama_data.pipeline.kernels.bands import band_hashes, signature_61
 from llama_data.pipeline.kernels.minhash import Hashes, shingle_hashes, signature
 from llama_data.pipeline.kernels.xxhash import xxh64_spans
+from llama_data.stages.steps.simple_words import Words, simple_words
 
 System = Literal["llama_data", "datatrove", "fineweb"]
-Words = Literal["whitespace", "spacy"]
 
 
 class Preset(NamedTuple):
@@ -68,20 +68,11 @@ class Signer:
 
     def band_hashes(self, shingles: Hashes, salt: int = 0) -> Hashes:
         """A hash for every band of a set's signature."""
-        return band_hashes(self.signature(shingles), self.rows, salt)
+        return self.hashes_of(self.signature(shingles), salt)
 
-
-def simple_words(text: str, how: Words) -> list[str]:
-    """The words of what datatrove's normalisation leaves of a text."""
-    # half a second to load, and only these presets need it
-    from datatrove.utils.text import simplify_text  # type: ignore[import-untyped]
-
-    simple = str(simplify_text(text))
-    if how == "whitespace":
-        return simple.split()
-    from datatrove.utils.word_tokenizers import load_word_tokenizer  # type: ignore[import-untyped]
-
-    return list(load_word_tokenizer("en").word_tokenize(simple))
+    def hashes_of(self, values: NDArray[Any], salt: int = 0) -> Hashes:
+        """A hash for every band of a signature."""
+        return band_hashes(values, self.rows, salt)
 
 
 def datatrove_hashes(words: list[str], width: int, system: System) -> Hashes:

@@ -23,6 +23,7 @@ SETTINGS: dict[str, Any] = {
     "perplexity_buckets": ["head", "middle", "all"],
     "reference_threshold": 0.1,
 }
+EVALUATIONS = {"eval_task": "string", "eval_item": "string", "eval_share": "float64", "eval_items": "int64"}
 COLUMNS = {
     "commoncrawl": {"lines_duplicated": "int64", "lines_repeated": "int64", "removed_sample": "string"},
     "books": {"duplicate_of": "string", "overlap": "float64"},
@@ -96,7 +97,12 @@ def write_rest(run: Path, domain: str, reference: float = 0.1) -> None:
     (logs / "stats").mkdir()
     names = ("check", "read_commoncrawl", "minimum_length", "line_dedup", "language", "perplexity")
     steps = [{"name": name} for name in (*names, "reference_classifier", "write")]
-    (logs / "stats" / "00000.json").write_text(json.dumps(steps))
+    for task in range(2):
+        told = [
+            {**step, "time_stats": {"total": number * (task + 1.0)} if number else 0}
+            for number, step in enumerate(steps)
+        ]
+        (logs / "stats" / f"{task:05d}.json").write_text(json.dumps(told))
     shard = {"name": "00000.parquet", "rows": 3, "documents": 4, "tokens": 1537, "dropped_tokens": 12}
     tokens = run / "tokens" / domain
     (tokens / "documents").mkdir(parents=True)
@@ -115,6 +121,25 @@ def write_rest(run: Path, domain: str, reference: float = 0.1) -> None:
     lines.insert(20, {"kind": "held_out", "step": 19, "tokens": 81_920, "loss": 6.25, f"loss/{domain}": 6.25})
     (run / "train").mkdir()
     (run / "train" / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def write_evaluations(run: Path, hostile: str = "") -> list[dict[str, Any]]:
+    """A source with evaluation texts in it: its ledger's rows, and the step's report."""
+    bad = hostile.replace("\x00", "")
+    rows = [row(f"arxiv/{n}{bad}") for n in range(3)]
+    for n, share in enumerate((0.25, 1.0, 0.5, 0.5, 0.125, 0.75)):
+        values = {"eval_task": f"quiz{bad}", "eval_item": f"{n}{bad}", "eval_share": share, "eval_items": 1}
+        reason = "contaminated" if share >= 0.5 else None
+        rows.append(row(f"arxiv/q{n}", reason, reason and "decontaminate", **values))
+    rows.append(row("arxiv/o", "too_short", "length", eval_task="other", eval_item="7", eval_share=0.5, eval_items=2))
+    write_ledger(run, "arxiv", [rows[:5], rows[5:]], EVALUATIONS)
+    names = ("items", "not_tested", "found", "half", "whole", "documents")
+    tasks = [("other", 4, 0, 1, 1, 0, 1), (f"quiz{bad}", 10, 2, 6, 4, 1, 6), ("unseen", 5, 5, 0, 0, 0, 0)]
+    told = [{"task": task, **dict(zip(names, numbers, strict=True))} for task, *numbers in tasks]
+    report = {"step": "decontaminate", "settings": {"action": "mask"}, "tasks": told}
+    (run / "reports" / "arxiv").mkdir(parents=True)
+    (run / "reports" / "arxiv" / "02-decontaminate.json").write_text(json.dumps(report))
+    return rows
 
 
 HOSTILE = (
@@ -148,6 +173,7 @@ def write_whole(run: Path, reference: float = 0.1, hostile: str = "") -> list[di
     write_ledger(run, "books", [[row("books/a"), pair]])
     code = [row(f"github/{n}", license=f"mit{bad}", code_language=f"C{bad}", alnum_share=n / 9) for n in range(9)]
     write_ledger(run, "github", [code])
+    write_evaluations(run, hostile)
     names = json.dumps({f"Infobox {bad}": 3})
     write_ledger(run, "wikipedia", [[row("wikipedia/1", language=f"en{bad}", templates_unknown_names=names)]])
     kept = [

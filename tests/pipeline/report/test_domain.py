@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reported import SETTINGS, row, write_ledger
+from reported import SETTINGS, row, write_evaluations, write_ledger
 
 from llama_data.pipeline.report.domain import Example, Pair, count_domain, templates_of
+from llama_data.pipeline.report.evaluations import evaluation_tasks
 from llama_data.pipeline.report.thresholds import FIGURES, Choice
 
 PAGES = "commoncrawl"
@@ -153,3 +154,24 @@ def test_a_ledger_without_the_domains_columns_is_counted_too(tmp_path: Path) -> 
     found = count_domain(str(tmp_path), "mine", Choice({}))
     assert (found.total("failed").records, found.total("kept").records) == (1, 1)
     assert found.examples["broken_step"].items == [Example("x", "ValueError: no")]
+
+
+def test_evaluation_tasks_are_those_of_the_ledger_and_of_the_steps_report(tmp_path: Path) -> None:
+    write_evaluations(tmp_path)
+    found = count_domain(str(tmp_path), "arxiv", Choice({})).evaluations
+    quiz, other, unseen = evaluation_tasks(str(tmp_path), "arxiv", found)
+    assert (quiz.task, quiz.items, quiz.found, quiz.whole, quiz.not_tested, quiz.documents) == ("quiz", 10, 6, 1, 2, 6)
+    assert (quiz.rejected, quiz.others, quiz.action) == (4, 2, "masked")
+    # The greatest shares first, of equal ones the lower id; one of six is not shown.
+    assert [(each.id, each.item, each.share) for each in quiz.examples] == [
+        ("arxiv/q1", "1", 1.0), ("arxiv/q5", "5", 0.75), ("arxiv/q2", "2", 0.5), ("arxiv/q3", "3", 0.5),
+        ("arxiv/q0", "0", 0.25),
+    ]  # fmt: skip
+    # What went for another reason was masked before.
+    assert (other.rejected, other.others) == (0, 1)
+    assert (unseen.found, unseen.documents, unseen.examples) == (0, 0, [])
+    (tmp_path / "reports/arxiv/02-decontaminate.json").unlink()
+    alone = evaluation_tasks(str(tmp_path), "arxiv", found)
+    assert [(each.task, each.items, each.documents, each.rejected) for each in alone] == [
+        ("quiz", None, 6, 4), ("other", None, 1, 0),
+    ]  # fmt: skip

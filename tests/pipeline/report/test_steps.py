@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from reported import row, write_ledger, write_recipe, write_rest
 
-from llama_data.pipeline.report import training
+from llama_data.pipeline.report import step_times, training
 from llama_data.pipeline.report.collect import collect
 from llama_data.pipeline.report.compare import _merged
 from llama_data.pipeline.report.domain import count_domain
 from llama_data.pipeline.report.samples import SHOWN, Sample
+from llama_data.pipeline.report.step_times import costs
 from llama_data.pipeline.report.steps import funnel, in_order, order_of
 from llama_data.pipeline.report.thresholds import Choice
 from llama_data.pipeline.report.tokens import sampled_tokens
@@ -35,6 +36,46 @@ def test_the_funnel_follows_the_logs_and_loses_nothing(tmp_path: Path) -> None:
         ("perplexity", 1, 0, 2, 200),
         ("own", 1, 1, 1, 100),
     ]
+
+
+def write_stats(run: Path, job: str, *tasks: dict[str, float]) -> None:
+    folder = run / "logs" / job / "stats"
+    folder.mkdir(parents=True)
+    for task, seconds in enumerate(tasks):
+        told = [{"name": name, "time_stats": {"total": spent} if spent else 0} for name, spent in seconds.items()]
+        (folder / f"{task:05d}.json").write_text(json.dumps(told))
+
+
+def test_seconds_of_steps_are_those_of_all_jobs_and_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        row("a"),
+        row("b", "too_short", "length"),
+        row("c", "too_short", "length"),
+        row("d", "near_duplicate", "near_dup"),
+    ]
+    write_ledger(tmp_path, "web", [rows], {})
+    before = {"read_source": 2.0, "length": 0.5}
+    write_stats(
+        tmp_path, "web/02-near_dup-signatures", {**before, "write_signatures": 4.0}, {**before, "write_signatures": 0}
+    )
+    write_stats(tmp_path, "web/02-near_dup-edges", {"find_edges": 8.0})
+    write_stats(
+        tmp_path,
+        "web/documents",
+        {**before, "near_dup": 0.25, "write": 1.0},
+        {**before, "near_dup": 0.25, "write": 1.0},
+    )
+    jobs = ["web/02-near_dup-signatures", "web/02-near_dup-edges", "web/documents"]
+    found = count_domain(str(tmp_path), "web", Choice({}))
+    rows = costs(str(tmp_path), jobs, found, order_of(str(tmp_path), jobs))
+    assert [(each.code, each.seconds, each.gone) for each in rows] == [
+        ("read_source", 8.0, 0), ("length", 2.0, 2), ("near_dup", 0.5, 1), ("write", 2.0, 0), ("02-near_dup", 12.0, 0),
+    ]  # fmt: skip
+    assert rows[-1].title == "Near-duplicates: jobs before"
+    # Of many tasks some are read, and stand for all.
+    monkeypatch.setattr(step_times, "SAMPLED", 1)
+    assert costs(str(tmp_path), jobs[2:], found, [])[0].seconds == 4.0
+    assert costs(str(tmp_path), ["web/none"], found, []) == []
 
 
 def test_steps_that_the_logs_do_not_name_stand_where_the_sources_have_them() -> None:

@@ -26,7 +26,7 @@ from llama_data.stages.books.overlap import (
     read_index,
     read_set,
 )
-from llama_data.stages.books.signatures import Made, SignatureWriter
+from llama_data.stages.steps.signature_files import Made, SignatureWriter
 
 WORDS = 4000
 

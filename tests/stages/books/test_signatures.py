@@ -18,17 +18,8 @@ from pydantic import ValidationError
 from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.kernels.minhash import low_bits, shingle_hashes
 from llama_data.stages.books import jobs
-from llama_data.stages.books.signatures import (
-    MISSED,
-    Made,
-    SignatureWriter,
-    bands,
-    belongs,
-    find_alike,
-    read_file,
-    read_signatures,
-    sign,
-)
+from llama_data.stages.books.signatures import MISSED, bands, belongs, find_alike
+from llama_data.stages.steps.signature_files import Made, SignatureWriter, read_file, read_signatures, sign
 
 FORMATS = Path(__file__).resolve().parents[3] / "docs" / "formats.md"
 

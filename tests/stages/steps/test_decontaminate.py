@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import random
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from datatrove.data import Document as DatatroveDocument
+from datatrove.pipeline.decont.n_grams import NGramsDecontConfig, NGramsDecontFilter, NGramsDecontIndexer
 
 from llama_data.pipeline.core.block import Reader
 from llama_data.pipeline.core.document import Document, new_document, reject
@@ -66,10 +69,12 @@ def documents() -> dict[str, list[str]]:
 
 
 class Texts(Reader):
-    """The documents above; the first of ``b`` is rejected before anybody looks at it."""
+    """Documents by file, those above unless others are given; the first of ``b`` is rejected before anybody looks."""
+
+    texts: Mapping[str, list[str]] | None = None
 
     def read(self, split: Split) -> Iterator[Document]:
-        for number, text in enumerate(documents()[split.name]):
+        for number, text in enumerate((self.texts or documents())[split.name]):
             source = f"{split.name}#{number}"
             doc = new_document(domain="d", id=f"d/{source}", text=text, source=source)
             if source == "b#0":
@@ -87,10 +92,18 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory) -> str:
 class Ran:
     """What a chain with the step has written."""
 
-    def __init__(self, output: Path, run_jobs: Callable[..., None], evaluation: str, **settings: Any) -> None:
+    def __init__(
+        self,
+        output: Path,
+        run_jobs: Callable[..., None],
+        evaluation: str,
+        texts: Mapping[str, list[str]] | None = None,
+        **settings: Any,
+    ) -> None:
         run = RunContext(input="", output=str(output))
         context = StepContext(run=run, domain="d", sizes=(1000,) * 3, task_bytes=1 << 20, work=run.work("d"))
         reader = Texts(splits=[Split(path=name, name=name, size=1000) for name in "abc"], domain="d")
+        reader.texts = texts
         given = {"evaluations": [{"path": evaluation, "fields": ["question", "answer"]}], "words": N, **settings}
         run_jobs(chain(context, [reader], build_all([("decontaminate", Settings(**given))], context)))
         rows = [row for path in list_files(run.ledger("d"), ".parquet") for row in read_table(path).to_pylist()]
@@ -194,18 +207,23 @@ def test_a_hash_that_is_equal_by_chance_is_no_hit(
     tmp_path: Path, run_jobs: Callable[..., None], evaluation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sound = Ran(tmp_path / "sound", run_jobs, evaluation)
-    keys, find = overlap_index.run_keys, overlap_index.find_runs
+    every, find = overlap_index.all_runs, overlap_index.find_runs
     coarse = np.uint64(7)
 
-    def all_runs(texts: list[bytes], n: int, wanted: Any) -> Any:
-        """Every run of the texts with the three low bits of its hash, as if there were only eight hashes."""
-        every = find.__globals__["_found"](texts, n, wanted, True)
-        numbers = np.searchsorted(wanted.keys, every.numbers.view(np.uint64) & coarse)
-        assert (wanted.keys[numbers] == every.numbers.view(np.uint64) & coarse).all()
-        return every._replace(numbers=numbers)
+    def few_keys(texts: list[bytes], n: int) -> Any:
+        found = every(texts, n)
+        return found._replace(numbers=(found.numbers.view(np.uint64) & coarse).view(np.int64))
 
-    monkeypatch.setattr(overlap_index, "run_keys", lambda texts, n: keys(texts, n) & coarse)
-    monkeypatch.setattr(overlap_index, "find_runs", all_runs)
+    def all_hits(texts: list[bytes], n: int, wanted: Any, *, made: bool) -> Any:
+        """Every run of the texts with the three low bits of its hash, as if there were only eight hashes."""
+        hits = find.__globals__["_found"](texts, n, wanted, True, made)
+        keys = hits.numbers.view(np.uint64) & coarse
+        numbers = np.searchsorted(wanted.keys, keys)
+        assert (wanted.keys[numbers] == keys).all()
+        return hits._replace(numbers=numbers)
+
+    monkeypatch.setattr(overlap_index, "all_runs", few_keys)
+    monkeypatch.setattr(overlap_index, "find_runs", all_hits)
     weak = Ran(tmp_path / "weak", run_jobs, evaluation)
     assert weak.ledger == sound.ledger
     assert weak.items == sound.items
@@ -271,3 +289,85 @@ def test_too_many_cuts_take_the_document(tmp_path: Path, run_jobs: Callable[...,
 def test_evaluations_without_a_run_are_refused(tmp_path: Path, run_jobs: Callable[..., None], evaluation: str) -> None:
     with pytest.raises(InputError, match="none of 40 evaluation items has 90 words in a row"):
         Ran(tmp_path, run_jobs, evaluation, words=90)
+
+
+def answered() -> list[dict[str, Any]]:
+    """Questions and answers of few and of many words, with what datatrove's normalisation changes."""
+    draw = random.Random(5)
+    rows = []
+    for n in range(36):
+        question, answer = passage(draw, 3 + n * 7 % 25), passage(draw, 1 + n * 5 % 23)
+        answer[n % len(answer)] = draw.choice(["1,234", "caf\u00e9", "don't", "10km", "U.S."])
+        rows.append(
+            {"id": n, "question": dressed(draw, question), "answers": [dressed(draw, answer), "no"][: 1 + n % 2]}
+        )
+    return rows
+
+
+def other_dress(draw: random.Random, words: list[str]) -> str:
+    """The words in another case, with other numbers, accents and marks."""
+    forms = [str.upper, str.title, "“{}”".format, "{}:".format, lambda word: word.replace("e", "é"), str]
+    return " ".join(draw.choice(forms)(word.replace("1", "7")) for word in words)
+
+
+def contaminated(pages: list[str]) -> list[str]:
+    """The pages, most of them with words of an answer, a question, or of both where they meet; some a word too few."""
+    draw = random.Random(6)
+    rows = answered()
+    made = []
+    for number, page in enumerate(pages):
+        row = draw.choice(rows)
+        question, answer = row["question"].split(), draw.choice(row["answers"]).split()
+        count = draw.randrange(10, 20)
+        first = draw.randrange(max(1, len(answer) - count + 1))
+        before = draw.randrange(3, 12)
+        some = [
+            answer[first : first + count],
+            question[:count],
+            question[-before:] + answer[: 12 - before + number % 2],
+        ]
+        words = page.split(" ")
+        at = draw.randrange(len(words) + 1)
+        words[at:at] = [other_dress(draw, some[number % 3])] if number % 5 else []
+        made.append(" ".join(words))
+    return made
+
+
+def theirs(folder: Path, texts: list[str], config: NGramsDecontConfig) -> list[bool]:
+    """Whether datatrove's filter drops each text, by an index of its own making."""
+    rule = NGramsDecontFilter(str(folder), config=config)
+    # What makes hashes of texts asks for no more than this; the class asks for lighteval when it is made.
+    needs = SimpleNamespace(config=config, tokenizer=rule.tokenizer, hash_func=rule.hash_func)
+    hashes = [
+        number
+        for row in answered()
+        for answer in row["answers"]
+        for number in NGramsDecontIndexer.compute_hashes(needs, answer, row["question"])
+    ]
+    folder.mkdir()
+    np.array(hashes, config.hash_config.np_descr).tofile(folder / "quiz.index.hashes")
+    return [rule.filter(DatatroveDocument(text=text, id="")) is not True for text in texts]
+
+
+@pytest.mark.parametrize("query", [False, True])
+def test_decisions_are_datatroves(
+    tmp_path: Path,
+    run_jobs: Callable[..., None],
+    corpus: Path,
+    pages_of: Callable[[Path, int], list[str]],
+    query: bool,
+) -> None:
+    pytest.importorskip("spacy", reason="needs spaCy: datatrove's words are its")
+    texts = contaminated([page[:800] for page in pages_of(corpus, 150)])
+    (tmp_path / "quiz.jsonl").write_text("".join(json.dumps(row) + "\n" for row in answered()))
+    given = [{"path": str(tmp_path / "quiz.jsonl"), "fields": ["question"], "answers": ["answers"]}]
+    # Words of a question by itself are looked for by one more line of the recipe, of the same items.
+    given += [{"path": str(tmp_path / "quiz.jsonl"), "fields": ["question"]}] if query else []
+    expected = theirs(tmp_path / "index", texts, NGramsDecontConfig(find_query_ngrams=query))
+    settings = {"evaluations": given, "preset": "datatrove", "split": "spacy", "words": 12}
+    ran = Ran(tmp_path / "run", run_jobs, "", {"a": texts, "b": [""], "c": []}, **settings)
+    found = [ran.ledger[f"d/a#{number}"]["reason"] == "contaminated" for number in range(len(texts))]
+    assert found == expected
+    assert 25 < sum(expected) < 125
+    [task] = ran.summary["tasks"]
+    assert task["items"] == 36

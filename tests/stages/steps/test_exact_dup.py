@@ -48,6 +48,39 @@ def test_the_first_stays_and_is_named(tmp_path: Path, run_jobs: Callable[..., No
     assert len(rows) == sum(map(len, TEXTS.values()))
 
 
+class Dated(Reader):
+    """Four copies, two of each dump, with dates; and one without a dump."""
+
+    def read(self, split: Split) -> Iterator[Document]:
+        for number, (dump, date) in enumerate(DATED[split.name]):
+            given = {"source": f"{split.name}#{number}", **({} if dump is None else {"dump": dump}), "date": date}
+            yield new_document(domain="d", id=f"d/{split.name}#{number}", text="x", **given)
+
+
+DATED = {"a": [("1", "2024-05-01"), ("2", None)], "b": [("1", "2024-05-02T00:00:00Z"), ("2", "2024-05-02"), (None, "")]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, {"d/a#1": "d/a#0", "d/b#0": "d/a#0", "d/b#1": "d/a#0", "d/b#2": "d/a#0"}),
+        # Of equal dates the first; a date without a time is its beginning, and none is the oldest.
+        ({"keep": "newest"}, {"d/a#0": "d/b#0", "d/a#1": "d/b#0", "d/b#1": "d/b#0", "d/b#2": "d/b#0"}),
+        ({"within": "dump"}, {"d/b#0": "d/a#0", "d/b#1": "d/a#1"}),
+        ({"within": "dump", "keep": "newest"}, {"d/a#0": "d/b#0", "d/a#1": "d/b#1"}),
+    ],
+)
+def test_which_copy_stays_and_among_which(
+    tmp_path: Path, run_jobs: Callable[..., None], settings: dict[str, Any], expected: dict[str, str]
+) -> None:
+    run = RunContext(input="", output=str(tmp_path))
+    context = StepContext(run=run, domain="d", sizes=(1000, 1000), task_bytes=1, work=run.work("d"))
+    reader = Dated(splits=[Split(path=name, name=name, size=1000) for name in DATED], domain="d")
+    run_jobs(chain(context, [reader], [exact_dup.Settings(**settings).build(context)]))
+    rows = pq.read_table(run.ledger("d")).to_pylist()
+    assert {row["id"]: row["duplicate_of"] for row in rows if row["reason"]} == expected
+
+
 def test_partitions_grow_with_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [partitions(stored, 4, 10) for stored in (0, 39, 40, 79, 80)] == [1, 1, 2, 2, 3]
     monkeypatch.setattr(exchange, "HASH_GROUPS", 2)

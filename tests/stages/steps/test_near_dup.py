@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from datasketch import MinHash
 from plain_near_dup import Text, near_duplicates
 from pydantic import ValidationError
 
@@ -24,11 +27,13 @@ from llama_data.pipeline.core.files import Split
 from llama_data.pipeline.core.job import RunContext
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.kernels.bands import shares_a_band
+from llama_data.pipeline.kernels.minhash import low_bits, shingle_hashes
 from llama_data.stages.steps import near_dup
 from llama_data.stages.steps.contract import StepContext, chain
 from llama_data.stages.steps.near import candidates, decide, files
-from llama_data.stages.steps.near.candidates import date_number
 from llama_data.stages.steps.near.signers import PRESETS, Signer
+from llama_data.stages.steps.preference import date_number
+from llama_data.stages.steps.signature_files import read_signatures
 
 ALL_PAIRS = {"bands": 64, "rows": 1}
 """Two sets of similarity 0.5 are compared with probability 1 - 2**-64."""
@@ -164,6 +169,32 @@ def test_short_texts_have_one_shingle_and_texts_without_words_none(run: Run) -> 
              Text("d/e", ""), Text("d/f", "--"), Text("d/g", "--")]  # fmt: skip
     assert run([texts]) == {"d/a": ("d/b", 1.0)}
     assert run([texts], preset="datatrove") == {}
+
+
+def test_signatures_that_are_left_are_asked_with_datasketch(
+    tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = _corpus(5)
+    gone = run([texts[:20], texts[20:]], signatures=True)
+    assert gone == run([texts[:20], texts[20:]])
+    assert not (tmp_path / "2" / "signatures").exists()
+    folder = str(tmp_path / "1")
+    found = dict(read_signatures(folder, "d"))
+    assert list(found) == [text.id for text in texts if shingle_hashes(text.text).size]
+    for text in texts:
+        if text.id in found:
+            theirs = MinHash(num_perm=286, hashfunc=low_bits)
+            theirs.update_batch(shingle_hashes(text.text).tolist())
+            assert found[text.id] == theirs
+    # The page's example, as it stands there, names every document that went beside the one that was kept.
+    page = (Path(__file__).parents[3] / "docs" / "near-duplicates.md").read_text()
+    section = page.split("## Asking afterwards", 1)[1].split("\n## ", 1)[0]
+    [code] = re.findall(r"^    from datasketch(?:.*\n(?=    |\n    ))*.*$", section, re.M)
+    id, (kept, similarity) = next(iter(gone.items()))
+    exec(textwrap.dedent(code), {"RUN": folder, "SOURCE": "d", "ID": id})
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert {kept, id} <= {name for name, _ in lines}
+    assert abs(float(dict(lines)[kept]) - similarity) < 0.15
 
 
 def test_rejected_documents_are_not_compared(run: Run) -> None:
