@@ -35,11 +35,14 @@ class Spent:
 def timed(run: Run[Item], data: Iterable[Item] | None, tell: Callable[[float], None], *, last: bool) -> Iterator[Item]:
     """What ``run`` makes of ``data``; ``tell`` is given the seconds that it took, at its end.
 
-    ``last``: it is the last step of a job, which hands nothing on.
+    ``last``: it ends a job and hands nothing on. A task's steps are put together right before it runs.
     """
+    _read[0] = perf_counter()
+    return _timed(run, data, tell, last)
+
+
+def _timed(run: Run[Item], data: Iterable[Item] | None, tell: Callable[[float], None], last: bool) -> Iterator[Item]:
     spent = Spent()
-    if last:
-        _read[0] = perf_counter()
     if data is not None:
         data = chain(_nothing(spent), _asked_for(data, spent) if last else data)
     read, clock, seconds = _read, perf_counter, 0.0

@@ -46,7 +46,8 @@ def costs(run: str, jobs: Sequence[str], found: DomainLedger, order: Sequence[st
     if not any(seconds.values()):
         return []
     passes = sorted(name for name in seconds if _PASS.fullmatch(f"{name}-x"))
-    names = [*in_order({*seconds, *gone} - {*passes, ""}, order), *passes]
+    worked = {name for name in (*seconds, *gone) if name and (seconds[name] or gone[name])}
+    names = [*in_order(worked - {*passes}, order), *passes]
     return [StepCost(_title(name), name, seconds[name], gone[name]) for name in names]
 
 

@@ -42,6 +42,7 @@ WORDS = {
     "maximum_length": "Maximum length",
     "line_dedup": "Repeated lines",
     "duplicates": "Exact duplicates",
+    "exact_dup": "Exact duplicates",
     "near_dup": "Near-duplicates",
     "fineweb_quality": "FineWeb quality",
     "pii": "Personal addresses",

@@ -116,6 +116,25 @@ def test_a_step_that_reads_by_itself_is_charged_too(clock: Clock) -> None:
     assert run([step]) == {"alone": 3}
 
 
+def test_a_step_that_only_hands_through_is_not_charged(clock: Clock) -> None:
+    class Through(Step):
+        name = "through"
+
+        def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> Any:
+            return data
+
+    reads = Reads(splits=[Split("a", "a", 1)], domain="d")
+    reads.clock = clock
+    steps = [Through(), reads, Through()]
+    Job("d/documents", steps, 1)
+    clock.now += 77
+    data: Any = None
+    for step in steps:
+        data = step(data, 0, 1)
+    assert len(list(data)) == 10
+    assert [step.stats.time_stats.total for step in steps] == [0, 10, 0]
+
+
 def test_nobody_is_charged_in_a_pipeline_of_somebody_else(clock: Clock) -> None:
     class Keeps(Rule):
         name = "keeps"

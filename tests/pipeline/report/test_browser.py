@@ -110,8 +110,8 @@ def test_every_page_fits_every_screen_and_runs_nothing(chromium: Any, pages: dic
 def test_every_section_is_there_and_reached_from_the_top(chromium: Any, pages: dict[str, Path]) -> None:
     with Look(chromium, pages["plain"], 390, "light") as look:
         titles = [
-            "At a glance", "Tokens and mixture", "Training", "Common Crawl", "GitHub", "Wikipedia", "Books", "Time",
-            "Recipe",
+            "At a glance", "Tokens and mixture", "Training", "Common Crawl", "GitHub", "Wikipedia", "Books", "arXiv",
+            "Time", "Recipe",
         ]  # fmt: skip
         assert look.page.locator("nav a").all_inner_texts() == titles
         assert look.page.locator("h2").all_inner_texts() == titles
@@ -120,7 +120,7 @@ def test_every_section_is_there_and_reached_from_the_top(chromium: Any, pages: d
         assert parts >= {
             "Mixture", "Step by step", "Why records were not kept", "Figures that decide", "Repeated lines",
             "Overlapping documents", "Licences", "File types", "Unknown templates", "Some kept documents",
-            "Its history",
+            "Its history", "What each step costs", "Evaluation texts",
         }  # fmt: skip
         look.page.keyboard.press("Tab")
         assert look.page.evaluate("document.activeElement.className") == "skip"
@@ -149,6 +149,11 @@ def test_the_figures_are_those_of_the_ledger(chromium: Any, pages: dict[str, Pat
         left -= gone
         assert line[:2] == [gone, left], step
     assert funnel[-1][1] == len(kept) == left
+    # Two tasks have noted n and 2 n seconds for their n-th step.
+    costs = {line[0]: line[3] for line in tables["Time and removals of the steps of Common Crawl"]}
+    assert (costs["Minimum length"], costs["Language"]) == (5, None)
+    quiz = {line[0]: line[1:] for line in tables["Evaluation tasks found in arXiv"]}["quiz"]
+    assert quiz == [10, 6, None, 1, 2, 6, 4, 2]
     moved = {line[0]: line[1:] for line in tables["Another threshold for likeness to references"]}
     scores = [each["reference_score"] for each in rows if each["reference_score"] is not None]
     for name, (passed, *_) in moved.items():
