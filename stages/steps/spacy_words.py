@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from itertools import accumulate
 from typing import Any
 
 from llama_data.pipeline.core.errors import RequestError
@@ -69,21 +70,42 @@ class SpacyWords:
         return found
 
     def of_chunks(self, chunks: Sequence[str]) -> list[list[str] | None]:
-        """The words of each chunk; None: they may depend on the text around it."""
-        return [self._of_chunk(chunk) for chunk in chunks]
+        """The words of each chunk; None: they may depend on the text around it. A chunk has no space in it."""
+        # A chunk of letters alone has nothing that a rule could cut at.
+        found: list[list[str] | None] = [[chunk] for chunk in chunks]
+        others = [number for number, chunk in enumerate(chunks) if not chunk.isalpha() or chunk in self.rules]
+        # All in one call: what a call of spaCy's costs is more than most chunks do.
+        try:
+            split = self._side_by_side([chunks[number] for number in others])
+        except Exception:  # one of them; it is for ``of_text`` to say what spaCy cannot split
+            split = [self._of_chunk(chunks[number]) for number in others]
+        for number, words in zip(others, split, strict=True):
+            found[number] = words
+        return found
+
+    def _side_by_side(self, chunks: Sequence[str]) -> list[list[str] | None]:
+        """The words of chunks that are put behind each other in one text. Raises what spaCy raises."""
+        words: list[list[str]] = [[] for _ in chunks]
+        ends = list(accumulate(len(chunk) + 1 for chunk in chunks))
+        number = 0
+        for token in self._alone(" ".join(chunks)):
+            while token.idx >= ends[number]:
+                number += 1
+            words[number].append(token.text)
+        return [self._settled(chunk, found) for chunk, found in zip(chunks, words, strict=True)]
 
     def _of_chunk(self, chunk: str) -> list[str] | None:
-        # A chunk of letters alone has nothing that a rule could cut at.
-        if chunk.isalpha() and chunk not in self.rules:
-            return [chunk]
         try:
-            words = [token.text for token in self._alone(chunk)]
-            if spans := self._looked_for.within(words):
-                if self._looked_for.reach_out(words, spans):
-                    return None
-                words = [token.text for token in self._whole(chunk)]
-        except Exception:  # it is for ``of_text`` to say what spaCy cannot split
+            return self._settled(chunk, [token.text for token in self._alone(chunk)])
+        except Exception:
             return None
+
+    def _settled(self, chunk: str, words: list[str]) -> list[str] | None:
+        """The words of a chunk, of which these are found without special cases; None as in ``of_chunks``."""
+        if spans := self._looked_for.within(words):
+            if self._looked_for.reach_out(words, spans):
+                return None
+            words = [token.text for token in self._whole(chunk)]
         return [stripped for word in words if (stripped := word.strip())]
 
     def in_context(self, text: str, start: int, end: int) -> list[str]:

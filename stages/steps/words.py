@@ -27,6 +27,7 @@ from llama_data.pipeline.core.errors import RequestError
 from llama_data.pipeline.kernels.memory import PADDING
 from llama_data.pipeline.kernels.utf8 import Bytes
 from llama_data.pipeline.kernels.word_table import WordTable
+from llama_data.stages.steps.kernels.word_boundaries import find_bounded
 from llama_data.stages.steps.kernels.word_chunks import (
     ASKED,
     GIVEN,
@@ -51,7 +52,6 @@ from llama_data.stages.steps.kernels.word_scan import (
     SIGNS_DO_NOT,
     STOP_SHIFT,
     WordArrays,
-    find_bounded,
     find_spaced,
     make_arrays,
     make_stops,
