@@ -179,7 +179,7 @@ def train_references(
     min_chars: Annotated[int, typer.Option("--min-chars", min=1, help="Length floor of both sides.")] = 1000,
     max_chars: Annotated[
         int | None,
-        typer.Option("--max-chars", min=1, help="Cut longer texts of both sides into several [no]."),
+        typer.Option("--max-chars", min=1, help="Cut longer texts of both sides [default: no]."),
     ] = None,
     wikipedia_itself: Annotated[
         bool, typer.Option("--wikipedia-itself", help="Positives are Wikipedia's own articles: a stand-in.")
@@ -233,7 +233,7 @@ def train_quality(
     other: Annotated[str, typer.Option("--other", help="Name of the other side.")] = "cc",
     min_chars: Annotated[int, typer.Option("--min-chars", min=1, help="Length floor of both sides.")] = 1,
     max_chars: Annotated[
-        int | None, typer.Option("--max-chars", min=1, help="Cut longer texts of both sides into several [no].")
+        int | None, typer.Option("--max-chars", min=1, help="Cut longer texts of both sides [default: no].")
     ] = None,
     max_each: Annotated[int, typer.Option("--max-each", min=1, help="Most texts of a side.")] = 300_000,
     equal: Annotated[bool, typer.Option("--equal/--all", help="As many texts of each side, or all.")] = True,
