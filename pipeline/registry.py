@@ -69,7 +69,7 @@ STAGES = {
     "commoncrawl": _stage(commoncrawl, Rate(14.6e6, 0.03, 0.09, 1.2e9, 2.0, 1.9)),
     "c4": _stage(c4, Rate(3.4e6, 1.00, 0.00, 0.4e9, 2.6)),
     "github": _stage(github, Rate(4.1e6, 0.61, 0.01, 0.6e9, 4.9)),
-    "wikipedia": _stage(wikipedia, Rate(1.3e6, 0.57, 0.00, 0.5e9, 3.4)),
+    "wikipedia": _stage(wikipedia, Rate(2.0e6, 0.57, 0.00, 0.5e9, 3.4)),
     "books": _stage(books, Rate(6.0e6, 0.95, 3.77, 0.8e9, 2.6)),
     "arxiv": _stage(arxiv, Rate(3.8e6, 0.57, 0.00, 0.5e9, 2.4)),
     "stackexchange": _stage(stackexchange, Rate(3.5e6, 0.62, 0.81, 0.6e9, 1.9)),

@@ -217,7 +217,7 @@ def find_stream(
     Bytes that only look like the beginning of one are stepped over: what a decompressor refuses at once is none. So a
     range begins where reading goes on behind damage, too, and what is read does not depend on where a file is cut.
     """
-    while (found := _find_magic(file, start, end, magic)) is not None and not _begins(file, found, make):
+    while (found := find_magic(file, start, end, magic)) is not None and not _begins(file, found, make):
         start = found + 1
     return found
 
@@ -233,7 +233,8 @@ def _begins(file: BinaryIO, at: int, make: type[Decompressor]) -> bool:
     return True
 
 
-def _find_magic(file: BinaryIO, start: int, end: int | None, magic: re.Pattern[bytes]) -> int | None:
+def find_magic(file: BinaryIO, start: int, end: int | None, magic: re.Pattern[bytes]) -> int | None:
+    """Offset of the first bytes in ``[start, end)`` that a stream may begin with, None when there are none."""
     file.seek(start)
     base, window = start, b""
     while end is None or base < end + _MAGIC_LENGTH:

@@ -102,8 +102,8 @@ class Call:
     def raw(self, name: str) -> str | None:
         """An argument as MediaWiki hands it on: a named one stripped, a positional one as it is; None: not given."""
         if name not in self._values:
-            found = self._loaded().get(name) if name != "0" else None
-            if found is None:
+            found = self._loaded().get(name)
+            if found is None or name == "0":
                 self._values[name] = None
             else:
                 part, named = found

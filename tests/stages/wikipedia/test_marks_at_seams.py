@@ -17,7 +17,7 @@ from llama_data.stages.wikipedia.dump.stream import (
     XZ_MAGIC,
     Block,
     Damage,
-    find_stream,
+    find_magic,
     read_range,
 )
 
@@ -38,12 +38,12 @@ def test_a_mark_is_found_at_every_place_of_a_read(monkeypatch: pytest.MonkeyPatc
         # What goes before is the beginning of a mark that does not go on.
         data = (b"." + mark[:-2])[:place].rjust(place, b"_") + mark + b"tail" * 5
         file = io.BytesIO(data)
-        assert find_stream(file, 0, None, magic) == place
-        assert find_stream(file, place, None, magic) == place
-        assert find_stream(file, place + 1, None, magic) is None
-        assert find_stream(file, 0, place + 1, magic) == place
-        assert find_stream(file, 0, place, magic) is None
-        assert find_stream(io.BytesIO(data[: place + len(mark) - 1]), 0, None, magic) is None
+        assert find_magic(file, 0, None, magic) == place
+        assert find_magic(file, place, None, magic) == place
+        assert find_magic(file, place + 1, None, magic) is None
+        assert find_magic(file, 0, place + 1, magic) == place
+        assert find_magic(file, 0, place, magic) is None
+        assert find_magic(io.BytesIO(data[: place + len(mark) - 1]), 0, None, magic) is None
 
 
 @pytest.mark.parametrize(("suffix", "pack"), [(".bz2", bz2.compress), (".gz", gzip.compress), (".xz", lzma.compress)])
