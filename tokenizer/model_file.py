@@ -103,6 +103,9 @@ class ModelFacts:
         return next((id for id, piece in pieces if piece.text == text and piece.type == kind), -1)
 
 
+_SCORE = struct.Struct("<f")
+
+
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
     at = 0
 
@@ -150,6 +153,15 @@ def _spec(data: bytes, names: dict[int, tuple[str, str, Any]]) -> dict[str, Any]
 
 
 def _piece(data: bytes) -> Piece:
+    # As SentencePiece writes nearly all: a text of less than 128 bytes, a score, and nothing else.
+    if len(data) > 6 and data[0] == 0x0A and data[1] < 128 and len(data) == data[1] + 7 and data[-5] == 0x15:
+        [score] = _SCORE.unpack_from(data, len(data) - 4)
+        if not math.isnan(score):
+            return Piece(data[2:-5].decode(), score, PieceType.NORMAL)
+    return _piece_by_field(data)
+
+
+def _piece_by_field(data: bytes) -> Piece:
     text, score, kind = "", 0.0, PieceType.NORMAL
     for number, value in _fields(data):
         if number == 1 and isinstance(value, bytes):

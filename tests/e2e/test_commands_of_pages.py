@@ -49,6 +49,7 @@ NOT_RUN = {
     r"llama-data verify RUN --adopt": "needs a run of an older version",
     r"llama-train launch (?!.*--dry-run)(?!.*--model tiny)": "needs cards, or another run",
     r"llama-train ablate": "trains a dozen models; tests/train_handoff/trainer/ablate does",
+    r"llama-train tasks": "needs the wheel of OLMo's evaluation; tests/train_handoff/trainer/ablate has such a file",
     r"llama-train bench": "measures, on cards",
     r"llama-train .*--(harness|nproc 8 --nnodes)": "needs the extra eval and its tasks",
     r"llama-train .*s3://": "needs a store",

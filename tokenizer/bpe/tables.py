@@ -81,9 +81,8 @@ def build_rules(facts: ModelFacts) -> Rules:
     """Derive the kernels' arrays; the model must have passed ``refusal``."""
     normal = {piece.text: id for id, piece in enumerate(facts.pieces) if piece.type == PieceType.NORMAL}
     symbols = dict(normal)
-    for text in normal:
-        for char in text:
-            symbols.setdefault(char, len(facts.pieces) + len(symbols) - len(normal))
+    for char in dict.fromkeys("".join(normal)):
+        symbols.setdefault(char, len(facts.pieces) + len(symbols) - len(normal))
     symbol_of = np.full(0x110000, -1, np.int32)
     for text, symbol in symbols.items():
         if len(text) == 1:
@@ -137,27 +136,43 @@ def _ranks(facts: ModelFacts) -> NDArray[np.int32]:
 
 
 def _pairs(normal: dict[str, int], symbols: dict[str, int]) -> NDArray[np.uint64]:
-    found = []
+    lefts: list[int] = []
+    rights: list[int] = []
+    merges: list[int] = []
+    get = symbols.get
     for text, merged in normal.items():
         for cut in range(1, len(text)):
-            left, right = symbols.get(text[:cut]), symbols.get(text[cut:])
-            if left is not None and right is not None:
-                found.append((left, right, merged))
+            left = get(text[:cut])
+            if left is not None and (right := get(text[cut:])) is not None:
+                lefts.append(left)
+                rights.append(right)
+                merges.append(merged)
     # Three fifths full at most, so that a search is short.
-    size = 1 << max(4, (len(found) * 5 // 3).bit_length())
+    size = 1 << max(4, (len(merges) * 5 // 3).bit_length())
+    keys: NDArray[np.uint64] = np.array(lefts, np.uint64) << np.uint64(SYMBOL_BITS) | np.array(rights, np.uint64)
+    values: NDArray[np.uint64] = keys << np.uint64(MERGED_BITS) | np.array(merges, np.uint64)
+    return _placed(values, pair_slots(keys, size), size)
+
+
+def _placed(values: NDArray[np.uint64], slots: NDArray[np.uint64], size: int) -> NDArray[np.uint64]:
+    """A table with each value in the first free slot from its own on; all of them a slot at a time.
+
+    Whatever moves on has found its slot taken, so a search that ends at an empty slot misses nothing.
+    """
     table = np.full(size, EMPTY_PAIR, np.uint64)
-    for left, right, merged in found:
-        key = left << SYMBOL_BITS | right
-        at = pair_slot(key, size)
-        while table[at] != EMPTY_PAIR:
-            at = (at + 1) & (size - 1)
-        table[at] = key << MERGED_BITS | merged
+    while len(values):
+        free = np.flatnonzero(table[slots] == EMPTY_PAIR)
+        placed = free[np.unique(slots[free], return_index=True)[1]]
+        table[slots[placed]] = values[placed]
+        values, slots = np.delete(values, placed), np.delete(slots, placed)
+        slots = (slots + np.uint64(1)) & np.uint64(size - 1)
     return table
 
 
-def pair_slot(key: int, size: int) -> int:
-    """First slot to look at for a pair of symbols."""
-    return (key * int(GOLDEN) % 2**64) >> (64 - _log2(size))
+def pair_slots(keys: NDArray[np.uint64], size: int) -> NDArray[np.uint64]:
+    """First slots to look at for pairs of symbols: the high bits of a product that wraps."""
+    found: NDArray[np.uint64] = (keys * np.uint64(GOLDEN)) >> np.uint64(64 - _log2(size))
+    return found
 
 
 def _log2(size: int) -> int:

@@ -97,7 +97,7 @@ def test_models_without_the_boundary_argument_are_left_to_sentencepiece(
 def test_a_model_that_fails_the_check_at_load_time_is_left_to_sentencepiece(
     models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llama_data.tokenizer.bpe.tables.pair_slot", lambda key, size: 0)
+    monkeypatch.setattr("llama_data.tokenizer.bpe.tables.pair_slots", lambda keys, size: np.zeros_like(keys))
     encoder = FastEncoder(str(models["llama"]))
     assert "differ" in (encoder.fallback or "")
     assert encoder.encode("bacodi").tolist() == encoder.oracle.encode("bacodi")

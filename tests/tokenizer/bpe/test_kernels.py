@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llama_data.tokenizer.bpe.kernels import _glued, _merge_large, _merge_small
-from llama_data.tokenizer.bpe.tables import EMPTY_PAIR, glue_bit, pair_slot
+from llama_data.tokenizer.bpe.tables import EMPTY_PAIR, _placed, glue_bit, pair_slots
 
 
 def reference_merge(symbols: list[int], pairs: dict[tuple[int, int], int], ranks: list[int]) -> list[int]:
@@ -26,7 +26,7 @@ def reference_merge(symbols: list[int], pairs: dict[tuple[int, int], int], ranks
 def pair_table(pairs: dict[tuple[int, int], int]) -> np.ndarray:
     table = np.full(256, EMPTY_PAIR, np.uint64)
     for (left, right), merged in pairs.items():
-        at = pair_slot(left << 21 | right, 256)
+        at = int(pair_slots(np.array([left << 21 | right], np.uint64), 256)[0])
         while table[at] != EMPTY_PAIR:
             at = (at + 1) % 256
         table[at] = (left << 21 | right) << 22 | merged
@@ -60,3 +60,15 @@ def test_the_set_of_pairs_is_addressed_as_it_was_built(first: int, second: int) 
     bit = glue_bit(first, second)
     glue[bit >> 3] = 1 << (bit & 7)
     assert _glued(glue.ctypes.data, first, second)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.tuples(st.integers(0, 2**62), st.integers(0, 31)), max_size=31, unique_by=lambda item: item[0]))
+def test_values_that_are_placed_at_once_are_found_by_a_search_from_their_slot(items: list[tuple[int, int]]) -> None:
+    values, slots = (np.array([item[part] for item in items], np.uint64) for part in (0, 1))
+    table = _placed(values, slots, 32)
+    for value, at in items:
+        while table[at] != value:
+            assert table[at] != EMPTY_PAIR
+            at = (at + 1) % 32
+    assert int((table != EMPTY_PAIR).sum()) == len(items)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class Tasks:
                     log_samples=questions,
                 )
             except Exception as error:
-                raise RunError(f"lm-evaluation-harness: {type(error).__name__}: {error}") from error
+                raise RunError(f"lm-evaluation-harness: {type(error).__name__}: {_said(error)}") from error
         names = ("results", "groups", "n-shot", "n-samples", "versions", "higher_is_better", "lm_eval_version")
         kept = {name: found[name] for name in names if name in found}
         if questions:
@@ -84,6 +85,14 @@ class Tasks:
             }
         clean: dict[str, Any] = json.loads(json.dumps({"model": str(model), "bos": bos, **kept}, default=str))
         return clean
+
+
+def _said(error: Exception) -> str:
+    """What an error says; of one that says nothing, as an assertion, where and on which line it arose."""
+    if str(error):
+        return str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"`{last.line}` ({last.filename.rpartition('/')[2]}, line {last.lineno})"
 
 
 def of_questions(samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 
 from llama_data.pipeline.core.errors import InputError, RunError
 from llama_data.pipeline.report.ablation import render_ablation
+from llama_data.tokenizer.huggingface import huggingface_files
+from llama_data.tokenizer.model_file import read_model
 from llama_data.train_handoff.trainer.ablate import verdicts
 from llama_data.train_handoff.trainer.ablate.arms import CONTROL
 from llama_data.train_handoff.trainer.ablate.questions import tasks_compared, tasks_table
@@ -211,6 +213,9 @@ def test_a_task_from_requests_is_asked_by_the_harness_and_stands_on_the_page(
     pytest.importorskip("lm_eval")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    for run in (clean, shuffled):  # as `train-tokenizer` leaves it
+        for name, content in huggingface_files(read_model(str(run / "tokenizer" / "tokenizer.model"))).items():
+            (run / "tokenizer" / name).write_bytes(content)
     rows = [row(n, idx, f" {text}", n % 2, f"word {n}") for n in range(8) for idx, text in enumerate(("ab", "cd"))]
     write_tasks([requests(tmp_path / "quiz" / "rc" / "requests.jsonl.gz", rows)], tmp_path / "tasks")
     words = ["ablate", f"clean={clean}", f"shuffled={shuffled}", "--held-out", f"news={neutral}", "--tokens", "2048"]
