@@ -278,6 +278,8 @@ def digests(run: Path) -> dict[str, str]:
         name = str(path.relative_to(run))
         if name.removeprefix("quick/run/").startswith(_BESIDE) or name == "done" or ".tmp" in name:
             continue
+        if path.name == "metrics-replaced.jsonl":  # of steps that were done again, which is what a disturbed run does
+            continue
         data = path.read_bytes()
         if path.name == "manifest.json":  # beside its content it says when and where it was written
             found[name] = str(orjson.loads(data)["sha256"])

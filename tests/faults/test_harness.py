@@ -161,6 +161,13 @@ def test_a_file_that_is_half_under_its_final_name_is_seen(left: tuple[Chain, Pat
     assert set(digests(run)) == {"documents/mine/00000.jsonl.zst", "documents/mine/manifest.json"}
 
 
+def test_figures_of_steps_that_were_done_again_are_no_result(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    for name in ("metrics.jsonl", "metrics-replaced.jsonl"):
+        (tmp_path / "train" / name).touch()
+    assert digests(tmp_path) == {"train/metrics.jsonl": ""}
+
+
 def test_what_is_said_of_too_little_room_names_the_file_and_what_to_do(tmp_path: Path) -> None:
     said = f"llama-data: {tmp_path}/recipe.yaml: the disk is full: make room and give the same command again"
     for way, faulty in (("disk", False), ("files", False), ("limit", True)):
