@@ -24,9 +24,11 @@ settings.load_profile("steady")
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# A shell without a terminal ignores SIGINT for what it starts in the background, and so would all that tests start.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell without a terminal ignores SIGINT for what it starts in the background, as nohup does SIGHUP, and so would all
+# that tests start.
+for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, default)
 
 
 # In several processes the files of the longest tests come first, so that none is at one while the others have nothing
