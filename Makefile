@@ -10,7 +10,7 @@ BIN := .venv/bin
 # setuptools says in twelve lines that a strict editable installation must not lose build/, which is what is wanted.
 PIP := PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip install --quiet
 ALL := '.[train,dev,browser,docs]'
-JOBS ?= 2
+JOBS ?= 3
 # setuptools tells of every file that it links; what it says is shown where something went wrong.
 QUIETLY = log=$$(mktemp); if $(1) >$$log 2>&1; then rm -f $$log; else cat $$log >&2; rm -f $$log; exit 1; fi
 CORPUS ?= ../shared/corpus

@@ -57,7 +57,7 @@ def save(folder: Path, record: Record, model: nn.Module, optimizer: Optimizer, k
     Training waits meanwhile; ``saver.Saver`` writes in the background. Raises RunError, on all processes.
     """
     partial = begin(folder, record)
-    with written():
+    with written(partial):
         state_dict_saver.save(state_of(model, optimizer), checkpoint_id=str(partial))
     return complete(folder, record, keep)
 
@@ -95,7 +95,7 @@ def complete(folder: Path, record: Record, keep: int | None, group: dist.Process
     # Each process reads again what it wrote itself, while the file system still holds it.
     own = _attempt(lambda: {file.name: file_entry(file) for file in partial.glob(f"__{rank}_*")})
     sums: dict[str, Any] = {}
-    for entries in _agreed(own, group):
+    for entries in _agreed(partial, own, group):
         sums |= entries
 
     def finish() -> None:
@@ -104,23 +104,25 @@ def complete(folder: Path, record: Record, keep: int | None, group: dist.Process
         partial.rename(final)
         _prune(folder, final, keep)
 
-    _agreed(_attempt(finish) if rank == 0 else (None, None), group)
+    _agreed(partial, _attempt(finish) if rank == 0 else (None, None), group)
     return final
 
 
 @contextmanager
-def written() -> Iterator[None]:
-    """Around what writes tensors: raises RunError when a process could not (torch tells all of them)."""
+def written(partial: Path) -> Iterator[None]:
+    """Around what writes tensors to a folder: raises RunError when a process could not (torch tells all of them)."""
     try:
         yield
     except CheckpointException as error:
-        raise _unwritten(next(iter(error.failures.values()))[0]) from None
+        raise _unwritten(partial, next(iter(error.failures.values()))[0]) from None
 
 
-def _unwritten(problem: object) -> RunError:
+def _unwritten(partial: Path, problem: object) -> RunError:
+    # What torch says of a file that was cut short holds no reason of the system's, so the usual ones are named.
     return RunError(
-        f"a checkpoint could not be written: {problem}; those before it are as they were: mend that (on a full disk "
-        "make room), and the same command goes on from the newest"
+        f"{partial}: a checkpoint could not be written: {problem}; those before it are as they were: mend that (on a "
+        "full disk make room, under a limit of a file's size raise the limit), and the same command goes on from the "
+        "newest"
     )
 
 
@@ -132,13 +134,13 @@ def _attempt(action: Callable[[], _Result]) -> tuple[_Result | None, str | None]
         return None, str(error)
 
 
-def _agreed(mine: tuple[_Result | None, str | None], group: dist.ProcessGroup | None) -> list[Any]:
+def _agreed(partial: Path, mine: tuple[_Result | None, str | None], group: dist.ProcessGroup | None) -> list[Any]:
     """The results of all processes. Raises RunError on all of them when something went wrong on one."""
     outcomes: list[Any] = [None] * dist.get_world_size(group)
     dist.all_gather_object(outcomes, mine, group=group)
     problem = next((problem for _, problem in outcomes if problem is not None), None)
     if problem is not None:
-        raise _unwritten(problem)
+        raise _unwritten(partial, problem)
     return [result for result, _ in outcomes]
 
 

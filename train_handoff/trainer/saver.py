@@ -62,10 +62,10 @@ class Saver:
             async_stager=self._stager,
         )
         assert isinstance(written, Future)  # the copy is made before it returns
-        self._pending = self._pool.submit(self._complete, written, record)
+        self._pending = self._pool.submit(self._complete, partial, written, record)
 
-    def _complete(self, written: Future[Any], record: Record) -> Path:
-        with checkpoint.written():
+    def _complete(self, partial: Path, written: Future[Any], record: Record) -> Path:
+        with checkpoint.written(partial):
             written.result()
         return self._sent(checkpoint.complete(self.folder, record, self.keep, self._group))
 
