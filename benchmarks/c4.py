@@ -10,29 +10,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from common import TESTS, load, row
+from common import TESTS, english_pages, load, row
 from datatrove.data import Document
 from datatrove.pipeline.filters import C4QualityFilter
 
-from llama_data.stages.shared.wet import WetRecord, read_wet
 from llama_data.stages.steps.c4_rules import has_sentences
 from llama_data.stages.steps.kernels.c4_constants import PRESETS, Line
 from llama_data.stages.steps.kernels.c4_lines import clean_utf8
 
 ROUNDS = 5
-# Frequent words that together mark a page as English, so that no model is needed to choose the pages.
-_ENGLISH = (b" the ", b" and ", b" of ", b" to ", b" is ")
-
-
-def _pages(corpus: Path, share: int) -> list[bytes]:
-    """Every ``share``-th English page of the corpus's WET files, in UTF-8 as it is stored there."""
-    pages = [
-        page.body
-        for path in sorted((corpus / "cc").glob("*.wet.gz"))
-        for page in read_wet(str(path))
-        if isinstance(page, WetRecord)
-    ]
-    return [page for page in pages if all(word in page for word in _ENGLISH)][::share]
 
 
 def _alternate(
@@ -83,7 +69,7 @@ def c4_vs_datatrove(corpus: Path) -> dict[str, Any]:
         return "rejected" if text is None else "kept"
 
     name = "datatrove C4QualityFilter with spaCy's sentences"
-    return _alternate("c4_vs_datatrove", name, _pages(corpus, 20), ours, peer, kind, 3)
+    return _alternate("c4_vs_datatrove", name, english_pages(corpus, 20), ours, peer, kind, 3)
 
 
 def c4_vs_plain(corpus: Path) -> dict[str, Any]:
@@ -102,7 +88,9 @@ def c4_vs_plain(corpus: Path) -> dict[str, Any]:
     def kind(found: tuple[int, str]) -> str:
         return Line(found[0]).name
 
-    return _alternate("c4_vs_plain", "the same rules in plain Python", _pages(corpus, 1), ours, peer, kind, ROUNDS)
+    return _alternate(
+        "c4_vs_plain", "the same rules in plain Python", english_pages(corpus, 1), ours, peer, kind, ROUNDS
+    )
 
 
 NAMES: dict[str, Callable[[Path], dict[str, Any]]] = {

@@ -1,4 +1,4 @@
-"""What the benchmarks share: loading the plain transcriptions that the tests hold the stages to, and timing in turn."""
+"""What the benchmarks share: the plain transcriptions that the tests hold the stages to, pages, and timing in turn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from llama_data.stages.shared.wet import WetRecord, read_wet
+
 TESTS = Path(__file__).resolve().parent.parent / "tests"
+# Frequent words that together mark a page as English, so that no model is needed to choose the pages.
+_ENGLISH = (b" the ", b" and ", b" of ", b" to ", b" is ")
 sys.path.append(str(TESTS / "plain"))  # the transcriptions import each other by name
 
 
@@ -26,6 +30,17 @@ def load(path: Path) -> ModuleType:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def wet_pages(corpus: Path) -> list[bytes]:
+    """The pages of the corpus's WET files, in UTF-8 as they are stored there."""
+    paths = sorted((corpus / "cc").glob("*.wet.gz"))
+    return [page.body for path in paths for page in read_wet(str(path)) if isinstance(page, WetRecord)]
+
+
+def english_pages(corpus: Path, share: int) -> list[bytes]:
+    """Every ``share``-th English page of them."""
+    return [page for page in wet_pages(corpus) if all(word in page for word in _ENGLISH)][::share]
 
 
 def row(

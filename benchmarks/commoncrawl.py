@@ -20,13 +20,12 @@ import fasttext
 import kenlm
 import pyarrow.parquet as pq
 import sentencepiece
-from common import TESTS, load, row
+from common import TESTS, load, row, wet_pages
 
 from llama_data.pipeline.core.job import RunContext
 from llama_data.stages.commoncrawl.jobs import Settings, jobs
 from llama_data.stages.commoncrawl.reader import page_text
 from llama_data.stages.fasttext.model import FastTextModel
-from llama_data.stages.shared.wet import WetRecord, read_wet
 from llama_data.stages.steps.kernels.line_hash import hash_lines
 
 
@@ -39,9 +38,7 @@ def _language_model(corpus: Path) -> str:
 
 
 def _texts(corpus: Path) -> list[str]:
-    paths = sorted((corpus / "cc").glob("*.wet.gz"))
-    pages = (page for path in paths for page in read_wet(str(path)))
-    return [page_text(page.body) for page in pages if isinstance(page, WetRecord)]
+    return [page_text(page) for page in wet_pages(corpus)]
 
 
 def line_hash(corpus: Path) -> dict[str, Any]:

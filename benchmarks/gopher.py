@@ -11,31 +11,17 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from common import TESTS, load, row
+from common import TESTS, english_pages, load, row
 from datatrove.data import Document
 from datatrove.pipeline.filters import GopherQualityFilter, GopherRepetitionFilter
 
 from llama_data.pipeline.core.utf8_document import Utf8Document
-from llama_data.stages.shared.wet import WetRecord, read_wet
 from llama_data.stages.steps import gopher_quality, gopher_repetition
 from llama_data.stages.steps.gopher_quality import Variant
 
 ROUNDS = 3
-# Frequent words that together mark a page as English, so that no model is needed to choose the pages.
-_ENGLISH = (b" the ", b" and ", b" of ", b" to ", b" is ")
 Decision = tuple[str | None, str | None]
 Decide = Callable[[bytes], Decision]
-
-
-def _pages(corpus: Path, share: int) -> list[bytes]:
-    """Every ``share``-th English page of the corpus's WET files, in UTF-8 as it is stored there."""
-    pages = [
-        page.body
-        for path in sorted((corpus / "cc").glob("*.wet.gz"))
-        for page in read_wet(str(path))
-        if isinstance(page, WetRecord)
-    ]
-    return [page for page in pages if all(word in page for word in _ENGLISH)][::share]
 
 
 def _ours(variant: Variant) -> Decide:
@@ -90,7 +76,7 @@ def gopher_vs_datatrove(corpus: Path) -> dict[str, Any]:
         return first, second
 
     name = "datatrove's GopherQualityFilter and GopherRepetitionFilter"
-    return _compared("gopher_vs_datatrove", name, _ours("datatrove"), peer, _pages(corpus, 20))
+    return _compared("gopher_vs_datatrove", name, _ours("datatrove"), peer, english_pages(corpus, 20))
 
 
 def gopher_dclm(corpus: Path) -> dict[str, Any]:
@@ -101,7 +87,7 @@ def gopher_dclm(corpus: Path) -> dict[str, Any]:
         text = page.decode()
         return plain.quality("dclm", text), plain.repetition("dclm", text)
 
-    return _compared("gopher_dclm", "the same rules in plain Python", _ours("dclm"), peer, _pages(corpus, 6))
+    return _compared("gopher_dclm", "the same rules in plain Python", _ours("dclm"), peer, english_pages(corpus, 6))
 
 
 NAMES: dict[str, Callable[[Path], dict[str, Any]]] = {

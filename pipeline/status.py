@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,7 +17,16 @@ from llama_data.pipeline.core.store_lock import StoreLock
 from llama_data.pipeline.core.store_lock import is_alive as store_owner_is_alive
 from llama_data.pipeline.core.whereabouts import Counts
 from llama_data.pipeline.executors.holding import lock_url
-from llama_data.pipeline.executors.records import ENDED, JOBS, Done, ranks_in, read_done, read_failures, read_json
+from llama_data.pipeline.executors.records import (
+    ENDED,
+    JOBS,
+    Done,
+    ranks_in,
+    read_done,
+    read_failures,
+    read_json,
+    seconds_since,
+)
 from llama_data.pipeline.executors.submitted import AHEAD, waiting
 from llama_data.pipeline.executors.tally import STRAGGLER
 
@@ -209,7 +217,7 @@ def _running(logs: str, rank: int) -> Running | None:
     note = read_json(join(logs, "running", f"{rank:05d}.json"))
     if note is None or (note.get("born") is not None and is_alive_here(note) is False):
         return None
-    seconds = (datetime.now(UTC) - datetime.fromisoformat(note["since"])).total_seconds()
+    seconds = seconds_since(note["since"])
     return Running(rank, seconds, plain(note["host"]), int(note["process"]), Counts.of(note.get("counts")))
 
 

@@ -137,12 +137,14 @@ def first_of_each(*keys: NDArray[Any]) -> NDArray[np.bool_]:
     return first
 
 
-def grouped_by_hash(records: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Records with ``high``, ``low``, ``task`` and ``place``: those of one hash together, in the order of the input.
+def grouped_by_hash(
+    records: NDArray[Any], by: Sequence[str] = ("task", "place")
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Records with ``high`` and ``low``: those of one hash together, in the order of some fields: of the input.
 
     The second value is True for the first of each hash.
     """
-    records = records[np.lexsort((records["place"], records["task"], records["low"], records["high"]))]
+    records = records[np.lexsort([records[name] for name in (*reversed(by), "low", "high")])]
     return records, first_of_each(records["high"], records["low"])
 
 

@@ -97,19 +97,19 @@ class Sink(Step):
 
 def mend(doc: Document, domain: str, step: str) -> None:
     """Fail a document of which a step before ``step`` has left no text, id or metadata; give it what a row needs."""
-
-    def spoilt(name: str, found: object, empty: str | dict[str, str]) -> None:
-        detail = f"expected {name} to be a {type(empty).__name__}, found {found!r:.100} of a step before"
-        fail(doc, Reason.not_writable, step, detail)
-        setattr(doc, name, empty)
-
     if not isinstance(doc.metadata, dict):
-        spoilt("metadata", doc.metadata, {"domain": domain})
+        _spoilt(doc, step, "metadata", {"domain": domain})
     if not isinstance(doc.id, str):
-        spoilt("id", doc.id, "")
+        _spoilt(doc, step, "id", "")
     # A rejected page that nobody has decoded yet need not be decoded for this.
     if (is_open(doc) or not isinstance(doc, Utf8Document)) and not isinstance(doc.text, str):
-        spoilt("text", doc.text, "")
+        _spoilt(doc, step, "text", "")
+
+
+def _spoilt(doc: Document, step: str, name: str, empty: str | dict[str, str]) -> None:
+    detail = f"expected {name} to be a {type(empty).__name__}, found {getattr(doc, name)!r:.100} of a step before"
+    fail(doc, Reason.not_writable, step, detail)
+    setattr(doc, name, empty)
 
 
 class _Output:

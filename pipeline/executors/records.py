@@ -105,10 +105,14 @@ def seconds_at_work(logs: str, rank: int) -> float:
     """Seconds since a task's process noted that it begins, by the clocks of both hosts; 0.0: it has not."""
     note = read_json(join(logs, "running", f"{rank:05d}.json"))
     try:
-        since = datetime.fromisoformat((note or {})["since"])
-        return max(0.0, (datetime.now(UTC) - since).total_seconds())
+        return max(0.0, seconds_since((note or {})["since"]))
     except (KeyError, TypeError, ValueError):
         return 0.0
+
+
+def seconds_since(moment: str) -> float:
+    """Seconds from a moment that a note has to now. Raises TypeError or ValueError: it is none."""
+    return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
 
 
 def read_failures(logs: str) -> dict[int, Failure]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from llama_data.pipeline.core.files import sha256_of
 from llama_data.pipeline.recipe import Recipe
 from llama_data.stages.steps.model_cards import card_path, read_card
 from llama_data.stages.steps.model_files import CARD, DOWNLOADS, models_folder, starter_card, starters
@@ -59,6 +59,4 @@ def state_of(path: Path, sha256: str | None) -> str:
         return "absent"
     if sha256 is None:
         return "present, no checksum known"
-    with open(path, "rb") as stream:
-        sound = hashlib.file_digest(stream, "sha256").hexdigest() == sha256
-    return "present, checksum right" if sound else "present, CHECKSUM WRONG"
+    return "present, checksum right" if sha256_of(path) == sha256 else "present, CHECKSUM WRONG"

@@ -66,7 +66,7 @@ class EvaluationTask(NamedTuple):
 
 def count_evaluations(found: dict[str, TaskDocuments], table: pa.Table) -> None:
     """Count a row group of the ledger."""
-    if not {"eval_task", "eval_item", "eval_share"} <= set(table.column_names):
+    if not set(COLUMNS) <= set(table.column_names):
         return
     rows = table.filter(pc.is_valid(table.column("eval_task")))
     gone = pc.fill_null(pc.equal(rows.column("reason"), str(Reason.contaminated)), False)

@@ -34,10 +34,11 @@ class StepCost(NamedTuple):
 def costs(run: str, jobs: Sequence[str], found: DomainLedger, order: Sequence[str]) -> list[StepCost]:
     """The steps in their order. Empty where no task has noted seconds, as in runs of earlier versions."""
     seconds: defaultdict[str, float] = defaultdict(float)
-    own = {name for job in jobs if job.endswith("/documents") for name in _seconds(run, job)}
-    for job in jobs:
+    of_jobs = {job: _seconds(run, job) for job in jobs}
+    own = {name for job, of_steps in of_jobs.items() if job.endswith("/documents") for name in of_steps}
+    for job, of_steps in of_jobs.items():
         named = _PASS.fullmatch(job.rpartition("/")[2])
-        for name, spent in _seconds(run, job).items():
+        for name, spent in of_steps.items():
             # What only a step's own jobs do is that step's; its rule in the last job has a row of its own.
             seconds[named[1] if named and name not in own else name] += spent
     gone: Counter[str] = Counter()

@@ -17,7 +17,7 @@ from llama_data.pipeline.core.document import Document, is_open, note
 from llama_data.pipeline.core.exchange import (
     DecidedRule,
     Exchange,
-    first_of_each,
+    grouped_by_hash,
     partitions,
     read_names,
     write_names,
@@ -135,9 +135,8 @@ class FindCopies(Step):
 
     def run(self, data: Iterable[Document] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write the copies of this range. Yields nothing."""
-        found = _hashes(self.work).take_all(self.tasks, rank, self.parts)
-        found = found[np.lexsort([found[name] for name in ("place", "task", "rank", "low", "high")])]
-        first = first_of_each(found["high"], found["low"])
+        taken = _hashes(self.work).take_all(self.tasks, rank, self.parts)
+        found, first = grouped_by_hash(taken, by=("rank", "task", "place"))
         keeper = np.maximum.accumulate(np.where(first, np.arange(len(found)), 0))
         copies = np.flatnonzero(~first)
         records = np.empty(len(copies), COPY)
