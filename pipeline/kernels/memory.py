@@ -27,12 +27,20 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 PADDING = 8
 """Bytes that a text has more than it says, so that the word at any of its bytes can be read."""
+
+
+def padded(data: bytes) -> NDArray[np.uint8]:
+    """A text as kernels take it: with its PADDING, of zeros."""
+    return np.frombuffer(data + bytes(PADDING), np.uint8)
+
 
 if sys.byteorder != "little":
     raise ImportError("kernels read words of memory as little-endian numbers; this machine is big-endian")

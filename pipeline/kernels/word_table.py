@@ -27,14 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama_data.pipeline.kernels.hashing import GOLDEN
-from llama_data.pipeline.kernels.memory import (
-    PADDING,
-    address,
-    load_int_at,
-    load_word_at,
-    prefetch_at,
-    store_word_at,
-)
+from llama_data.pipeline.kernels.memory import address, load_int_at, load_word_at, padded, prefetch_at, store_word_at
 from llama_data.pipeline.kernels.swar import keep_bytes
 
 FIND_LIMIT = 64
@@ -351,7 +344,7 @@ class WordTable:
 
     def get(self, key: bytes) -> NDArray[np.int32] | None:
         """The value of a key, or None. For callers outside kernels."""
-        data = np.frombuffer(key + bytes(PADDING), np.uint8)
+        data = padded(key)
         slot = find(self.arrays, data, 0, len(key), np.uint64(key_hash(data, 0, len(key)))) if key else -1
         if slot < 0:
             return None
@@ -361,7 +354,7 @@ class WordTable:
 
     def put(self, key: bytes, value: NDArray[np.int32]) -> None:
         """Keep a value for a key that is not there; the key must not be empty. For callers outside kernels."""
-        data = np.frombuffer(key + bytes(PADDING), np.uint8)
+        data = padded(key)
         mark = np.uint64(key_hash(data, 0, len(key)))
         while not insert(self.arrays, data, 0, len(key), mark, np.ascontiguousarray(value, np.int32), len(value)):
             self.make_room()

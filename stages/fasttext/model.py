@@ -17,7 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import ModelError
-from llama_data.pipeline.kernels.memory import PADDING, address, prefetch
+from llama_data.pipeline.kernels.memory import address, padded, prefetch
 from llama_data.pipeline.kernels.word_table import (
     INLINE_NUMBERS,
     WordTable,
@@ -251,7 +251,7 @@ class FastTextModel:
         """The mean vectors of texts, and of how many rows each is."""
         sizes = np.array([len(text) for text in texts], np.int64)
         ends = np.cumsum(sizes)
-        data = np.frombuffer(b"".join(texts) + bytes(PADDING), np.uint8)
+        data = padded(b"".join(texts))
         starts = ends - sizes
         hidden = np.empty((len(texts), self.file.dim), np.float32)
         counts = np.zeros(len(texts), np.int64)

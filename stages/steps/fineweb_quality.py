@@ -31,13 +31,14 @@ from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.document import Document, note
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import utf8_of
+from llama_data.pipeline.kernels.memory import padded
 from llama_data.pipeline.kernels.utf8 import Bytes
 from llama_data.stages.steps.contract import Built, StepContext, StepSettings
 from llama_data.stages.steps.gopher_quality import SplitBy
 from llama_data.stages.steps.kernels.line_marks import LINE_COUNTS, fineweb_lines
 from llama_data.stages.steps.kernels.repetition import LATER, Slots, count_copies
 from llama_data.stages.steps.limits import Kind, Limit, checks_of, columns_of
-from llama_data.stages.steps.words import padded, shared_words
+from llama_data.stages.steps.words import shared_words
 
 Variant = Literal["datatrove", "v1", "paper"]
 _PLAIN_STOPS = (".", "'", '"', "!", "?")

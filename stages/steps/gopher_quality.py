@@ -31,6 +31,7 @@ from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.document import Document, note
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import utf8_of
+from llama_data.pipeline.kernels.memory import padded
 from llama_data.stages.steps.contract import Built, StepContext, StepSettings
 from llama_data.stages.steps.kernels.line_marks import (
     BULLETS,
@@ -52,7 +53,7 @@ from llama_data.stages.steps.kernels.line_marks import (
 from llama_data.stages.steps.kernels.word_scan import ALPHA, STOP_SHIFT
 from llama_data.stages.steps.kernels.word_scan import COUNTS as COUNTS_MARK
 from llama_data.stages.steps.limits import Limit, checks_of, columns_of
-from llama_data.stages.steps.words import STOP_WORDS, Kind, Words, padded, shared_words
+from llama_data.stages.steps.words import STOP_WORDS, Kind, Words, shared_words
 
 Variant = Literal["datatrove", "dclm", "dolma3", "paper"]
 SplitBy = Literal["spacy", "whitespace"]

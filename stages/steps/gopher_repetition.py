@@ -37,7 +37,7 @@ from llama_data.pipeline.core.checks import Check
 from llama_data.pipeline.core.document import Document, note
 from llama_data.pipeline.core.reasons import Reason
 from llama_data.pipeline.core.utf8_document import utf8_of
-from llama_data.pipeline.kernels.memory import PADDING
+from llama_data.pipeline.kernels.memory import PADDING, padded
 from llama_data.pipeline.kernels.utf8 import Bytes, characters, strip_left, strip_right
 from llama_data.stages.steps.contract import Built, StepContext, StepSettings
 from llama_data.stages.steps.gopher_quality import SplitBy, Variant, check_words
@@ -56,7 +56,7 @@ from llama_data.stages.steps.kernels.repetition import (
 )
 from llama_data.stages.steps.kernels.word_scan import hash_words
 from llama_data.stages.steps.limits import Limit, checks_of, columns_of
-from llama_data.stages.steps.words import BOUNDED, Kind, padded, shared_words
+from llama_data.stages.steps.words import BOUNDED, Kind, shared_words
 
 _KINDS: dict[Variant, Kind] = {"datatrove": "spacy", "dclm": "uniseg", "dolma3": "unicode", "paper": "whitespace"}
 _TOP, _REPEATED = (2, 3, 4), (5, 6, 7, 8, 9, 10)

@@ -24,7 +24,7 @@ from datatrove.utils.text import PUNCTUATION  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from llama_data.pipeline.core.errors import RequestError
-from llama_data.pipeline.kernels.memory import PADDING
+from llama_data.pipeline.kernels.memory import padded
 from llama_data.pipeline.kernels.utf8 import Bytes
 from llama_data.pipeline.kernels.word_table import WordTable
 from llama_data.stages.steps.kernels.word_boundaries import find_bounded
@@ -83,11 +83,6 @@ class Found(NamedTuple):
     total: int
     words: WordArrays
     text: Bytes
-
-
-def padded(data: bytes) -> Bytes:
-    """The bytes as kernels take them."""
-    return np.frombuffer(data + bytes(PADDING), np.uint8)
 
 
 class Words:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import sentencepiece
 
-from llama_data.pipeline.kernels.memory import PADDING
+from llama_data.pipeline.kernels.memory import padded
 from llama_data.pipeline.kernels.word_table import WordTable
 from llama_data.tokenizer.processor import load_processor
 from llama_data.tokenizer.unigram.lines import encode_line
@@ -48,7 +48,7 @@ class PieceEncoder:
         """The pieces of a text joined by single spaces, and how many there are."""
         if self.fallback is not None:
             return self._encode_whole(text)
-        data = np.frombuffer(text + bytes(PADDING), np.uint8)
+        data = padded(text)
         out = np.empty(4 * len(text) + 256, np.uint8)
         state, before, lattice = np.zeros(4, np.int64), np.zeros(1, np.float32), self._lattice
         while True:

@@ -19,7 +19,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from llama_data.pipeline.kernels.code_points import characters as all_characters
-from llama_data.pipeline.kernels.memory import PADDING, address, load_word
+from llama_data.pipeline.kernels.memory import PADDING, address, load_word, padded
 from llama_data.pipeline.kernels.swar import first_below, first_equal, first_place
 from llama_data.pipeline.kernels.utf8 import (
     BREAK,
@@ -344,7 +344,7 @@ def clean_utf8(data: bytes, rules: LineRules) -> Cleaned:
         return Cleaned(fatal, "", 0, _NO_CODES)
     out = np.empty(len(data) + 1, np.uint8)
     codes = np.empty(len(data), np.int8)
-    code, lines, kept, done = _clean(np.frombuffer(data + bytes(PADDING), np.uint8), out, codes, *_arguments(rules))
+    code, lines, kept, done = _clean(padded(data), out, codes, *_arguments(rules))
     cleaned = "" if code else str(out[:done].data, "utf-8").strip()
     return Cleaned(Line(code), cleaned, kept, codes[:lines])
 

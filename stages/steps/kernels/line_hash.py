@@ -18,7 +18,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from llama_data.pipeline.kernels.code_points import changed_by, characters, forms_of, utf8_words
-from llama_data.pipeline.kernels.memory import PADDING, address, load_word, store_word
+from llama_data.pipeline.kernels.memory import address, load_word, padded, store_word
 from llama_data.pipeline.kernels.sha1 import digest_messages
 from llama_data.pipeline.kernels.swar import HIGH, ascii_above, first_place, swap_bytes
 from llama_data.pipeline.kernels.utf8 import Bytes, decode_checked_at, is_surrogate, strip
@@ -175,7 +175,7 @@ def line_bounds(text: Bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 def hash_lines(data: bytes) -> Lines:
     """Split UTF-8 text at ``\\n`` and hash every line; a blank line has the hash of the empty string."""
-    source: Bytes = np.frombuffer(data + bytes(PADDING), np.uint8)
+    source: Bytes = padded(data)
     starts, ends = line_bounds(source[: len(data)])
     return Lines(starts, ends, hash_spans(source, starts, ends))
 

@@ -17,7 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from llama_data.pipeline.kernels.code_points import changed_by, characters, forms_of, without_letters
-from llama_data.pipeline.kernels.memory import PADDING, address, copy, load_word, store_word
+from llama_data.pipeline.kernels.memory import PADDING, address, copy, load_word, padded, store_word
 from llama_data.pipeline.kernels.utf8 import decode_checked_at, strip
 from llama_data.stages.steps.kernels.line_hash import CONTROLS, PUNCTUATION
 
@@ -92,7 +92,7 @@ def _table() -> _Table:
     points = [ord(char) for char in changed]
     sizes[points] = [len(form) for form in forms]
     offsets[points] = np.cumsum([0, *map(len, forms)])[:-1]
-    values = np.frombuffer(b"".join(forms) + bytes(PADDING), np.uint8)
+    values = padded(b"".join(forms))
     ascii = np.arange(128, dtype=np.uint8)
     plain = sizes[:128] != _SAME
     ascii[plain] = np.where(sizes[:128] == 0, 0, values[offsets[:128]])[plain]
@@ -142,7 +142,7 @@ def _normalise(src, offsets, sizes, values, ascii, out):  # type: ignore[no-unty
 def normalise_bytes(text: bytes) -> bytes:
     """``normalise_text`` on UTF-8."""
     table = _table()
-    source = np.frombuffer(text + bytes(PADDING), np.uint8)
+    source = padded(text)
     # Decomposing lengthens little; where it lengthens much there is a second time.
     out = np.empty(len(text) + len(text) // 4 + 2 * _LONGEST, np.uint8)
     size = _normalise(source, table.offsets, table.sizes, table.values, table.ascii, out)

@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from llama_data.pipeline.kernels.code_points import LIMIT
-from llama_data.pipeline.kernels.memory import PADDING, address, borrowed, load_byte_at, load_int_at, load_word_at
+from llama_data.pipeline.kernels.memory import address, borrowed, load_byte_at, load_int_at, load_word_at, padded
 from llama_data.pipeline.kernels.swar import HIGH, first_place
 from llama_data.pipeline.kernels.utf8 import decode_trusted_at
 from llama_data.pipeline.kernels.word_table import (
@@ -70,7 +70,7 @@ def make_exceptions(chunks: Iterable[bytes]) -> Exceptions:
     longest = max(map(len, known), default=0)
     found = Exceptions(np.zeros(size // 64, np.uint64), np.zeros(size, np.uint64), longest)
     for chunk in known:
-        _enter(np.frombuffer(chunk + bytes(PADDING), np.uint8), len(chunk), found.bits, found.keys)
+        _enter(padded(chunk), len(chunk), found.bits, found.keys)
     return found
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from llama_data.pipeline.kernels.code_points import changed_by, characters, without_letters
 from llama_data.pipeline.kernels.hashing import GOLDEN, mix64
-from llama_data.pipeline.kernels.memory import PADDING, address, prefetch
+from llama_data.pipeline.kernels.memory import address, padded, prefetch
 from llama_data.pipeline.kernels.utf8 import decode_trusted_at
 
 # No character above changes, is deleted or is a space (a test says so).
@@ -218,7 +218,7 @@ def all_runs(texts: Sequence[bytes], n: int) -> Runs:
 def _found(texts: Sequence[bytes], n: int, keys: Keys, every: bool, made: bool) -> Runs:
     sizes = np.array([len(text) for text in texts], np.int64)
     ends = np.cumsum(sizes)
-    data = np.frombuffer(b"".join(texts) + bytes(PADDING), np.uint8)
+    data = padded(b"".join(texts))
     # A run ends with a word, and a word has two bytes with its space; what is not written costs no memory.
     most = int(sizes.sum()) // 2 + len(texts) + 1
     out = [np.empty(most, np.int64) for _ in range(4)]

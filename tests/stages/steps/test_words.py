@@ -14,10 +14,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llama_data.pipeline.kernels.code_points import LIMIT, characters
+from llama_data.pipeline.kernels.memory import padded
 from llama_data.pipeline.kernels.word_table import key_hash
 from llama_data.stages.steps.kernels import word_properties
 from llama_data.stages.steps.kernels.word_scan import ALPHA, COUNTS, STOP_SHIFT
-from llama_data.stages.steps.words import Kind, Words, padded
+from llama_data.stages.steps.words import Kind, Words
 
 # One of each class of word boundaries and of each kind of space, and characters whose lower case is another size.
 CHARACTERS = (
