@@ -13,7 +13,7 @@ from llama_data.pipeline.core.errors import InputError
 from llama_data.pipeline.core.files import join, read_bytes
 from llama_data.pipeline.executors.records import ranks_in
 from llama_data.pipeline.report.domain import DomainLedger
-from llama_data.pipeline.report.steps import in_order, words_for
+from llama_data.pipeline.report.steps import LEAVES_DOCUMENTS, in_order, words_for
 
 SAMPLED = 500  # tasks of a job whose seconds are read
 _PASS = re.compile(r"(\d\d-\w+)-[^-]+")
@@ -35,11 +35,11 @@ def costs(run: str, jobs: Sequence[str], found: DomainLedger, order: Sequence[st
     """The steps in their order. Empty where no task has noted seconds, as in runs of earlier versions."""
     seconds: defaultdict[str, float] = defaultdict(float)
     of_jobs = {job: _seconds(run, job) for job in jobs}
-    own = {name for job, of_steps in of_jobs.items() if job.endswith("/documents") for name in of_steps}
+    own = {name for of_steps in of_jobs.values() if not LEAVES_DOCUMENTS.isdisjoint(of_steps) for name in of_steps}
     for job, of_steps in of_jobs.items():
         named = _PASS.fullmatch(job.rpartition("/")[2])
         for name, spent in of_steps.items():
-            # What only a step's own jobs do is that step's; its rule in the last job has a row of its own.
+            # What only a step's own jobs do is that step's; a rule on the way of the documents has a row of its own.
             seconds[named[1] if named and name not in own else name] += spent
     gone: Counter[str] = Counter()
     for (outcome, step, _), cell in found.cells.items():

@@ -46,6 +46,8 @@ WORDS = {
     "near_dup": "Near-duplicates",
     "fineweb_quality": "FineWeb quality",
     "pii": "Personal addresses",
+    "persist": "Leaving documents on disk",
+    "read_persisted": "Reading them again",
     "urls": "Addresses",
     "quality": "Quality",
     "decontaminate": "Evaluation texts",
@@ -59,6 +61,10 @@ WORDS = {
     "write": "Writing",
     "repeated": "Records read twice",
 }
+
+
+LEAVES_DOCUMENTS = frozenset({"persist", "write"})
+"""The steps behind which a domain's documents are: on disk for later jobs, or as its result."""
 
 
 class FunnelStep(NamedTuple):
@@ -111,11 +117,11 @@ def in_order(steps: Any, order: Sequence[str]) -> list[str]:
 
 
 def order_of(run: str, jobs: Sequence[str]) -> list[str]:
-    """The steps of a domain's jobs, as datatrove's statistics of them say: of the last job that writes documents, then
-    of the others. Empty where the logs are gone.
+    """The steps of a domain's jobs, as datatrove's statistics of them say: of those that leave documents, one after the
+    other, then of the others. Empty where the logs are gone.
     """
     found = [names for job in jobs if (names := _names(join(run, "logs", job, "stats", "00000.json")))]
-    found.sort(key=lambda names: "write" not in names)
+    found.sort(key=LEAVES_DOCUMENTS.isdisjoint)
     return list(dict.fromkeys(name for names in found for name in names))
 
 

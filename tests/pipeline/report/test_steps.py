@@ -78,6 +78,24 @@ def test_seconds_of_steps_are_those_of_all_jobs_and_tasks(tmp_path: Path, monkey
     assert costs(str(tmp_path), ["web/none"], found, []) == []
 
 
+def test_what_stands_before_documents_that_are_left_on_disk_keeps_its_place_and_its_seconds(tmp_path: Path) -> None:
+    rows = [row("a"), row("b", "language_not_chosen", "language"), row("c", "duplicate_document", "duplicates")]
+    write_ledger(tmp_path, "web", [rows], {})
+    jobs = ["web/02-persist-documents", "web/03-exact_dup-hashes", "web/documents"]
+    write_stats(tmp_path, jobs[0], {"read_source": 2.0, "language": 4.0, "persist": 1.0})
+    write_stats(tmp_path, jobs[1], {"read_persisted": 0.5, "write_hashes": 8.0})
+    write_stats(tmp_path, jobs[2], {"read_persisted": 0.5, "duplicates": 0.25, "write": 3.0})
+    found = count_domain(str(tmp_path), "web", Choice({}))
+    order = order_of(str(tmp_path), jobs)
+    assert [(step.code, step.gone, step.left) for step in funnel(found, order)] == [
+        ("", 0, 3), ("language", 1, 2), ("duplicates", 1, 1),
+    ]  # fmt: skip
+    assert [(each.code, each.seconds, each.gone) for each in costs(str(tmp_path), jobs, found, order)] == [
+        ("read_source", 2.0, 0), ("language", 4.0, 1), ("persist", 1.0, 0), ("read_persisted", 1.0, 0),
+        ("duplicates", 0.25, 1), ("write", 3.0, 0), ("03-exact_dup", 8.0, 0),
+    ]  # fmt: skip
+
+
 def test_steps_that_the_logs_do_not_name_stand_where_the_sources_have_them() -> None:
     names = ["perplexity", "own", "read_commoncrawl", "language", "minimum_length"]
     assert in_order(names, []) == ["read_commoncrawl", "minimum_length", "language", "perplexity", "own"]
