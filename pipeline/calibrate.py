@@ -17,8 +17,12 @@ from llama_data.pipeline.recipe import Recipe
 from llama_data.pipeline.registry import Rate, rate_of
 from llama_data.pipeline.summary import summarise
 
-SAMPLE = 24_000_000
 LITTLE = 500_000
+SAMPLE = 24_000_000
+LARGEST = 16 * SAMPLE
+# How often the CPU of a little the work on much more must take for a good measure, and at the least. Starts of the same
+# processes differ by a tenth, so the speed is then known to 5 % and to 40 %.
+GOOD, LEAST = 2.0, 0.25
 # Formats that must be whole; what else there is may be cut, which costs its last record.
 _WHOLE = (".zip", ".7z", ".parquet", ".arrow")
 _CHUNK = 1 << 20
@@ -46,26 +50,37 @@ class _Trial(NamedTuple):
 def measure(recipe: Recipe, domain: str, made: Sequence[Job]) -> tuple[Rate, str]:
     """The rate of a domain whose jobs are ``made``, and on what it was measured.
 
-    Three trials: much, a little, and much again, of which the quicker counts (the first also compiles what is not
-    compiled yet). What a little and much have in common is the start of a process, and what they differ in is the work
-    on the bytes.
+    What trials on a little and on much have in common is the start of processes, and what they differ in is the work on
+    the bytes. Much is ``SAMPLE`` bytes, and more while that work is small beside the starts and there is more, up to
+    ``LARGEST``. A trial is made twice, for the first also compiles what is not compiled yet, and the quicker counts.
+    Where there is too little input to tell the two apart, the package's own speed stands, and the start is measured.
 
     Raises:
         InputError: no part of the input can be taken for a sample.
     """
     files = _files(made)
-    least, most = _chosen(files, LITTLE), _chosen(files, SAMPLE)
-    first, small, second = (_try(recipe, domain, chosen) for chosen in (most, least, most))
-    large = min(first, second, key=lambda trial: trial.cpu)
-    more, longer = large.bytes_in - small.bytes_in, large.cpu - small.cpu
-    if more > small.bytes_in and longer > 0:
-        speed = more / longer
-        start = max(0.0, small.cpu - small.bytes_in / speed) / small.starts
-    else:  # too little input to tell the start from the work
-        speed, start = large.bytes_in / max(large.cpu, 1e-3), 0.0
+    there = sum(one.size for one in files)
+
+    def quicker(wanted: int) -> _Trial:
+        chosen = _chosen(files, wanted)
+        return min((_try(recipe, domain, chosen) for _ in range(2)), key=lambda trial: trial.cpu)
+
+    small = quicker(min(LITTLE, max(there // 8, 1)))
+    wanted = SAMPLE
+    large = quicker(wanted)
+    while large.cpu - small.cpu < GOOD * small.cpu and wanted < min(there, LARGEST):
+        wanted *= 4
+        large = quicker(wanted)
+    own = rate_of(domain)
     total = large.bytes_in
-    rate = Rate(speed, large.out / total, large.work / total, rate_of(domain).memory, large.chars / total, start)
-    return rate, f"measured here on {total / 1e6:.1f} MB of {len(most)} file{'s' if len(most) != 1 else ''}"
+    more, longer = total - small.bytes_in, large.cpu - small.cpu
+    told = more > 0 and longer >= LEAST * small.cpu
+    speed = more / longer if told else own.bytes_per_second
+    start = max(0.0, small.cpu - small.bytes_in / speed) / small.starts
+    rate = Rate(speed, large.out / total, large.work / total, own.memory, large.chars / total, start)
+    count = len(_chosen(files, wanted))
+    basis = f"measured here on {total / 1e6:.1f} MB of {count} file{'s' if count != 1 else ''}"
+    return rate, basis if told else f"{basis}, too little for the speed, which is the package's own"
 
 
 def _files(made: Sequence[Job]) -> list[_Source]:

@@ -63,11 +63,11 @@ def _stage(domain: Any, rate: Rate) -> Stage:
 DEFAULTS = "the defaults, of one core of an AMD EPYC; --calibrate measures yours"
 # Common Crawl: 1.67 GB of text of WET files through all steps with the starter models took 57 s of CPU on a quiet core
 # (`llama-data run commoncrawl -c corpus`, seconds of CPU of its tasks), and `plan --calibrate` found 1.9 s to start a
-# task. The others: `plan --calibrate` over 8 MB of each domain of a corpus folder, start-up included, so they are too
-# slow rather than too fast (of C4, of which there were 0.2 MB, nearly all of it is start-up).
+# task. C4: `plan --calibrate` over 95 MB. The others: over 8 MB of each domain of a corpus folder, cold tables and
+# start-up included, so they are too slow rather than too fast.
 STAGES = {
     "commoncrawl": _stage(commoncrawl, Rate(14.6e6, 0.03, 0.09, 1.2e9, 2.0, 1.9)),
-    "c4": _stage(c4, Rate(3.4e6, 1.00, 0.00, 0.4e9, 2.6)),
+    "c4": _stage(c4, Rate(18.0e6, 1.00, 0.00, 0.4e9, 2.6, 1.2)),
     "github": _stage(github, Rate(4.1e6, 0.61, 0.01, 0.6e9, 4.9)),
     "wikipedia": _stage(wikipedia, Rate(2.0e6, 0.57, 0.00, 0.5e9, 3.4)),
     "books": _stage(books, Rate(6.0e6, 0.95, 3.77, 0.8e9, 2.6)),

@@ -14,7 +14,7 @@ from llama_data.pipeline.core.job import Job
 from llama_data.pipeline.plan import DomainPlan, describe, make_plan
 from llama_data.pipeline.ready import changed, find, with_starters
 from llama_data.pipeline.recipe import Recipe, load_recipe
-from llama_data.pipeline.registry import STAGES, Rate
+from llama_data.pipeline.registry import STAGES, Rate, rate_of
 
 PAGE = b"WARC/1.0\r\nWARC-Type: conversion\r\nContent-Length: 4\r\n\r\ntext\r\n\r\n"
 
@@ -116,25 +116,56 @@ def test_the_start_is_counted_once_a_task_and_the_work_by_the_byte() -> None:
     assert plan.core_seconds == pytest.approx(6 * 2.0 + 3.0)
 
 
-@pytest.mark.parametrize(("start", "speed"), [(2.0, 9e6), (0.0, 1e6), (8.0, 40e6)])
-def test_calibration_tells_the_start_from_the_work(
-    start: float, speed: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("start", "speed", "there", "taken"),
+    [
+        (2.0, 1e6, 1000, 24),  # the work is already long beside the starts
+        (2.0, 9e6, 1000, 384),  # 96 MB take 10.7 s, and three starts 6
+        (2.0, 9e6, 30, 30),
+        (0.0, 1e6, 4, 4),
+        (8.0, 40e6, 1000, 384),  # never long, but long enough to tell
+    ],
+)
+def test_calibration_takes_so_much_that_the_work_is_told_from_the_start(
+    start: float, speed: float, there: int, taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "a.json.gz").write_bytes(bytes(30_000_000))
-    compiles = iter([60.0, 0.0, 0.0])
-
-    def trial(recipe: Recipe, domain: str, chosen: Any) -> Any:
-        size = sum(most for _, most in chosen)
-        cpu = 3 * start + size / speed + next(compiles)
-        return calibrate._Trial(size, cpu, 3, size // 2, size // 4, 3 * size)
-
-    monkeypatch.setattr(calibrate, "_try", trial)
-    recipe = load_recipe("llama", {"input": str(tmp_path), "output": "x", "domains.c4.inputs": ["*.gz"]})
-    rate, basis = calibrate.measure(recipe, "c4", find(recipe, ["c4"]).jobs["c4"])
+    rate, basis = calibrated(start, speed, there * 1_000_000, tmp_path, monkeypatch)
     assert rate.bytes_per_second == pytest.approx(speed)
     assert rate.start == pytest.approx(start, abs=1e-6)
     assert (rate.output, rate.work, rate.text) == (0.5, 0.25, 3.0)
-    assert basis == "measured here on 24.0 MB of 1 file"
+    assert basis == f"measured here on {taken}.0 MB of 1 file"
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(1.99, False), (2.01, True)])
+def test_too_little_input_measures_the_start_alone(
+    seconds: float, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Three starts and a little take 8 s, of which a quarter is the least that the rest must take.
+    little, rest = 250_000, 1_750_000
+    speed = rest / seconds
+    start = (8 - little / speed) / 3
+    rate, basis = calibrated(start, speed, little + rest, tmp_path, monkeypatch)
+    own = rate_of("c4").bytes_per_second
+    assert rate.bytes_per_second == pytest.approx(speed if told else own)
+    assert rate.start == pytest.approx(start if told else (8 - little / own) / 3)
+    assert ("too little for the speed, which is the package's own" in basis) is not told
+
+
+def calibrated(start: float, speed: float, there: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """``measure`` of a file of so many bytes, on a machine where three starts and the bytes take what is given."""
+    with open(folder / "a.json.gz", "wb") as file:
+        file.truncate(there)
+    compiled: set[int] = set()
+
+    def trial(recipe: Recipe, domain: str, chosen: Any) -> Any:
+        size = sum(most for _, most in chosen)
+        cpu = 3 * start + size / speed + (0.0 if size in compiled else 60.0)
+        compiled.add(size)
+        return calibrate._Trial(size, cpu, 3, size // 2, size // 4, 3 * size)
+
+    monkeypatch.setattr(calibrate, "_try", trial)
+    recipe = load_recipe("llama", {"input": str(folder), "output": "x", "domains.c4.inputs": ["*.gz"]})
+    return calibrate.measure(recipe, "c4", find(recipe, ["c4"]).jobs["c4"])
 
 
 def test_a_sample_is_cut_from_all_over_the_input_and_archives_stay_whole() -> None:
