@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-import zlib
 from typing import Any, BinaryIO
+
+from deflate import crc32
 
 from llama_data.pipeline.core.files import file_size, open_binary
 
@@ -36,7 +37,7 @@ class CheckedStream(io.RawIOBase):
         if self.held is not None:
             self.held += data
         else:
-            self.crc = zlib.crc32(data, self.crc)
+            self.crc = crc32(data, self.crc)
             self.target.write(data)
         return size
 
@@ -44,7 +45,7 @@ class CheckedStream(io.RawIOBase):
         """Put the CRC-32 of the file, taken with zeros in its place, into the footer, and write that."""
         tail = self.held or bytearray()
         at = tail.index(BLANK_CHECK) + len(BLANK_CHECK) - 8
-        tail[at : at + 8] = b"%08x" % zlib.crc32(tail, self.crc)
+        tail[at : at + 8] = b"%08x" % crc32(tail, self.crc)
         self.target.write(tail)
 
 
@@ -79,7 +80,7 @@ def check_value(path: str) -> str | None:
         crc, left = 0, size - length
         while left:
             data = stream.read(min(READ_BYTES, left))
-            crc, left = zlib.crc32(data, crc), left - len(data)
-    if b"%08x" % zlib.crc32(tail, crc) != stated:
+            crc, left = crc32(data, crc), left - len(data)
+    if b"%08x" % crc32(tail, crc) != stated:
         return "a byte was changed after it was written (CRC-32 of the file)"
     return None
