@@ -47,15 +47,9 @@ def shingle_hashes(text: str, width: int = 5) -> Hashes:
     """The hashes of the text's shingles, sorted, each once."""
     data = np.frombuffer(text.lower().encode("utf-8", "replace"), np.uint8)
     hashes = np.empty(len(data) // 2 + 1, np.uint64)
-    found = _shingle(data, _word_characters(), width, hashes)
-    return _distinct(np.sort(hashes[:found]))
-
-
-def _distinct(ordered: Hashes) -> Hashes:
-    """A sorted array without repeats; numpy's own unique is an order of magnitude slower here."""
-    first = np.ones(len(ordered), np.bool_)
-    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
-    return ordered[first]
+    hashes = hashes[: _shingle(data, _word_characters(), width, hashes)]
+    hashes.sort()
+    return hashes[: _close_up(hashes)].copy()  # a set that is kept does not hold the room of all
 
 
 def bottom(hashes: Hashes, size: int) -> Hashes:
@@ -70,7 +64,7 @@ def signature(hashes: Hashes, permutations: int = PERMUTATIONS, seed: int = SEED
     the hashes and repeats do not matter; the empty set has 2**32 - 1 everywhere.
     """
     multipliers, summands = permutation_constants(permutations, seed)
-    smallest = np.full(permutations, np.iinfo(np.uint32).max, np.uint32)
+    smallest = np.full(permutations, _LOW_32, np.uint32)
     _sign(hashes, multipliers, summands, smallest)
     return smallest
 
@@ -168,11 +162,22 @@ def _shingle(data: Any, is_word: Any, width: int, out: Any) -> int:
                 out[written] = mix64(rolling)
                 written += 1
         if position < size:  # over the character that ended it
-            position += _decode(data, position)[0]
+            position += 1 if data[position] < 0x80 else _decode(data, position)[0]
     if 0 < words < width:
         out[0] = mix64(rolling)
         written = 1
     return written
+
+
+@njit(cache=True, nogil=True)
+def _close_up(ordered: Any) -> int:
+    """Move the distinct members of a sorted array to its front; returns how many there are."""
+    count = 0
+    for value in ordered:
+        if count == 0 or value != ordered[count - 1]:
+            ordered[count] = value
+            count += 1
+    return count
 
 
 @njit(cache=True, nogil=True)
@@ -209,14 +214,28 @@ def count_common(a: Any, b: Any) -> int:
 
 @njit(cache=True, nogil=True)
 def _sign(hashes: Any, multipliers: Any, summands: Any, smallest: Any) -> None:
-    for wide in hashes:
-        value = wide & _LOW_32
-        value = ((value ^ (value >> np.uint64(16))) * _FMIX_1) & _LOW_32
-        value = ((value ^ (value >> np.uint64(13))) * _FMIX_2) & _LOW_32
-        mixed = np.uint32(value ^ (value >> np.uint64(16)))
-        for place in range(len(smallest)):  # one instruction works on several permutations at a time
-            image = np.uint32(multipliers[place] * mixed + summands[place])
-            smallest[place] = min(smallest[place], image)
+    """Lower ``smallest`` to the least image of any hash under each permutation.
+
+    Four hashes go through the permutations together: constants and minima are then loaded and stored a fourth as
+    often. One instruction works on several permutations at a time.
+    """
+    last = len(hashes) - 1
+    for first in range(0, len(hashes), 4):  # the last hash fills up the last four: repeats do not matter
+        one, two = _mixed(hashes[first]), _mixed(hashes[min(first + 1, last)])
+        three, four = _mixed(hashes[min(first + 2, last)]), _mixed(hashes[min(first + 3, last)])
+        for place in range(len(smallest)):
+            a, b = multipliers[place], summands[place]
+            least = min(np.uint32(a * one + b), np.uint32(a * two + b))
+            other = min(np.uint32(a * three + b), np.uint32(a * four + b))
+            smallest[place] = min(smallest[place], min(least, other))
+
+
+@njit(cache=True, nogil=True)
+def _mixed(wide: Any) -> Any:
+    value = wide & _LOW_32
+    value = ((value ^ (value >> np.uint64(16))) * _FMIX_1) & _LOW_32
+    value = ((value ^ (value >> np.uint64(13))) * _FMIX_2) & _LOW_32
+    return np.uint32(value ^ (value >> np.uint64(16)))
 
 
 @njit(cache=True, nogil=True)

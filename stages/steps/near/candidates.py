@@ -23,6 +23,8 @@ from llama_data.stages.steps.signature_files import Made, SignatureWriter
 
 Keep = Literal["longest", "newest", "first"]
 
+WRITTEN_AT_ONCE = 1 << 20  # bytes of sets: one set is a few kB, and a write for each takes twice as long
+
 
 class Left(NamedTuple):
     """Signatures that stay with a run: of which source, in which folder, and how the names of their files begin."""
@@ -59,6 +61,7 @@ class WriteSignatures(Step):
         """Write this task's files. Yields nothing."""
         files = Files(self.work)
         rows, ids, bands = [], [], []
+        waiting = bytearray()
         with ExitStack() as stack:
             sets = stack.enter_context(atomic_write(files.sets(rank)))
             left = None
@@ -71,13 +74,17 @@ class WriteSignatures(Step):
                 shingles = self.signer.shingles(doc.text)
                 if len(shingles) == 0:
                     continue
-                sets.write(np.ascontiguousarray(shingles, "<u8").tobytes())
+                waiting += shingles.astype("<u8", copy=False).data
+                if len(waiting) >= WRITTEN_AT_ONCE:
+                    sets.write(waiting)
+                    waiting = bytearray()
                 rows.append((place, len(shingles), *self._preference(doc)))
                 ids.append(doc.id)
                 values = self.signer.signature(shingles)
                 bands.append(self.signer.hashes_of(values, self._salt(doc)))
                 if left is not None:
                     left.add_signed(doc.id, len(shingles), values)
+            sets.write(waiting)
         hashes = np.concatenate([np.empty(0, np.uint64), *bands]).reshape(-1, self.signer.bands)
         files.write_signed(rank, np.array(rows, SIGNED), ids, hashes)
         if self.left is not None and left is not None:

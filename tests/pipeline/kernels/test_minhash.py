@@ -178,3 +178,11 @@ def test_hits_are_counted_as_sets_are(sketches: list[set[int]], members: set[int
     expected = [len(sketch & members) if owner > after else 0 for owner, sketch in enumerate(sketches)]
     assert counts.tolist() == expected
     assert sorted(touched[:found].tolist()) == [owner for owner, count in enumerate(expected) if count]
+
+
+@pytest.mark.parametrize("size", range(10))
+def test_a_set_of_any_size_is_signed_as_datasketch_does(size: int) -> None:
+    hashes = np.random.default_rng(size).integers(0, 1 << 64, size, dtype=np.uint64)
+    theirs = MinHash(37, seed=5, hashfunc=low_bits)
+    theirs.update_batch(hashes.tolist())
+    assert signature(hashes, 37, 5).tolist() == theirs.hashvalues.tolist()

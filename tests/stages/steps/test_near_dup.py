@@ -114,6 +114,7 @@ def test_what_goes_is_what_all_pairs_say(
     run: Run, monkeypatch: pytest.MonkeyPatch, keep: str, measure: str, large: int
 ) -> None:
     monkeypatch.setattr(decide, "LARGE", large)
+    monkeypatch.setattr(candidates, "WRITTEN_AT_ONCE", 500)  # one to some sets
     texts = _corpus(1)
     expected = near_duplicates(texts, width=3, threshold=Fraction(1, 2), measure=measure, keep=keep)
     assert len(expected) > 15
