@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llama_data.pipeline.chain import TOKENIZER
+from llama_data.pipeline.chain import TOKENIZER, redo
 from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.errors import RequestError
 from llama_data.pipeline.core.files import list_files
@@ -32,14 +32,15 @@ def tokens_of(recipe: Recipe, domain: str) -> Manifest:
 
 def _finished(recipe: Recipe, folder: str, group: str, command: str, advice: str, what: str) -> Manifest:
     path, verb = recipe.path(folder), f"llama-data {command}"
+    anew = redo(command, "--output", recipe.path())
     found = manifest.find(path)
     if found is not None:
         wrong = unlike_disk(found.root, found.files)
         if wrong:
-            raise RequestError(f"{in_short(wrong)}; put it back, or make it anew with `{verb} --overwrite`")
+            raise RequestError(f"{in_short(wrong)}; put it back, or make it anew with {anew}")
         return found
     if is_of_older_version(recipe.path(), group):
-        raise RequestError(older_version(recipe.path(), group, verb))
+        raise RequestError(older_version(recipe.path(), group, anew))
     if list_files(path, ""):
         raise RequestError(
             f"{path}: not finished: it has no {MANIFEST}; give `{verb}` again, which goes on where it was "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from contextvars import ContextVar
 
 from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.files import is_file, join, list_entries, list_files
@@ -11,6 +13,8 @@ from llama_data.pipeline.core.manifest import Manifest
 MIX = "mix"
 TOKENIZER = "tokenizer"
 _MARKS = (manifest.MANIFEST, "mix.json")
+typed: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())
+"""The options that the command was given which runs, but for those that ``redo`` adds; none outside of a command."""
 
 
 def names_in(run: str, folder: str) -> list[str]:
@@ -48,9 +52,9 @@ def command_of(folder: str, found: Manifest | None = None) -> str:
     return {"documents": f"run {name}", "tokens": f"tokenize {name}"}.get(first, "train-tokenizer")
 
 
-def redo(command: str) -> str:
-    """A verb that makes something anew, as a person types it."""
-    return f"`llama-data {command} --overwrite`"
+def redo(command: str, *options: str) -> str:
+    """A verb that makes something anew, as a person types it: with the recipe or the run's folder in its options."""
+    return f"`{shlex.join(['llama-data', *command.split(), *options, '--overwrite'])}`"
 
 
 def dependents(run: str, changed: Sequence[str]) -> list[str]:

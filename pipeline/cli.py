@@ -24,6 +24,7 @@ from llama_data.pipeline.commands.run import run
 from llama_data.pipeline.commands.status import logs, status
 from llama_data.pipeline.commands.tokenize import tokenize
 from llama_data.pipeline.commands.train_tokenizer import train_tokenizer
+from llama_data.pipeline.commands.typed import Verb
 from llama_data.pipeline.commands.verify import verify
 from llama_data.pipeline.commands.why import why
 from llama_data.pipeline.core.errors import run_command_line
@@ -59,14 +60,14 @@ def _options(
 app.command()(quickstart)
 app.command()(download)
 app.command()(plan)
-app.command()(run)
+app.command(cls=Verb)(run)
 app.command()(status)
 app.command()(logs)
 app.add_typer(models_app, name="models")
 app.add_typer(recipes_app, name="recipes")
-app.command("train-tokenizer")(train_tokenizer)
-app.command()(tokenize)
-app.command()(mix)
+app.command("train-tokenizer", cls=Verb)(train_tokenizer)
+app.command(cls=Verb)(tokenize)
+app.command(cls=Verb)(mix)
 app.command()(report)
 app.command()(diff)
 app.command()(why)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from llama_data.pipeline.chain import redo
 from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.document import Document
@@ -150,7 +151,7 @@ class Finish(Step):
             files = gather_notes(root, self.group.name, self.notes)
             wrong = unlike_disk(root, files)
             if wrong:
-                raise RunError(f"{in_short(wrong)}; make it anew with `llama-data {self.group.command} --overwrite`")
+                raise RunError(f"{in_short(wrong)}; make it anew with {redo(self.group.command, '--output', root)}")
             accounts = self.account()
             for folder, result in zip(folders, self.group.results, strict=True):
                 own = result.own(files)

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from llama_data.pipeline.chain import dependents, redo
+from llama_data.pipeline.chain import dependents, redo, typed
 from llama_data.pipeline.core import manifest
 from llama_data.pipeline.core.block import Step
 from llama_data.pipeline.core.errors import LlamaDataError, RequestError, StoppedError
@@ -156,7 +156,7 @@ def prepare(
         say(f"  {group.name}: its last try failed, and {differs[0]} since: it is begun anew")
         return _anew(group, root, now, ready)
     if is_of_older_version(root, group.name):
-        raise RequestError(older_version(root, group.name, f"llama-data {group.command}"))
+        raise RequestError(older_version(root, group.name, redo(group.command, *typed.get())))
     foreign = [path for path in _outputs(group, root) if list_files(path, "") or is_file(path)]
     if foreign:
         raise RequestError(
@@ -166,11 +166,11 @@ def prepare(
     return _anew(group, root, now, ready)
 
 
-def older_version(root: str, name: str, command: str) -> str:
-    """What is said of a result of a version that wrote no manifests."""
+def older_version(root: str, name: str, anew: str) -> str:
+    """What is said of a result of a version that wrote no manifests; ``anew``: the command that makes it anew."""
     return (
         f"{root}: {name} was made by a version that wrote no {manifest.MANIFEST}; `llama-data verify {root} --adopt` "
-        f"reads all of it and writes one, or `{command} --overwrite` makes it anew"
+        f"reads all of it and writes one, or {anew} makes it anew"
     )
 
 
@@ -188,7 +188,7 @@ def _go_on(
         return ready
     wrong = [told for found in done for told in unlike_disk(found.root, found.files)]
     if wrong:
-        raise RequestError(f"{in_short(wrong)}; put it back, or make it anew with {redo(group.command)}")
+        raise RequestError(f"{in_short(wrong)}; put it back, or make it anew with {redo(group.command, *typed.get())}")
     remove_tree(group.work)
     return []
 
@@ -212,10 +212,10 @@ def _refusal(group: Group, root: str, differs: Sequence[str], complete: bool) ->
     shown = "; ".join(differs[:6]) + (f"; and {len(differs) - 6} more" if len(differs) > 6 else "")
     what = "was made" if complete else "was begun"
     later = dependents(root, [result.folder for result in group.results])
-    then = f", then {', '.join(redo(command) for command in later)}" if later else ""
+    then = f", then {', '.join(redo(command, '--output', root) for command in later)}" if later else ""
     return (
         f"{root}: {group.name} {what} there from other inputs or settings: {shown}; "
-        f"{redo(group.command)} makes it anew{then}; or give another --output"
+        f"{redo(group.command, *typed.get())} makes it anew{then}; or give another --output"
     )
 
 

@@ -89,7 +89,7 @@ def _result(run: str, folder: str, made: Manifest, found: Mapping[str, Manifest 
         return
     present = sizes_beside(made.root, files)
     problems = [*unlike_disk(made.root, files, present), *_surplus(made, present)]
-    again = chain.redo(chain.command_of(folder, made))
+    again = chain.redo(chain.command_of(folder, made), "--output", run)
     where = join(run, folder)
     for earlier, expected in made.made_from["before"].items():
         now = found.get(earlier)

@@ -138,7 +138,10 @@ def _rank(path: str) -> int:
 
 @dataclass(frozen=True)
 class Done:
-    """A completed task: wall and CPU seconds, and how much it has done (None: it does not say)."""
+    """A completed task: wall and CPU seconds, and how much it has done (None: it does not say).
+
+    What a worker loads before its first task is none of the wall seconds; in a tally it is CPU time of that task.
+    """
 
     seconds: float
     cpu: float

@@ -83,6 +83,8 @@ def test_a_file_that_is_lost_before_the_end_is_no_verdict(recipe: Recipe, tmp_pa
     lost = sorted((tmp_path / "run" / "documents" / "first").glob("*.zst"))[0]
     lost.unlink()
     mended = recipe.model_copy(update={"failure_limit": 0.9})
-    with pytest.raises(RunError, match=rf"{lost}: missing; .*`llama-data run first --overwrite`"):
+    with pytest.raises(
+        RunError, match=rf"{lost}: missing; .*`llama-data run first --output {tmp_path}/run --overwrite`"
+    ):
         run_stages(mended, ["first", "second"])
     assert manifest.find(recipe.path("documents", "second")) is not None

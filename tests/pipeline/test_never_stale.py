@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from llama_data.pipeline import execution, finish, made_from
 from llama_data.pipeline.adopt import adopt
+from llama_data.pipeline.cli import app
 from llama_data.pipeline.commands import mix as mix_verb
 from llama_data.pipeline.commands import tokenize as tokenize_verb
 from llama_data.pipeline.commands import train_tokenizer as tokenizer_verb
@@ -160,9 +164,9 @@ def test_an_input_changed_under_its_name_and_size_is_refused(place: Place) -> No
     place.documents(overwrite=True)
     same_size(place.dumps / "news" / "0.jsonl", "river", "rover")
     told = refused(place.documents, "news was made there", "input news/0.jsonl: changed at the same size: ")
-    assert "`llama-data run news --overwrite` makes it anew, then `llama-data train-tokenizer --overwrite`" in told
-    assert "`llama-data tokenize news --overwrite`, `llama-data tokenize notes --overwrite`, " in told
-    assert "`llama-data mix --overwrite`" in told
+    then = ("train-tokenizer", "tokenize news", "tokenize notes", "mix")
+    then_anew = ", ".join(f"`llama-data {command} --output {place.run} --overwrite`" for command in then)
+    assert f"`llama-data run news --overwrite` makes it anew, then {then_anew}; or give another --output" in told
     assert any("documents/news is stale: input" in what for what in place.problems())
 
 
@@ -200,6 +204,24 @@ def test_a_tokenizer_replaced_under_its_tokens_is_refused(place: Place) -> None:
     place.tokenizer(**{"tokenizer.vocab_size": 320}, overwrite=True)
     refused(place.tokens, "file tokenizer.model: sha256 ", "`llama-data tokenize news --overwrite`")
     assert any("tokens/news is stale: made with" in what for what in place.problems())
+
+
+def test_the_commands_of_a_refusal_can_be_given_as_they_are_told(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = "a run"
+    place.run.rename(output)
+    recipe = place.recipe(seed=2, input=None, output=None)
+    Path("new recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json")))
+    given = ["run", "all", "-c", "new recipe.yaml", "--input", str(place.dumps), "--output", output, "--workers", "1"]
+    with pytest.raises(RequestError) as refusal:
+        app([*given, "--quiet"], standalone_mode=False)
+    told = re.findall(r"`llama-data (.*?)`", str(refusal.value))
+    assert shlex.split(told[0]) == ["run", "news", *given[2:], "--overwrite"]
+    for command in (told[0], told[0].replace("run news", "run notes"), *told[1:]):
+        assert app(shlex.split(command), standalone_mode=False) in (0, None), command
+    assert [finding.what for finding in verify_run(output) if not finding.ok] == []
+    capsys.readouterr()
 
 
 @pytest.mark.parametrize(
@@ -351,7 +373,9 @@ def test_a_file_lost_from_an_unfinished_run_is_missed_when_it_ends(
 ) -> None:
     all_but_the_last(place, monkeypatch)
     (place.run / "documents" / "news" / "00000.jsonl.zst").unlink()
-    with pytest.raises(LlamaDataError, match=r"00000.jsonl.zst: missing; .*`llama-data run news --overwrite`"):
+    with pytest.raises(
+        LlamaDataError, match=r"00000.jsonl.zst: missing; .*`llama-data run news --output .*/run --overwrite`"
+    ):
         place.documents("news")
 
 
@@ -483,7 +507,13 @@ def test_a_run_of_an_older_version_is_told_how_to_go_on(place: Place) -> None:
     manifest.remove(str(place.run / "documents" / "news"))
     (place.run / "logs" / "news" / "made-from.json").write_text('{"fingerprint": "ab", "settings": {}}')
     for verb in (place.documents, place.tokens, place.tokenizer):
-        refused(verb, "made by a version that wrote no manifest.json", "--adopt", "`llama-data run news --overwrite`")
+        refused(
+            verb,
+            "made by a version that wrote no manifest.json",
+            "--adopt",
+            "`llama-data run news ",
+            " --overwrite` makes",
+        )
 
 
 def test_a_run_of_an_older_version_is_adopted_and_gone_on_with(place: Place) -> None:
@@ -513,7 +543,8 @@ def test_an_index_of_documents_that_is_lost_or_cut_short_is_noticed(place: Place
     assert sorted(shards) == [path.name for path in indexes]
     indexes[0].unlink()
     assert any(f"{indexes[0]}: missing; expected " in what for what in place.problems())
-    refused(lambda: place.mix("further"), f"{indexes[0]}: missing", "`llama-data tokenize news --overwrite`")
+    anew = f"`llama-data tokenize news --output {place.run} --overwrite`"
+    refused(lambda: place.mix("further"), f"{indexes[0]}: missing", anew)
     place.tokens("news", overwrite=True)
     indexes[0].write_bytes(indexes[0].read_bytes()[:-1])
     assert any(f"{indexes[0]}: " in what and "bytes, expected" in what for what in place.problems())
