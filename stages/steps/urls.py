@@ -33,10 +33,11 @@ class Settings(StepSettings):
     """Rejects records by their address, with lists that you name; none is brought by the package.
 
     Each is a list of files in UTF-8, plain or gzip, an entry a line, ``#`` begins a comment. ``domains``: host names,
-    which hold for all hosts below them (``subdomain``) as well. ``urls``: host and path, which hold for all
-    paths below them. ``hard_words``: one is enough; ``soft_words``: ``soft_count`` different ones (null:
-    never); both are whole words of the address. ``subwords``: anywhere in it, signs left out. ``ut1``: folders of
-    UT1's format (``domains``, ``urls``, ``expressions``). ``keep_missing``: what happens to records without an address.
+    which hold for all hosts below them (``subdomain``) as well. ``urls``: host and path, which hold for all paths
+    below them, a host alone for all of its paths. ``hard_words``: one is enough; ``soft_words``: ``soft_count``
+    different ones (null: never); both are whole words of the address. ``subwords``: anywhere in it, signs left out.
+    ``ut1``: folders of UT1's format (``domains``, ``urls``, ``expressions``). ``keep_missing``: what happens to records
+    without an address.
     """
 
     domains: tuple[str, ...] = ()
@@ -208,12 +209,13 @@ def _above(host: str) -> Iterator[str]:
 
 
 def _prefixes(whole: str) -> Iterator[str]:
-    """An address and those above it, with and without its query."""
+    """An address and those above it up to its host, with and without its query."""
     yield whole
     path = whole.partition("?")[0]
+    yield path
     while "/" in path:
-        yield path
         path = path.rpartition("/")[0]
+        yield path
 
 
 class _Entry(NamedTuple):

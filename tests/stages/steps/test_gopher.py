@@ -95,6 +95,24 @@ def test_limits_are_datatroves(ours: object, peer: object) -> None:
     assert any(one != other for one, other in pairwise(found))
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "empty"),
+        (" \n\u2028\t", "empty"),
+        ("\n".join(["a line of some length without a stop at its end"] * 9 + [PROSE.strip()]), "line_punct_ratio"),
+        ("\n".join(["short line."] * 7 + [PROSE.strip()] * 3), "short_line_ratio"),
+        ("\n".join([PROSE.strip()] * 2), "char_dup_ratio"),
+        ("\n".join(f"onelongword{n}{'x' * 30}." for n in range(9)), "list_ratio"),
+        (PROSE.strip(), None),
+    ],
+)
+def test_each_reason_of_fineweb_is_datatroves(text: str, expected: str | None) -> None:
+    """The corpus's WET files have no page that is empty or that only ``list_ratio`` refuses."""
+    ours, peer = PAIRS[2]
+    assert judge(ours, text) == theirs(peer, text) == expected
+
+
 def test_decisions_on_the_corpus(corpus: Path, pages_of: Callable[[Path, int], list[str]]) -> None:
     for text in pages_of(corpus, 12):
         for ours, peer in PAIRS:
