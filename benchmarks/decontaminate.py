@@ -20,8 +20,6 @@ PASSAGE = 40
 ITEMS = 20_000
 PLANTED = 10  # every such page holds an item, dressed otherwise
 BATCH = 4 << 20
-
-
 _GONE = str.maketrans("", "", string.punctuation)
 
 

@@ -59,27 +59,27 @@ def measure(recipe: Recipe, domain: str, made: Sequence[Job]) -> tuple[Rate, str
         InputError: no part of the input can be taken for a sample.
     """
     files = _files(made)
-    there = sum(one.size for one in files)
 
-    def quicker(wanted: int) -> _Trial:
-        chosen = _chosen(files, wanted)
+    def quicker(chosen: Sequence[tuple[_Source, int]]) -> _Trial:
         return min((_try(recipe, domain, chosen) for _ in range(2)), key=lambda trial: trial.cpu)
 
-    small = quicker(min(LITTLE, max(there // 8, 1)))
-    wanted = SAMPLE
-    large = quicker(wanted)
-    while large.cpu - small.cpu < GOOD * small.cpu and wanted < min(there, LARGEST):
+    small = quicker(_chosen(files, min(LITTLE, max(sum(one.size for one in files) // 8, 1))))
+    wanted, chosen = SAMPLE, _chosen(files, SAMPLE)
+    large = quicker(chosen)
+    while large.cpu - small.cpu < GOOD * small.cpu and wanted < LARGEST:
         wanted *= 4
-        large = quicker(wanted)
+        more = _chosen(files, wanted)
+        if more == chosen:  # that is all there is
+            break
+        chosen, large = more, quicker(more)
     own = rate_of(domain)
     total = large.bytes_in
-    more, longer = total - small.bytes_in, large.cpu - small.cpu
-    told = more > 0 and longer >= LEAST * small.cpu
-    speed = more / longer if told else own.bytes_per_second
+    work, longer = total - small.bytes_in, large.cpu - small.cpu
+    told = work > 0 and longer >= LEAST * small.cpu
+    speed = work / longer if told else own.bytes_per_second
     start = max(0.0, small.cpu - small.bytes_in / speed) / small.starts
     rate = Rate(speed, large.out / total, large.work / total, own.memory, large.chars / total, start)
-    count = len(_chosen(files, wanted))
-    basis = f"measured here on {total / 1e6:.1f} MB of {count} file{'s' if count != 1 else ''}"
+    basis = f"measured here on {total / 1e6:.1f} MB of {len(chosen)} file{'s' if len(chosen) != 1 else ''}"
     return rate, basis if told else f"{basis}, too little for the speed, which is the package's own"
 
 

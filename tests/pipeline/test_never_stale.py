@@ -374,7 +374,8 @@ def test_a_file_lost_from_an_unfinished_run_is_missed_when_it_ends(
     all_but_the_last(place, monkeypatch)
     (place.run / "documents" / "news" / "00000.jsonl.zst").unlink()
     with pytest.raises(
-        LlamaDataError, match=r"00000.jsonl.zst: missing; .*`llama-data run news --output .*/run --overwrite`"
+        LlamaDataError,
+        match=rf"00000.jsonl.zst: missing; .*`llama-data run news --output {re.escape(str(place.run))} --overwrite`",
     ):
         place.documents("news")
 
@@ -506,14 +507,13 @@ def test_a_stage_run_by_itself_leaves_the_others_in_the_recipe(place: Place) -> 
 def test_a_run_of_an_older_version_is_told_how_to_go_on(place: Place) -> None:
     manifest.remove(str(place.run / "documents" / "news"))
     (place.run / "logs" / "news" / "made-from.json").write_text('{"fingerprint": "ab", "settings": {}}')
-    for verb in (place.documents, place.tokens, place.tokenizer):
-        refused(
-            verb,
-            "made by a version that wrote no manifest.json",
-            "--adopt",
-            "`llama-data run news ",
-            " --overwrite` makes",
-        )
+    of_the_run = f"`llama-data run news --output {place.run} --overwrite` makes it anew"
+    for verb, anew in (
+        (place.documents, "`llama-data run news --overwrite` makes it anew"),
+        (place.tokens, of_the_run),
+        (place.tokenizer, of_the_run),
+    ):
+        refused(verb, "made by a version that wrote no manifest.json", "--adopt", anew)
 
 
 def test_a_run_of_an_older_version_is_adopted_and_gone_on_with(place: Place) -> None:
